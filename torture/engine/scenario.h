@@ -1,0 +1,75 @@
+/* Scenarios: from a JSON file and --set to a list of runs.
+ *
+ * Everything is checked before anything runs. What is kept is JSON with every default filled in, so
+ * that the effective scenario can be written next to the result and a run handed to a runner.
+ */
+#ifndef STILLPOINT_SCENARIO_H
+#define STILLPOINT_SCENARIO_H
+
+#include "options.h"
+#include "workload.h"
+
+/* What a flavor's runner says about itself (`runner-NAME --describe`). */
+struct flavor_description {
+    char *name;
+    unsigned capabilities;
+    struct option *settings; /* table of the "library" object, NULL-name-ended, heap */
+    json_t *json;            /* the whole description, owner of the strings */
+};
+
+/* Finds the flavor's runner and asks it. NULL with a line in d ("no runner for flavor ..."). The
+ * result is cached and lives until the program ends. */
+const struct flavor_description *flavor_describe(const char *name, struct diagnostics *d);
+
+struct scenario {
+    char *path;        /* as given */
+    json_t *effective; /* the whole scenario, complete, sweep included */
+    uint64_t seed;     /* chosen at random when the file and --seed give none; kept in `effective` */
+};
+
+struct run_plan {
+    json_t *config; /* the scenario without sweep and repeat, at this point; what the runner gets */
+    json_t *point;  /* {"library.gp_policy": "fqs"}; empty object without sweep */
+    char *label;    /* "gp_policy=fqs" for tables; "" without sweep */
+    int64_t repeat;
+    char *flavor;
+    char *skip; /* why this flavor cannot run this point, or NULL */
+};
+
+/* Overrides in the order of the command line: "duration=5s", "library.gp_policy=fqs",
+ * "rcu-pipe.readers=4" (every workload of that type), "workloads.0.readers=4", "sweep.KEY=[...]".
+ * The value is JSON when it parses as JSON, else a string. Overriding a swept key removes it from
+ * the sweep. */
+struct override {
+    const char *key, *value;
+};
+
+bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
+                   size_t override_count, struct diagnostics *d);
+/* Runs in the order in which they are executed: repeats outermost, so that points alternate. A
+ * scenario without sweep that asks more of its flavor than that can do is refused with a line in d;
+ * within a sweep such a point gets `skip`. */
+bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
+                     struct diagnostics *d);
+void scenario_free(struct scenario *s);
+void run_plans_free(struct run_plan *plans, size_t count);
+
+/* Options of the top level ("duration", "seed", ...) and of "placement". */
+extern const struct option scenario_options[];
+extern const struct option placement_options[];
+
+/* Names of the threads that a run config asks for, in order: "reader-0", ... with the role and the
+ * workload index. The same order as in the runner. */
+struct planned_thread {
+    char name[32];
+    const struct workload *workload;
+    const struct role *role;
+    unsigned workload_index, index_in_role;
+};
+size_t scenario_threads(json_t *config, struct planned_thread **threads);
+
+/* The JSON Schema of a scenario, and the reference in Markdown, both made from the tables. */
+json_t *scenario_schema(void);
+char *scenario_reference(void);
+
+#endif
