@@ -1,0 +1,196 @@
+/* Read-copy update: readers that never wait, updaters that wait until no reader can hold what they
+ * unpublished.
+ *
+ *     reader                                updater
+ *     rcu_read_lock();                      old = table;
+ *     t = rcu_dereference(table);           rcu_assign_pointer(table, new);
+ *     use(t);                               synchronize_rcu();
+ *     rcu_read_unlock();                    free(old);
+ *
+ * A thread is registered while it uses read sections. A section that was entered before a grace
+ * period began has ended when the grace period ends.
+ *
+ * Sources: McKenney and Slingwine, "Read-Copy Update" (1998); Desnoyers, McKenney, Stern, Dagenais,
+ * Walpole, "User-Level Implementations of Read-Copy Update" (2012). Forced quiescent states, drain
+ * and the callback thread follow the semantics of QEMU's RCU. The proof without a fence is our own;
+ * see docs/architecture.md.
+ */
+#ifndef STILLPOINT_RCU_H
+#define STILLPOINT_RCU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if __SIZEOF_LONG__ < 8
+#error "stillpoint: the grace-period number needs a 64-bit unsigned long"
+#endif
+
+/* A thread's counter, and the grace-period number it is compared with, share one layout:
+ *
+ *     63 ............ 16 | 15                  | 14 ... 0
+ *     grace-period number | both fences are full | nesting depth (0 in the number)
+ *
+ * A counter of 0 is a quiescent thread. The number is never 0: it starts at 1 and skips 0 when it
+ * wraps. Comparisons mask the depth. */
+#define RCU_DEPTH_MASK  0x7fffUL
+#define RCU_FULL_FENCE  0x8000UL
+#define RCU_NUMBER_STEP 0x10000UL
+#define RCU_CACHE_LINE  64
+
+struct rcu_link {
+    struct rcu_link *next, *previous;
+};
+
+/* One registered thread. Applications never touch it. */
+struct rcu_reader {
+    /* Written by its thread, read by whoever leads a grace period. */
+    _Alignas(RCU_CACHE_LINE) atomic_ulong counter;
+    atomic_uint waiting; /* the leader sleeps until this reader leaves its section */
+    atomic_uint parked;  /* inside the library, or asleep there: reads nothing until it unparks */
+    /* Under the registry lock. */
+    _Alignas(RCU_CACHE_LINE) struct rcu_link link;
+    struct rcu_link notifiers;
+    unsigned missed_spins; /* grace periods in a row for which spinning was not enough */
+    bool registered;
+    int thread_id;
+    /* Its thread's own. */
+    int64_t gp_start_ns, gp_end_ns;
+};
+
+extern __thread struct rcu_reader rcu_reader __attribute__((tls_model("initial-exec")));
+extern atomic_ulong rcu_gp_number;
+
+/* => The calling thread; once; outside sections. They take a lock that is never held for a grace
+ *    period, so they do not wait for readers.
+ * => Unregistering inside a section aborts with a message. A section in a thread that is not
+ *    registered protects nothing; builds with DEBUG=1 (-DSTILLPOINT_DEBUG in programs too) abort. */
+void rcu_register_thread(void);
+void rcu_unregister_thread(void);
+
+/* Slow paths of the inline functions below; not for applications. */
+void rcu_reader_left(struct rcu_reader *self);
+void rcu_misuse(const char *what) __attribute__((noreturn, cold));
+
+/* => Registered threads. Never blocks. Sections nest, to 32767 levels; deeper aborts. */
+static inline void rcu_read_lock(void)
+{
+    struct rcu_reader *self = &rcu_reader;
+    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+
+#ifdef STILLPOINT_DEBUG
+    if (!self->registered)
+        rcu_misuse("rcu_read_lock() in a thread that is not registered; "
+                   "call rcu_register_thread() first");
+#endif
+    if (__builtin_expect(counter == 0, 1)) {
+        /* Acquire: with the new number comes everything published before the number was advanced,
+         * so a leader that sees this number in our counter needs no fence.
+         * Pairs with: the release of the number in number_advance(). Broken: a counter that says
+         * "entered after" on a reader that still finds what was unpublished. */
+        counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire) + 1;
+        /* Release: a scan that reads this number has also seen the end of our sections before it.
+         * Pairs with: the acquire in reader_is_done(). Broken: memory is freed while it is, in
+         * the order of a weak machine, still being read by the section before this one. */
+        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        /* Full fence when the number says that fences are full, else a light one: the counter is
+         * stored before anything in the section is loaded.
+         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(). Broken: the leader finds 0 and
+         * frees what this section has already loaded. */
+        if (__builtin_expect(counter & RCU_FULL_FENCE, 0))
+            atomic_thread_fence(memory_order_seq_cst);
+        else
+            atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        if (__builtin_expect((counter & RCU_DEPTH_MASK) == RCU_DEPTH_MASK, 0))
+            rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
+        /* Release: a scan may read any of a reader's stores, this one too; see above.
+         * Pairs with: the acquire in reader_is_done(). Broken: as above. */
+        atomic_store_explicit(&self->counter, counter + 1, memory_order_release);
+    }
+}
+
+/* => Registered threads, in a section. Never blocks; wakes a leader that sleeps for this reader. */
+static inline void rcu_read_unlock(void)
+{
+    struct rcu_reader *self = &rcu_reader;
+    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+
+#ifdef STILLPOINT_DEBUG
+    if ((counter & RCU_DEPTH_MASK) == 0)
+        rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
+#endif
+    counter--;
+    if (__builtin_expect((counter & RCU_DEPTH_MASK) != 0, 0)) {
+        /* Release: as in rcu_read_lock(); a scan may read this store.
+         * Pairs with: the acquire in reader_is_done(). Broken: as there. */
+        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        return;
+    }
+    /* Release: the section's loads come before the counter says that it has ended.
+     * Pairs with: the acquire in reader_is_done(). Broken: freed memory is read. */
+    atomic_store_explicit(&self->counter, 0, memory_order_release);
+    /* Full or light fence: leaving is stored before `waiting` is looked at.
+     * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between setting `waiting` and the scan.
+     * Broken: the leader sees us inside, we do not see that it waits, and it sleeps for ever. */
+    if (__builtin_expect(counter & RCU_FULL_FENCE, 0))
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+    /* Relaxed: only a hint; rcu_reader_left() takes the request with an acquire exchange. */
+    if (__builtin_expect(atomic_load_explicit(&self->waiting, memory_order_relaxed), 0))
+        rcu_reader_left(self);
+}
+
+/* True inside a section of the calling thread. */
+static inline bool rcu_read_locked(void)
+{
+    return atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) != 0;
+}
+
+/* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the pointer.
+ * Acquire on the reader's side rather than a dependency: it is free on x86 and honest elsewhere. */
+#define rcu_assign_pointer(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
+#define rcu_dereference(pointer)           __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
+
+/* A section that lasts to the end of the enclosing block, however that is left. */
+#define RCU_READ_LOCK_GUARD()                                                  \
+    __attribute__((cleanup(rcu_read_guard_end), unused)) bool rcu_read_guard = \
+        rcu_read_guard_begin()
+/* WITH_RCU_READ_LOCK_GUARD() { ... } is a section around one statement. */
+#define WITH_RCU_READ_LOCK_GUARD()                                          \
+    for (__attribute__((cleanup(rcu_read_guard_end))) bool rcu_read_guard = \
+             rcu_read_guard_begin();                                        \
+         rcu_read_guard; rcu_read_guard = rcu_read_guard_leave())
+
+static inline bool rcu_read_guard_begin(void)
+{
+    rcu_read_lock();
+    return true;
+}
+
+static inline bool rcu_read_guard_leave(void)
+{
+    rcu_read_unlock();
+    return false;
+}
+
+static inline void rcu_read_guard_end(bool *held)
+{
+    if (*held)
+        rcu_read_unlock();
+}
+
+/* Waits for a grace period. Threads that wait at once share grace periods.
+ * => Any thread, registered or not; outside sections and callbacks (either aborts with a message:
+ *    it would wait for itself).
+ * => Blocks for as long as a section lasts that was entered before the call. */
+void synchronize_rcu(void);
+/* The same, and from the start as fast as it goes: notifiers run, the leader sleeps until the very
+ * reader leaves. Under every policy. */
+void synchronize_rcu_expedited(void);
+
+#include <stillpoint/rcu_callback.h>
+#include <stillpoint/rcu_policy.h>
+
+#endif

@@ -1,0 +1,91 @@
+/* How grace periods end: policies, settings, forcing, statistics.
+ *
+ *     policy    how the end is noticed                                        forced
+ *     event     asks each reader to wake the leader, and sleeps; callbacks    on request
+ *               pile up for a while before their grace period starts
+ *     poll      naps of poll_interval between looks, never disturbs readers   on request
+ *     fqs       as poll, then the forced state                                on request, callbacks
+ *                                                                             >= force_callbacks,
+ *                                                                             after force_naps naps
+ *     adaptive  a short spin, then naps that double up to poll_interval, then on request, callbacks,
+ *               the forced state                                              after force_after
+ *
+ * A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or force_rcu(). In the
+ * forced state the force notifiers of the readers in the way run, each is asked to wake the leader,
+ * and the leader sleeps until one does.
+ *
+ * Source: the polled and forced states, their count of callbacks and of naps follow QEMU's RCU.
+ */
+#ifndef STILLPOINT_RCU_POLICY_H
+#define STILLPOINT_RCU_POLICY_H
+
+#include <stillpoint/rcu.h>
+
+enum rcu_gp_policy { RCU_GP_EVENT, RCU_GP_POLL, RCU_GP_FQS, RCU_GP_ADAPTIVE };
+
+struct rcu_settings {
+    enum rcu_gp_policy gp_policy;
+    int64_t spin_ns;          /* adaptive: spin at the start of a grace period; 0: never */
+    int64_t first_nap_ns;     /* adaptive: the nap after the spin */
+    int64_t poll_interval_ns; /* poll and fqs: every nap; adaptive: the longest */
+    int64_t force_after_ns;   /* adaptive: forced when a grace period is that old */
+    unsigned force_naps;      /* fqs: forced after so many naps; event: naps of piling up */
+    unsigned force_callbacks; /* fqs, adaptive: forced from so many callbacks; event: pile up to */
+    unsigned callback_batch;  /* callbacks between two moments without the callback lock */
+    bool gp_times;            /* record when grace periods start and end, for rcu_gp_times() */
+};
+
+/* Any thread, any time; a grace period that is under way follows. Returns 0, or -EINVAL (nothing
+ * changed) when a duration is negative or above an hour, poll_interval_ns, first_nap_ns,
+ * force_callbacks or callback_batch is 0, or the policy is none of the four. */
+int rcu_set_settings(const struct rcu_settings *settings);
+void rcu_get_settings(struct rcu_settings *settings);
+/* The settings at the start of the program: adaptive. */
+extern const struct rcu_settings rcu_standard_settings;
+
+/* Forces the grace period that is under way and the next one to start, callbacks' ones included. */
+void force_rcu(void);
+
+/* Called for a reader that holds up a forced grace period, to make it leave its section: kick the
+ * vCPU, set the flag its loop looks at.
+ * => Called by whoever leads the grace period, under the library's registry lock: it must not block,
+ *    and must not call the library.
+ * => May be called again while the reader stays, and once more just after it left.
+ * => Added to and removed from the calling, registered thread; when remove returns, it is not
+ *    running and will not be called again. */
+struct rcu_force_notifier {
+    void (*notify)(struct rcu_force_notifier *notifier);
+    struct rcu_link link;
+};
+void rcu_add_force_notifier(struct rcu_force_notifier *notifier);
+void rcu_remove_force_notifier(struct rcu_force_notifier *notifier);
+
+/* Counts since the program started. Read without a lock: each is exact, together they may be a grace
+ * period apart. */
+struct rcu_stats {
+    unsigned long gps;                /* grace periods led */
+    unsigned long gps_proven;         /* of these, without any heavy fence */
+    unsigned long gps_forced;         /* that entered the forced state */
+    unsigned long gps_forced_by_call; /* because callbacks had piled up */
+    unsigned long gps_forced_by_time; /* because of naps or time */
+    unsigned long gps_shared;         /* callers that were served by a grace period of another's */
+    unsigned long heavy_fences;
+    unsigned long naps;
+    unsigned long sleeps;  /* until a reader leaves */
+    unsigned long wakeups; /* by readers that left while the leader waited for them */
+    unsigned long callbacks_queued;
+    unsigned long callbacks_invoked;
+    unsigned long callbacks_peak; /* most that were pending at once */
+};
+void rcu_get_stats(struct rcu_stats *stats);
+
+/* When the grace period began and ended that satisfied the calling thread's last synchronize_rcu(),
+ * or, in a callback, that callback. CLOCK_MONOTONIC. False while gp_times is off, or when that grace
+ * period is no longer remembered. */
+bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns);
+
+/* The readers that hold up the grace period under way: fills at most `room` thread ids, returns how
+ * many there are. Takes the registry lock. For reports of stalls. */
+unsigned rcu_holdouts(int *thread_ids, unsigned room);
+
+#endif

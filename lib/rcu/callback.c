@@ -1,0 +1,279 @@
+/* Callbacks: a queue that any thread adds to without waiting, and the one thread that empties it.
+ *
+ * The queue is a list from `head` to `tail` that is never empty: the consumer appends a dummy before it
+ * takes the last callback. A producer exchanges the tail and then links its node to the one before;
+ * between the two the list is cut, and the consumer waits for the link. The count is raised after linking; the consumer takes as many callbacks as it counted before
+ * the grace period, so that none is run that was queued during it.
+ *
+ * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's RCU.
+ */
+#include "internal.h"
+
+static struct rcu_head dummy;
+/* Linked as an atomic, since the consumer may look while a producer writes. */
+#define next_of(head) ((_Atomic(struct rcu_head *) *)&(head)->next)
+
+static struct {
+    _Atomic(struct rcu_head *) tail;
+    atomic_ulong pending; /* linked, not yet returned */
+    atomic_ulong peak, invoked;
+    struct event queued; /* a callback was linked */
+    struct event urgent; /* no more piling up */
+    atomic_bool started;
+    platform_mutex start_lock;
+    struct rcu_head *head; /* this and the next: the callback thread's */
+    bool dummy_queued;
+    struct rcu_callback_lock lock;
+} queue = {
+    .tail = &dummy,
+    .head = &dummy,
+    .dummy_queued = true,
+    .start_lock = PLATFORM_MUTEX_INITIALIZER,
+};
+
+static __thread bool in_callback;
+
+static void __attribute__((constructor(102))) queue_init(void)
+{
+    event_init(&queue.queued, false);
+    event_init(&queue.urgent, false);
+}
+
+unsigned long rcu_callbacks_pending(void)
+{
+    return atomic_load_explicit(&queue.pending, memory_order_relaxed);
+}
+
+bool rcu_in_callback(void)
+{
+    return in_callback;
+}
+
+void rcu_callback_stats(struct rcu_stats *stats)
+{
+    stats->callbacks_invoked = atomic_load_explicit(&queue.invoked, memory_order_relaxed);
+    stats->callbacks_queued = stats->callbacks_invoked + rcu_callbacks_pending();
+    stats->callbacks_peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
+}
+
+void rcu_poke_callback_thread(void)
+{
+    event_set(&queue.urgent);
+}
+
+void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
+{
+    queue.lock = lock ? *lock : (struct rcu_callback_lock){.lock = NULL};
+}
+
+static void append(struct rcu_head *node)
+{
+    struct rcu_head *before;
+
+    atomic_store_explicit(next_of(node), NULL, memory_order_relaxed);
+    /* Release: the callback is complete before the node can be reached. Acquire: a producer whose
+     * count covers the callbacks queued before its own has them ordered before that count.
+     * Pairs with: the same exchange in other producers, and the acquire in count_callbacks(). Broken:
+     * the callback of a slower producer runs without the grace period that came after it. */
+    before = atomic_exchange_explicit(&queue.tail, node, memory_order_acq_rel);
+    /* Release: the node is complete before it is reached through the link.
+     * Pairs with: the acquire in take(). Broken: the consumer calls through a stale pointer. */
+    atomic_store_explicit(next_of(before), node, memory_order_release);
+}
+
+void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
+{
+    unsigned long pending, peak;
+
+    /* Acquire, pairs with: the release in rcu_start_callback_thread(). Broken: none; the thread only
+     * reads what was there before it. It spares the lock. */
+    if (!atomic_load_explicit(&queue.started, memory_order_acquire))
+        rcu_start_callback_thread();
+    head->callback = callback;
+    append(head);
+    /* Release: linked, and unpublished by the caller, before it is counted.
+     * Pairs with: the acquire in count_callbacks(). Broken: the grace period begins before what the
+     * caller unpublished is gone, and the callback frees it early. */
+    pending = atomic_fetch_add_explicit(&queue.pending, 1, memory_order_release) + 1;
+    peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
+    while (pending > peak &&
+           !atomic_compare_exchange_weak_explicit(&queue.peak, &peak, pending, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+    event_set(&queue.queued);
+    if (pending == tuned(force_callbacks)) {
+        rcu_poke_leader();
+        rcu_poke_callback_thread();
+    }
+}
+
+static unsigned long count_callbacks(void)
+{
+    /* Acquire, pairs with: the release increment in call_rcu(). Broken: as said there. */
+    return atomic_load_explicit(&queue.pending, memory_order_acquire);
+}
+
+static bool enough_to_start(unsigned long count)
+{
+    return tuned(gp_policy) != RCU_GP_EVENT || count >= tuned(force_callbacks) || rcu_draining() ||
+           rcu_force_requested((atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) &
+                               ~1UL);
+}
+
+/* Under the event policy: lets callbacks pile up for force_naps intervals, or until there are enough
+ * or somebody is in a hurry. */
+static void pile_up(void)
+{
+    int64_t now = platform_now_ns(), end = now + tuned(poll_interval_ns) * tuned(force_naps);
+
+    for (; now < end; now = platform_now_ns()) {
+        event_reset(&queue.urgent);
+        if (enough_to_start(count_callbacks()))
+            return;
+        event_timedwait(&queue.urgent, end - now);
+    }
+}
+
+/* => Callback thread, parked. Blocks until a grace period is worth while; returns how many callbacks
+ *    it will cover. */
+static unsigned long wait_for_callbacks(void)
+{
+    for (;;) {
+        unsigned long count;
+
+        event_reset(&queue.queued);
+        count = count_callbacks();
+        if (count > 0)
+            break;
+        event_wait(&queue.queued);
+    }
+    pile_up();
+    return count_callbacks();
+}
+
+/* => Callback thread. The next callback; one has been counted, so at worst its link is on the way. */
+static struct rcu_head *take(void)
+{
+    for (;;) {
+        struct rcu_head *node = queue.head, *next;
+
+        event_reset(&queue.queued);
+        /* Acquire, pairs with: the release of the link in append(). Broken: as said there. */
+        next = atomic_load_explicit(next_of(node), memory_order_acquire);
+        if (next) {
+            queue.head = next;
+            if (node != &dummy)
+                return node;
+            queue.dummy_queued = false;
+        } else if (!queue.dummy_queued) {
+            /* The last node is handed out only with another one behind it. */
+            queue.dummy_queued = true;
+            append(&dummy);
+        } else {
+            event_wait(&queue.queued); /* a producer is about to link its node */
+        }
+    }
+}
+
+static void callback_lock(void)
+{
+    if (queue.lock.lock)
+        queue.lock.lock(queue.lock.data);
+}
+
+static void callback_unlock(void)
+{
+    if (queue.lock.unlock)
+        queue.lock.unlock(queue.lock.data);
+}
+
+static void invoke_batch(unsigned long count)
+{
+    callback_lock();
+    in_callback = true;
+    for (unsigned long i = 0; i < count; i++) {
+        struct rcu_head *node = take();
+
+        node->callback(node);
+    }
+    in_callback = false;
+    callback_unlock();
+    atomic_fetch_sub_explicit(&queue.pending, count, memory_order_relaxed);
+    atomic_store_explicit(&queue.invoked,
+                          atomic_load_explicit(&queue.invoked, memory_order_relaxed) + count,
+                          memory_order_relaxed);
+}
+
+static void callback_thread(void)
+{
+    rcu_register_thread();
+    for (;;) {
+        unsigned long count;
+
+        rcu_park();
+        count = wait_for_callbacks();
+        rcu_wait_for_grace_period(false); /* unparks */
+        while (count > 0) {
+            unsigned long batch = tuned(callback_batch);
+
+            batch = count < batch ? count : batch;
+            invoke_batch(batch);
+            count -= batch;
+            if (count > 0 && queue.lock.lock)
+                platform_yield(); /* or we would take the lock again before anyone else can */
+        }
+    }
+}
+
+void rcu_start_callback_thread(void)
+{
+    platform_mutex_lock(&queue.start_lock);
+    if (!atomic_load_explicit(&queue.started, memory_order_relaxed)) {
+        platform_thread_start("rcu-callback", callback_thread);
+        /* Release, pairs with: the acquire in call_rcu(). Broken: none, as said there. */
+        atomic_store_explicit(&queue.started, true, memory_order_release);
+    }
+    platform_mutex_unlock(&queue.start_lock);
+}
+
+struct barrier {
+    struct rcu_head head;
+    struct event reached;
+};
+
+static void barrier_reached(struct rcu_head *head)
+{
+    event_set(&container_of(head, struct barrier, head)->reached);
+}
+
+void rcu_barrier(void)
+{
+    struct barrier barrier;
+    bool held;
+
+    if (rcu_read_locked())
+        rcu_misuse("rcu_barrier() or drain_call_rcu() inside a read section would wait for itself; "
+                   "leave the section first");
+    if (rcu_in_callback())
+        rcu_misuse("rcu_barrier() or drain_call_rcu() inside a callback would wait for itself");
+    held = queue.lock.held && queue.lock.held(queue.lock.data);
+    if (held)
+        queue.lock.unlock(queue.lock.data);
+    event_init(&barrier.reached, false);
+    rcu_park();
+    rcu_drain_begin();
+    call_rcu(&barrier.head, barrier_reached);
+    rcu_poke_leader();
+    rcu_poke_callback_thread();
+    event_wait(&barrier.reached);
+    rcu_drain_end();
+    rcu_unpark();
+    event_destroy(&barrier.reached);
+    if (held)
+        queue.lock.lock(queue.lock.data);
+}
+
+void drain_call_rcu(void)
+{
+    rcu_barrier();
+}

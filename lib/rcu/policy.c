@@ -1,0 +1,138 @@
+/* Settings, requests to force, statistics. */
+#include "internal.h"
+
+#define HOUR_NS INT64_C(3600000000000)
+
+const struct rcu_settings rcu_standard_settings = {
+    .gp_policy = RCU_GP_ADAPTIVE,
+    .spin_ns = 10 * 1000,
+    .first_nap_ns = 20 * 1000,
+    .poll_interval_ns = 10 * 1000 * 1000,
+    .force_after_ns = 50 * 1000 * 1000,
+    .force_naps = 5,
+    .force_callbacks = 30,
+    .callback_batch = 64,
+    .gp_times = false,
+};
+
+struct tuning rcu_tuning = {
+    .gp_policy = RCU_GP_ADAPTIVE,
+    .spin_ns = 10 * 1000,
+    .first_nap_ns = 20 * 1000,
+    .poll_interval_ns = 10 * 1000 * 1000,
+    .force_after_ns = 50 * 1000 * 1000,
+    .force_naps = 5,
+    .force_callbacks = 30,
+    .callback_batch = 64,
+};
+
+static bool duration_ok(int64_t ns, int64_t least)
+{
+    return ns >= least && ns <= HOUR_NS;
+}
+
+int rcu_set_settings(const struct rcu_settings *s)
+{
+    if ((unsigned)s->gp_policy > RCU_GP_ADAPTIVE || !duration_ok(s->spin_ns, 0) ||
+        !duration_ok(s->first_nap_ns, 1) || !duration_ok(s->poll_interval_ns, 1) ||
+        !duration_ok(s->force_after_ns, 0) || s->force_callbacks == 0 || s->callback_batch == 0)
+        return -EINVAL;
+    atomic_store_explicit(&rcu_tuning.spin_ns, s->spin_ns, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.first_nap_ns, s->first_nap_ns, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.poll_interval_ns, s->poll_interval_ns, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.force_after_ns, s->force_after_ns, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.force_naps, s->force_naps, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.force_callbacks, s->force_callbacks, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.callback_batch, s->callback_batch, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.gp_times, s->gp_times, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.gp_policy, s->gp_policy, memory_order_relaxed);
+    /* The events' exchange publishes the settings to a leader that waits under the old ones. */
+    rcu_poke_leader();
+    rcu_poke_callback_thread();
+    return 0;
+}
+
+void rcu_get_settings(struct rcu_settings *s)
+{
+    *s = (struct rcu_settings){
+        .gp_policy = (enum rcu_gp_policy)tuned(gp_policy),
+        .spin_ns = tuned(spin_ns),
+        .first_nap_ns = tuned(first_nap_ns),
+        .poll_interval_ns = tuned(poll_interval_ns),
+        .force_after_ns = tuned(force_after_ns),
+        .force_naps = tuned(force_naps),
+        .force_callbacks = tuned(force_callbacks),
+        .callback_batch = tuned(callback_batch),
+        .gp_times = tuned(gp_times),
+    };
+}
+
+/* Grace periods up to the one that ends with this sequence are forced. A request names the grace
+ * period it is for, so none is credited to another. */
+static atomic_ulong force_until;
+static atomic_uint draining;
+
+bool rcu_force_requested(unsigned long end)
+{
+    /* Relaxed: the leader's event_reset() before this call has taken over whatever was requested
+     * before the event was set; a later request sets it again. */
+    return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
+           sequence_reached(atomic_load_explicit(&force_until, memory_order_relaxed), end);
+}
+
+void rcu_request_force(unsigned long end)
+{
+    unsigned long until = atomic_load_explicit(&force_until, memory_order_relaxed);
+
+    while (!sequence_reached(until, end) &&
+           !atomic_compare_exchange_weak_explicit(&force_until, &until, end, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+void rcu_drain_begin(void)
+{
+    atomic_fetch_add_explicit(&draining, 1, memory_order_relaxed);
+}
+
+void rcu_drain_end(void)
+{
+    atomic_fetch_sub_explicit(&draining, 1, memory_order_relaxed);
+}
+
+bool rcu_draining(void)
+{
+    return atomic_load_explicit(&draining, memory_order_relaxed) > 0;
+}
+
+void force_rcu(void)
+{
+    /* Full fence: what the caller wants forced (a callback it queued) comes before the snapshot.
+     * Pairs with: the full fence in lead(). Broken: the snapshot is older than the grace period that
+     * already covers the callback, and the one after it is not forced. */
+    atomic_thread_fence(memory_order_seq_cst);
+    rcu_request_force((atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) & ~1UL);
+    rcu_poke_leader();
+    rcu_poke_callback_thread();
+}
+
+struct gp_counts rcu_counts;
+
+#define counted(field) atomic_load_explicit(&rcu_counts.field, memory_order_relaxed)
+
+void rcu_get_stats(struct rcu_stats *stats)
+{
+    *stats = (struct rcu_stats){
+        .gps = counted(gps),
+        .gps_proven = counted(proven),
+        .gps_forced = counted(forced),
+        .gps_forced_by_call = counted(forced_by_call),
+        .gps_forced_by_time = counted(forced_by_time),
+        .gps_shared = counted(shared),
+        .heavy_fences = counted(heavy_fences),
+        .naps = counted(naps),
+        .sleeps = counted(sleeps),
+        .wakeups = counted(wakeups),
+    };
+    rcu_callback_stats(stats);
+}

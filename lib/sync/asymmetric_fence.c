@@ -1,0 +1,28 @@
+#include "stillpoint/asymmetric_fence.h"
+
+#include "sync/platform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool asymmetric_fence_is_full = true;
+
+/* Early, since the grace-period number takes over the choice in a constructor after this one. */
+static void __attribute__((constructor(101))) choose_fence(void)
+{
+    const char *wish = getenv("STILLPOINT_FENCE");
+
+    asymmetric_fence_is_full =
+        (wish && strcmp(wish, "full") == 0) || !platform_heavy_fence_available();
+}
+
+void asymmetric_fence_heavy(void)
+{
+    if (asymmetric_fence_is_full)
+        /* Orders the caller's stores before its loads that follow.
+         * Pairs with: asymmetric_fence_light(), a full fence too in this mode. Broken: both sides
+         * miss each other's store. */
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        platform_heavy_fence();
+}

@@ -1,0 +1,129 @@
+#include "stillpoint/event.h"
+
+#include "sync/platform.h"
+
+#ifndef STILLPOINT_PORTABLE
+
+/* FREE -> BUSY when a waiter is about to sleep; either -> SET by a setter, which wakes when it found
+ * BUSY; SET -> FREE by a reset.
+ *
+ * Setters and resets are read-modify-writes of one word, so they stand in one order, and each takes
+ * over the release of those before it. A reset that comes after a set has therefore seen what the
+ * setter did; one that comes before it leaves the event set, and the wait that follows returns. A
+ * setter that only looked ("already set: nothing to do") would order nothing: its X could become
+ * visible after the reset and the waiter's look at its condition. */
+enum { EVENT_FREE, EVENT_SET, EVENT_BUSY };
+
+void event_init(struct event *e, bool set)
+{
+    atomic_init(&e->state, set ? EVENT_SET : EVENT_FREE);
+}
+
+void event_destroy(struct event *e)
+{
+    (void)e;
+}
+
+void event_set(struct event *e)
+{
+    /* Release: what the caller did comes before the event is seen set. Acquire: keeps the chain of
+     * releases for those who see only this exchange.
+     * Pairs with: the acquires in event_reset() and event_is_set(). Broken: the waiter looks at its
+     * condition too early, and sleeps although it holds. */
+    if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) == EVENT_BUSY)
+        platform_futex_wake(&e->state); /* only the address: the event may be gone by now */
+}
+
+void event_reset(struct event *e)
+{
+    unsigned set = EVENT_SET;
+
+    /* Acquire: what setters did comes before the caller's look at its condition, which cannot move
+     * up over this. A failed exchange found the event free: nothing to take over.
+     * Pairs with: the exchange in event_set(). Broken: a set is erased whose cause was not seen. */
+    atomic_compare_exchange_strong_explicit(&e->state, &set, EVENT_FREE, memory_order_acq_rel,
+                                            memory_order_acquire);
+}
+
+static bool event_is_set(struct event *e)
+{
+    /* Acquire, pairs with: the exchange in event_set(). Broken: what it announces is not there. */
+    return atomic_load_explicit(&e->state, memory_order_acquire) == EVENT_SET;
+}
+
+static bool wait_until(struct event *e, int64_t deadline_ns)
+{
+    while (!event_is_set(e)) {
+        unsigned state = EVENT_FREE;
+
+        /* Relaxed: announces a sleeper. The futex compares again under the kernel's lock, and a set
+         * that slipped in between makes it return at once. */
+        atomic_compare_exchange_strong_explicit(&e->state, &state, EVENT_BUSY, memory_order_relaxed,
+                                                memory_order_relaxed);
+        if (state == EVENT_SET)
+            continue;
+        if (!platform_futex_wait(&e->state, EVENT_BUSY, deadline_ns))
+            return event_is_set(e);
+    }
+    return true;
+}
+
+#else
+
+void event_init(struct event *e, bool set)
+{
+    platform_mutex_init(&e->lock);
+    platform_cond_init(&e->changed);
+    e->set = set;
+}
+
+void event_destroy(struct event *e)
+{
+    platform_cond_destroy(&e->changed);
+    platform_mutex_destroy(&e->lock);
+}
+
+void event_set(struct event *e)
+{
+    platform_mutex_lock(&e->lock);
+    e->set = true;
+    platform_cond_broadcast(&e->changed);
+    platform_mutex_unlock(&e->lock);
+}
+
+void event_reset(struct event *e)
+{
+    platform_mutex_lock(&e->lock);
+    e->set = false;
+    platform_mutex_unlock(&e->lock);
+}
+
+/* Under the lock also when the event is set already: the setter has left when we return, so that the
+ * caller may destroy the event. */
+static bool wait_until(struct event *e, int64_t deadline_ns)
+{
+    bool in_time = true;
+
+    platform_mutex_lock(&e->lock);
+    while (!e->set && in_time) {
+        if (deadline_ns < 0)
+            platform_cond_wait(&e->changed, &e->lock);
+        else
+            in_time = platform_cond_wait_until(&e->changed, &e->lock, deadline_ns);
+    }
+    in_time = e->set;
+    platform_mutex_unlock(&e->lock);
+    return in_time;
+}
+
+#endif
+
+void event_wait(struct event *e)
+{
+    wait_until(e, -1);
+}
+
+bool event_timedwait(struct event *e, int64_t timeout_ns)
+{
+    return wait_until(e, platform_now_ns() + (timeout_ns > 0 ? timeout_ns : 0));
+}

@@ -1,0 +1,140 @@
+#define _GNU_SOURCE
+#include "sync/platform.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#ifndef STILLPOINT_PORTABLE
+
+bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns)
+{
+    struct timespec deadline = platform_timespec(deadline_ns < 0 ? 0 : deadline_ns);
+
+    /* The bitset variant takes an absolute time, so that a spurious return costs no precision. */
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                          deadline_ns < 0 ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+    return !(result == -1 && errno == ETIMEDOUT);
+}
+
+void platform_futex_wake(atomic_uint *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+bool platform_heavy_fence_available(void)
+{
+    long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+    return commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) &&
+           syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void platform_heavy_fence(void)
+{
+    /* Cannot fail once registered, but for a sandbox that was closed later; going on without it
+     * would free memory that is being read. */
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        platform_fail("the system call membarrier stopped working; was a seccomp filter installed "
+                      "after the program started? Start it with STILLPOINT_FENCE=full");
+}
+
+#else
+
+bool platform_heavy_fence_available(void)
+{
+    return false;
+}
+
+void platform_heavy_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+#endif
+
+void platform_yield(void)
+{
+    sched_yield();
+}
+
+static unsigned cpus = 1;
+
+/* In a constructor: threads may be pinned later, the process's own limits are those at its start. */
+static void __attribute__((constructor)) count_cpus(void)
+{
+    cpu_set_t allowed;
+    long configured = sysconf(_SC_NPROCESSORS_CONF);
+
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        cpus = (unsigned)CPU_COUNT(&allowed);
+    else if (configured > 1) /* more CPUs than the set has room for */
+        cpus = (unsigned)configured;
+}
+
+unsigned platform_cpus(void)
+{
+    return cpus;
+}
+
+int platform_thread_id(void)
+{
+    return (int)gettid();
+}
+
+struct start {
+    void (*run)(void);
+    char name[16];
+};
+
+static void *thread_main(void *argument)
+{
+    struct start start = *(struct start *)argument;
+
+    free(argument);
+#ifdef __linux__
+    /* Naps of microseconds would otherwise take 50 us longer than asked. */
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    prctl(PR_SET_NAME, start.name);
+#endif
+    start.run();
+    return NULL;
+}
+
+void platform_thread_start(const char *name, void (*run)(void))
+{
+    struct start *start = malloc(sizeof *start);
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_t thread;
+
+    if (!start)
+        platform_fail("out of memory while starting the callback thread");
+    start->run = run;
+    snprintf(start->name, sizeof start->name, "%s", name);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, thread_main, start) != 0)
+        platform_fail("the callback thread cannot be started; raise the limit on threads");
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void platform_fail(const char *what)
+{
+    fprintf(stderr, "stillpoint: %s\n", what);
+    abort();
+}

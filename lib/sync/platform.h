@@ -1,0 +1,126 @@
+/* The one seam between the library and the system.
+ *
+ * Shared variables are C11 atomics. Everything else by which threads wait for, wake, start or fence
+ * one another is here and nowhere around it, so that the same .c files can be built over a controlled
+ * scheduler or a model checker by replacing this header.
+ */
+#ifndef STILLPOINT_PLATFORM_H
+#define STILLPOINT_PLATFORM_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* Mutex and condition. The condition's clock is CLOCK_MONOTONIC. */
+#define PLATFORM_MUTEX_INITIALIZER PTHREAD_MUTEX_INITIALIZER
+#define PLATFORM_COND_INITIALIZER  PTHREAD_COND_INITIALIZER
+typedef pthread_mutex_t platform_mutex;
+typedef pthread_cond_t platform_cond;
+
+static inline void platform_mutex_init(platform_mutex *m)
+{
+    pthread_mutex_init(m, NULL);
+}
+
+static inline void platform_mutex_destroy(platform_mutex *m)
+{
+    pthread_mutex_destroy(m);
+}
+
+static inline void platform_mutex_lock(platform_mutex *m)
+{
+    pthread_mutex_lock(m);
+}
+
+static inline void platform_mutex_unlock(platform_mutex *m)
+{
+    pthread_mutex_unlock(m);
+}
+
+static inline void platform_cond_init(platform_cond *c)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static inline void platform_cond_destroy(platform_cond *c)
+{
+    pthread_cond_destroy(c);
+}
+
+/* May return early; callers look at their condition again. */
+static inline void platform_cond_wait(platform_cond *c, platform_mutex *m)
+{
+    pthread_cond_wait(c, m);
+}
+
+static inline void platform_cond_broadcast(platform_cond *c)
+{
+    pthread_cond_broadcast(c);
+}
+
+static inline int64_t platform_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static inline struct timespec platform_timespec(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+/* False once the deadline has passed; may return true early. */
+static inline bool platform_cond_wait_until(platform_cond *c, platform_mutex *m,
+                                            int64_t deadline_ns)
+{
+    struct timespec deadline = platform_timespec(deadline_ns);
+
+    return pthread_cond_timedwait(c, m, &deadline) != ETIMEDOUT;
+}
+
+/* Sleeps while *word == expected, at most until deadline_ns (negative: for ever). False when the
+ * deadline passed; a return proves nothing else. */
+bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns);
+/* Wakes all that sleep on the address; the memory itself is not touched. */
+void platform_futex_wake(atomic_uint *word);
+
+/* In a spin loop: tells the CPU. */
+static inline void platform_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield" ::: "memory");
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/* Lets other threads have the CPU. */
+void platform_yield(void);
+
+/* Whether the heavy fence can be had; asked once, before the first platform_heavy_fence(). */
+bool platform_heavy_fence_available(void);
+/* A full fence on every CPU that runs a thread of this process. */
+void platform_heavy_fence(void);
+
+/* CPUs the process might run on when it started; 1 means that spinning is for nothing. */
+unsigned platform_cpus(void);
+int platform_thread_id(void);
+/* A detached thread with all signals blocked and the finest timers. Aborts when there can be none. */
+void platform_thread_start(const char *name, void (*run)(void));
+
+/* Says on stderr what the program did wrong, and aborts. */
+void platform_fail(const char *what) __attribute__((noreturn, cold));
+
+#endif
