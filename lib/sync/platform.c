@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "sync/platform.h"
 
 #include <limits.h>

@@ -25,8 +25,7 @@ struct diagnostics {
 };
 
 /* Appends one line (the newline is added). Keeps the old text when memory runs out. */
-void diagnose(struct diagnostics *d, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void diagnose(struct diagnostics *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diagnostics_free(struct diagnostics *d);
 
 #endif

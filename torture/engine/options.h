@@ -23,25 +23,79 @@ struct option {
     const char *name; /* NULL ends a table */
     enum option_type type;
     size_t offset;        /* of the field in the struct that options_store() fills */
-    const char *standard; /* the default, as it would be typed after --set key= */
-    double min, max;      /* inclusive; durations in nanoseconds; both 0: no limit */
-    const char *unit;     /* NULL when the value has none */
-    const char *choices;  /* "event poll fqs adaptive" for OPTION_CHOICE */
-    const char *help;     /* one sentence, no full stop */
+    const char *standard; /* the default, as it would be typed after --set key=; NULL: required */
+    double min, max;  /* inclusive; durations in nanoseconds; both 0: no limit; max < min: none */
+    const char *unit; /* NULL when the value has none */
+    const char *choices; /* "event poll fqs adaptive" for OPTION_CHOICE */
+    const char *help;    /* one sentence, no full stop */
 };
 
 /* Returns a new object that holds every option of the table: the given value where `given` has one
- * (which may be NULL), the default elsewhere. Durations stay strings. Every unknown key (with the
+ * (which may be NULL), the default elsewhere. Durations stay strings, in the shortest form. Every unknown key (with the
  * nearest name), wrong type and value out of range adds a line "WHERE: POINTER/key: ..." to d; then
  * NULL is returned. `where` is the file, `pointer` the JSON pointer of the object. */
 json_t *options_complete(const struct option *table, json_t *given, const char *where,
                          const char *pointer, struct diagnostics *d);
 
-/* Fills a struct from an object that options_complete() returned. */
+/* A document being read: where its values came from, and where complaints about them go. */
+struct document {
+    const char *file;
+    json_t *overridden; /* [["/pointer", "--set key=value"], ...], the last one wins; NULL: none */
+    struct diagnostics *d;
+};
+
+/* The file, or the --set that replaced the value at the pointer or one that holds it. */
+const char *document_source(const struct document *doc, const char *pointer);
+/* Appends "SOURCE: POINTER: ..." to the document's diagnostics. */
+void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for a key that nobody knows, with the nearest of the NULL-ended names. */
+void document_unknown_key(const struct document *doc, const char *pointer, const char *key,
+                          const char *const *names);
+/* The same for a value of the wrong type: "expected EXPECTED, found ...". Returns NULL. */
+json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
+                            json_t *found);
+
+/* The pointer to a member or an element of what `pointer` points to; heap. */
+char *pointer_member(const char *pointer, const char *key);
+char *pointer_element(const char *pointer, size_t index);
+/* Whether what `pointer` points to is, or lies in, what `holder` points to. */
+bool pointer_within(const char *pointer, const char *holder);
+
+/* A key of an object that needs more than a row of a table. A member that has the name of a row
+ * replaces what would be done with that row. */
+struct member {
+    const char *name; /* NULL ends the list */
+    /* Returns the complete value (a new reference), or NULL after a line in the diagnostics.
+     * `given` is NULL when the key is absent. */
+    json_t *(*complete)(void *context, json_t *given, const char *pointer);
+};
+
+/* options_complete() for an object that has members (NULL: none) besides the options. */
+json_t *options_complete_members(const struct option *table, const struct member *members,
+                                 void *context, json_t *given, const struct document *doc,
+                                 const char *pointer);
+/* One value (NULL: absent, so the default) in its complete form, or NULL after a line in the
+ * diagnostics. */
+json_t *option_complete(const struct option *option, json_t *given, const struct document *doc,
+                        const char *pointer);
+
+/* Fills a struct from an object that options_complete() returned; the default where it lacks an
+ * option. */
 void options_store(const struct option *table, json_t *complete, void *destination);
 
 /* The row of that name, or NULL. */
 const struct option *options_find(const struct option *table, const char *name);
+
+/* "1 to 64 threads", "100ms to 168h", or "" without limits; heap. */
+char *option_range(const struct option *option);
+/* The name of the type as documents say it: "whole number". */
+const char *option_type_name(enum option_type type);
+/* The words of a choices list as a NULL-ended heap array; one free() releases all. */
+char **option_choices(const struct option *option);
+
+/* printf into a heap string. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "1500ms", "45s", "10m", "8h", "20us", "100ns", "2.5" (seconds) to nanoseconds; false if it is none. */
 bool duration_parse(const char *text, int64_t *ns);

@@ -3,8 +3,8 @@
 #define STILLPOINT_PATHS_H
 
 /* All return heap strings, or NULL when there is no such file. */
-char *paths_runner(const char *flavor);                          /* runner-NAME */
-char *paths_shared(const char *relative);                        /* "plots/house.gp", "configs" */
+char *paths_runner(const char *flavor);   /* runner-NAME */
+char *paths_shared(const char *relative); /* "plots/house.gp", "configs" */
 /* NULL-ended heap list of the flavors that have a runner. */
 char **paths_flavors(void);
 

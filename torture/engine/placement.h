@@ -13,9 +13,9 @@
 struct placement; /* one plan */
 
 struct placement_slot {
-    int pu;   /* logical index of the PU, -1: not bound to one */
+    int pu;     /* logical index of the PU, -1: not bound to one */
     int os_cpu; /* the system's number of that PU, -1: none */
-    int node; /* NUMA node (system's number), -1: any */
+    int node;   /* NUMA node (system's number), -1: any */
 };
 
 /* Plans `count` threads, named `names`, of roles `roles`, by the complete "placement" object of a
@@ -23,10 +23,9 @@ struct placement_slot {
  * the process's allowed set are never used. What was asked for and is degraded here (one NUMA node,
  * more threads than PUs) becomes one line in `notes`; what is impossible (a cpuset with no allowed
  * PU, a NUMA node that does not exist) a line "WHERE: /placement/...: ..." in d and NULL. */
-struct placement *placement_plan(json_t *config, const char *const *names,
-                                 const char *const *roles, size_t count, const char *synthetic,
-                                 const char *where, struct diagnostics *notes,
-                                 struct diagnostics *d);
+struct placement *placement_plan(json_t *config, const char *const *names, const char *const *roles,
+                                 size_t count, const char *synthetic, const char *where,
+                                 struct diagnostics *notes, struct diagnostics *d);
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
 /* Which thread goes where, drawn as text, one line per PU or pair of PUs; the caller frees it. */
 char *placement_draw(const struct placement *p);

@@ -24,13 +24,18 @@ const struct flavor_description *flavor_describe(const char *name, struct diagno
 struct scenario {
     char *path;        /* as given */
     json_t *effective; /* the whole scenario, complete, sweep included */
-    uint64_t seed;     /* chosen at random when the file and --seed give none; kept in `effective` */
+    uint64_t seed; /* chosen at random when the file and --seed give none; kept in `effective` */
+    /* What the file says for another flavor than the one asked for, and was left out: for main()
+     * to show. */
+    struct diagnostics notes;
 };
 
 struct run_plan {
-    json_t *config; /* the scenario without sweep and repeat, at this point; what the runner gets */
-    json_t *point;  /* {"library.gp_policy": "fqs"}; empty object without sweep */
-    char *label;    /* "gp_policy=fqs" for tables; "" without sweep */
+    /* The scenario at this point, without description, sweep and repeat: what the runner gets.
+     * Its budgets are those that apply here: "where" selects the point, and "ratio_to" another. */
+    json_t *config;
+    json_t *point; /* {"library.gp_policy": "fqs"}; empty object without sweep */
+    char *label;   /* "gp_policy=fqs" for tables; "" without sweep */
     int64_t repeat;
     char *flavor;
     char *skip; /* why this flavor cannot run this point, or NULL */
@@ -46,20 +51,37 @@ struct override {
 
 bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
                    size_t override_count, struct diagnostics *d);
-/* Runs in the order in which they are executed: repeats outermost, so that points alternate. A
- * scenario without sweep that asks more of its flavor than that can do is refused with a line in d;
+/* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
+ * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived from
+ * that and its number, the same at all points. A scenario without sweep that asks more of its flavor than that can do is refused with a line in d;
  * within a sweep such a point gets `skip`. */
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
 void scenario_free(struct scenario *s);
 void run_plans_free(struct run_plan *plans, size_t count);
 
-/* Options of the top level ("duration", "seed", ...) and of "placement". */
+/* Options of the top level ("duration", "seed", ...) and of "placement", and the structs that
+ * options_store() fills by them. */
+struct scenario_settings {
+    const char *name, *description, *flavor;
+    int64_t duration_ns, warmup_ns, interval_ns, stall_limit_ns;
+    int64_t seed, repeat;
+    int on_finding, fence;
+};
+enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
+enum fence_choice { FENCE_AUTO, FENCE_FULL };
 extern const struct option scenario_options[];
+
+struct placement_settings {
+    int policy, memory;
+};
+enum placement_policy { PLACEMENT_SCATTER, PLACEMENT_COMPACT, PLACEMENT_NONE };
+enum placement_memory { MEMORY_LOCAL, MEMORY_REMOTE, MEMORY_INTERLEAVE };
 extern const struct option placement_options[];
 
 /* Names of the threads that a run config asks for, in order: "reader-0", ... with the role and the
- * workload index. The same order as in the runner. */
+ * workload index. The same order as in the runner. When two workloads have a role of one name, the
+ * numbers in the names go on, so that a name is one thread. */
 struct planned_thread {
     char name[32];
     const struct workload *workload;

@@ -1,0 +1,318 @@
+# Stillpoint. `make help` lists the targets and variables.
+
+VERSION := 0.1.0
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+# Parallel by default; a -j of the caller's wins, and inner makes share the outer one's job server.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(shell tr '\0' ' ' </proc/$$PPID/cmdline 2>/dev/null | grep -E -- ' (-j|--jobs)'),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+endif
+
+# ---- Variables ----------------------------------------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS  ?= -O2 -g
+PREFIX  ?= /usr/local
+DESTDIR ?=
+WERROR  ?= $(if $(CI),1)
+# Those below are taken from the command line only: the environment often has such names.
+SANITIZE :=
+DEBUG    :=
+PORTABLE :=
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+dashed = $(subst $(space),-,$(strip $(1)))
+
+# Builds that must not mix have a directory each.
+variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEBUG),debug) \
+           $(if $(PORTABLE),portable) $(filter-out gcc cc,$(notdir $(firstword $(CC))))
+BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
+
+# The library's sources and the engine's objects; `make fault` points them elsewhere.
+LIB    := lib
+ENGINE := $(BUILD)
+
+# ---- Flags --------------------------------------------------------------------------------------
+
+compiler_line := $(shell $(CC) --version 2>/dev/null | head -n 1)
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(filter-out 0 no,$(WERROR)),1)
+warnings += -Werror
+endif
+
+# Empty, so that a source may define it as well, which other builds of lib/ need.
+flags := -std=gnu11 -D_GNU_SOURCE= -pthread $(warnings) $(CFLAGS)
+ifneq ($(SANITIZE),)
+flags += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# gcc warns at every stand-alone fence that TSan does not see it; those are annotated in the source.
+ifneq ($(findstring thread,$(SANITIZE)),)
+flags += $(if $(findstring clang,$(CC)),,-Wno-tsan)
+endif
+endif
+ifneq ($(DEBUG),)
+flags += -DSTILLPOINT_DEBUG
+endif
+ifneq ($(PORTABLE),)
+flags += -DSTILLPOINT_PORTABLE
+endif
+
+lib_flags    := -fPIC -I$(LIB)/include -I$(LIB)
+engine_flags := -I. -I$(LIB)/include
+engine_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
+                     -ljansson -lhwloc -lnuma -lunwind) -lm
+check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)
+
+# What host.c is told about the build, as string literals. HOST_DIRTY: "true", "false" or "unknown".
+commit := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
+dirty  := $(if $(filter unknown,$(commit)),unknown,$(if \
+          $(shell git status --porcelain --untracked-files=no 2>/dev/null | head -n 1),true,false))
+host_define = '-D$(1)="$(subst ",,$(subst ',,$(2)))"'
+host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
+               $(call host_define,HOST_FLAGS,$(flags)) \
+               $(call host_define,STILLPOINT_VERSION,$(VERSION)) \
+               $(call host_define,HOST_COMMIT,$(commit)) $(call host_define,HOST_DIRTY,$(dirty))
+
+# ---- Sources ------------------------------------------------------------------------------------
+
+lib_sources    := $(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(LIB)/*/*/*.c))
+engine_mains   := torture/engine/main.c torture/engine/runner_main.c
+engine_sources := $(filter-out $(engine_mains),$(wildcard torture/engine/*.c))
+flavor_sources := $(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)
+unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+
+lib_objects    := $(lib_sources:%.c=$(BUILD)/obj/lib/%.o)
+engine_objects := $(engine_sources:%.c=$(BUILD)/obj/%.o)
+
+# Every header in torture/flavors is a flavor but these.
+flavors := $(filter-out flavor template,$(patsubst torture/flavors/%.h,%,\
+             $(wildcard torture/flavors/*.h)))
+runners := $(flavors:%=$(BUILD)/runner-%)
+
+# What each flavor links and needs to compile; an absent line means nothing.
+LIBS_stillpoint := $(BUILD)/libstillpoint.a
+LIBS_urcu-memb  := -lurcu-memb
+LIBS_urcu-mb    := -lurcu-mb
+LIBS_urcu-qsbr  := -lurcu-qsbr
+LIBS_urcu-bp    := -lurcu-bp
+LIBS_ck-epoch   := -lck
+
+# ---- Building -----------------------------------------------------------------------------------
+
+.PHONY: all run check check-full install clean help flavor fault faults lint lint-format lint-tidy \
+        lint-cppcheck docs tests FORCE
+
+all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
+
+tests: $(unit_tests)
+
+# Rewritten only when what they hold changes, so that a change of flags rebuilds and nothing else.
+define write_if_changed
+@mkdir -p $(@D)
+@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) >$@
+endef
+quoted = '$(subst ','\'',$(1))'
+
+$(BUILD)/flags: FORCE
+	$(call write_if_changed,$(call quoted,$(CC) $(compiler_line) $(flags) $(LDFLAGS)))
+$(BUILD)/host-defines: FORCE
+	$(call write_if_changed,$(call quoted,$(host_defines)))
+
+say = @printf '  %-7s %s\n' $(1) $(2);
+compile = $(call say,CC,$@) mkdir -p $(@D); $(CC) $(flags) -MMD -MP -c -o $@ $<
+link = $(call say,LINK,$@) mkdir -p $(@D); $(CC) $(flags) $(LDFLAGS) -o $@
+archive = $(call say,AR,$@) rm -f $@; ar rcs $@ $(filter %.o,$^)
+
+$(BUILD)/obj/lib/%.o: $(LIB)/%.c $(BUILD)/flags
+	$(compile) $(lib_flags)
+$(BUILD)/libstillpoint.a: $(lib_objects)
+	$(archive)
+
+ifeq ($(ENGINE),$(BUILD))
+$(BUILD)/obj/torture/%.o: torture/%.c $(BUILD)/flags
+	$(compile) $(engine_flags)
+$(BUILD)/obj/torture/engine/host.o: torture/engine/host.c $(BUILD)/flags $(BUILD)/host-defines
+	$(compile) $(engine_flags) $(host_defines)
+$(BUILD)/engine.a: $(engine_objects)
+	$(archive)
+endif
+
+engine_archive := $(ENGINE)/engine.a
+runner_main    := $(ENGINE)/obj/torture/engine/runner_main.o
+
+# A runner is the engine linked with the workloads compiled against one flavor.
+# $(1): name, $(2): adaptor header as it is included
+define flavor_rules
+objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
+$$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags
+	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+$$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
+                       $$(filter %.a,$$(LIBS_$(1)))
+	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs)
+-include $$(objects_$(1):.o=.d)
+endef
+$(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
+
+# The driver knows the workloads' tables; they are the ones compiled against the flavor `null`.
+$(BUILD)/stillpoint: $(BUILD)/obj/torture/engine/main.o $(objects_null) $(engine_archive)
+	$(link) $^ $(engine_libs)
+
+$(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags
+	$(compile) $(engine_flags) -I$(LIB) -Itests/unit
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(objects_null) $(engine_archive) \
+                       $(BUILD)/libstillpoint.a
+	$(link) $^ $(check_libs) $(engine_libs)
+.SECONDARY: $(unit_tests:%=%.o)
+
+-include $(lib_objects:.o=.d) $(engine_objects:.o=.d) $(engine_mains:%.c=$(BUILD)/obj/%.d) \
+         $(unit_tests:%=%.d)
+
+# ---- One more flavor, from anywhere --------------------------------------------------------------
+
+ifneq ($(filter flavor,$(MAKECMDGOALS)),)
+ifeq ($(and $(NAME),$(HEADER)),)
+$(error usage: make flavor NAME=mine HEADER=/path/mine.h [LIBS=-lmine] [CFLAGS_FLAVOR=-I/path])
+endif
+ifneq ($(filter $(NAME),$(flavors)),)
+$(error flavor "$(NAME)" is in the tree already: choose another NAME)
+endif
+ifeq ($(wildcard $(HEADER)),)
+$(error HEADER=$(HEADER): no such file)
+endif
+LIBS_$(NAME) := $(LIBS)
+CFLAGS_$(NAME) := $(CFLAGS_FLAVOR)
+$(eval $(call flavor_rules,$(NAME),$(abspath $(HEADER))))
+flavor: $(BUILD)/runner-$(NAME) $(BUILD)/stillpoint
+	@echo "built $<: use it with --flavor $(NAME)"
+endif
+
+# ---- Seeded faults -------------------------------------------------------------------------------
+# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-stillpoint: a copy of lib/ with the patch, the
+# workloads compiled against its headers, and the engine as it is. Run it with STILLPOINT_RUNNERS.
+
+ifneq ($(filter fault,$(MAKECMDGOALS)),)
+ifeq ($(NAME),)
+$(error usage: make fault NAME=x, for torture/faults/x.patch)
+endif
+endif
+fault: $(if $(NAME),$(BUILD)/faults/$(NAME)/runner-stillpoint)
+
+$(BUILD)/faults/%/runner-stillpoint: torture/faults/%.patch $(engine_archive) $(runner_main) \
+                                     $(shell find lib -name '*.[ch]') $(BUILD)/flags
+	$(call say,FAULT,$*) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
+	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
+	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2
+	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) $@
+
+faults: all
+	@BUILD=$(BUILD) tests/faults.sh
+
+# ---- Using it ------------------------------------------------------------------------------------
+
+run:
+	@scripts/deps.sh run
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/stillpoint run configs/quick.json --out results
+
+check:
+	@scripts/deps.sh check
+	@CC='$(CC)' WERROR='$(WERROR)' tests/run.sh
+check-full:
+	@scripts/deps.sh check
+	@FULL=1 CC='$(CC)' WERROR='$(WERROR)' tests/run.sh
+
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig lib/stillpoint include/stillpoint \
+	           share/stillpoint/plots share/stillpoint/configs)
+	install -m 755 $(BUILD)/stillpoint $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(runners) $(DESTDIR)$(PREFIX)/lib/stillpoint
+	install -m 644 $(BUILD)/libstillpoint.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 lib/include/stillpoint/*.h $(DESTDIR)$(PREFIX)/include/stillpoint
+	install -m 644 plots/*.gp $(DESTDIR)$(PREFIX)/share/stillpoint/plots
+	cp -r configs/. $(DESTDIR)$(PREFIX)/share/stillpoint/configs
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' stillpoint.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/stillpoint.pc
+
+# Both are generated: change the options tables, not the files.
+docs: $(BUILD)/stillpoint
+	$(BUILD)/stillpoint list --markdown >$(BUILD)/reference.tmp
+	$(BUILD)/stillpoint list --schema >$(BUILD)/schema.tmp
+	mv $(BUILD)/reference.tmp docs/scenario-reference.md
+	mv $(BUILD)/schema.tmp configs/schema/scenario.schema.json
+
+clean:
+	rm -rf build $(if $(filter-out build build/%,$(BUILD)),$(BUILD))
+
+# ---- Lint ----------------------------------------------------------------------------------------
+
+c_sources  = $(shell find lib torture bench tests -name '*.c' 2>/dev/null | sort)
+c_headers  = $(shell find lib torture bench tests -name '*.h' 2>/dev/null | sort)
+# Not the tests: what a test case leaves to its process is a leak to the analyser.
+tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy,$(filter-out tests/%,$(c_sources)))
+lint_flags := -std=gnu11 -D_GNU_SOURCE= -I. -Ilib/include -Ilib -Itests/unit \
+              -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
+
+lint: lint-format lint-tidy lint-cppcheck
+
+lint-format:
+	@clang-format --dry-run --Werror $(c_sources) $(c_headers)
+
+# What is off, and why, is in .clang-tidy.
+lint-tidy: $(tidy_stamps)
+$(BUILD)/lint/%.tidy: %.c $(c_headers) .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(lint_flags) $(call host_define,HOST_COMPILER,-) \
+	    $(call host_define,HOST_FLAGS,-) $(call host_define,STILLPOINT_VERSION,-) \
+	    $(call host_define,HOST_COMMIT,-) $(call host_define,HOST_DIRTY,-) 2>$@.log || \
+	    { cat $@.log >&2; exit 1; }
+	@touch $@
+
+# What is off, and why, is in .cppcheck-suppressions.
+lint-cppcheck:
+	@mkdir -p $(BUILD)/lint/cppcheck
+	@cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+	    --std=c11 --library=gnu --suppressions-list=.cppcheck-suppressions \
+	    --cppcheck-build-dir=$(BUILD)/lint/cppcheck -j $(shell nproc) \
+	    --platform=unix64 -D__linux__ -D__x86_64__ -D__GNUC__=12 -D__SIZEOF_LONG__=8 \
+	    -D_GNU_SOURCE= -I. -Ilib/include -Ilib \
+	    '-DFLAVOR_HEADER="torture/flavors/stillpoint.h"' lib torture bench tests
+
+# ---- Help ----------------------------------------------------------------------------------------
+
+define help_text
+Stillpoint $(VERSION): RCU under torture, in user space.
+
+  make              build the library, the program and a runner for each flavor
+  make run          install what is missing, build, torture the library for 20 s, plot
+  make check        install what is missing, run the tests (under 10 minutes on 2 CPUs)
+  make check-full   the same and everything that takes longer
+  make faults       every seeded fault must be found by its check
+  make fault NAME=x                          only build the runner with the fault x
+  make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
+  make lint         clang-format, clang-tidy, cppcheck
+  make docs         regenerate what is generated in docs/ and configs/schema/
+  make install      into $$DESTDIR$$PREFIX
+  make clean        remove build/
+
+  CC=clang                     compiler (gcc)             -> build/clang
+  SANITIZE=address,undefined   or thread                  -> build/sanitize-address-undefined
+  DEBUG=1                      misuse of the library is diagnosed and aborts  -> build/debug
+  PORTABLE=1                   mutex and condition instead of the futex  -> build/portable
+  WERROR=1                     warnings are errors
+  CFLAGS=, LDFLAGS=            ($(CFLAGS))
+  PREFIX=, DESTDIR=            for install ($(PREFIX))
+  BUILD=                       where everything goes; the variables above choose it ($(BUILD))
+  CFLAGS_FLAVOR=               for make flavor
+
+  flavors in the tree: $(or $(flavors),none)
+endef
+export help_text
+help:
+	@printf '%s\n' "$$help_text"

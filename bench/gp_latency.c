@@ -1,0 +1,218 @@
+/* gp-latency: how long a grace period takes, against readers of a given number and section length.
+ *
+ * Callers wait for grace periods, or queue a callback and wait for that; the latency is split into
+ * request to start, the grace period itself, and its end to the callback, where the flavor tells.
+ * Readers hold sections of a fixed length, busy (on the CPU) or asleep, with a fixed pause between.
+ */
+#include "torture/workloads/long_reader.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct params {
+    int64_t readers, callers, call_rcu_callers;
+    int64_t section_ns, pause_ns, call_pause_ns;
+    int stay;
+    bool expedited, serialised;
+};
+enum { STAY_BUSY, STAY_ASLEEP, STAY_KICKED };
+
+enum { READS, GPS, CALLS };
+static const char *const counter_names[] = {"reads", "gps", "calls", NULL};
+
+enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE };
+static const struct measure measure_list[] = {{"gp", "ns"},
+                                              {"gp.request_to_start", "ns"},
+                                              {"gp.total", "ns"},
+                                              {"gp.end_to_callback", "ns"},
+                                              {"callback.queue_to_invoke", "ns"},
+                                              {NULL, NULL}};
+
+static const char *const no_names[] = {NULL};
+enum { NOTE_GP, NOTE_CALL };
+static const char *const note_formats[] = {"waits for grace period %lu", "queued callback %lu",
+                                           NULL};
+
+struct state {
+    pthread_mutex_t lock; /* of `serialised` */
+};
+
+static void stay(struct torture_thread *t, const struct params *p, struct long_reader *kicked)
+{
+    if (p->section_ns == 0)
+        return;
+    if (p->stay == STAY_BUSY)
+        torture_spin((uint64_t)p->section_ns);
+    else if (p->stay == STAY_ASLEEP)
+        torture_sleep(t, (uint64_t)p->section_ns);
+    else
+        long_reader_stay(kicked, t, (uint64_t)p->section_ns);
+}
+
+static void reader(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    unsigned batch = p->section_ns < 10000 && p->pause_ns == 0 ? 64 : 1;
+    struct long_reader kicked;
+
+    flavor_register_thread();
+    if (p->stay == STAY_KICKED)
+        long_reader_open(&kicked);
+    while (torture_running(t)) {
+        for (unsigned i = 0; i < batch; i++) {
+            flavor_read_lock();
+            stay(t, p, &kicked);
+            flavor_read_unlock();
+        }
+        torture_count(t, READS, batch);
+        torture_beat(t);
+        if (p->pause_ns > 0)
+            torture_sleep(t, (uint64_t)p->pause_ns);
+    }
+    if (p->stay == STAY_KICKED)
+        long_reader_close(&kicked);
+    flavor_unregister_thread();
+}
+
+static void caller(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+
+    flavor_register_thread();
+    for (unsigned long n = 1; torture_running(t); n++) {
+        int64_t requested = clock_monotonic_ns(), returned, start, end;
+
+        if (p->serialised)
+            pthread_mutex_lock(&state->lock);
+        if (p->expedited)
+            flavor_synchronize_expedited();
+        else
+            flavor_synchronize();
+        if (p->serialised)
+            pthread_mutex_unlock(&state->lock);
+        returned = clock_monotonic_ns();
+        torture_measure(t, GP_TOTAL, (uint64_t)(returned - requested));
+        if (flavor_gp_times(&start, &end)) {
+            torture_measure(t, GP, (uint64_t)(end - start));
+            torture_measure(t, GP_REQUEST, start > requested ? (uint64_t)(start - requested) : 0);
+        }
+        torture_count(t, GPS, 1);
+        torture_beat(t);
+        if (p->call_pause_ns > 0)
+            torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->call_pause_ns + 1));
+    }
+    flavor_unregister_thread();
+}
+
+/* One callback on its way at a time. */
+struct call {
+    flavor_head head;
+    atomic_uint done;
+    int64_t invoked_ns, gp_end_ns;
+};
+
+static void invoked(flavor_head *head)
+{
+    struct call *call = (struct call *)((char *)head - offsetof(struct call, head));
+    int64_t start, end;
+
+    call->invoked_ns = clock_monotonic_ns();
+    call->gp_end_ns = flavor_gp_times(&start, &end) ? end : 0;
+    /* Release, pairs with: the acquire in call_rcu_caller(). Broken: it reads the times too early. */
+    atomic_store_explicit(&call->done, 1, memory_order_release);
+    shared_wake(&call->done);
+}
+
+static void call_rcu_caller(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct call *call = calloc(1, sizeof *call);
+
+    flavor_register_thread();
+    for (unsigned long n = 1; torture_running(t); n++) {
+        int64_t queued = clock_monotonic_ns();
+
+        atomic_store_explicit(&call->done, 0, memory_order_relaxed);
+        flavor_call(&call->head, invoked);
+        while (!atomic_load_explicit(&call->done, memory_order_acquire))
+            shared_wait(&call->done, 0, 100000000);
+        torture_measure(t, QUEUE_TO_INVOKE, (uint64_t)(call->invoked_ns - queued));
+        if (call->gp_end_ns)
+            torture_measure(t, GP_END_TO_CALLBACK, (uint64_t)(call->invoked_ns - call->gp_end_ns));
+        torture_count(t, CALLS, 1);
+        torture_beat(t);
+        if (p->call_pause_ns > 0)
+            torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->call_pause_ns + 1));
+    }
+    flavor_unregister_thread();
+    /* The callback's last act may be to wake us through `done`: only the address is used then, and the
+     * memory stays, as it is this thread's last call. */
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct params *p = in->params;
+    struct state *state = calloc(1, sizeof *state);
+
+    if (p->expedited && p->callers > 0 && !FLAVOR_CAN_EXPEDITE) {
+        diagnose(d, "gp-latency: expedited is true, but the flavor cannot \"expedite\"");
+        free(state);
+        return false;
+    }
+    pthread_mutex_init(&state->lock, NULL);
+    in->state = state;
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    free(in->state);
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL, "readers"},
+    {"callers", OPTION_INT, FIELD(callers), "1", 0, 4096, "threads", NULL,
+     "threads that wait for grace periods"},
+    {"call_rcu_callers", OPTION_INT, FIELD(call_rcu_callers), "0", 0, 4096, "threads", NULL,
+     "threads that queue a callback and wait for it"},
+    {"section", OPTION_DURATION, FIELD(section_ns), "0ms", 0, 600e9, NULL, NULL,
+     "length of every section"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,
+     "sleep of a reader between sections; 0: none, the reader loops"},
+    {"stay", OPTION_CHOICE, FIELD(stay), "busy", 0, 0, NULL, "busy asleep kicked",
+     "inside a section a reader keeps the CPU, sleeps, or sleeps until it is told to leave"},
+    {"call_pause", OPTION_DURATION, FIELD(call_pause_ns), "0ms", 0, 60e9, NULL, NULL,
+     "mean pause between the calls of one thread"},
+    {"expedited", OPTION_BOOL, FIELD(expedited), "false", 0, 0, NULL, NULL,
+     "callers use the expedited primitive"},
+    {"serialised", OPTION_BOOL, FIELD(serialised), "false", 0, 0, NULL, NULL,
+     "callers take a mutex around each call, so that none can share a grace period"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"latency-reader", "readers", reader, 0},
+    {"latency-caller", "callers", caller, CAN_SYNCHRONIZE},
+    {"callback-caller", "call_rcu_callers", call_rcu_caller, CAN_CALL},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload gp_latency_workload;
+const struct workload gp_latency_workload = {
+    .name = "gp-latency",
+    .summary = "how long grace periods and callbacks take, against readers of a given kind",
+    .bench = true,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = no_names,
+    .coverage = no_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

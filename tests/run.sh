@@ -1,0 +1,233 @@
+#!/bin/bash
+# Runs the tests: `tests/run.sh` for all parts in order, `tests/run.sh unit cli` for some.
+#
+# Every part is a function that prints TAP: "ok NAME", "not ok NAME", "ok NAME # skip REASON", and
+# lines that begin with "#" to explain the line above them. It may exit non-zero to say that it broke
+# before it could report. The TAP of each part stays in build/check/PART.tap.
+#
+# Environment: FULL=1 adds what takes longer (docs/ has the list), WERROR=1, CC.
+# The tests see ROOT (the tree), BUILD (what they test), STILLPOINT (the program), FULL.
+set -u
+cd "$(dirname "$0")/.." || exit 70
+export ROOT=$PWD
+export FULL=${FULL-} WERROR=${WERROR-} LC_ALL=C
+# The makes below are this script's own, whatever make called it.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES STILLPOINT_FENCE STILLPOINT_RUNNERS
+case "${CC-}" in gcc | cc | '') unset CC ;; *) export CC ;; esac
+
+# Where make puts what is built with these variables.
+build_directory() { make -s --eval='print: ; @echo $(BUILD)' "$@" print; }
+BUILD=$ROOT/$(build_directory)
+export BUILD STILLPOINT=$BUILD/stillpoint
+
+all_parts='build unit library cli faults address thread lint'
+reports=$ROOT/build/check
+
+# ---- What parts are made of ----------------------------------------------------------------------
+
+# one NAME SECONDS COMMAND...: the command, or an exported function, is one test; its output
+# explains a failure.
+one() {
+    local name=$1 limit=$2 log status
+    shift 2
+    log=$(mktemp)
+    timeout -k 10 "$limit" bash -c '"$@"' one "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 0 ]; then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+        [ $status -ne 124 ] || echo "# over its time limit of $limit s"
+        grep -vE '^  (CC|AR|LINK) ' "$log" | tail -n 40 | sed 's/^/# /'
+        echo "# exit code $status: $*"
+    fi
+    rm -f "$log"
+    return $status
+}
+
+# check_programs LABEL SECONDS PROGRAM...: every case of these programs (Check) is a test.
+# SECONDS limits each case that has no limit of its own; a program gets ten times that.
+check_programs() {
+    local label=$1 limit=$2 program name tap log status
+    shift 2
+    tap=$(mktemp) log=$(mktemp)
+    for program in "$@"; do
+        name=${program##*/}
+        : >"$tap"
+        CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=$limit \
+            timeout -k 10 $((limit * 10)) "$program" >"$log" 2>&1 </dev/null
+        status=$?
+        # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
+        sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" \
+            "$tap"
+        if [ $status -ne 0 ]; then
+            grep -q '^not ok' "$tap" || echo "not ok $label$name ended with code $status"
+            tail -n 30 "$log" | sed 's/^/# /'
+        elif ! grep -q '^ok' "$tap"; then
+            echo "not ok $label$name ran no test"
+        fi
+    done
+    rm -f "$tap" "$log"
+}
+
+# The unit tests, or only those of the library, as the programs in the build directory $1.
+unit_programs() {
+    find tests/unit -name 'test_*.c' | sort | sed "s|^tests/unit|$1/tests|; s|\.c\$||"
+}
+library_programs() {
+    grep -lE '#include [<"](stillpoint|sync|rcu|vcpu)/' tests/unit/test_*.c |
+        sed "s|^tests/unit|$1/tests|; s|\.c\$||"
+}
+
+# ---- Parts, in order -----------------------------------------------------------------------------
+
+part_build() {
+    one 'gcc builds it without a warning' 300 make WERROR=1 all tests || return
+    if command -v clang >/dev/null; then
+        one 'clang builds it without a warning' 300 make CC=clang WERROR=1 all
+    else
+        echo 'ok clang builds it without a warning # skip clang is not installed'
+    fi
+    one 'installs, and a program builds against what is installed' 120 try_installed
+}
+
+try_installed() {
+    local prefix=$BUILD/check-install
+    rm -rf "$prefix"
+    make -s install PREFIX="$prefix" || return
+    printf '%s\n' '#include <stillpoint/rcu.h>' 'int main(void) { return 0; }' >"$prefix/a.c"
+    # shellcheck disable=SC2046
+    ${CC-gcc} -std=gnu11 -Wall -Werror -o "$prefix/a" "$prefix/a.c" \
+        $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs stillpoint) &&
+        "$prefix/a" && "$prefix/bin/stillpoint" list
+}
+
+part_unit() {
+    # shellcheck disable=SC2046
+    check_programs '' 30 $(unit_programs "$BUILD")
+}
+
+# The library again, in each way that it can be built or started.
+part_library() {
+    local how programs
+    for how in PORTABLE=1 DEBUG=1; do
+        programs=$(library_programs "$(build_directory $how)")
+        # shellcheck disable=SC2086
+        one "builds with $how" 300 make $how $programs && check_programs "$how " 30 $programs
+    done
+    # shellcheck disable=SC2046
+    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' 30 $(library_programs "$BUILD")
+}
+
+part_cli() {
+    # Bats wants a stdin of its own; Debian's python3 has the modules that the tests use.
+    PATH=/usr/bin:$PATH BATS_TEST_TIMEOUT=120 bats --formatter tap --timing tests/cli/*.bats </dev/null
+}
+
+part_faults() {
+    if [ -x tests/faults.sh ]; then
+        tests/faults.sh
+    else
+        echo 'ok seeded faults # skip tests/faults.sh is not there'
+    fi
+}
+
+# sanitized SANITIZERS: unit tests and a short run of the real thing.
+sanitized() {
+    local directory
+    directory=$(build_directory SANITIZE="$1")
+    one "builds with $1" 400 make SANITIZE="$1" all tests || return
+    # shellcheck disable=SC2046
+    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 $(unit_programs "$directory")
+    one "$1 short run" 120 short_run "$directory/stillpoint"
+}
+
+# A clean run; a hard state that was not reached in so short a time is no failure here.
+short_run() {
+    local out status
+    out=$(mktemp -d)
+    "$1" run configs/quick.json --duration 1s --progress none --out "$out"
+    status=$?
+    rm -rf "$out"
+    [ $status -eq 0 ] || [ $status -eq 2 ]
+}
+export -f short_run try_installed
+
+part_address() {
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    sanitized address,undefined
+}
+
+part_thread() {
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    sanitized thread
+}
+
+part_lint() {
+    local what tool
+    for what in format:clang-format tidy:clang-tidy cppcheck:cppcheck; do
+        tool=${what#*:}
+        if command -v "$tool" >/dev/null; then
+            one "$tool" 300 make -s -k "lint-${what%:*}"
+        else
+            echo "ok $tool # skip it is not installed"
+        fi
+    done
+    one 'no dependency of lib/ beyond libc and pthread' 10 lib_stands_alone
+}
+
+# What lib/ includes with <>, other than its own headers and the system's, must be nothing.
+lib_stands_alone() {
+    ! grep -rnE '#include ["<](torture|bench|jansson|hwloc|numa|urcu|libunwind)' lib
+}
+export -f lib_stands_alone
+
+# ---- Counting ------------------------------------------------------------------------------------
+
+passed=0 failed=0 skipped=0
+
+# Runs a part, prints one line about it and then each failure with what explains it.
+report() {
+    local part=$1 tap=$reports/$1.tap started=$EPOCHREALTIME status ok bad skip planned note=
+    # A subshell, so that what a part exports ends with it.
+    ("part_$part") >"$tap" 2>"$tap.stderr"
+    status=$?
+    skip=$(grep -ciE '^ok .*# skip' "$tap")
+    ok=$(($(grep -c '^ok ' "$tap") - skip))
+    bad=$(grep -c '^not ok ' "$tap")
+    planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$tap" | tail -n 1)
+    if [ -n "$planned" ] && [ "$planned" -gt $((ok + bad + skip)) ]; then
+        note="$part stopped after $((ok + bad + skip)) of $planned tests"
+    elif [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+        note="$part ended with code $status before it could say why"
+    elif [ $((ok + bad + skip)) -eq 0 ]; then
+        note="$part ran no test"
+    fi
+    [ -z "$note" ] || bad=$((bad + 1))
+    printf '  %-8s  %4d passed  %3d failed  %3d skipped  %6.1f s\n' "$part" "$ok" "$bad" "$skip" \
+        "$(awk "BEGIN { print $EPOCHREALTIME - $started }")"
+    awk '/^(ok|not ok) /{ show = /^not ok / } show && /^(not ok|#)/ { print "      " $0 }
+         /^ok .*# [sS][kK][iI][pP]/ { print "      " $0 }' "$tap"
+    if [ -n "$note" ]; then
+        echo "      not ok $note"
+        tail -n 20 "$tap.stderr" | sed 's/^/      # /'
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+mkdir -p "$reports" && rm -f "$reports/counts" || exit 70
+for part in ${@:-$all_parts}; do
+    if ! declare -F "part_$part" >/dev/null; then
+        echo "tests/run.sh: no part \"$part\"; there are: $all_parts" >&2
+        exit 64
+    fi
+    report "$part"
+    if [ "$part" = build ] && [ $failed -ne 0 ]; then
+        echo '  the other parts need what did not build'
+        break
+    fi
+done
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")" |
+    tee "$reports/counts"
+[ $failed -eq 0 ]

@@ -1,0 +1,133 @@
+/* The description of the host, its load, and the build. */
+#include "torture/engine/host.h"
+
+#include <check.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const host_keys[] = {
+    "hostname", "kernel",      "cpu_model",  "cpus", "cpus_allowed", "numa_nodes", "topology",
+    "governor", "clocksource", "membarrier", "kvm",  "virtualised",  "boot_id",    "memory_bytes",
+};
+static const char *const load_keys[] = {"load1", "load5", "running", "steal_ticks", "total_ticks"};
+static const char *const tool_keys[] = {"name", "version", "commit", "dirty", "compiler", "flags"};
+
+static void expect_exactly(json_t *object, const char *const *keys, size_t count)
+{
+    ck_assert_ptr_nonnull(object);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(json_object_get(object, keys[i]) != NULL, "no key %s", keys[i]);
+    }
+    ck_assert_uint_eq(json_object_size(object), count);
+}
+
+#define EXPECT_EXACTLY(object, keys) expect_exactly(object, keys, sizeof(keys) / sizeof *(keys))
+
+START_TEST(host_has_all_keys)
+{
+    json_t *host = host_describe();
+
+    EXPECT_EXACTLY(host, host_keys);
+    ck_assert(json_is_boolean(json_object_get(host, "membarrier")));
+    ck_assert(json_is_boolean(json_object_get(host, "kvm")));
+    json_decref(host);
+}
+END_TEST
+
+START_TEST(host_tells_what_any_linux_has)
+{
+    json_t *host = host_describe();
+    const char *kernel = json_string_value(json_object_get(host, "kernel"));
+    const char *topology = json_string_value(json_object_get(host, "topology"));
+
+    ck_assert_msg(kernel != NULL && strncmp(kernel, "Linux ", 6) == 0, "kernel: %s", kernel);
+    ck_assert_msg(topology != NULL && strncmp(topology, "numa:", 5) == 0 &&
+                      strstr(topology, " pu:") != NULL,
+                  "topology: %s", topology);
+    ck_assert_int_ge(json_integer_value(json_object_get(host, "cpus")), 1);
+    ck_assert_int_ge(json_integer_value(json_object_get(host, "numa_nodes")), 1);
+    ck_assert_int_gt(json_integer_value(json_object_get(host, "memory_bytes")), 1 << 20);
+    json_decref(host);
+}
+END_TEST
+
+START_TEST(allowed_cpus_follow_the_affinity)
+{
+    cpu_set_t allowed, one;
+    json_t *host;
+    int cpu = 0;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    while (!CPU_ISSET(cpu, &allowed)) {
+        cpu++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    host = host_describe();
+    ck_assert_int_eq(json_integer_value(json_object_get(host, "cpus_allowed")), 1);
+    json_decref(host);
+}
+END_TEST
+
+START_TEST(load_has_all_keys)
+{
+    json_t *load = host_load();
+
+    EXPECT_EXACTLY(load, load_keys);
+    json_decref(load);
+}
+END_TEST
+
+START_TEST(ticks_never_go_back)
+{
+    json_t *before = host_load(), *after = host_load();
+
+    ck_assert_int_ge(json_integer_value(json_object_get(after, "total_ticks")),
+                     json_integer_value(json_object_get(before, "total_ticks")));
+    json_decref(before);
+    json_decref(after);
+}
+END_TEST
+
+START_TEST(tool_has_all_keys)
+{
+    json_t *tool = host_tool();
+    json_t *dirty = json_object_get(tool, "dirty");
+
+    EXPECT_EXACTLY(tool, tool_keys);
+    ck_assert_str_eq(json_string_value(json_object_get(tool, "name")), "stillpoint");
+    ck_assert(json_is_string(json_object_get(tool, "version")));
+    ck_assert(json_is_string(json_object_get(tool, "commit")));
+    ck_assert(json_is_boolean(dirty) || json_is_null(dirty));
+    json_decref(tool);
+}
+END_TEST
+
+static Suite *host_suite(void)
+{
+    Suite *suite = suite_create("host");
+    TCase *host = tcase_create("host");
+
+    tcase_set_timeout(host, 30);
+    tcase_add_test(host, host_has_all_keys);
+    tcase_add_test(host, host_tells_what_any_linux_has);
+    tcase_add_test(host, allowed_cpus_follow_the_affinity);
+    tcase_add_test(host, load_has_all_keys);
+    tcase_add_test(host, ticks_never_go_back);
+    tcase_add_test(host, tool_has_all_keys);
+    suite_add_tcase(suite, host);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(host_suite());
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,136 @@
+#define UNW_LOCAL_ONLY
+#include "crash.h"
+
+#include <libunwind.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define SIGNAL_STACK_SIZE (64 * 1024)
+
+static struct shared_header *shared;
+static __thread struct torture_thread *self;
+static __thread void *signal_stack;
+
+/* Appends to a bounded text without stdio, for use in a signal handler. */
+static size_t put(char *text, size_t at, size_t room, const char *what)
+{
+    while (*what && at + 1 < room)
+        text[at++] = *what++;
+    text[at] = 0;
+    return at;
+}
+
+static size_t put_hex(char *text, size_t at, size_t room, uint64_t value)
+{
+    char digits[19] = "0x";
+    int length = 2;
+
+    for (int shift = 60; shift >= 0; shift -= 4)
+        if (value >> shift || shift == 0 || length > 2)
+            digits[length++] = "0123456789abcdef"[(value >> shift) & 15];
+    digits[length] = 0;
+    return put(text, at, room, digits);
+}
+
+/* The calling thread's stack from the interrupted instruction on, a line a frame. libunwind says that
+ * these calls are safe in a signal handler for the local address space. */
+static void write_stack(char *text, size_t room, void *context)
+{
+    unw_cursor_t cursor;
+    size_t at = 0;
+
+    text[0] = 0;
+    if (unw_init_local2(&cursor, (unw_context_t *)context, UNW_INIT_SIGNAL_FRAME) < 0)
+        return;
+    for (int frame = 0; frame < 48; frame++) {
+        char name[128];
+        unw_word_t offset = 0, address = 0;
+
+        unw_get_reg(&cursor, UNW_REG_IP, &address);
+        if (unw_get_proc_name(&cursor, name, sizeof name, &offset) == 0) {
+            at = put(text, at, room, name);
+            at = put(text, at, room, "+");
+            at = put_hex(text, at, room, offset);
+        } else {
+            at = put_hex(text, at, room, address);
+        }
+        at = put(text, at, room, "\n");
+        if (unw_step(&cursor) <= 0)
+            break;
+    }
+}
+
+static void on_stack_signal(int number, siginfo_t *info, void *context)
+{
+    struct torture_thread *t = self;
+
+    (void)number;
+    (void)info;
+    if (!t)
+        return;
+    write_stack(t->shared->stack, sizeof t->shared->stack, context);
+    /* Release, pairs with: the acquire in view_stacks(). Broken: half a stack in a report. */
+    atomic_store_explicit(&t->shared->stack_done,
+                          atomic_load_explicit(&t->shared->stack_wanted, memory_order_relaxed),
+                          memory_order_release);
+}
+
+/* Writes down what is needed for a finding, then lets the signal do what it does. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    struct shared_crash *crash = &shared->crash;
+    static atomic_flag first = ATOMIC_FLAG_INIT;
+
+    if (!atomic_flag_test_and_set(&first)) {
+        atomic_store_explicit(&shared->frozen, 1, memory_order_relaxed);
+        crash->thread = self ? (int32_t)self->id : -1;
+        crash->in_section =
+            self && atomic_load_explicit(&self->shared->in_section, memory_order_relaxed);
+        crash->address = (uint64_t)(uintptr_t)info->si_addr;
+        crash->ticks = clock_ticks();
+        crash->stack[0] = 0;
+        /* Release, pairs with: the acquire in view_crash(). First without the stack: unwinding a
+         * broken one may crash again. */
+        atomic_store_explicit(&crash->signal, number, memory_order_release);
+        write_stack(crash->stack, sizeof crash->stack, context);
+    }
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void crash_install(struct shared_header *header)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    struct sigaction action = {.sa_sigaction = on_stack_signal,
+                               .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+
+    shared = header;
+    sigaction(STACK_SIGNAL, &action, NULL);
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        sigaction(fatal[i], &action, NULL);
+}
+
+void crash_thread_start(struct torture_thread *t)
+{
+    stack_t stack = {.ss_size = SIGNAL_STACK_SIZE};
+
+    self = t;
+    signal_stack = stack.ss_sp = malloc(SIGNAL_STACK_SIZE);
+    if (signal_stack)
+        sigaltstack(&stack, NULL);
+}
+
+void crash_thread_end(void)
+{
+    stack_t off = {.ss_flags = SS_DISABLE};
+
+    self = NULL;
+    sigaltstack(&off, NULL);
+    free(signal_stack);
+    signal_stack = NULL;
+}

@@ -1,0 +1,22 @@
+/* What a flavor tells the engine; defined once per runner, in torture/flavors/flavor.c. */
+#ifndef STILLPOINT_FLAVOR_TABLE_H
+#define STILLPOINT_FLAVOR_TABLE_H
+
+#include "workload.h"
+
+struct flavor {
+    const char *name;
+    const char *summary;
+    unsigned capabilities;
+    const struct option *settings; /* of the scenario's "library" object */
+    size_t settings_size;
+    /* Before any thread; false with a line in d. */
+    bool (*start)(const void *settings, struct diagnostics *d);
+    const char *const *statistics;    /* NULL-ended; at most SHARED_LIBRARY */
+    void (*sample)(uint64_t *values); /* in the order of the names */
+    /* Thread ids that hold up the grace period under way; how many. */
+    unsigned (*holdouts)(int *thread_ids, unsigned room);
+};
+extern const struct flavor flavor;
+
+#endif

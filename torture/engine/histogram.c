@@ -1,0 +1,81 @@
+#include "histogram.h"
+
+#include <math.h>
+#include <string.h>
+
+void tally_clear(struct tally *t)
+{
+    memset(t, 0, sizeof *t);
+}
+
+void tally_add(struct tally *t, const struct histogram *h)
+{
+    uint64_t max = atomic_load_explicit(&h->max, memory_order_relaxed);
+    uint64_t inverted = atomic_load_explicit(&h->min_inverted, memory_order_relaxed);
+    uint64_t count = 0;
+
+    if (atomic_load_explicit(&h->count, memory_order_relaxed) == 0)
+        return;
+    /* Counted from the buckets, so that the sum agrees with them while the writer goes on. */
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
+
+        t->buckets[i] += n;
+        count += n;
+    }
+    if (count == 0)
+        return;
+    if (t->count == 0 || ~inverted < t->min)
+        t->min = ~inverted;
+    if (max > t->max)
+        t->max = max;
+    t->count += count;
+    t->sum += atomic_load_explicit(&h->sum, memory_order_relaxed);
+}
+
+void tally_subtract(struct tally *t, const struct tally *before)
+{
+    uint64_t low = 0, high = 0;
+    int any = 0;
+
+    if (before->count == 0)
+        return;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        t->buckets[i] -= before->buckets[i];
+        if (t->buckets[i] == 0)
+            continue;
+        if (!any)
+            low = histogram_low(i);
+        high = histogram_high(i);
+        any = 1;
+    }
+    t->count -= before->count;
+    t->sum -= before->sum;
+    if (!any) {
+        t->min = t->max = 0;
+        return;
+    }
+    if (low > t->min)
+        t->min = low;
+    if (high < t->max)
+        t->max = high;
+}
+
+uint64_t tally_percentile(const struct tally *t, double percent)
+{
+    uint64_t seen = 0, rank = (uint64_t)ceil((double)t->count * percent / 100.0);
+
+    if (t->count == 0)
+        return 0;
+    if (rank == 0)
+        rank = 1;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        seen += t->buckets[i];
+        if (seen >= rank) {
+            uint64_t high = i + 1 < HISTOGRAM_BUCKETS ? histogram_high(i) : t->max;
+
+            return high < t->max ? high : t->max;
+        }
+    }
+    return t->max;
+}

@@ -1,0 +1,616 @@
+/* Options tables at work: completion with defaults, messages, and storing into structs. */
+#include "options.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *text_format(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+
+    if (!text)
+        abort();
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+/* --- Near names --------------------------------------------------------------------------- */
+
+enum { NAME_MAX_COMPARED = 63 };
+
+/* Case and the kind of dash are no difference worth a step. */
+static int folded(char c)
+{
+    return c == '_' ? '-' : tolower((unsigned char)c);
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) from one name to the other. */
+static size_t name_distance(const char *a, const char *b)
+{
+    size_t rows[3][NAME_MAX_COMPARED + 2];
+    size_t a_length = strlen(a), b_length = strlen(b);
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
+
+    if (a_length > NAME_MAX_COMPARED || b_length > NAME_MAX_COMPARED)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_length; j++)
+        above[j] = before[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            bool same = folded(a[i - 1]) == folded(b[j - 1]);
+            size_t best = above[j - 1] + !same;
+
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+                folded(a[i - 2]) == folded(b[j - 1]) && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+        size_t *oldest = before;
+
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[b_length];
+}
+
+const char *nearest_name(const char *name, const char *const *candidates)
+{
+    const char *nearest = NULL;
+    size_t length = strlen(name);
+    size_t limit = length < 6 ? length / 2 : length / 3;
+
+    for (; *candidates; candidates++) {
+        size_t distance = name_distance(name, *candidates);
+
+        if (distance <= limit && distance < length) {
+            nearest = *candidates;
+            if (!distance)
+                break;
+            limit = distance - 1;
+        }
+    }
+    return nearest;
+}
+
+/* --- Messages ----------------------------------------------------------------------------- */
+
+bool pointer_within(const char *pointer, const char *holder)
+{
+    size_t length = strlen(holder);
+
+    return !strncmp(pointer, holder, length) && (!pointer[length] || pointer[length] == '/');
+}
+
+const char *document_source(const struct document *doc, const char *pointer)
+{
+    for (size_t i = json_array_size(doc->overridden); i-- > 0;) {
+        json_t *entry = json_array_get(doc->overridden, i);
+
+        if (pointer_within(pointer, json_string_value(json_array_get(entry, 0))))
+            return json_string_value(json_array_get(entry, 1));
+    }
+    return doc->file;
+}
+
+void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    diagnose(doc->d, "%s: %s%s%s", document_source(doc, pointer), pointer, *pointer ? ": " : "",
+             message);
+}
+
+void document_unknown_key(const struct document *doc, const char *pointer, const char *key,
+                          const char *const *names)
+{
+    const char *near = nearest_name(key, names);
+
+    if (near)
+        document_diagnose(doc, pointer, "unknown key; did you mean \"%s\"?", near);
+    else
+        document_diagnose(doc, pointer, "unknown key");
+}
+
+/* What a value is, for "found ...": "the string \"x\"", "12", "an array". */
+static const char *found_text(json_t *value, char *buffer, size_t size)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+    };
+    if (!json_is_string(value) && !json_is_number(value))
+        return names[json_typeof(value)];
+
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+
+    snprintf(buffer, size, "%s%.60s", json_is_string(value) ? "the string " : "",
+             text ? text : "?");
+    free(text);
+    return buffer;
+}
+
+json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
+                            json_t *found)
+{
+    char buffer[128];
+
+    document_diagnose(doc, pointer, "expected %s, found %s", expected,
+                      found_text(found, buffer, sizeof(buffer)));
+    return NULL;
+}
+
+char *pointer_member(const char *pointer, const char *key)
+{
+    size_t length = strlen(pointer);
+    char *result = malloc(length + 2 * strlen(key) + 2);
+
+    if (!result)
+        abort();
+    memcpy(result, pointer, length);
+    char *p = result + length;
+
+    for (*p++ = '/'; *key; key++) {
+        if (*key == '~' || *key == '/') {
+            *p++ = '~';
+            *p++ = *key == '~' ? '0' : '1';
+        } else {
+            *p++ = *key;
+        }
+    }
+    *p = '\0';
+    return result;
+}
+
+char *pointer_element(const char *pointer, size_t index)
+{
+    return text_format("%s/%zu", pointer, index);
+}
+
+/* --- What a row says ---------------------------------------------------------------------- */
+
+const char *option_type_name(enum option_type type)
+{
+    static const char *const names[] = {
+        [OPTION_BOOL] = "true or false", [OPTION_INT] = "whole number", [OPTION_REAL] = "number",
+        [OPTION_DURATION] = "duration",  [OPTION_CHOICE] = "choice",    [OPTION_STRING] = "text",
+    };
+    return names[type];
+}
+
+char **option_choices(const struct option *option)
+{
+    const char *choices = option->choices ? option->choices : "";
+    size_t length = strlen(choices);
+    /* Room for the pointers of the worst case, one letter a word, and a copy of the text. */
+    size_t slots = length / 2 + 2;
+    char **list = malloc(slots * sizeof(*list) + length + 1);
+
+    if (!list)
+        abort();
+    char *text = memcpy((char *)(list + slots), choices, length + 1);
+    size_t count = 0;
+    char *rest;
+
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        list[count++] = word;
+    list[count] = NULL;
+    return list;
+}
+
+static void limit_text(const struct option *option, double limit, char *buffer)
+{
+    if (option->type == OPTION_DURATION)
+        duration_format((int64_t)limit, buffer);
+    else if (option->type == OPTION_INT)
+        snprintf(buffer, 32, "%.0f", limit);
+    else
+        snprintf(buffer, 32, "%g", limit);
+}
+
+static bool has_limits(const struct option *option)
+{
+    return option->min != 0 || option->max != 0;
+}
+
+char *option_range(const struct option *option)
+{
+    char low[32], high[32];
+    bool with_unit = option->unit && option->type != OPTION_DURATION;
+    const char *space = with_unit ? " " : "";
+    const char *unit = with_unit ? option->unit : "";
+
+    if (!has_limits(option))
+        return text_format("%s", "");
+    limit_text(option, option->min, low);
+    limit_text(option, option->max, high);
+    if (option->max < option->min)
+        return text_format("at least %s%s%s", low, space, unit);
+    return text_format("%s to %s%s%s", low, high, space, unit);
+}
+
+const struct option *options_find(const struct option *table, const char *name)
+{
+    for (; table->name; table++)
+        if (!strcmp(table->name, name))
+            return table;
+    return NULL;
+}
+
+/* --- One value ---------------------------------------------------------------------------- */
+
+struct place {
+    const struct option *option;
+    const struct document *doc;
+    const char *pointer;
+};
+
+static bool within_limits(const struct place *at, double value, const char *shown)
+{
+    const struct option *option = at->option;
+
+    if (!has_limits(option))
+        return true;
+    if (value >= option->min && (value <= option->max || option->max < option->min))
+        return true;
+    char *range = option_range(option);
+
+    document_diagnose(at->doc, at->pointer, "%s is out of range (%s)", shown, range);
+    free(range);
+    return false;
+}
+
+static json_t *convert_bool(const struct place *at, json_t *given)
+{
+    if (!json_is_boolean(given))
+        return document_wrong_type(at->doc, at->pointer, "true or false", given);
+    return json_incref(given);
+}
+
+static json_t *convert_int(const struct place *at, json_t *given)
+{
+    char shown[32];
+    double real = json_number_value(given);
+
+    /* 1e3 is a whole number too. 2^63 is the first that int64_t does not hold. */
+    if (!json_is_number(given) || real != floor(real) || fabs(real) > 0x1p63 ||
+        (json_is_real(given) && fabs(real) == 0x1p63))
+        return document_wrong_type(at->doc, at->pointer, "a whole number", given);
+    json_int_t value = json_is_integer(given) ? json_integer_value(given) : (json_int_t)real;
+
+    snprintf(shown, sizeof(shown), "%" JSON_INTEGER_FORMAT, value);
+    return within_limits(at, (double)value, shown) ? json_integer(value) : NULL;
+}
+
+static json_t *convert_real(const struct place *at, json_t *given)
+{
+    char shown[32];
+
+    if (!json_is_number(given))
+        return document_wrong_type(at->doc, at->pointer, "a number", given);
+    snprintf(shown, sizeof(shown), "%g", json_number_value(given));
+    return within_limits(at, json_number_value(given), shown) ? json_incref(given) : NULL;
+}
+
+/* The nanoseconds of a JSON duration; false after a line in the diagnostics. */
+static bool duration_value(const struct place *at, json_t *given, int64_t *ns)
+{
+    if (json_is_string(given)) {
+        if (duration_parse(json_string_value(given), ns))
+            return true;
+        document_diagnose(at->doc, at->pointer, "\"%.60s\" is not a duration (45s, 10m, 8h)",
+                          json_string_value(given));
+        return false;
+    }
+    if (!json_is_number(given)) {
+        document_wrong_type(at->doc, at->pointer, "a duration (45s, 10m, 8h)", given);
+        return false;
+    }
+    double seconds = json_number_value(given);
+
+    if (seconds < 0 || seconds > 9e9) {
+        document_diagnose(at->doc, at->pointer, "%g seconds is not a duration", seconds);
+        return false;
+    }
+    *ns = llround(seconds * 1e9);
+    return true;
+}
+
+static json_t *convert_duration(const struct place *at, json_t *given)
+{
+    char shown[32];
+    int64_t ns;
+
+    if (!duration_value(at, given, &ns))
+        return NULL;
+    duration_format(ns, shown);
+    return within_limits(at, (double)ns, shown) ? json_string(shown) : NULL;
+}
+
+static json_t *convert_choice(const struct place *at, json_t *given)
+{
+    const char *text = json_string_value(given);
+    const char *choices = at->option->choices;
+    char **list = option_choices(at->option);
+    json_t *result = NULL;
+
+    if (!text) {
+        char *expected = text_format("one of: %s", choices);
+
+        document_wrong_type(at->doc, at->pointer, expected, given);
+        free(expected);
+    } else {
+        const char *near = nearest_name(text, (const char *const *)list);
+
+        if (near && !strcmp(near, text))
+            result = json_incref(given);
+        else if (near)
+            document_diagnose(at->doc, at->pointer,
+                              "\"%.60s\" is none of: %s; did you mean \"%s\"?", text, choices,
+                              near);
+        else
+            document_diagnose(at->doc, at->pointer, "\"%.60s\" is none of: %s", text, choices);
+    }
+    free(list);
+    return result;
+}
+
+static json_t *convert_string(const struct place *at, json_t *given)
+{
+    if (!json_is_string(given))
+        return document_wrong_type(at->doc, at->pointer, "a string", given);
+    return json_incref(given);
+}
+
+/* The default of a row as JSON. The text is the table's own, so it is not checked again. */
+static json_t *standard_value(const struct option *option)
+{
+    int64_t ns = 0;
+    char buffer[32];
+
+    switch (option->type) {
+    case OPTION_BOOL:
+        return json_boolean(!strcmp(option->standard, "true"));
+    case OPTION_INT:
+        return json_integer(strtoll(option->standard, NULL, 10));
+    case OPTION_REAL:
+        return json_real(strtod(option->standard, NULL));
+    case OPTION_DURATION:
+        duration_parse(option->standard, &ns);
+        return json_string(duration_format(ns, buffer));
+    case OPTION_CHOICE:
+    case OPTION_STRING:
+        break;
+    }
+    return json_string(option->standard);
+}
+
+json_t *option_complete(const struct option *option, json_t *given, const struct document *doc,
+                        const char *pointer)
+{
+    static json_t *(*const convert[])(const struct place *, json_t *) = {
+        [OPTION_BOOL] = convert_bool,     [OPTION_INT] = convert_int,
+        [OPTION_REAL] = convert_real,     [OPTION_DURATION] = convert_duration,
+        [OPTION_CHOICE] = convert_choice, [OPTION_STRING] = convert_string,
+    };
+    const struct place at = {option, doc, pointer};
+
+    if (given)
+        return convert[option->type](&at, given);
+    if (option->standard)
+        return standard_value(option);
+    document_diagnose(doc, pointer, "missing (%s)", option->help);
+    return NULL;
+}
+
+/* --- A whole object ----------------------------------------------------------------------- */
+
+static const struct member *member_find(const struct member *members, const char *name)
+{
+    for (; members && members->name; members++)
+        if (!strcmp(members->name, name))
+            return members;
+    return NULL;
+}
+
+/* The names of rows and members, NULL-ended; one free() releases all. */
+static const char **known_names(const struct option *table, const struct member *members)
+{
+    size_t count = 0;
+
+    for (const struct option *o = table; o->name; o++)
+        count++;
+    for (const struct member *m = members; m && m->name; m++)
+        count++;
+    const char **names = malloc((count + 1) * sizeof(*names));
+
+    if (!names)
+        abort();
+    count = 0;
+    for (const struct option *o = table; o->name; o++)
+        names[count++] = o->name;
+    for (const struct member *m = members; m && m->name; m++)
+        if (!options_find(table, m->name))
+            names[count++] = m->name;
+    names[count] = NULL;
+    return names;
+}
+
+/* The complete value of one known key, or NULL; *known says whether the key was. */
+static json_t *complete_key(const struct option *table, const struct member *members, void *context,
+                            const char *key, json_t *given, const struct document *doc,
+                            const char *pointer, bool *known)
+{
+    const struct member *member = member_find(members, key);
+    const struct option *option = options_find(table, key);
+    json_t *value = NULL;
+
+    *known = member || option;
+    char *at = pointer_member(pointer, key);
+
+    if (member)
+        value = member->complete(context, given, at);
+    else if (option)
+        value = option_complete(option, given, doc, at);
+    free(at);
+    return value;
+}
+
+/* Given keys first, in the order of the file, so that messages come in that order. */
+static bool complete_given(const struct option *table, const struct member *members, void *context,
+                           json_t *given, const struct document *doc, const char *pointer,
+                           const char *const *names, json_t *values)
+{
+    bool good = true, known;
+    const char *key;
+    json_t *item;
+
+    json_object_foreach (given, key, item) {
+        json_t *value = complete_key(table, members, context, key, item, doc, pointer, &known);
+
+        if (!known) {
+            char *at = pointer_member(pointer, key);
+
+            document_unknown_key(doc, at, key, names);
+            free(at);
+        }
+        if (value)
+            json_object_set_new(values, key, value);
+        else
+            good = false;
+    }
+    return good;
+}
+
+json_t *options_complete_members(const struct option *table, const struct member *members,
+                                 void *context, json_t *given, const struct document *doc,
+                                 const char *pointer)
+{
+    if (given && !json_is_object(given))
+        return document_wrong_type(doc, pointer, "an object", given);
+
+    const char **names = known_names(table, members);
+    json_t *values = json_object(), *complete = json_object();
+    bool known;
+    bool good = complete_given(table, members, context, given, doc, pointer, names, values);
+
+    for (const char **name = names; *name; name++) {
+        json_t *value = json_incref(json_object_get(values, *name));
+
+        if (!value && !json_object_get(given, *name)) {
+            value = complete_key(table, members, context, *name, NULL, doc, pointer, &known);
+            good = good && value;
+        }
+        if (value)
+            json_object_set_new(complete, *name, value);
+    }
+    free(names);
+    json_decref(values);
+    if (good)
+        return complete;
+    json_decref(complete);
+    return NULL;
+}
+
+json_t *options_complete(const struct option *table, json_t *given, const char *where,
+                         const char *pointer, struct diagnostics *d)
+{
+    const struct document doc = {where, NULL, d};
+
+    return options_complete_members(table, NULL, NULL, given, &doc, pointer);
+}
+
+/* --- Storing ------------------------------------------------------------------------------ */
+
+static int choice_index(const struct option *option, const char *text)
+{
+    char **list = option_choices(option);
+    int index = 0;
+
+    while (list[index] && strcmp(list[index], text) != 0)
+        index++;
+    if (!list[index])
+        index = 0;
+    free(list);
+    return index;
+}
+
+static int64_t stored_duration(json_t *value)
+{
+    int64_t ns = 0;
+
+    duration_parse(json_string_value(value), &ns);
+    return ns;
+}
+
+static void option_store(const struct option *option, json_t *value, void *destination)
+{
+    void *field = (char *)destination + option->offset;
+
+    switch (option->type) {
+    case OPTION_BOOL:
+        *(bool *)field = json_is_true(value);
+        break;
+    case OPTION_INT:
+        *(int64_t *)field = json_integer_value(value);
+        break;
+    case OPTION_REAL:
+        *(double *)field = json_number_value(value);
+        break;
+    case OPTION_DURATION:
+        *(int64_t *)field = stored_duration(value);
+        break;
+    case OPTION_CHOICE:
+        *(int *)field = choice_index(option, json_string_value(value));
+        break;
+    case OPTION_STRING:
+        *(const char **)field = json_string_value(value);
+        break;
+    }
+}
+
+/* A default string is the table's own, not that of a JSON value that is about to go. */
+static void option_store_standard(const struct option *option, void *destination)
+{
+    if (option->type == OPTION_STRING) {
+        *(const char **)((char *)destination + option->offset) = option->standard;
+    } else if (option->standard) {
+        json_t *value = standard_value(option);
+
+        option_store(option, value, destination);
+        json_decref(value);
+    }
+}
+
+void options_store(const struct option *table, json_t *complete, void *destination)
+{
+    for (; table->name; table++) {
+        json_t *value = json_object_get(complete, table->name);
+
+        if (value)
+            option_store(table, value, destination);
+        else
+            option_store_standard(table, destination);
+    }
+}

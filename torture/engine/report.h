@@ -1,0 +1,22 @@
+/* What people read at the end: the verdict table, violations, the summary. */
+#ifndef STILLPOINT_REPORT_H
+#define STILLPOINT_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* "14.9 us", "2.1 ms", "50 s"; the buffer holds at least 32 bytes. */
+const char *report_duration(double ns, char *buffer);
+/* "1.2 G", "812 338". */
+const char *report_count(double count, char *buffer);
+const char *report_grouped(uint64_t count, char *buffer);
+
+/* One finding with its timeline, as it is found. */
+void report_finding(FILE *f, json_t *finding, bool color);
+/* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array of
+ * strings) is what lies in `directory`. Only findings beyond those shown already are told in full. */
+void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);
+
+#endif

@@ -1,0 +1,283 @@
+/* Reads a scenario: the file, what --set replaces in it, and every check there is. Parts that need
+ * more than a row of a table are in scenario_parts.c. */
+#include "scenario.h"
+
+#include "scenario_keys.h"
+#include "scenario_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1e6
+#define NS_PER_S  1e9
+
+#define FIELD(field) offsetof(struct scenario_settings, field)
+
+const struct option scenario_options[] = {
+    {"name", OPTION_STRING, FIELD(name), NULL, 0, 0, NULL, NULL,
+     "What the scenario is called; part of the name of its results"},
+    {"description", OPTION_STRING, FIELD(description), "", 0, 0, NULL, NULL,
+     "What it is for, in a sentence"},
+    {"duration", OPTION_DURATION, FIELD(duration_ns), "5s", 100 * NS_PER_MS,
+     7 * 24 * 3600 * NS_PER_S, NULL, NULL, "How long each run is, after its warm-up"},
+    {"warmup", OPTION_DURATION, FIELD(warmup_ns), "500ms", 0, 3600 * NS_PER_S, NULL, NULL,
+     "How long the threads of a run work before anything is measured; checks are on"},
+    {"interval", OPTION_DURATION, FIELD(interval_ns), "250ms", 10 * NS_PER_MS, 3600 * NS_PER_S,
+     NULL, NULL, "Step of the time series in the result"},
+    {"seed", OPTION_INT, FIELD(seed), "0", 0, SEED_MAX, NULL, NULL,
+     "Seed of all random choices; 0 chooses one, which the result tells"},
+    {"flavor", OPTION_STRING, FIELD(flavor), "stillpoint", 0, 0, NULL, NULL,
+     "The implementation under test"},
+    {"repeat", OPTION_INT, FIELD(repeat), "1", 1, 10000, NULL, NULL,
+     "How many runs each point gets, every second round backwards"},
+    {"on_finding", OPTION_CHOICE, FIELD(on_finding), "stop", 0, 0, NULL, "stop continue",
+     "Whether a finding ends the run"},
+    {"stall_limit", OPTION_DURATION, FIELD(stall_limit_ns), "10s", 100 * NS_PER_MS, 3600 * NS_PER_S,
+     NULL, NULL, "How long a thread may be without progress"},
+    {"fence", OPTION_CHOICE, FIELD(fence), "auto", 0, 0, NULL, "auto full",
+     "Full fences on both sides instead of the asymmetric pair"},
+    {0},
+};
+
+/* --- The file ----------------------------------------------------------------------------- */
+
+enum { SCENARIO_MAX_BYTES = 4 << 20 };
+
+/* What is wrong with an open file that should hold a scenario, or NULL. */
+static const char *file_objection(int file)
+{
+    struct stat status;
+
+    if (fstat(file, &status))
+        return strerror(errno);
+    if (S_ISDIR(status.st_mode))
+        return "is a directory, not a scenario";
+    return NULL;
+}
+
+static ssize_t read_all(int file, char *text, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size) {
+        ssize_t got = read(file, text + length, size - length);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (!got)
+            break;
+        length += (size_t)got;
+    }
+    return (ssize_t)length;
+}
+
+/* The contents of the file (heap), or NULL with a line in d. */
+static char *file_read(const char *path, size_t *length, struct diagnostics *d)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0) {
+        diagnose(d, "%s: cannot be read: %s", path, strerror(errno));
+        return NULL;
+    }
+    const char *objection = file_objection(file);
+    char *text = objection ? NULL : malloc(SCENARIO_MAX_BYTES);
+    ssize_t got = text ? read_all(file, text, SCENARIO_MAX_BYTES) : -1;
+
+    if (!objection && got < 0)
+        objection = strerror(errno);
+    else if (!got)
+        objection = "is empty";
+    else if (got == SCENARIO_MAX_BYTES)
+        objection = "is larger than any scenario";
+    close(file);
+    *length = (size_t)got;
+    if (!objection)
+        return text;
+    diagnose(d, "%s: %s", path, objection);
+    free(text);
+    return NULL;
+}
+
+/* The file's object, or NULL with a line in d. */
+static json_t *file_parse(const char *path, struct diagnostics *d)
+{
+    size_t length;
+    char *text = file_read(path, &length, d);
+    const struct document doc = {path, NULL, d};
+    json_error_t error;
+
+    if (!text)
+        return NULL;
+    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+
+    free(text);
+    if (!root) {
+        diagnose(d, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    } else if (!json_is_object(root)) {
+        document_wrong_type(&doc, "", "an object", root);
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+/* --- What --set replaces ------------------------------------------------------------------ */
+
+/* JSON when it parses as that, else a string; NULL when it is no UTF-8. */
+static json_t *override_value(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+
+    return value ? value : json_string(text);
+}
+
+/* Removes what the override replaces from the sweep. */
+static void override_sweep(json_t *root, json_t *pointers)
+{
+    json_t *sweep = json_object_get(root, "sweep");
+    const char *key;
+    json_t *item;
+    void *next;
+
+    json_object_foreach_safe (sweep, next, key, item) {
+        json_t *swept = key_pointers(root, key);
+
+        if (pointers_meet(swept, pointers))
+            json_object_del(sweep, key);
+        json_decref(swept);
+    }
+}
+
+static void diagnose_override(struct scenario_reading *reading, const struct override *override,
+                              const char *source)
+{
+    const char *dot = strchr(override->key, '.');
+    char *head = text_format("%.*s", dot ? (int)(dot - override->key) : 0, override->key);
+    char *near = key_nearest(reading->root, reading->flavors, override->key);
+    struct diagnostics *d = reading->doc.d;
+
+    if (workload_named(head))
+        diagnose(d, "%s: this scenario has no workload \"%s\"", source, head);
+    else if (near)
+        diagnose(d, "%s: unknown key; did you mean \"%s\"?", source, near);
+    else
+        diagnose(d, "%s: unknown key", source);
+    free(near);
+    free(head);
+}
+
+static void override_place(struct scenario_reading *reading, const char *pointer, json_t *value,
+                           const char *source)
+{
+    json_t *parent = json_object_get(reading->root, "workloads");
+
+    if (pointer_set(reading->root, pointer, value))
+        json_array_append_new(reading->doc.overridden, json_pack("[ss]", pointer, source));
+    else if (!strncmp(pointer, "/workloads/", 11))
+        diagnose(reading->doc.d, "%s: there is no workload %ld; the scenario has %zu", source,
+                 strtol(pointer + 11, NULL, 10), json_array_size(parent));
+    /* Anything else lies in something that is of the wrong type, which is said later. */
+}
+
+static void override_apply(struct scenario_reading *reading, const struct override *override)
+{
+    char *source = text_format("--set %s=%s", override->key, override->value);
+    json_t *pointers = key_pointers(reading->root, override->key);
+    json_t *value = override_value(override->value);
+    size_t index;
+    json_t *pointer;
+
+    if (!value)
+        diagnose(reading->doc.d, "--set %s=...: not UTF-8", override->key);
+    else if (!json_array_size(pointers))
+        diagnose_override(reading, override, source);
+    override_sweep(reading->root, pointers);
+    if (!value)
+        json_array_clear(pointers);
+    json_array_foreach (pointers, index, pointer) {
+        override_place(reading, json_string_value(pointer), value, source);
+    }
+    json_decref(value);
+    json_decref(pointers);
+    free(source);
+}
+
+/* --- The whole ---------------------------------------------------------------------------- */
+
+/* A seed short enough to be typed again. */
+static int64_t random_seed(void)
+{
+    uint32_t seed = 0;
+
+    while (!seed)
+        if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+            seed = (uint32_t)getpid();
+    return seed;
+}
+
+static json_t *scenario_complete(struct scenario_reading *reading, const struct override *overrides,
+                                 size_t override_count)
+{
+    unsigned complaints = reading->doc.d->count;
+
+    reading->file_flavors = scenario_flavors(reading->root);
+    reading->flavors = json_incref(reading->file_flavors);
+    for (size_t i = 0; i < override_count; i++)
+        override_apply(reading, &overrides[i]);
+    json_decref(reading->flavors);
+    reading->flavors = scenario_flavors(reading->root);
+
+    json_t *effective = options_complete_members(scenario_options, scenario_members, reading,
+                                                 reading->root, &reading->doc, "");
+
+    if (effective && reading->doc.d->count == complaints)
+        return effective;
+    json_decref(effective);
+    return NULL;
+}
+
+bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
+                   size_t override_count, struct diagnostics *d)
+{
+    *s = (struct scenario){0};
+    json_t *root = file_parse(path, d);
+
+    if (!root)
+        return false;
+    struct scenario_reading reading = {
+        .doc = {path, json_array(), d}, .root = root, .notes = &s->notes};
+
+    s->effective = scenario_complete(&reading, overrides, override_count);
+    json_decref(reading.flavors);
+    json_decref(reading.file_flavors);
+    json_decref(reading.doc.overridden);
+    json_decref(root);
+    if (!s->effective) {
+        scenario_free(s);
+        return false;
+    }
+    s->path = text_format("%s", path);
+    s->seed = (uint64_t)json_integer_value(json_object_get(s->effective, "seed"));
+    if (!s->seed) {
+        s->seed = (uint64_t)random_seed();
+        json_object_set_new(s->effective, "seed", json_integer((json_int_t)s->seed));
+    }
+    return true;
+}
+
+void scenario_free(struct scenario *s)
+{
+    free(s->path);
+    json_decref(s->effective);
+    diagnostics_free(&s->notes);
+    *s = (struct scenario){0};
+}

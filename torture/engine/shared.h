@@ -1,0 +1,100 @@
+/* The mapping that a runner shares with its driver.
+ *
+ * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
+ * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the driver
+ * only reads, but for `stop` and `thaw`. Every field that both may touch at once is an atomic, and has
+ * one writer unless it says otherwise.
+ */
+#ifndef STILLPOINT_SHARED_H
+#define STILLPOINT_SHARED_H
+
+#include "histogram.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHARED_MAGIC      UINT64_C(0x7374696c6c707431)
+#define SHARED_PAGE       4096
+#define SHARED_NOTES      256 /* per thread; a power of two */
+#define SHARED_STACK_TEXT 3072
+#define SHARED_MESSAGE    512
+#define SHARED_LIBRARY    64 /* statistics of a flavor */
+
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_FINISHED };
+
+/* One entry of the flight recorder. */
+struct note {
+    uint64_t ticks;
+    unsigned long a, b;
+    uint32_t kind; /* index into the workload's notes */
+};
+
+/* Each starts on a page of its own; its counters and histograms follow. */
+struct shared_thread {
+    _Atomic uint64_t heartbeat; /* grows whenever the thread gets somewhere */
+    atomic_int tid;             /* 0 before it started and after it ended */
+    atomic_bool in_section;
+    atomic_bool ended;
+    atomic_uint stack_wanted, stack_done; /* generation of the request, and of the answer */
+    _Alignas(64) _Atomic uint64_t note_count;
+    struct note notes[SHARED_NOTES];
+    char stack[SHARED_STACK_TEXT]; /* lines "function+offset" */
+};
+
+/* One check of one workload. */
+struct shared_check {
+    _Atomic uint64_t count; /* several writers */
+    atomic_uint claimed;    /* the first violation's thread fills the rest */
+    atomic_uint ready;
+    uint64_t ticks;
+    int32_t thread; /* index, -1: none */
+    char message[SHARED_MESSAGE];
+};
+
+struct shared_crash {
+    atomic_int signal; /* 0: none */
+    int32_t thread;    /* index, -1: not one of ours */
+    bool in_section;
+    uint64_t address, ticks;
+    char stack[SHARED_STACK_TEXT];
+};
+
+struct shared_header {
+    uint64_t magic, size;
+    double ns_per_tick;
+    uint64_t start_ticks;          /* when the gate opened */
+    atomic_uint phase;             /* enum phase; a futex word */
+    atomic_uint frozen;            /* the flight recorder stands still: a finding was made */
+    _Alignas(64) atomic_uint stop; /* set by the driver; a futex word */
+    _Alignas(64) _Atomic uint64_t library[SHARED_LIBRARY];
+    atomic_uint holdout_count;
+    atomic_int holdouts[16]; /* thread ids that hold up the grace period, when asked */
+    atomic_uint holdouts_wanted, holdouts_done;
+    struct shared_crash crash;
+};
+
+#define SHARED_ALIGN(size) (((size) + SHARED_PAGE - 1) & ~(size_t)(SHARED_PAGE - 1))
+
+/* Sizes of a thread's part: the struct, then counters, then histograms, each at its offset. */
+static inline size_t shared_counters_offset(void)
+{
+    return (sizeof(struct shared_thread) + 63) & ~(size_t)63;
+}
+
+static inline size_t shared_histograms_offset(size_t counters)
+{
+    return (shared_counters_offset() + counters * sizeof(uint64_t) + 63) & ~(size_t)63;
+}
+
+static inline size_t shared_thread_size(size_t counters, size_t histograms)
+{
+    return SHARED_ALIGN(shared_histograms_offset(counters) + histograms * sizeof(struct histogram));
+}
+
+/* Waits until *word differs from value, at most for that time; shared between processes. */
+void shared_wait(atomic_uint *word, unsigned value, int64_t timeout_ns);
+void shared_wake(atomic_uint *word);
+
+#endif

@@ -1,0 +1,328 @@
+#include "verdict.h"
+
+#include "options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static bool is(json_t *object, const char *key, const char *value)
+{
+    return strcmp(text_of(object, key), value) == 0;
+}
+
+/* A count by name: the library's statistics first, then the workloads' counters. */
+static bool count_named(json_t *run, const char *name, json_int_t *count)
+{
+    json_t *value = json_object_get(json_object_get(run, "library"), name), *workload;
+    const char *key;
+    bool found = value != NULL;
+
+    *count = json_integer_value(value);
+    if (found)
+        return true;
+    json_object_foreach (json_object_get(run, "counters"), key, workload) {
+        value = json_object_get(workload, name);
+        if (value) {
+            *count += json_integer_value(value);
+            found = true;
+        }
+    }
+    return found;
+}
+
+void verdict_of_run(json_t *run, json_t *require, json_t *declared)
+{
+    json_t *coverage = json_object(), *missing = json_array(), *least, *name;
+    const char *key, *verdict;
+    size_t i;
+
+    json_array_foreach (declared, i, name) {
+        json_int_t count;
+
+        if (count_named(run, json_string_value(name), &count))
+            json_object_set_new(coverage, json_string_value(name), json_integer(count));
+    }
+    json_object_foreach (require, key, least) {
+        json_int_t count = 0;
+
+        count_named(run, key, &count);
+        json_object_set_new(coverage, key, json_integer(count));
+        if (count < json_integer_value(least))
+            json_array_append_new(missing, json_sprintf("%s was reached %lld times, %lld required",
+                                                        key, (long long)count,
+                                                        (long long)json_integer_value(least)));
+    }
+    verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
+              : json_array_size(missing) > 0                        ? "inconclusive"
+                                                                    : "pass";
+    json_object_set_new(run, "coverage", coverage);
+    json_object_set_new(run, "missing", missing);
+    json_object_set_new(run, "verdict", json_string(verdict));
+}
+
+/* --- Metrics and budgets --- */
+
+static bool latency_metric(json_t *run, const char *metric, double *value)
+{
+    const char *dot = strrchr(metric, '.'), *what;
+    json_t *latency, *figure;
+    char *name;
+
+    if (!dot)
+        return false;
+    what = dot + 1;
+    /* "p99.9" has a dot of its own. */
+    if (*what >= '0' && *what <= '9')
+        for (what = dot; what > metric && !(what[-1] == '.' && what[0] == 'p'); what--)
+            ;
+    name = strndup(metric, (size_t)(what - metric) - (what > metric ? 1 : 0));
+    latency = json_object_get(json_object_get(run, "latency"), name);
+    free(name);
+    if (!latency)
+        return false;
+    figure = *what == 'p' ? json_object_get(json_object_get(latency, "percentiles"), what + 1)
+                          : json_object_get(latency, what);
+    *value = json_number_value(figure);
+    return json_is_number(figure);
+}
+
+bool verdict_metric(json_t *run, const char *metric, double *value)
+{
+    json_int_t count;
+
+    if (strncmp(metric, "library.", 8) == 0) {
+        json_t *figure = json_object_get(json_object_get(run, "library"), metric + 8);
+
+        *value = json_number_value(figure);
+        return figure != NULL;
+    }
+    if (strncmp(metric, "counters.", 9) == 0) {
+        const char *dot = strchr(metric + 9, '.');
+        char *workload = dot ? strndup(metric + 9, (size_t)(dot - metric) - 9) : NULL;
+        json_t *counters =
+            json_object_get(json_object_get(run, "counters"), workload ? workload : "");
+        json_t *figure = dot ? json_object_get(counters, dot + 1) : NULL;
+
+        free(workload);
+        *value = json_number_value(figure);
+        return figure != NULL;
+    }
+    if (strncmp(metric, "rate.", 5) == 0) {
+        double seconds = json_number_value(json_object_get(run, "seconds"));
+
+        if (!count_named(run, metric + 5, &count) || seconds <= 0)
+            return false;
+        *value = (double)count / seconds;
+        return true;
+    }
+    return latency_metric(run, metric, value);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+static bool matches(json_t *point, json_t *selection)
+{
+    const char *key;
+    json_t *wanted;
+
+    json_object_foreach (selection, key, wanted)
+        if (!json_equal(json_object_get(point, key), wanted))
+            return false;
+    return true;
+}
+
+/* The median of a metric over the repeats of one point. */
+static bool median_at(json_t *runs, json_t *point, const char *metric, double *median)
+{
+    double *values = calloc(json_array_size(runs) + 1, sizeof *values);
+    size_t i, n = 0;
+    json_t *run;
+
+    json_array_foreach (runs, i, run)
+        if (!is(run, "verdict", "skipped") && json_equal(json_object_get(run, "point"), point) &&
+            verdict_metric(run, metric, &values[n]))
+            n++;
+    qsort(values, n, sizeof *values, ascending);
+    if (n > 0)
+        *median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+    free(values);
+    return n > 0;
+}
+
+static double limit_of(json_t *limit, double otherwise)
+{
+    int64_t ns;
+
+    if (json_is_number(limit))
+        return json_number_value(limit);
+    return json_is_string(limit) && duration_parse(json_string_value(limit), &ns) ? (double)ns
+                                                                                  : otherwise;
+}
+
+static json_t *judge(json_t *runs, json_t *budget, json_t *point)
+{
+    const char *metric = text_of(budget, "metric");
+    json_t *ratio_to = json_object_get(budget, "ratio_to");
+    double most = limit_of(json_object_get(budget, "max"), INFINITY);
+    double least = limit_of(json_object_get(budget, "min"), -INFINITY);
+    double value = 0, base = 0;
+    json_t *result;
+
+    if (!median_at(runs, point, metric, &value))
+        return NULL;
+    if (ratio_to) {
+        json_t *other = json_copy(point);
+        bool known;
+
+        json_object_update(other, ratio_to);
+        known = median_at(runs, other, metric, &base) && base > 0;
+        json_decref(other);
+        if (!known)
+            return NULL;
+        value /= base;
+    }
+    result = json_pack("{ss sO sf sb}", "metric", metric, "point", point, "value", value, "ok",
+                       value <= most && value >= least);
+    if (ratio_to)
+        json_object_set(result, "ratio_to", ratio_to);
+    if (isfinite(most))
+        json_object_set_new(result, "max", json_real(most));
+    if (isfinite(least))
+        json_object_set_new(result, "min", json_real(least));
+    return result;
+}
+
+/* Judges every budget at every point that it selects; a point that it is compared with is left out. */
+static json_t *judge_all(json_t *runs, json_t *budgets)
+{
+    json_t *results = json_array(), *budget, *run;
+    size_t i, j;
+
+    json_array_foreach (budgets, i, budget) {
+        json_t *seen = json_array(), *known;
+        json_t *ratio_to = json_object_get(budget, "ratio_to");
+        bool judged = false;
+
+        json_array_foreach (runs, j, run) {
+            json_t *point = json_object_get(run, "point"), *result;
+            bool before = false;
+            size_t k;
+
+            json_array_foreach (seen, k, known)
+                before = before || json_equal(known, point);
+            if (before || !matches(point, json_object_get(budget, "where")) ||
+                (ratio_to && matches(point, ratio_to)))
+                continue;
+            json_array_append(seen, point);
+            result = judge(runs, budget, point);
+            if (result) {
+                json_array_append_new(results, result);
+                judged = true;
+            }
+        }
+        json_decref(seen);
+        if (!judged)
+            json_array_append_new(results, json_pack("{sO so sn sb}", "metric",
+                                                     json_object_get(budget, "metric"), "point",
+                                                     json_object(), "value", "ok", 0));
+    }
+    return results;
+}
+
+static void add_confidence(json_t *verdict, double clean)
+{
+    json_t *rates = json_object();
+
+    if (clean > 0) {
+        /* Failure-free for T: the rate is at most -ln(1 - P) / T at confidence P. */
+        json_object_set_new(rates, "95", json_real(-log(1 - 0.95) / clean * 3600));
+        json_object_set_new(rates, "99", json_real(-log(1 - 0.99) / clean * 3600));
+    }
+    json_object_set_new(verdict, "max_failures_per_hour", rates);
+}
+
+json_t *verdict_overall(json_t *runs, json_t *budgets, json_t *reasons)
+{
+    size_t i, violations = 0, inconclusive = 0, passed = 0, over = 0;
+    json_t *verdict = json_object(), *run, *judged = judge_all(runs, budgets), *item;
+    const char *correctness, *performance;
+    double clean = 0;
+    int code;
+
+    json_array_foreach (runs, i, run) {
+        const char *point = text_of(run, "label");
+        json_t *line;
+        size_t j;
+
+        if (is(run, "verdict", "skipped")) {
+            json_array_append_new(reasons,
+                                  json_sprintf("%s: skipped: %s", point, text_of(run, "skip")));
+            continue;
+        }
+        violations += is(run, "verdict", "violation");
+        passed += is(run, "verdict", "pass");
+        if (is(run, "verdict", "inconclusive"))
+            inconclusive++;
+        if (!is(run, "verdict", "violation"))
+            clean += json_number_value(json_object_get(run, "seconds"));
+        json_array_foreach (json_object_get(run, "missing"), j, line)
+            json_array_append_new(reasons, json_sprintf("%s%s%s", point, *point ? ": " : "",
+                                                        json_string_value(line)));
+    }
+    json_array_foreach (judged, i, item)
+        over += json_is_false(json_object_get(item, "ok"));
+    correctness = violations     ? "violation"
+                  : inconclusive ? "inconclusive"
+                  : passed       ? "pass"
+                                 : "skipped";
+    performance = json_array_size(judged) == 0 || passed + inconclusive == 0 ? "none"
+                  : over                                                     ? "exceeded"
+                                                                             : "pass";
+    code = violations                             ? EXIT_CODE_VIOLATION
+           : inconclusive                         ? EXIT_CODE_INCONCLUSIVE
+           : !passed                              ? EXIT_CODE_SKIPPED
+           : strcmp(performance, "exceeded") == 0 ? EXIT_CODE_BUDGET
+                                                  : EXIT_CODE_PASS;
+    json_object_set_new(verdict, "correctness", json_string(correctness));
+    json_object_set_new(verdict, "performance", json_string(performance));
+    json_object_set_new(verdict, "exit_code", json_integer(code));
+    json_object_set(verdict, "reasons", reasons);
+    json_object_set_new(verdict, "clean_seconds", json_real(clean));
+    add_confidence(verdict, violations ? 0 : clean);
+    json_object_set_new(verdict, "budgets", judged);
+    return verdict;
+}
+
+const char *exit_code_meaning(int code)
+{
+    switch (code) {
+    case EXIT_CODE_PASS:
+        return "pass";
+    case EXIT_CODE_VIOLATION:
+        return "violation or stall found";
+    case EXIT_CODE_INCONCLUSIVE:
+        return "inconclusive";
+    case EXIT_CODE_BUDGET:
+        return "performance budget exceeded";
+    case EXIT_CODE_USAGE:
+        return "usage or configuration";
+    case EXIT_CODE_SKIPPED:
+        return "everything skipped";
+    default:
+        return "internal";
+    }
+}

@@ -1,0 +1,119 @@
+/* The code under test, as workloads see it: flavor_* inline calls, whatever the implementation.
+ *
+ * FLAVOR_HEADER is one adaptor (template.h says what it defines). What an adaptor does not say that it
+ * can do gets a stub here, so that every workload compiles; the engine never runs a role that needs
+ * what is missing.
+ */
+#ifndef STILLPOINT_FLAVOR_H
+#define STILLPOINT_FLAVOR_H
+
+#include FLAVOR_HEADER
+
+#include "torture/engine/workload.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#ifndef FLAVOR_CAN_SYNCHRONIZE
+#define FLAVOR_CAN_SYNCHRONIZE 0
+static inline void flavor_synchronize(void)
+{
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_EXPEDITE
+#define FLAVOR_CAN_EXPEDITE 0
+static inline void flavor_synchronize_expedited(void)
+{
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_CALL
+#define FLAVOR_CAN_CALL 0
+typedef struct flavor_no_head {
+    char unused;
+} flavor_head;
+static inline void flavor_call(flavor_head *head, void (*callback)(flavor_head *))
+{
+    (void)head;
+    (void)callback;
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_BARRIER
+#define FLAVOR_CAN_BARRIER 0
+static inline void flavor_barrier(void)
+{
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_CALLBACK_LOCK
+#define FLAVOR_CAN_CALLBACK_LOCK 0
+static inline void flavor_set_callback_lock(void (*lock)(void *), void (*unlock)(void *),
+                                            bool (*held)(void *), void *data)
+{
+    (void)lock;
+    (void)unlock;
+    (void)held;
+    (void)data;
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_FORCE
+#define FLAVOR_CAN_FORCE 0
+typedef struct flavor_no_notifier {
+    char unused;
+} flavor_notifier;
+static inline void flavor_add_notifier(flavor_notifier *n, void (*notify)(flavor_notifier *))
+{
+    (void)n;
+    (void)notify;
+}
+static inline void flavor_remove_notifier(flavor_notifier *n)
+{
+    (void)n;
+}
+#endif
+
+#ifndef FLAVOR_CAN_GP_TIMES
+#define FLAVOR_CAN_GP_TIMES 0
+static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
+{
+    (void)start_ns;
+    (void)end_ns;
+    return false;
+}
+#endif
+
+#ifndef FLAVOR_CAN_TELL_SECTION
+#define FLAVOR_CAN_TELL_SECTION 0
+static inline bool flavor_in_section(void)
+{
+    return false;
+}
+#endif
+
+#ifndef FLAVOR_CAN_NEST
+#define FLAVOR_CAN_NEST 0
+#endif
+#ifndef FLAVOR_CAN_PROTECT
+#define FLAVOR_CAN_PROTECT 0
+#endif
+
+#define FLAVOR_CAPABILITIES                                                                        \
+    ((FLAVOR_CAN_SYNCHRONIZE ? (unsigned)CAN_SYNCHRONIZE : 0u) |                                   \
+     (FLAVOR_CAN_EXPEDITE ? (unsigned)CAN_EXPEDITE : 0u) |                                         \
+     (FLAVOR_CAN_CALL ? (unsigned)CAN_CALL : 0u) |                                                 \
+     (FLAVOR_CAN_BARRIER ? (unsigned)CAN_BARRIER : 0u) |                                           \
+     (FLAVOR_CAN_CALLBACK_LOCK ? (unsigned)CAN_CALLBACK_LOCK : 0u) |                               \
+     (FLAVOR_CAN_NEST ? (unsigned)CAN_NEST : 0u) | (FLAVOR_CAN_FORCE ? (unsigned)CAN_FORCE : 0u) | \
+     (FLAVOR_CAN_GP_TIMES ? (unsigned)CAN_GP_TIMES : 0u) |                                         \
+     (FLAVOR_CAN_PROTECT ? (unsigned)CAN_PROTECT : 0u))
+
+#endif

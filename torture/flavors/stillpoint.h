@@ -1,0 +1,200 @@
+/* libstillpoint. */
+#ifndef FLAVOR_STILLPOINT_H
+#define FLAVOR_STILLPOINT_H
+
+#include <stillpoint/rcu.h>
+
+#define FLAVOR_NAME    "stillpoint"
+#define FLAVOR_SUMMARY "libstillpoint's RCU"
+
+#define FLAVOR_CAN_PROTECT 1
+
+static inline void flavor_register_thread(void)
+{
+    rcu_register_thread();
+}
+
+static inline void flavor_unregister_thread(void)
+{
+    rcu_unregister_thread();
+}
+
+#define FLAVOR_CAN_NEST 1
+static inline void flavor_read_lock(void)
+{
+    rcu_read_lock();
+}
+
+static inline void flavor_read_unlock(void)
+{
+    rcu_read_unlock();
+}
+
+#define FLAVOR_CAN_TELL_SECTION 1
+static inline bool flavor_in_section(void)
+{
+    return rcu_read_locked();
+}
+
+#define flavor_dereference(pointer)           rcu_dereference(pointer)
+#define flavor_assign_pointer(pointer, value) rcu_assign_pointer(pointer, value)
+
+#define FLAVOR_CAN_SYNCHRONIZE 1
+static inline void flavor_synchronize(void)
+{
+    synchronize_rcu();
+}
+
+#define FLAVOR_CAN_EXPEDITE 1
+static inline void flavor_synchronize_expedited(void)
+{
+    synchronize_rcu_expedited();
+}
+
+#define FLAVOR_CAN_CALL 1
+typedef struct rcu_head flavor_head;
+static inline void flavor_call(flavor_head *head, void (*callback)(flavor_head *))
+{
+    call_rcu(head, callback);
+}
+
+#define FLAVOR_CAN_BARRIER 1
+static inline void flavor_barrier(void)
+{
+    rcu_barrier();
+}
+
+#define FLAVOR_CAN_CALLBACK_LOCK 1
+static inline void flavor_set_callback_lock(void (*lock)(void *), void (*unlock)(void *),
+                                            bool (*held)(void *), void *data)
+{
+    struct rcu_callback_lock callback_lock = {lock, unlock, held, data};
+
+    rcu_set_callback_lock(&callback_lock);
+}
+
+#define FLAVOR_CAN_FORCE 1
+typedef struct rcu_force_notifier flavor_notifier;
+static inline void flavor_add_notifier(flavor_notifier *n, void (*notify)(flavor_notifier *))
+{
+    n->notify = notify;
+    rcu_add_force_notifier(n);
+}
+
+static inline void flavor_remove_notifier(flavor_notifier *n)
+{
+    rcu_remove_force_notifier(n);
+}
+
+#define FLAVOR_CAN_GP_TIMES 1
+static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
+{
+    return rcu_gp_times(start_ns, end_ns);
+}
+
+#ifdef FLAVOR_TABLES
+#include "torture/engine/options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define FLAVOR_HAS_SETTINGS 1
+struct flavor_settings {
+    int gp_policy;
+    int64_t spin_ns, first_nap_ns, poll_interval_ns, force_after_ns;
+    int64_t force_naps, force_callbacks, callback_batch;
+    bool gp_times;
+};
+
+#define FIELD(name) offsetof(struct flavor_settings, name)
+#define MINUTE      60e9
+static const struct option flavor_settings_table[] = {
+    {"gp_policy", OPTION_CHOICE, FIELD(gp_policy), "adaptive", 0, 0, NULL,
+     "event poll fqs adaptive", "how the end of a grace period is noticed"},
+    {"spin", OPTION_DURATION, FIELD(spin_ns), "10us", 0, MINUTE, NULL, NULL,
+     "how long a leader spins for readers that come and go, before any fence"},
+    {"first_nap", OPTION_DURATION, FIELD(first_nap_ns), "20us", 1, MINUTE, NULL, NULL,
+     "adaptive: the first nap; each one after it is twice as long"},
+    {"poll_interval", OPTION_DURATION, FIELD(poll_interval_ns), "10ms", 1, MINUTE, NULL, NULL,
+     "poll, fqs: every nap; adaptive: the longest one"},
+    {"force_after", OPTION_DURATION, FIELD(force_after_ns), "50ms", 0, MINUTE, NULL, NULL,
+     "adaptive: a grace period this old is forced"},
+    {"force_naps", OPTION_INT, FIELD(force_naps), "5", 0, 1e6, "naps", NULL,
+     "fqs: forced after so many naps; event: naps during which callbacks pile up"},
+    {"force_callbacks", OPTION_INT, FIELD(force_callbacks), "30", 1, 1e9, "callbacks", NULL,
+     "fqs, adaptive: forced from so many pending callbacks; event: no longer piled up"},
+    {"callback_batch", OPTION_INT, FIELD(callback_batch), "64", 1, 1e6, "callbacks", NULL,
+     "callbacks that run before the callback lock is let go once"},
+    {"gp_times", OPTION_BOOL, FIELD(gp_times), "true", 0, 0, NULL, NULL,
+     "take the times that split latencies into request, grace period and callback"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+#undef MINUTE
+
+static inline bool flavor_start(const struct flavor_settings *s, struct diagnostics *d)
+{
+    struct rcu_settings settings = {
+        .gp_policy = (enum rcu_gp_policy)s->gp_policy,
+        .spin_ns = s->spin_ns,
+        .first_nap_ns = s->first_nap_ns,
+        .poll_interval_ns = s->poll_interval_ns,
+        .force_after_ns = s->force_after_ns,
+        .force_naps = (unsigned)s->force_naps,
+        .force_callbacks = (unsigned)s->force_callbacks,
+        .callback_batch = (unsigned)s->callback_batch,
+        .gp_times = s->gp_times,
+    };
+
+    if (rcu_set_settings(&settings) != 0) {
+        diagnose(d, "libstillpoint refuses the settings in \"library\"");
+        return false;
+    }
+    rcu_start_callback_thread(); /* from here, where nothing is pinned */
+    return true;
+}
+
+#define FLAVOR_HAS_STATISTICS 1
+static const char *const flavor_statistic_names[] = {"gps",
+                                                     "gps_proven",
+                                                     "gps_forced",
+                                                     "gps_forced_by_call",
+                                                     "gps_forced_by_time",
+                                                     "gps_shared",
+                                                     "heavy_fences",
+                                                     "naps",
+                                                     "sleeps",
+                                                     "wakeups",
+                                                     "callbacks_queued",
+                                                     "callbacks_invoked",
+                                                     "callbacks_peak",
+                                                     NULL};
+
+static inline void flavor_sample(uint64_t *v)
+{
+    struct rcu_stats s;
+
+    rcu_get_stats(&s);
+    v[0] = s.gps;
+    v[1] = s.gps_proven;
+    v[2] = s.gps_forced;
+    v[3] = s.gps_forced_by_call;
+    v[4] = s.gps_forced_by_time;
+    v[5] = s.gps_shared;
+    v[6] = s.heavy_fences;
+    v[7] = s.naps;
+    v[8] = s.sleeps;
+    v[9] = s.wakeups;
+    v[10] = s.callbacks_queued;
+    v[11] = s.callbacks_invoked;
+    v[12] = s.callbacks_peak;
+}
+
+#define FLAVOR_HAS_HOLDOUTS 1
+static inline unsigned flavor_holdouts(int *thread_ids, unsigned room)
+{
+    return rcu_holdouts(thread_ids, room);
+}
+#endif
+
+#endif

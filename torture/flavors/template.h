@@ -1,0 +1,73 @@
+/* An adaptor to start from: copy it, replace the calls, and
+ *
+ *     make flavor NAME=mine HEADER=/path/mine.h LIBS=-lmine
+ *     build/stillpoint run configs/quick.json --flavor mine
+ *
+ * Define FLAVOR_CAN_... only for what the implementation really does: a scenario that needs more is
+ * refused by name. docs/adding-a-flavor.md explains each. Everything here is inlined into the
+ * workloads, so that nothing but the implementation is measured.
+ */
+#ifndef FLAVOR_TEMPLATE_H
+#define FLAVOR_TEMPLATE_H
+
+/* #include <mine.h> */
+
+#define FLAVOR_NAME    "mine" /* as after --flavor and in NAME= */
+#define FLAVOR_SUMMARY "what it is, in one line"
+
+/* --- Required --- */
+
+/* Called by each thread, before its first section and after its last. */
+static inline void flavor_register_thread(void)
+{
+    /* mine_register(); */
+}
+
+static inline void flavor_unregister_thread(void)
+{
+    /* mine_unregister(); */
+}
+
+static inline void flavor_read_lock(void)
+{
+    /* mine_read_lock(); */
+}
+
+static inline void flavor_read_unlock(void)
+{
+    /* mine_read_unlock(); */
+}
+
+#define flavor_dereference(pointer) __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
+#define flavor_assign_pointer(pointer, value) \
+    __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
+
+/* --- What it can do: delete what it cannot --- */
+
+/* Grace periods wait for readers. Without it, torture workloads refuse the flavor. */
+#define FLAVOR_CAN_PROTECT 1
+
+/* Sections nest. */
+#define FLAVOR_CAN_NEST 1
+
+#define FLAVOR_CAN_SYNCHRONIZE 1
+static inline void flavor_synchronize(void)
+{
+    /* mine_synchronize(); */
+}
+
+/* Also possible, with the signatures in torture/flavors/flavor.h and examples in stillpoint.h:
+ *
+ *     FLAVOR_CAN_EXPEDITE       flavor_synchronize_expedited()
+ *     FLAVOR_CAN_CALL           flavor_head, flavor_call()
+ *     FLAVOR_CAN_BARRIER        flavor_barrier()
+ *     FLAVOR_CAN_CALLBACK_LOCK  flavor_set_callback_lock()
+ *     FLAVOR_CAN_FORCE          flavor_notifier, flavor_add_notifier(), flavor_remove_notifier()
+ *     FLAVOR_CAN_GP_TIMES       flavor_gp_times()
+ *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
+ *     FLAVOR_HAS_SETTINGS       settings of the scenario's "library" object   (under FLAVOR_TABLES)
+ *     FLAVOR_HAS_STATISTICS     counts that go into every result              (under FLAVOR_TABLES)
+ *     FLAVOR_HAS_HOLDOUTS       who holds up a grace period, for stalls       (under FLAVOR_TABLES)
+ */
+
+#endif
