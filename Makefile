@@ -205,7 +205,8 @@ endif
 fault: $(if $(NAME),$(BUILD)/faults/$(NAME)/runner-stillpoint)
 
 $(BUILD)/faults/%/runner-stillpoint: torture/faults/%.patch $(engine_archive) $(runner_main) \
-                                     $(shell find lib -name '*.[ch]') $(BUILD)/flags
+                                     $(shell find lib -name '*.[ch]') $(flavor_sources) \
+                                     $(wildcard torture/*/*.h) $(BUILD)/flags
 	$(call say,FAULT,$*) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
 	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
 	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2

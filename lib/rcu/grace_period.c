@@ -62,6 +62,7 @@ void rcu_poke_leader(void)
 struct grace_period {
     unsigned long number;
     unsigned long end; /* the sequence that says it has ended */
+    bool timed;        /* its start and end are remembered */
     int64_t start_ns;  /* 0: not asked for yet */
     bool fenced;       /* its heavy fence has been run: 0 counts */
     bool waiting;      /* readers have been asked to wake us */
@@ -351,6 +352,9 @@ static void lead(struct grace_period *g)
      * Pairs with: the full fences in rcu_wait_for_grace_period() and rcu_unpark(). Broken: a follower
      * is served by a grace period whose readers may still find what it unpublished. */
     atomic_thread_fence(memory_order_seq_cst);
+    /* After the fence, and so after the call of everyone whom this grace period serves. */
+    if (g->timed)
+        age_ns(g);
 
     platform_mutex_lock(&rcu_registry.lock);
     g->number = number_advance();
@@ -371,17 +375,15 @@ static void take_the_lead(void)
 {
     struct grace_period g = {
         .end = atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 2,
+        .timed = tuned(gp_times),
     };
-    bool times = tuned(gp_times);
 
     gp.leading = true;
     platform_mutex_unlock(&gp.lock);
-    if (times)
-        age_ns(&g);
     lead(&g);
     platform_mutex_lock(&gp.lock);
     gp.leading = false;
-    if (times) {
+    if (g.timed) {
         unsigned i = g.end / 2 % REMEMBERED_TIMES;
 
         gp.times[i].end = g.end;
@@ -396,7 +398,7 @@ static void take_the_lead(void)
         platform_cond_broadcast(&gp.ended);
 }
 
-/* => gp.lock. */
+/* => gp.lock. Forgets the times of the call before when this grace period was not timed. */
 static void remember_times(unsigned long end)
 {
     unsigned i = end / 2 % REMEMBERED_TIMES;
@@ -437,8 +439,7 @@ void rcu_wait_for_grace_period(bool force)
     }
     if (!led)
         count_up(&rcu_counts.shared);
-    if (tuned(gp_times))
-        remember_times(goal);
+    remember_times(goal);
     platform_mutex_unlock(&gp.lock);
     rcu_unpark();
 }

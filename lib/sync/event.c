@@ -125,5 +125,9 @@ void event_wait(struct event *e)
 
 bool event_timedwait(struct event *e, int64_t timeout_ns)
 {
-    return wait_until(e, platform_now_ns() + (timeout_ns > 0 ? timeout_ns : 0));
+    int64_t deadline_ns;
+
+    if (__builtin_add_overflow(platform_now_ns(), timeout_ns > 0 ? timeout_ns : 0, &deadline_ns))
+        deadline_ns = INT64_MAX;
+    return wait_until(e, deadline_ns);
 }

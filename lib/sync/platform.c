@@ -63,9 +63,11 @@ void platform_heavy_fence(void)
 
 #endif
 
-void platform_yield(void)
+void platform_nap(int64_t ns)
 {
-    sched_yield();
+    struct timespec length = platform_timespec(ns);
+
+    nanosleep(&length, NULL);
 }
 
 static unsigned cpus = 1;

@@ -106,8 +106,8 @@ static inline void platform_relax(void)
 #endif
 }
 
-/* Lets other threads have the CPU. */
-void platform_yield(void);
+/* Sleeps for so long. */
+void platform_nap(int64_t ns);
 
 /* Whether the heavy fence can be had; asked once, before the first platform_heavy_fence(). */
 bool platform_heavy_fence_available(void);

@@ -245,7 +245,7 @@ static json_t *make_result(const struct scenario *s, json_t *started, json_t *ho
 {
     json_t *verdict = verdict_overall(runs, json_object_get(s->effective, "budgets"), reasons);
 
-    return json_pack("{ss sO so so sO sI so sO}", "schema", "stillpoint-result/1", "started",
+    return json_pack("{ss sO so so so sI so sO sO}", "schema", "stillpoint-result/1", "started",
                      started, "ended", utc_now(), "tool", host_tool(), "host", host, "seed",
                      (json_int_t)s->seed, "verdict", verdict, "scenario", s->effective, "runs",
                      runs);

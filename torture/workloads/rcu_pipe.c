@@ -31,7 +31,7 @@ struct params {
     int64_t long_section_ns, long_pause_ns;
     int64_t expedite_pause_ns, fake_pause_ns;
     int64_t heap_one_in, unmap_one_in;
-    int64_t entry_stores;
+    int64_t entry_stores, gap_ns;
 };
 
 enum {
@@ -117,7 +117,6 @@ struct object {
 /* One cell and who updates it. Lines that readers touch are apart from those they do not. */
 struct updater {
     _Alignas(64) struct object *current; /* published */
-    _Alignas(64) atomic_uint contended;  /* see entry_stores */
     _Alignas(64) struct object pool[POOL_SIZE];
     struct object *pipe; /* retired slots, newest first; the updater's, or the callbacks' */
     struct object *idle; /* slots to use; the updater's */
@@ -127,10 +126,16 @@ struct updater {
     struct torture_thread *thread;
 };
 
+/* See contend(). */
+struct line {
+    _Alignas(64) atomic_uint value;
+};
+
 struct state {
     size_t updater_count;
     struct updater *updaters;
-    atomic_ulong progress; /* grace periods of all updaters: what quiet readers wait for */
+    struct line *contended; /* entry_stores of them */
+    atomic_ulong progress;  /* grace periods of all updaters: what quiet readers wait for */
 };
 
 static uint64_t id_check(uint64_t id)
@@ -215,14 +220,14 @@ static struct updater *any_updater(struct torture_thread *t)
                                 : random_below(&t->random, state->updater_count)];
 }
 
-/* Just before a section: plain stores to lines that updaters write too keep the store buffer busy, so
- * that the entry of the section stays in it for longer. A reader whose entry nobody sees yet is what a
- * missing fence forgets. Nothing of this happens inside. */
-static inline void store_before_entry(struct state *state, unsigned stores, unsigned value)
+/* Plain stores to lines that readers and updaters fight for. Readers make them just before a section:
+ * they keep the store buffer busy, so that the entry of the section, and what came before, is seen
+ * late. A reader whose entry nobody sees yet is what a missing fence forgets. Nothing of this happens
+ * inside a section or while a grace period is waited for. */
+static inline void contend(const struct params *p, struct state *state, unsigned value)
 {
-    for (unsigned i = 0; i < stores; i++)
-        atomic_store_explicit(&state->updaters[i % state->updater_count].contended, value,
-                              memory_order_relaxed);
+    for (int64_t i = 0; i < p->entry_stores; i++)
+        atomic_store_explicit(&state->contended[i].value, value, memory_order_relaxed);
 }
 
 static inline void delay(struct torture_thread *t, const struct params *p)
@@ -243,9 +248,12 @@ static void read_once(struct torture_thread *t, const struct params *p, struct s
                           ? 1 + (unsigned)random_below(&t->random, (uint64_t)p->nest_max)
                           : 0;
     struct updater *u = any_updater(t);
-    struct sight sight = {.entered = clock_ticks()};
+    struct sight sight;
 
-    store_before_entry(state, (unsigned)p->entry_stores, (unsigned)sight.entered);
+    if (p->gap_ns > 0)
+        torture_spin(random_below(&t->random, (uint64_t)p->gap_ns + 1));
+    sight.entered = clock_ticks();
+    contend(p, state, (unsigned)sight.entered);
     torture_section(t, true);
     flavor_read_lock();
     look(&sight, u);
@@ -460,6 +468,7 @@ static void measure_wait(struct torture_thread *t, int64_t requested, int64_t re
 
 static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pause_ns)
 {
+    const struct params *p = t->instance->params;
     struct state *state = t->instance->state;
     struct updater *u = own_cell(t);
 
@@ -468,10 +477,10 @@ static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pa
         struct object *fresh = new_object(u, t), *old;
         int64_t requested, returned;
 
+        contend(p, state, 0);
         old = replace(u, t, fresh);
         old->next = u->pipe;
         u->pipe = old;
-        atomic_store_explicit(&u->contended, 0, memory_order_relaxed);
         torture_note(t, NOTE_GP_START, (unsigned long)old->id, 0);
         requested = clock_monotonic_ns();
         wait();
@@ -554,6 +563,7 @@ static void wait_for_callbacks(struct torture_thread *t, struct updater *u, unsi
 
 static void call_rcu_updater(struct torture_thread *t)
 {
+    const struct params *p = t->instance->params;
     struct state *state = t->instance->state;
     struct updater *u = own_cell(t);
 
@@ -565,8 +575,8 @@ static void call_rcu_updater(struct torture_thread *t)
             shared_wait(&t->header->stop, 0, 50 * 1000);
             continue; /* all slots are in the pipe; beats come from callbacks */
         }
+        contend(p, state, 0);
         old = replace(u, t, fresh);
-        atomic_store_explicit(&u->contended, 0, memory_order_relaxed);
         atomic_fetch_add_explicit(&u->in_flight, 1, memory_order_relaxed);
         torture_note(t, NOTE_QUEUED, (unsigned long)old->id, 0);
         flavor_call(&old->head, aged);
@@ -613,6 +623,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->updater_count = count;
     state->updaters = aligned_alloc(64, count * sizeof *state->updaters);
     memset(state->updaters, 0, count * sizeof *state->updaters);
+    state->contended = aligned_alloc(64, ((size_t)p->entry_stores + 1) * sizeof *state->contended);
+    memset(state->contended, 0, ((size_t)p->entry_stores + 1) * sizeof *state->contended);
     for (size_t i = 0; i < count; i++) {
         struct updater *u = &state->updaters[i];
 
@@ -655,6 +667,7 @@ static void finish(struct instance *in)
         else if (u->current->kind == HEAP)
             free(u->current);
     }
+    free(state->contended);
     free(state->updaters);
     free(state);
 }
@@ -698,7 +711,9 @@ static const struct option options[] = {
     {"unmap_one_in", OPTION_INT, FIELD(unmap_one_in), "64", 0, 1e12, "heap objects", NULL,
      "one heap object in so many has its page unmapped; 0: none"},
     {"entry_stores", OPTION_INT, FIELD(entry_stores), "2", 0, 64, "stores", NULL,
-     "stores to contended lines just before a section, so that its entry is seen late"},
+     "stores to contended lines just before each section, so that its entry is seen late"},
+    {"gap", OPTION_DURATION, FIELD(gap_ns), "0us", 0, 60e9, NULL, NULL,
+     "longest time that a reader spins outside between two sections"},
     {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
 };
 #undef FIELD

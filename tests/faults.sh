@@ -1,0 +1,93 @@
+#!/bin/bash
+# Every seeded fault must be found by the check that its header names, and by the library as it is the
+# same scenarios must be passed. `tests/faults.sh [NAME...]`; prints TAP.
+#
+# The header of torture/faults/NAME.patch: Title, Mechanism, Seen in, Scenario (a path, and settings as
+# after --set), Check (any of these names), Needs. docs/adding-a-fault.md explains them.
+set -u
+cd "$(dirname "$0")/.." || exit 70
+BUILD=${BUILD:-build}
+stillpoint=$BUILD/stillpoint
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+failed=0
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+    for patch in torture/faults/*.patch; do
+        names+=("$(basename "$patch" .patch)")
+    done
+fi
+
+field() { # FIELD NAME: the text of a header field, folded lines joined
+    awk -v field="$1:" '
+        /^--- / { exit }
+        index($0, field) == 1 { found = 1; sub(/^[^:]*: */, ""); printf "%s", $0; next }
+        found && /^[ \t]/ { sub(/^[ \t]+/, " "); printf "%s", $0; next }
+        found { exit }' "torture/faults/$2.patch"
+}
+
+not_ok() { # NAME FILE: says what went wrong
+    failed=1
+    echo "not ok $1"
+    tail -n 40 "$2" | sed 's/^/# /'
+}
+
+# run LOG SCENARIO [KEY=VALUE...] [-- OPTION...]: the exit code of the run; its result is in $result.
+run() {
+    local log=$1 scenario=$2 settings=()
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        settings+=(--set "$1")
+        shift
+    done
+    shift
+    rm -rf "$out/results"
+    result=$out/results/latest/result.json
+    timeout -k 5 100 "$stillpoint" run "$scenario" "${settings[@]}" "$@" --fail-fast \
+        --progress none --out "$out/results" >"$log" 2>&1 </dev/null
+}
+
+try_fault() {
+    local name=$1 log=$out/log check found status words
+    for check in Title Mechanism 'Seen in' Scenario Check Needs; do
+        if [ -z "$(field "$check" "$name")" ]; then
+            echo "torture/faults/$name.patch: has no \"$check:\" in its header" >"$log"
+            not_ok "fault $name is described" "$log"
+            return
+        fi
+    done
+    if ! make -s fault NAME="$name" BUILD="$BUILD" >"$log" 2>&1; then
+        not_ok "fault $name applies to lib/ and builds" "$log"
+        return
+    fi
+    read -ra words <<<"$(field Scenario "$name")"
+    STILLPOINT_RUNNERS=$BUILD/faults/$name run "$log" "${words[@]}"
+    status=$?
+    found=$(jq -r '.runs[].findings[] | "\(.check) \(.first_s)"' "$result" 2>/dev/null | head -n 1)
+    for check in $(field Check "$name"); do
+        if [ $status -eq 1 ] && [ "${found%% *}" = "$check" ]; then
+            printf 'ok fault %s is found by %s\n' "$name" "$check"
+            printf '# after %.2f s\n' "${found##* }"
+            return
+        fi
+    done
+    echo "expected exit code 1 and check $(field Check "$name"), got exit code $status and" \
+        "\"${found:-no finding}\"" >>"$log"
+    not_ok "fault $name is found" "$log"
+}
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+scenarios=()
+for name in "${names[@]}"; do
+    try_fault "$name"
+    scenarios+=("$(field Scenario "$name")")
+done
+while read -ra words; do
+    if run "$out/log" "${words[@]}" -- --duration 3s; then
+        echo "ok no false alarm in ${words[*]}"
+    else
+        not_ok "no false alarm in ${words[*]}" "$out/log"
+    fi
+done < <(printf '%s\n' "${scenarios[@]}" | sort -u)
+exit $failed
