@@ -65,6 +65,7 @@ struct grace_period {
     bool timed;        /* its start and end are remembered */
     int64_t start_ns;  /* 0: not asked for yet */
     bool fenced;       /* its heavy fence has been run: 0 counts */
+    bool spun;
     bool waiting;      /* readers have been asked to wake us */
     bool forced;
     unsigned naps;
@@ -143,8 +144,11 @@ static bool scan(const struct grace_period *g, bool *zero)
 
     *zero = false;
     list_for_each (l, after, &rcu_registry.pending)
-        if (reader_is_done(g, reader_of(l), zero))
+        if (reader_is_done(g, reader_of(l), zero)) {
+            if (!g->fenced)
+                reader_of(l)->missed_spins = 0; /* it came by, and needed no fence */
             reader_passed(reader_of(l));
+        }
     return link_alone(&rcu_registry.pending);
 }
 
@@ -198,21 +202,18 @@ static bool worth_spinning(const struct grace_period *g)
     return true;
 }
 
-/* => Registry lock, held for at most limit_ns. Looks again and again; true when nobody is left. */
-static bool spin(struct grace_period *g, int64_t limit_ns)
+/* => Registry lock, held for spin_ns at most. Looks again and again; true when nobody is left. */
+static bool spin(struct grace_period *g)
 {
-    int64_t end = 0;
+    int64_t limit_ns = tuned(spin_ns), end = 0;
     struct rcu_link *l, *after;
     bool zero;
 
-    for (unsigned i = 0;; i++) {
-        struct rcu_reader *first = reader_of(rcu_registry.pending.next);
-
-        if (scan(g, &zero)) {
-            first->missed_spins = 0;
+    g->spun = true;
+    for (unsigned i = 0; limit_ns > 0; i++) {
+        if (scan(g, &zero))
             return true;
-        }
-        if (i % 16 == 15) {
+        if (i % 16 == 15) { /* the clock costs as much as a look */
             int64_t now = platform_now_ns();
 
             if (end == 0)
@@ -332,10 +333,15 @@ static void await_readers(struct grace_period *g)
             return;
         if (g->forced)
             notify();
-        if (events)
+        if (events) {
             sleep_until_woken();
-        else
+        } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {
+            /* Idle readers made a spin before the fence pointless; those that are left are inside. */
+            if (spin(g))
+                return;
+        } else {
             nap(g, policy);
+        }
     }
 }
 
@@ -358,12 +364,8 @@ static void lead(struct grace_period *g)
 
     platform_mutex_lock(&rcu_registry.lock);
     g->number = number_advance();
-    if (!collect(g, &zero)) {
-        bool may_spin = tuned(spin_ns) > 0 && worth_spinning(g);
-
-        if (!(may_spin && spin(g, tuned(spin_ns))))
-            await_readers(g);
-    }
+    if (!collect(g, &zero) && !(worth_spinning(g) && spin(g)))
+        await_readers(g);
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.gps);
     if (!g->fenced)

@@ -10,9 +10,10 @@
  *     adaptive  a short spin, then naps that double up to poll_interval, then on request, callbacks,
  *               the forced state                                              after force_after
  *
- * A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or force_rcu(). In the
- * forced state the force notifiers of the readers in the way run, each is asked to wake the leader,
- * and the leader sleeps until one does.
+ * Under each policy the leader first spins for a moment where that can spare the heavy fence, never on
+ * one CPU. A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or force_rcu(). In
+ * the forced state the force notifiers of the readers in the way run, each reader is asked to wake the
+ * leader, and the leader sleeps until one does.
  *
  * Source: the polled and forced states, their count of callbacks and of naps follow QEMU's RCU.
  */
@@ -25,7 +26,7 @@ enum rcu_gp_policy { RCU_GP_EVENT, RCU_GP_POLL, RCU_GP_FQS, RCU_GP_ADAPTIVE };
 
 struct rcu_settings {
     enum rcu_gp_policy gp_policy;
-    int64_t spin_ns;          /* adaptive: spin at the start of a grace period; 0: never */
+    int64_t spin_ns;          /* how long the leader looks before any fence or nap; 0: once */
     int64_t first_nap_ns;     /* adaptive: the nap after the spin */
     int64_t poll_interval_ns; /* poll and fqs: every nap; adaptive: the longest */
     int64_t force_after_ns;   /* adaptive: forced when a grace period is that old */
