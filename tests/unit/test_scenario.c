@@ -332,8 +332,9 @@ static const struct {
     {{.json = SCENARIO(", \"budgets\": {}")},
      "mine.json: /budgets: expected a list of budgets, found an object\n"},
     {{.json = SCENARIO(", \"budgets\": [{}]")},
-     "mine.json: /budgets/0/metric: missing (a figure of the result, as gp.total.p99)\n"
-     "mine.json: /budgets/0/max: missing (a number, or a duration: \"5ms\")\n"},
+     "mine.json: /budgets/0/metric: missing (a figure of the result, as gp.total.p99)\n"},
+    {{.json = SCENARIO(", \"budgets\": [{\"metric\": \"gp.p99\"}]")},
+     "mine.json: /budgets/0: has neither \"max\" nor \"min\" (a number, or a duration: \"5ms\")\n"},
     {{.json = SCENARIO(", \"budgets\": [{\"metric\": \"\", \"max\": 1}]")},
      "mine.json: /budgets/0/metric: empty\n"},
     {{.json = SCENARIO(", \"budgets\": [{\"metric\": \"gp.p99\", \"max\": \"5\xc3\xa9\"}]")},

@@ -233,8 +233,9 @@ static const char placement_roles[] = "`roles` places the threads of one role by
 static const char budget_members[] =
     "| key | meaning |\n"
     "| --- | --- |\n"
-    "| `metric` | required: a figure of the result, as `gp.total.p99` |\n"
-    "| `max` | required: a duration, or a number; with `ratio_to` the ratio |\n"
+    "| `metric` | required: a figure of the result, as `gp.total.p99`; docs/results.md has them "
+    "all |\n"
+    "| `max`, `min` | at least one: a duration, or a number; with `ratio_to` the ratio |\n"
     "| `ratio_to` | the points to compare with, as `{\"flavor\": \"urcu-memb\"}` |\n"
     "| `where` | the points that the budget is for; without it, all |\n\n";
 

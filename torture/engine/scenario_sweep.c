@@ -245,16 +245,14 @@ static json_t *complete_metric(void *context, json_t *given, const char *pointer
     return NULL;
 }
 
-/* A duration as text, or a plain number. */
-static json_t *complete_max(void *context, json_t *given, const char *pointer)
+/* "max" or "min": a duration as text, or a plain number. JSON null when absent. */
+static json_t *complete_limit(void *context, json_t *given, const char *pointer)
 {
     struct scenario_reading *reading = context;
     int64_t ns;
 
-    if (!given) {
-        document_diagnose(&reading->doc, pointer, "missing (a number, or a duration: \"5ms\")");
-        return NULL;
-    }
+    if (!given)
+        return json_null();
     if (json_is_number(given) && json_number_value(given) >= 0)
         return json_incref(given);
     if (json_is_string(given) && duration_parse(json_string_value(given), &ns))
@@ -335,18 +333,28 @@ static json_t *complete_selection(void *context, json_t *given, const char *poin
     return part_result(selection, good);
 }
 
+/* At least one limit; numbers for a ratio. */
 static bool budget_makes_sense(struct scenario_reading *reading, json_t *budget,
                                const char *pointer)
 {
-    json_t *max = json_object_get(budget, "max");
+    static const char *const limits[] = {"max", "min"};
+    bool ratio = json_is_object(json_object_get(budget, "ratio_to")), good = true, any = false;
 
-    if (!json_is_object(json_object_get(budget, "ratio_to")) || json_is_number(max))
-        return true;
-    char *at = pointer_member(pointer, "max");
+    for (size_t i = 0; i < 2; i++) {
+        json_t *limit = json_object_get(budget, limits[i]);
+        char *at = pointer_member(pointer, limits[i]);
 
-    document_wrong_type(&reading->doc, at, "a number, since it is a ratio", max);
-    free(at);
-    return false;
+        any = any || !json_is_null(limit);
+        if (ratio && json_is_string(limit)) {
+            document_wrong_type(&reading->doc, at, "a number, since it is a ratio", limit);
+            good = false;
+        }
+        free(at);
+    }
+    if (!any)
+        document_diagnose(&reading->doc, pointer,
+                          "has neither \"max\" nor \"min\" (a number, or a duration: \"5ms\")");
+    return good && any;
 }
 
 /* One budget; JSON null when it is about what was left out. */
@@ -354,7 +362,8 @@ static json_t *complete_budget(struct scenario_reading *reading, json_t *given, 
 {
     static const struct option no_options[] = {{0}};
     static const struct member members[] = {{"metric", complete_metric},
-                                            {"max", complete_max},
+                                            {"max", complete_limit},
+                                            {"min", complete_limit},
                                             {"ratio_to", complete_selection},
                                             {"where", complete_selection},
                                             {0}};

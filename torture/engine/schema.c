@@ -162,14 +162,16 @@ static json_t *require_schema(void)
 static json_t *budgets_schema(void)
 {
     json_t *selection = json_pack("{sssi}", "type", "object", "minProperties", 1);
-    json_t *max = json_pack("{s[{ssss}{sssi}]}", "anyOf", "type", "string", "pattern",
-                            duration_pattern, "type", "number", "minimum", 0);
-    json_t *budget =
-        closed_object(json_pack("{s{sssi}sosOsO}", "metric", "type", "string", "minLength", 1,
-                                "max", max, "ratio_to", selection, "where", selection));
+    json_t *limit = json_pack("{s[{ssss}{sssi}]}", "anyOf", "type", "string", "pattern",
+                              duration_pattern, "type", "number", "minimum", 0);
+    json_t *budget = closed_object(json_pack("{s{sssi}sOsosOsO}", "metric", "type", "string",
+                                             "minLength", 1, "max", limit, "min", limit, "ratio_to",
+                                             selection, "where", selection));
 
     json_decref(selection);
-    json_object_set_new(budget, "required", json_pack("[ss]", "metric", "max"));
+    json_object_set_new(budget, "required", json_pack("[s]", "metric"));
+    json_object_set_new(budget, "anyOf",
+                        json_pack("[{s[s]}{s[s]}]", "required", "max", "required", "min"));
     return json_pack("{ssssso}", "type", "array", "description",
                      "Limits of performance; never mixed with correctness", "items", budget);
 }

@@ -118,8 +118,18 @@ bool verdict_metric(json_t *run, const char *metric, double *value)
     }
     if (strncmp(metric, "rate.", 5) == 0) {
         double seconds = json_number_value(json_object_get(run, "seconds"));
+        const char *dot = strchr(metric + 5, '.');
 
-        if (!count_named(run, metric + 5, &count) || seconds <= 0)
+        if (dot) {
+            char *workload = strndup(metric + 5, (size_t)(dot - metric) - 5);
+
+            count = json_integer_value(json_object_get(
+                json_object_get(json_object_get(run, "counters"), workload), dot + 1));
+            free(workload);
+        } else if (!count_named(run, metric + 5, &count)) {
+            return false;
+        }
+        if (seconds <= 0)
             return false;
         *value = (double)count / seconds;
         return true;

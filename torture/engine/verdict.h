@@ -17,7 +17,8 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared);
 json_t *verdict_overall(json_t *runs, json_t *budgets, json_t *reasons);
 
 /* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",
- * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second). False when the run has
+ * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second),
+ * "rate.gp-latency.gps" (that workload's counter, per second). False when the run has
  * none. */
 bool verdict_metric(json_t *run, const char *metric, double *value);
 
