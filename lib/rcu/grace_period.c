@@ -66,7 +66,7 @@ struct grace_period {
     int64_t start_ns;  /* 0: not asked for yet */
     bool fenced;       /* its heavy fence has been run: 0 counts */
     bool spun;
-    bool waiting;      /* readers have been asked to wake us */
+    bool waiting; /* readers have been asked to wake us */
     bool forced;
     unsigned naps;
     int64_t next_nap_ns;
@@ -210,6 +210,8 @@ static bool spin(struct grace_period *g)
     bool zero;
 
     g->spun = true;
+    if (limit_ns > 0)
+        count_up(&rcu_counts.spins);
     for (unsigned i = 0; limit_ns > 0; i++) {
         if (scan(g, &zero))
             return true;

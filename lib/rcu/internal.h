@@ -107,8 +107,8 @@ void rcu_poke_callback_thread(void);
 
 /* Counters of the leader's: one thread at a time writes, any thread reads. */
 struct gp_counts {
-    atomic_ulong gps, proven, forced, forced_by_call, forced_by_time, shared, heavy_fences, naps,
-        sleeps, wakeups;
+    atomic_ulong gps, proven, forced, forced_by_call, forced_by_time, shared, heavy_fences, spins,
+        naps, sleeps, wakeups;
 };
 extern struct gp_counts rcu_counts;
 

@@ -130,6 +130,7 @@ void rcu_get_stats(struct rcu_stats *stats)
         .gps_forced_by_time = counted(forced_by_time),
         .gps_shared = counted(shared),
         .heavy_fences = counted(heavy_fences),
+        .spins = counted(spins),
         .naps = counted(naps),
         .sleeps = counted(sleeps),
         .wakeups = counted(wakeups),

@@ -162,6 +162,7 @@ static const char *const flavor_statistic_names[] = {"gps",
                                                      "gps_forced_by_time",
                                                      "gps_shared",
                                                      "heavy_fences",
+                                                     "spins",
                                                      "naps",
                                                      "sleeps",
                                                      "wakeups",
@@ -182,12 +183,13 @@ static inline void flavor_sample(uint64_t *v)
     v[4] = s.gps_forced_by_time;
     v[5] = s.gps_shared;
     v[6] = s.heavy_fences;
-    v[7] = s.naps;
-    v[8] = s.sleeps;
-    v[9] = s.wakeups;
-    v[10] = s.callbacks_queued;
-    v[11] = s.callbacks_invoked;
-    v[12] = s.callbacks_peak;
+    v[7] = s.spins;
+    v[8] = s.naps;
+    v[9] = s.sleeps;
+    v[10] = s.wakeups;
+    v[11] = s.callbacks_queued;
+    v[12] = s.callbacks_invoked;
+    v[13] = s.callbacks_peak;
 }
 
 #define FLAVOR_HAS_HOLDOUTS 1

@@ -452,7 +452,8 @@ static void finish(struct instance *in)
     pthread_mutex_lock(&state->big_lock);
     pthread_mutex_unlock(&state->big_lock);
     free(state->callers);
-    /* The state itself stays: the flavor keeps the lock's address until the process ends. */
+    if (!p->big_lock)
+        free(state); /* else it stays: the flavor keeps the lock's address until the process ends */
 }
 
 #define FIELD(name) offsetof(struct params, name)

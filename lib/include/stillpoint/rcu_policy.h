@@ -71,6 +71,7 @@ struct rcu_stats {
     unsigned long gps_forced_by_time; /* because of naps or time */
     unsigned long gps_shared;         /* callers that were served by a grace period of another's */
     unsigned long heavy_fences;
+    unsigned long spins; /* grace periods whose leader spun; none on one CPU */
     unsigned long naps;
     unsigned long sleeps;  /* until a reader leaves */
     unsigned long wakeups; /* by readers that left while the leader waited for them */
