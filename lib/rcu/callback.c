@@ -37,7 +37,7 @@ static struct {
     .start_lock = PLATFORM_MUTEX_INITIALIZER,
 };
 
-static __thread bool in_callback;
+static STILLPOINT_THREAD_LOCAL bool in_callback;
 
 static void __attribute__((constructor(102))) queue_init(void)
 {

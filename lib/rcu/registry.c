@@ -4,7 +4,7 @@
 _Static_assert(sizeof(struct rcu_reader) == 2 * RCU_CACHE_LINE,
                "a reader's own line and the registry's line");
 
-__thread struct rcu_reader rcu_reader __attribute__((tls_model("initial-exec")));
+STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
 
 struct registry rcu_registry = {
     .lock = PLATFORM_MUTEX_INITIALIZER,

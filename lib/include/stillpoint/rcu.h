@@ -58,7 +58,12 @@ struct rcu_reader {
     int64_t gp_start_ns, gp_end_ns;
 };
 
-extern __thread struct rcu_reader rcu_reader __attribute__((tls_model("initial-exec")));
+/* Part of the seam: a checker may put its own thread-local storage here. */
+#ifndef STILLPOINT_THREAD_LOCAL
+#define STILLPOINT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#endif
+
+extern STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
 extern atomic_ulong rcu_gp_number;
 
 /* => The calling thread; once; outside sections. They take a lock that is never held for a grace
