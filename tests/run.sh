@@ -5,7 +5,7 @@
 # lines that begin with "#" to explain the line above them. It may exit non-zero to say that it broke
 # before it could report. The TAP of each part stays in build/check/PART.tap.
 #
-# Environment: FULL=1 adds what takes longer (docs/ has the list), WERROR=1, CC.
+# Environment: FULL=1 adds the part `soak` (docs/running.md says what it does), WERROR=1, CC.
 # The tests see ROOT (the tree), BUILD (what they test), STILLPOINT (the program), FULL.
 set -u
 cd "$(dirname "$0")/.." || exit 70
@@ -20,7 +20,7 @@ build_directory() { make -s --eval='print: ; @echo $(BUILD)' "$@" print; }
 BUILD=$ROOT/$(build_directory)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
-all_parts='build unit library cli faults address thread lint'
+all_parts="build unit library cli faults address thread lint${FULL:+ soak}"
 reports=$ROOT/build/check
 
 # ---- What parts are made of ----------------------------------------------------------------------
@@ -125,11 +125,7 @@ part_cli() {
 }
 
 part_faults() {
-    if [ -x tests/faults.sh ]; then
-        tests/faults.sh
-    else
-        echo 'ok seeded faults # skip tests/faults.sh is not there'
-    fi
+    tests/faults.sh
 }
 
 # sanitized SANITIZERS: unit tests and a short run of the real thing.
@@ -163,6 +159,29 @@ part_thread() {
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
     sanitized thread
 }
+
+# make check-full only: every torture scenario for 30 s a point, as it is and under the sanitizers.
+part_soak() {
+    local how scenario
+    for how in '' SANITIZE=address,undefined SANITIZE=thread; do
+        for scenario in configs/torture/*.json; do
+            # shellcheck disable=SC2086
+            one "30 s of $scenario${how:+ with $how}" 600 \
+                soak "$(build_directory $how)/stillpoint" "$scenario"
+        done
+    done
+}
+
+# Clean, and everything that the scenario requires was reached.
+soak() {
+    local out status
+    out=$(mktemp -d)
+    "$1" run "$2" --duration 30s --progress none --out "$out"
+    status=$?
+    rm -rf "$out"
+    return $status
+}
+export -f soak
 
 part_lint() {
     local what tool

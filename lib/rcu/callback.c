@@ -222,11 +222,11 @@ static void callback_thread(void)
         rcu_park();
         count = wait_for_callbacks();
         rcu_wait_for_grace_period(false); /* unparks */
-        queue.lock = queue.lock_set;
         while (count > 0) {
             unsigned long batch = tuned(callback_batch);
 
             batch = count < batch ? count : batch;
+            queue.lock = queue.lock_set;
             invoke_batch(batch);
             count -= batch;
             if (count > 0 && queue.lock.lock)

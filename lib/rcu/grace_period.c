@@ -69,7 +69,6 @@ struct grace_period {
     bool waiting; /* readers have been asked to wake us */
     bool forced;
     unsigned naps;
-    int64_t next_nap_ns;
 };
 
 static int64_t age_ns(struct grace_period *g)
@@ -118,13 +117,14 @@ static bool reader_is_done(const struct grace_period *g, struct rcu_reader *r, b
 
     if ((counter & ~RCU_DEPTH_MASK) == g->number)
         return true;
-    if (counter == 0) {
-        if (g->fenced)
-            return true;
-        *zero = true;
-    }
+    if (counter == 0 && g->fenced)
+        return true;
     /* Acquire, pairs with: rcu_park(). Broken: as above. */
-    return atomic_load_explicit(&r->parked, memory_order_acquire);
+    if (atomic_load_explicit(&r->parked, memory_order_acquire))
+        return true;
+    if (counter == 0)
+        *zero = true;
+    return false;
 }
 
 /* => Registry lock. */
@@ -290,15 +290,16 @@ static void sleep_until_woken(void)
 /* => Registry lock, let go meanwhile. Ends early when a request comes. */
 static void nap(struct grace_period *g, int policy)
 {
-    int64_t longest = tuned(poll_interval_ns), length = longest;
+    int64_t length = tuned(poll_interval_ns);
 
     if (policy == RCU_GP_ADAPTIVE) {
-        if (g->next_nap_ns == 0)
-            g->next_nap_ns = tuned(first_nap_ns);
-        length = g->next_nap_ns < longest ? g->next_nap_ns : longest;
-        g->next_nap_ns = 2 * length;
-        /* Not beyond the moment at which it becomes forced. */
-        int64_t left = tuned(force_after_ns) - age_ns(g);
+        /* An eighth of its age: grows from the first nap on, and the end is never noticed later than
+         * by that part. Not beyond the moment at which the grace period becomes forced. */
+        int64_t age = age_ns(g), least = tuned(first_nap_ns), left = tuned(force_after_ns) - age;
+        int64_t wanted = age / 8 > least ? age / 8 : least;
+
+        if (wanted < length)
+            length = wanted;
         if (left < length)
             length = left > 1 ? left : 1;
     }

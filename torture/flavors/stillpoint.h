@@ -114,7 +114,7 @@ static const struct option flavor_settings_table[] = {
     {"spin", OPTION_DURATION, FIELD(spin_ns), "10us", 0, MINUTE, NULL, NULL,
      "how long a leader spins for readers that come and go, before any fence"},
     {"first_nap", OPTION_DURATION, FIELD(first_nap_ns), "20us", 1, MINUTE, NULL, NULL,
-     "adaptive: the first nap; each one after it is twice as long"},
+     "adaptive: the shortest nap; later ones are an eighth of the grace period's age"},
     {"poll_interval", OPTION_DURATION, FIELD(poll_interval_ns), "10ms", 1, MINUTE, NULL, NULL,
      "poll, fqs: every nap; adaptive: the longest one"},
     {"force_after", OPTION_DURATION, FIELD(force_after_ns), "50ms", 0, MINUTE, NULL, NULL,
