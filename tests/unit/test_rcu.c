@@ -268,7 +268,7 @@ START_TEST(a_thread_may_register_again_after_it_unregistered)
     use(patient(RCU_GP_EVENT, MS_NS));
     hire(&reader);
     hire(&updater);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 5; i++) {
         make(&reader, rcu_register_thread);
         make(&reader, enter);
         begin_and_wait(&updater, synchronize_rcu, 1);
@@ -505,7 +505,7 @@ START_TEST(a_section_from_before_is_waited_for)
     use(patient((enum rcu_gp_policy)(_i / 2), MS_NS));
     hire_reader(&reader);
     hire(&updater);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 5; i++) {
         make(&reader, enter);
         begin_and_wait(&updater, primitives[_i % 2], 1);
         make(&reader, leave);
@@ -524,7 +524,7 @@ START_TEST(a_section_from_after_is_not_waited_for)
     hire_reader(&first);
     hire_reader(&second);
     hire(&updater);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 5; i++) {
         make(&first, enter);
         begin_and_wait(&updater, primitives[_i % 2], 1);
         make(&second, enter);
@@ -667,7 +667,7 @@ START_TEST(no_section_sees_what_was_retired)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, life_reader_main, i == 0 ? NULL : &life),
                          0);
     }
-    for (unsigned i = 1; i < 100 || now_ns() < end_ns; i++) {
+    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++) {
         life_replace(i, i % 16 == 0 ? synchronize_rcu_expedited : synchronize_rcu);
     }
     atomic_store(&life.stop, true);
@@ -1140,7 +1140,7 @@ START_TEST(a_reader_that_leaves_before_the_leader_sleeps_is_not_missed)
 
     use(patient((enum rcu_gp_policy)_i, MS_NS));
     hire_reader(&reader);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 5; i++) {
         atomic_store(&asked_to_leave, false);
         atomic_store(&has_left, false);
         begin(&reader, leave_when_asked);
@@ -1251,7 +1251,7 @@ START_TEST(no_wake_up_is_lost_to_a_quiet_reader)
     use(patient(RCU_GP_EVENT, HOUR_NS));
     event_init(&race.over, false);
     ck_assert_int_eq(pthread_create(&thread, NULL, quiet_reader_main, NULL), 0);
-    for (i = 1; i < 100 || now_ns() < end_ns; i++) {
+    for (i = 1; i < 10 || now_ns() < end_ns; i++) {
         atomic_store_explicit(&race.round, i, memory_order_release);
         meet(&race.inside, i);
         primitives[_i]();
@@ -1287,7 +1287,7 @@ START_TEST(threads_may_come_and_go_meanwhile)
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, passer_by_main, NULL), 0);
     }
-    for (unsigned i = 0; i < 100 || now_ns() < end_ns; i++) {
+    for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++) {
         primitives[i % 2]();
     }
     atomic_store(&race.stop, true);
@@ -1509,7 +1509,7 @@ static void *timed_caller_main(void *unused)
 {
     int64_t end_ns = now_ns() + 250 * MS_NS;
 
-    for (unsigned i = 0; i < 100 || now_ns() < end_ns; i++) {
+    for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++) {
         int64_t asked = now_ns(), start, end;
 
         primitives[i % 4 == 0]();

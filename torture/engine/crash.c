@@ -46,7 +46,7 @@ static void write_stack(char *text, size_t room, void *context)
     if (unw_init_local2(&cursor, (unw_context_t *)context, UNW_INIT_SIGNAL_FRAME) < 0)
         return;
     for (int frame = 0; frame < 48; frame++) {
-        char name[128];
+        char name[128] = "";
         unw_word_t offset = 0, address = 0;
 
         unw_get_reg(&cursor, UNW_REG_IP, &address);
@@ -58,6 +58,8 @@ static void write_stack(char *text, size_t room, void *context)
             at = put_hex(text, at, room, address);
         }
         at = put(text, at, room, "\n");
+        if (strcmp(name, "thread_main") == 0) /* what called it is no news */
+            break;
         if (unw_step(&cursor) <= 0)
             break;
     }
@@ -78,18 +80,24 @@ static void on_stack_signal(int number, siginfo_t *info, void *context)
                           memory_order_release);
 }
 
-/* Writes down what is needed for a finding, then lets the signal do what it does. */
+/* Writes down what is needed for a finding, then lets the signal do what it does. The first thread that
+ * crashes ends the process: another one waits, or it would end it in the middle of the report. */
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     struct shared_crash *crash = &shared->crash;
-    static atomic_flag first = ATOMIC_FLAG_INIT;
+    static atomic_int first;
+    int none = 0, own = gettid();
 
-    if (!atomic_flag_test_and_set(&first)) {
+    if (!atomic_compare_exchange_strong(&first, &none, own)) {
+        while (none != own)
+            pause();
+    } else {
         atomic_store_explicit(&shared->frozen, 1, memory_order_relaxed);
         crash->thread = self ? (int32_t)self->id : -1;
-        crash->in_section =
-            self && atomic_load_explicit(&self->shared->in_section, memory_order_relaxed);
-        crash->address = (uint64_t)(uintptr_t)info->si_addr;
+        crash->sender = info->si_code == SI_USER ? info->si_pid : 0;
+        crash->in_section = self && !crash->sender &&
+                            atomic_load_explicit(&self->shared->in_section, memory_order_relaxed);
+        crash->address = crash->sender ? 0 : (uint64_t)(uintptr_t)info->si_addr;
         crash->ticks = clock_ticks();
         crash->stack[0] = 0;
         /* Release, pairs with: the acquire in view_crash(). First without the stack: unwinding a

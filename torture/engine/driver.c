@@ -5,6 +5,7 @@
 #include "placement.h"
 #include "plot.h"
 #include "report.h"
+#include "repro.h"
 #include "topology.h"
 #include "verdict.h"
 
@@ -20,57 +21,15 @@ static bool use_color(FILE *f)
     return isatty(fileno(f)) && !(no && *no);
 }
 
-/* The words of a shell command, quoted where they need it. */
-static void append_word(char **line, const char *word)
+/* Lines on stderr, each after "note: ". */
+static void put_notes(const char *text)
 {
-    bool plain = *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789_-+=.,:/@%") == strlen(word);
-    char *quoted = calloc(strlen(word) * 4 + 3, 1), *longer = NULL;
-    size_t at = 0;
+    while (text && *text) {
+        size_t length = strcspn(text, "\n");
 
-    if (!plain)
-        quoted[at++] = '\'';
-    for (; *word; word++) {
-        if (*word == '\'') {
-            memcpy(quoted + at, "'\\''", 4);
-            at += 4;
-        } else {
-            quoted[at++] = *word;
-        }
+        fprintf(stderr, "note: %.*s\n", (int)length, text);
+        text += length + (text[length] == '\n');
     }
-    if (!plain)
-        quoted[at++] = '\'';
-    if (asprintf(&longer, "%s%s%s", *line ? *line : "", *line ? " " : "", quoted) >= 0) {
-        free(*line);
-        *line = longer;
-    }
-    free(quoted);
-}
-
-/* All that decides what is run, but for the point, the seed and the duration. */
-static char *repro_command(const struct driver_options *o)
-{
-    const char *runners = getenv("STILLPOINT_RUNNERS");
-    char *line = NULL, *word = NULL;
-
-    if (runners && *runners && asprintf(&word, "STILLPOINT_RUNNERS=%s", runners) >= 0) {
-        append_word(&line, word);
-        free(word);
-    }
-    append_word(&line, o->program);
-    append_word(&line, "run");
-    append_word(&line, o->path);
-    for (size_t i = 0; i < o->override_count; i++) {
-        if (strcmp(o->overrides[i].key, "seed") == 0 ||
-            strcmp(o->overrides[i].key, "duration") == 0)
-            continue;
-        if (asprintf(&word, "%s=%s", o->overrides[i].key, o->overrides[i].value) < 0)
-            continue;
-        append_word(&line, "--set");
-        append_word(&line, word);
-        free(word);
-    }
-    return line;
 }
 
 static double duration_s(const struct run_plan *plan)
@@ -160,6 +119,7 @@ static void dry_run(const struct driver_options *o, const struct scenario *s,
                     const struct run_plan *plans, size_t count, struct diagnostics *d)
 {
     double total = 0;
+    size_t first = 0;
 
     for (size_t i = 0; i < count; i++)
         if (!plans[i].skip)
@@ -170,9 +130,11 @@ static void dry_run(const struct driver_options *o, const struct scenario *s,
            json_string_value(json_object_get(s->effective, "warmup")),
            json_string_value(json_object_get(s->effective, "flavor")), (unsigned long long)s->seed);
     put_sweep(s);
-    if (count > 0) {
-        put_threads(&plans[0]);
-        put_placement(o, &plans[0], d);
+    while (first < count && plans[first].skip)
+        first++;
+    if (first < count) {
+        put_threads(&plans[first]);
+        put_placement(o, &plans[first], d);
     }
     for (size_t i = 0; i < count; i++)
         printf("  run %zu%s%s%s%s\n", i + 1, *plans[i].label ? "  " : "", plans[i].label,
@@ -181,52 +143,108 @@ static void dry_run(const struct driver_options *o, const struct scenario *s,
 
 /* --- Running --- */
 
-static json_t *skipped_run(const struct run_plan *plan)
+/* A run of which nothing was measured. */
+static json_t *empty_run(const struct run_plan *plan, const char *verdict)
 {
-    return json_pack("{sO ss sI ss ss ss s{} s[] s{} s{} s{} s{} s[] s[] s[] s[] s[] sf}", "point",
+    return json_pack("{sO ss sI ss ss s{} s[] s{} s{} s{} s{} s[] s[] s[] s[] s[] sf}", "point",
                      plan->point, "label", plan->label, "repeat", (json_int_t)plan->repeat,
-                     "flavor", plan->flavor, "verdict", "skipped", "skip", plan->skip, "exit",
-                     "findings", "counters", "library", "coverage", "latency", "intervals",
-                     "threads", "disturbances", "notes", "missing", "seconds", 0.0);
+                     "flavor", plan->flavor, "verdict", verdict, "exit", "findings", "counters",
+                     "library", "coverage", "latency", "intervals", "threads", "disturbances",
+                     "notes", "missing", "seconds", 0.0);
 }
 
-/* Runs the plans, over and over with --until-failure; false when one could not be started. */
+static json_t *skipped_run(const struct run_plan *plan)
+{
+    json_t *run = empty_run(plan, "skipped");
+
+    json_object_set_new(run, "skip", json_string(plan->skip));
+    return run;
+}
+
+/* One that could not be started after others had run. */
+static json_t *broken_run(const struct run_plan *plan)
+{
+    json_t *run = empty_run(plan, "inconclusive");
+
+    json_array_append_new(json_object_get(run, "missing"), json_string("could not be started"));
+    return run;
+}
+
+enum outcome { OUTCOME_DONE, OUTCOME_ENDED, OUTCOME_BROKEN };
+
+/* What follows from a run that has ended. */
+static enum outcome judge_run(const struct driver_options *o, const struct invocation *inv,
+                              bool last, json_t *reasons)
+{
+    if (inv->interrupted) {
+        json_array_append_new(reasons,
+                              json_sprintf("interrupted during run %u of %u", inv->run, inv->runs));
+        return OUTCOME_ENDED;
+    }
+    if (inv->findings == 0 || !(o->fail_fast || o->until_failure))
+        return OUTCOME_DONE;
+    if (!last)
+        json_array_append_new(reasons,
+                              json_sprintf("ended after the first finding, in run %u", inv->run));
+    return OUTCOME_ENDED;
+}
+
+/* Runs all plans once. */
+static enum outcome run_round(const struct driver_options *o, struct invocation *inv,
+                              const struct run_plan *plans, size_t count, json_t *runs,
+                              json_t *reasons, struct diagnostics *d)
+{
+    enum outcome outcome = OUTCOME_DONE;
+
+    for (size_t i = 0; i < count && outcome == OUTCOME_DONE; i++) {
+        json_t *run;
+
+        inv->run++;
+        if (plans[i].skip) {
+            json_array_append_new(runs, skipped_run(&plans[i]));
+            continue;
+        }
+        run = execution_run(inv, &plans[i], d);
+        if (!run) {
+            if (inv->executed > 0)
+                json_array_append_new(runs, broken_run(&plans[i]));
+            return OUTCOME_BROKEN;
+        }
+        inv->executed++;
+        json_array_append_new(runs, run);
+        outcome = judge_run(o, inv, i + 1 == count, reasons);
+    }
+    return outcome;
+}
+
+/* The next round of --until-failure makes other random choices. */
+static void change_seeds(const struct scenario *s, const struct run_plan *plans, size_t count,
+                         unsigned round)
+{
+    int64_t repeats = json_integer_value(json_object_get(s->effective, "repeat"));
+
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(
+            plans[i].config, "seed",
+            json_integer(scenario_repeat_seed(s->seed, round * repeats + plans[i].repeat)));
+}
+
+/* Runs the plans, over and over with --until-failure. False when nothing could be run; what was run
+ * before something broke is kept. */
 static bool run_all(const struct driver_options *o, struct invocation *inv,
                     const struct run_plan *plans, size_t count, json_t *runs, json_t *reasons,
                     struct diagnostics *d)
 {
-    bool again = true;
+    enum outcome outcome = run_round(o, inv, plans, count, runs, reasons, d);
 
-    while (again) {
-        for (size_t i = 0; i < count; i++) {
-            json_t *run;
-
-            inv->run++;
-            if (plans[i].skip) {
-                json_array_append_new(runs, skipped_run(&plans[i]));
-                continue;
-            }
-            run = execution_run(inv, &plans[i], d);
-            if (!run)
-                return false;
-            json_array_append_new(runs, run);
-            if (inv->interrupted) {
-                json_array_append_new(
-                    reasons, json_sprintf("interrupted during run %u of %u", inv->run, inv->runs));
-                return true;
-            }
-            if (inv->findings > 0 && (o->fail_fast || o->until_failure)) {
-                if (i + 1 < count)
-                    json_array_append_new(
-                        reasons,
-                        json_sprintf("ended after the first finding, in run %u", inv->run));
-                return true;
-            }
-        }
-        again = o->until_failure;
-        inv->runs += again ? (unsigned)count : 0;
+    /* Where all were skipped there is no failure to wait for. */
+    for (unsigned round = 1; outcome == OUTCOME_DONE && o->until_failure && inv->executed > 0;
+         round++) {
+        inv->runs += (unsigned)count;
+        change_seeds(inv->scenario, plans, count, round);
+        outcome = run_round(o, inv, plans, count, runs, reasons, d);
     }
-    return true;
+    return outcome != OUTCOME_BROKEN || inv->executed > 0;
 }
 
 static json_t *utc_now(void)
@@ -259,18 +277,20 @@ static int conclude(const struct driver_options *o, struct output *output, json_
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
     json_t *files = json_pack("[s]", "result.json"), *made = json_array();
 
-    if (!output_file(output->directory, "result.json", result, d)) {
+    bool whole = output_file(output->directory, "result.json", result, d);
+
+    if (!whole) {
         json_array_clear(files);
-        if (code == EXIT_CODE_PASS)
+        if (code != EXIT_CODE_VIOLATION)
             code = EXIT_CODE_INTERNAL;
     } else {
         struct diagnostics plots = {.text = NULL};
 
         if (!plot_result(result, output->directory, made, &plots) && plots.text)
-            fprintf(stderr, "note: no pictures: %s", plots.text);
+            put_notes(plots.text);
         diagnostics_free(&plots);
     }
-    output_close(output, d);
+    output_close(output, whole, d);
     for (size_t i = 0; i < json_array_size(made); i++) {
         const char *name = json_string_value(json_array_get(made, i));
 
@@ -298,16 +318,16 @@ static int run_scenario(const struct driver_options *o, const struct scenario *s
                              .gdb = o->gdb,
                              .color = use_color(stderr)};
     struct scenario_settings settings;
-    char *repro = repro_command(o);
+    char *repro = repro_command(o->program, o->path, o->overrides, o->override_count);
     int code = EXIT_CODE_USAGE;
 
     options_store(scenario_options, s->effective, &settings);
     inv.continue_on_finding = settings.on_finding == ON_FINDING_CONTINUE && !o->fail_fast;
     inv.repro = repro;
     for (size_t i = 0; i < count; i++)
-        inv.total_s += plans[i].skip ? 0 : duration_s(&plans[i]);
+        inv.total_s += plans[i].skip || o->until_failure ? 0 : duration_s(&plans[i]);
     json_object_set_new(host, "load_before", host_load());
-    execution_signals();
+    execution_signals(o->gdb);
     progress_open(&progress, o->progress);
     if (output_open(&output, o->out, settings.name, s->effective, d)) {
         event = json_pack("{ss ss sO so sO sO sI}", "event", "invocation", "schema",
@@ -322,6 +342,8 @@ static int run_scenario(const struct driver_options *o, const struct scenario *s
             host = NULL;
             code = conclude(o, &output, result, d);
             json_decref(result);
+        } else {
+            output_discard(&output);
         }
         output_free(&output);
     }
@@ -342,8 +364,7 @@ int driver_run(const struct driver_options *o, struct diagnostics *d)
     bool ok;
 
     ok = scenario_load(&s, o->path, o->overrides, o->override_count, d);
-    if (s.notes.text)
-        fprintf(stderr, "note: %s", s.notes.text);
+    put_notes(s.notes.text);
     ok = ok && scenario_expand(&s, &plans, &count, d);
     if (ok && o->dry_run) {
         dry_run(o, &s, plans, count, d);

@@ -13,8 +13,9 @@ struct invocation {
     const struct scenario *scenario;
     struct output *output;
     struct progress *progress;
-    unsigned run, runs; /* for the status line */
-    double done_s, total_s;
+    unsigned run, runs;     /* for the status line */
+    unsigned executed;      /* runs that were not skipped */
+    double done_s, total_s; /* total 0: there is no end in sight */
     unsigned findings;
     bool continue_on_finding;
     bool gdb;
@@ -23,8 +24,8 @@ struct invocation {
     bool interrupted;  /* out: SIGINT or SIGTERM came */
 };
 
-/* Installs the handlers of SIGINT, SIGTERM and SIGUSR1. */
-void execution_signals(void);
+/* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
+void execution_signals(bool gdb);
 bool execution_interrupted(void);
 
 /* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with a

@@ -239,16 +239,16 @@ static void select_budgets(json_t *config)
 
 /* --- Runs --------------------------------------------------------------------------------- */
 
-/* splitmix64 of the seed and the repeat, cut to what JSON keeps exactly, never 0. */
-static json_int_t repeat_seed(uint64_t seed, int64_t repeat)
+/* splitmix64, cut to what JSON keeps exactly, never 0. */
+int64_t scenario_repeat_seed(uint64_t seed, int64_t repeat)
 {
     if (!repeat)
-        return (json_int_t)seed;
+        return (int64_t)seed;
     uint64_t z = seed + (uint64_t)repeat * UINT64_C(0x9e3779b97f4a7c15);
 
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (json_int_t)((z ^ (z >> 31)) >> 12) + 1;
+    return (int64_t)((z ^ (z >> 31)) >> 12) + 1;
 }
 
 /* Completes "library" for the one flavor of this config. A setting that only other flavors of the
@@ -292,7 +292,7 @@ static json_t *config_at(const struct scenario *s, json_t *point, int64_t repeat
     json_object_del(config, "description");
     json_object_del(config, "sweep");
     json_object_del(config, "repeat");
-    json_object_set_new(config, "seed", json_integer(repeat_seed(s->seed, repeat)));
+    json_object_set_new(config, "seed", json_integer(scenario_repeat_seed(s->seed, repeat)));
     point_apply(config, point);
     select_budgets(config);
     return config;

@@ -3,6 +3,95 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#define NOTES_OF_CULPRIT 6
+#define NOTES_ABOUT_IT   8 /* of each other thread */
+#define NOTES_BESIDES    3
+
+/* One entry of a ring whose owner may be writing; false when it was overwritten meanwhile. */
+__attribute__((no_sanitize("thread"))) static bool copy_note(const struct shared_thread *t,
+                                                             uint64_t index, struct note *note)
+{
+    const struct note *from = &t->notes[index % SHARED_NOTES];
+
+    note->ticks = from->ticks;
+    note->a = from->a;
+    note->b = from->b;
+    note->kind = from->kind;
+    /* The entry is read before the count is looked at again.
+     * Pairs with: the release in torture_note_at(). Broken: a torn line in a report. */
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&t->note_count, memory_order_relaxed) - index < SHARED_NOTES - 1;
+}
+
+static bool has_second_number(const struct torture_thread *t, uint32_t kind)
+{
+    const char *first = strstr(t->instance->workload->notes[kind], "%lu");
+
+    return first && strstr(first + 1, "%lu");
+}
+
+static void keep(struct shared_check *c, const struct note *note, unsigned thread, bool relevant)
+{
+    if (c->moment_count < SHARED_MOMENTS)
+        c->moments[c->moment_count++] = (struct moment){*note, (int32_t)thread, relevant};
+}
+
+/* How it came in and what it saw; what it had seen before is of no use. */
+static void keep_own(struct shared_check *c, const struct torture_thread *t)
+{
+    uint64_t count = atomic_load_explicit(&t->shared->note_count, memory_order_relaxed);
+    struct note note;
+
+    for (uint64_t i = 0; i < count && i < NOTES_OF_CULPRIT; i++)
+        if (copy_note(t->shared, count - 1 - i, &note) &&
+            (c->moment_count == 0 || note.a == c->moments[0].note.a))
+            keep(c, &note, t->id, true);
+}
+
+/* What another thread noted about the same thing, and the last that it noted at all. */
+static void keep_others(struct shared_check *c, const struct torture_thread *t,
+                        const unsigned long *about)
+{
+    uint64_t count = atomic_load_explicit(&t->shared->note_count, memory_order_acquire);
+    unsigned relevant = 0, besides = 0;
+    struct note note;
+
+    for (uint64_t i = 0; i < count && i < SHARED_NOTES; i++) {
+        if (!copy_note(t->shared, count - 1 - i, &note))
+            break;
+        if (about && (note.a == *about || (note.b == *about && has_second_number(t, note.kind)))) {
+            if (relevant++ < NOTES_ABOUT_IT)
+                keep(c, &note, t->id, true);
+        } else if (besides++ < NOTES_BESIDES) {
+            keep(c, &note, t->id, false);
+        }
+    }
+}
+
+/* The rings go on and are soon overwritten, so what led to the violation is copied out of them. */
+static void keep_moments(struct shared_check *c, const struct instance *instance,
+                         const struct torture_thread *t)
+{
+    const unsigned long *about = NULL;
+
+    c->moment_count = 0;
+    if (t)
+        keep_own(c, t);
+    if (c->moment_count > 0)
+        about = &c->moments[0].note.a;
+    for (size_t i = 0; i < instance->thread_count; i++)
+        if (&instance->threads[i] != t && instance->threads[i].instance == instance)
+            keep_others(c, &instance->threads[i], about);
+}
+
+/* Where --gdb stops: the report is whole, and the callers are the culprit's. */
+void torture_finding_made(void);
+__attribute__((noinline)) void torture_finding_made(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
 
 void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
                        const char *format, ...)
@@ -15,11 +104,12 @@ void torture_violation(struct instance *instance, struct torture_thread *t, unsi
         return;
     c->ticks = clock_ticks();
     c->thread = t ? (int32_t)t->id : -1;
-    atomic_store_explicit(&instance->shared->frozen, 1, memory_order_relaxed);
+    keep_moments(c, instance, t);
     va_start(arguments, format);
     vsnprintf(c->message, sizeof c->message, format, arguments);
     va_end(arguments);
     /* Release: the report is whole before it is ready.
      * Pairs with: the acquire in view_findings(). Broken: the driver prints half a message. */
     atomic_store_explicit(&c->ready, 1, memory_order_release);
+    torture_finding_made();
 }

@@ -340,7 +340,7 @@ static struct flavor_description *describe_uncached(const char *name, struct dia
 {
     char *program = is_plain_name(name) ? paths_runner(name) : NULL;
     struct flavor_description *description = NULL;
-    size_t length;
+    size_t length = 0;
 
     if (!program) {
         diagnose_no_runner(name, d);

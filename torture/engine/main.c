@@ -11,6 +11,8 @@
 #define option getopt_option /* <getopt.h>, which argp includes, has a struct of that name */
 #include <argp.h>
 #undef option
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,8 +102,10 @@ static void add_set(struct arguments *a, char *text, struct argp_state *state)
 {
     char *equals = strchr(text, '=');
 
-    if (!equals || equals == text)
+    if (!equals || equals == text) {
         argp_error(state, "--set %s: expected KEY=VALUE", text);
+        return;
+    }
     *equals = 0;
     add_override(a, text, equals + 1);
 }
@@ -297,11 +301,13 @@ static int command_plot(struct arguments *a, struct diagnostics *d)
 {
     char *path = within(a->positional, "result.json"), *directory = directory_of(path);
     json_error_t error;
-    json_t *result = json_load_file(path, 0, &error), *made = json_array();
+    json_t *result = NULL, *made = json_array();
     int code = EXIT_CODE_USAGE;
 
-    if (!result)
-        diagnose(d, "%s: %s; name a directory that `stillpoint run` made", path, error.text);
+    if (access(path, R_OK) != 0)
+        diagnose(d, "%s: %s; name a directory that `stillpoint run` made", path, strerror(errno));
+    else if (!(result = json_load_file(path, 0, &error)))
+        diagnose(d, "%s:%d:%d: %s", path, error.line, error.column, error.text);
     else if (strcmp(json_string_value(json_object_get(result, "schema"))
                         ? json_string_value(json_object_get(result, "schema"))
                         : "",
@@ -356,7 +362,7 @@ static const struct command {
      "DIR/latest points at it. Ctrl-C ends the run with a valid result; SIGUSR1 shows statistics "
      "and all stacks.\n\n"
      "Exit codes: 0 pass, 1 violation or stall, 2 inconclusive, 3 performance budget exceeded, "
-     "64 usage or configuration, 70 internal, 77 everything skipped.",
+     "64 usage, configuration or environment, 70 internal, 77 everything skipped.",
      command_run},
     {"list", "[WORKLOAD|FLAVOR]", false, list_options,
      "Show workloads and flavors, or the settings of one", command_list},
@@ -438,9 +444,22 @@ static int run_command(const struct command *command, const char *program, int a
     return code;
 }
 
+/* A file that is opened must not become the standard output of a process that was started without
+ * one. What is printed there then fails, as it would have. */
+static void hold_standard_descriptors(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(EXIT_CODE_INTERNAL);
+}
+
 int main(int argc, char **argv)
 {
     const struct command *command;
+
+    hold_standard_descriptors();
 
     if (argc < 2) {
         print_help(stderr);

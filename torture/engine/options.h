@@ -4,7 +4,7 @@
 #ifndef STILLPOINT_OPTIONS_H
 #define STILLPOINT_OPTIONS_H
 
-#include "diagnostics.h"
+#include "document.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -36,31 +36,6 @@ struct option {
  * NULL is returned. `where` is the file, `pointer` the JSON pointer of the object. */
 json_t *options_complete(const struct option *table, json_t *given, const char *where,
                          const char *pointer, struct diagnostics *d);
-
-/* A document being read: where its values came from, and where complaints about them go. */
-struct document {
-    const char *file;
-    json_t *overridden; /* [["/pointer", "--set key=value"], ...], the last one wins; NULL: none */
-    struct diagnostics *d;
-};
-
-/* The file, or the --set that replaced the value at the pointer or one that holds it. */
-const char *document_source(const struct document *doc, const char *pointer);
-/* Appends "SOURCE: POINTER: ..." to the document's diagnostics. */
-void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* The same for a key that nobody knows, with the nearest of the NULL-ended names. */
-void document_unknown_key(const struct document *doc, const char *pointer, const char *key,
-                          const char *const *names);
-/* The same for a value of the wrong type: "expected EXPECTED, found ...". Returns NULL. */
-json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
-                            json_t *found);
-
-/* The pointer to a member or an element of what `pointer` points to; heap. */
-char *pointer_member(const char *pointer, const char *key);
-char *pointer_element(const char *pointer, size_t index);
-/* Whether what `pointer` points to is, or lies in, what `holder` points to. */
-bool pointer_within(const char *pointer, const char *holder);
 
 /* A key of an object that needs more than a row of a table. A member that has the name of a row
  * replaces what would be done with that row. */
@@ -94,15 +69,9 @@ const char *option_type_name(enum option_type type);
 /* The words of a choices list as a NULL-ended heap array; one free() releases all. */
 char **option_choices(const struct option *option);
 
-/* printf into a heap string. */
-char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* "1500ms", "45s", "10m", "8h", "20us", "100ns", "2.5" (seconds) to nanoseconds; false if it is none. */
 bool duration_parse(const char *text, int64_t *ns);
 /* The shortest exact way to write it: "1500ms". `buffer` holds at least 32 bytes. */
 const char *duration_format(int64_t ns, char *buffer);
-
-/* The candidate (a NULL-ended list) nearest to a misspelt name, or NULL when none is near. */
-const char *nearest_name(const char *name, const char *const *candidates);
 
 #endif

@@ -10,8 +10,14 @@
 
 static bool make_directories(const char *path, struct diagnostics *d)
 {
-    char *part = strdup(path);
+    char *part;
     bool ok = true;
+
+    if (!*path) {
+        diagnose(d, "--out: the name of a directory is empty");
+        return false;
+    }
+    part = strdup(path);
 
     for (char *slash = part + 1; ok && slash; *slash = '/', slash++) {
         slash = strchr(slash, '/');
@@ -93,7 +99,7 @@ bool output_file(const char *directory, const char *file, json_t *content, struc
     return ok;
 }
 
-static void discard(struct output *o)
+void output_discard(struct output *o)
 {
     static const char *const files[] = {"scenario.json", "events.jsonl"};
     char *path;
@@ -121,13 +127,13 @@ bool output_open(struct output *o, const char *base, const char *name, json_t *e
         return false;
     if (!output_file(o->directory, "scenario.json", effective, d) ||
         asprintf(&path, "%s/events.jsonl", o->directory) < 0) {
-        discard(o);
+        output_discard(o);
         return false;
     }
     o->events = fopen(path, "we");
     if (!o->events) {
         diagnose(d, "%s: cannot be written: %s", path, strerror(errno));
-        discard(o);
+        output_discard(o);
     }
     free(path);
     return o->events != NULL;
@@ -149,7 +155,7 @@ void output_event(struct output *o, json_t *event, struct diagnostics *d)
     free(line);
 }
 
-void output_close(struct output *o, struct diagnostics *d)
+void output_close(struct output *o, bool whole, struct diagnostics *d)
 {
     char *base = strdup(o->directory), *slash = strrchr(base, '/'), *link = NULL, *temporary = NULL;
 
@@ -157,6 +163,10 @@ void output_close(struct output *o, struct diagnostics *d)
         diagnose(d, "%s/events.jsonl: cannot be written: %s", o->directory, strerror(errno));
     o->events = NULL;
     *slash = 0;
+    if (!whole) {
+        free(base);
+        return;
+    }
     /* Replaced in one step, so that `latest` never points nowhere. */
     if (asprintf(&link, "%s/latest", base) >= 0 &&
         asprintf(&temporary, "%s/.latest-%d", base, (int)getpid()) >= 0 &&

@@ -22,8 +22,10 @@ bool output_open(struct output *o, const char *base, const char *name, json_t *e
 void output_event(struct output *o, json_t *event, struct diagnostics *d);
 /* Writes FILE in the directory through a temporary file, synced and renamed. */
 bool output_file(const char *directory, const char *file, json_t *content, struct diagnostics *d);
-/* Closes the events and points BASE/latest at the directory. */
-void output_close(struct output *o, struct diagnostics *d);
+/* Closes the events and, when the result is whole, points BASE/latest at the directory. */
+void output_close(struct output *o, bool whole, struct diagnostics *d);
+/* Removes the directory and what output_open() made in it. */
+void output_discard(struct output *o);
 void output_free(struct output *o);
 
 #endif

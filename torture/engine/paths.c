@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 static const char runner_prefix[] = "runner-";
@@ -14,10 +15,15 @@ static char *executable_directory(void)
 {
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (length <= 0) {
-        return NULL;
+    if (length > 0) {
+        path[length] = '\0';
+    } else {
+        /* Without /proc: what was executed. */
+        const char *executed = (const char *)getauxval(AT_EXECFN);
+        if (!executed || !realpath(executed, path)) {
+            return NULL;
+        }
     }
-    path[length] = '\0';
     char *slash = strrchr(path, '/');
     slash[slash == path] = '\0';
     return strdup(path);

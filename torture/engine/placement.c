@@ -1,45 +1,10 @@
 /* Placement: a policy puts the usable PUs in an order, and threads are dealt along it, round robin.
  * A role with a set of its own is dealt along those PUs of the order that are in the set.
  */
-#include "placement.h"
+#include "placement_plan.h"
 
-#include "topology.h"
-
-#include <ctype.h>
-#include <errno.h>
-#include <numa.h>
-#include <numaif.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum memory { MEMORY_LOCAL, MEMORY_REMOTE, MEMORY_INTERLEAVE };
-
-struct placement {
-    struct topology *topology;
-    enum memory memory; /* after degrading */
-    char **names;
-    struct placement_slot *slots;
-    size_t count;
-};
-
-/* PUs that are dealt to the threads of one role; the first deal of a plan, without a role, serves
- * all roles that have none. */
-struct deal {
-    const char *role;
-    struct topology_pu *pus;
-    size_t count; /* 0: not bound */
-    size_t next;
-};
-
-/* What planning works on, so that its parts need not hand it on one by one. */
-struct planning {
-    struct topology *topology;
-    const char *where;
-    struct diagnostics *notes, *d;
-    struct topology_pu *order; /* of the policy; compact where that binds nothing */
-    struct deal *deals;
-    size_t deal_count;
-};
 
 /* ---- policies ---- */
 
@@ -125,223 +90,6 @@ static bool start_order(struct planning *g, const struct policy *policy, size_t 
     return true;
 }
 
-/* ---- sets of roles ---- */
-
-#define CPU_NUMBER_MAX 65535
-
-/* Reads a number and moves on behind it; -1 when there is none. */
-static long read_cpu_number(const char **text)
-{
-    char *end;
-    long number;
-
-    if (!isdigit((unsigned char)**text)) {
-        return -1;
-    }
-    number = strtol(*text, &end, 10);
-    *text = end;
-    return number <= CPU_NUMBER_MAX ? number : -1;
-}
-
-/* "0-1,3" into a set; false when it is no such list. */
-static bool parse_cpus(const char *text, hwloc_bitmap_t cpus)
-{
-    for (;; text++) {
-        long first = read_cpu_number(&text), last = first;
-        if (*text == '-') {
-            text++;
-            last = read_cpu_number(&text);
-        }
-        if (first < 0 || last < first) {
-            return false;
-        }
-        hwloc_bitmap_set_range(cpus, (unsigned)first, (int)last);
-        if (*text != ',') {
-            return *text == '\0';
-        }
-    }
-}
-
-/* Says which of the CPUs asked for is not there, next to those that are. */
-static bool check_cpus(const struct planning *g, const char *role, hwloc_const_bitmap_t cpus)
-{
-    hwloc_bitmap_t usable = hwloc_bitmap_alloc(), missing = hwloc_bitmap_alloc();
-    bool complete;
-
-    for (size_t i = 0; i < g->topology->pu_count; i++) {
-        hwloc_bitmap_set(usable, (unsigned)g->topology->pus[i].os);
-    }
-    hwloc_bitmap_andnot(missing, cpus, usable);
-    complete = hwloc_bitmap_iszero(missing);
-    if (!complete) {
-        char *allowed = NULL;
-        int length = hwloc_bitmap_list_asprintf(&allowed, usable);
-        diagnose(g->d, "%s: /placement/roles/%s/cpuset: CPU %d is not available here (allowed: %s)",
-                 g->where, role, hwloc_bitmap_first(missing), length >= 0 ? allowed : "?");
-        free(allowed);
-    }
-    hwloc_bitmap_free(usable);
-    hwloc_bitmap_free(missing);
-    return complete;
-}
-
-static bool read_cpuset(const struct planning *g, const char *role, json_t *value,
-                        hwloc_bitmap_t cpus)
-{
-    if (!json_is_string(value) || !parse_cpus(json_string_value(value), cpus)) {
-        diagnose(g->d, "%s: /placement/roles/%s/cpuset: expected a list of CPUs (\"0-1,3\")",
-                 g->where, role);
-        return false;
-    }
-    return check_cpus(g, role, cpus);
-}
-
-static bool node_exists(const struct topology *t, json_int_t node)
-{
-    for (size_t i = 0; i < t->node_count; i++) {
-        if (t->nodes[i] == node) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static char *list_nodes(const struct topology *t)
-{
-    hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
-    char *text = NULL;
-
-    for (size_t i = 0; i < t->node_count; i++) {
-        hwloc_bitmap_set(nodes, (unsigned)t->nodes[i]);
-    }
-    if (hwloc_bitmap_list_asprintf(&text, nodes) < 0) {
-        text = NULL;
-    }
-    hwloc_bitmap_free(nodes);
-    return text;
-}
-
-static bool read_nodes(const struct planning *g, const char *role, json_t *value,
-                       hwloc_bitmap_t nodes)
-{
-    json_t *node;
-    size_t i;
-
-    if (!json_is_array(value) || json_array_size(value) == 0) {
-        diagnose(g->d, "%s: /placement/roles/%s/numa: expected a list of NUMA nodes ([0, 1])",
-                 g->where, role);
-        return false;
-    }
-    json_array_foreach (value, i, node) {
-        if (!json_is_integer(node)) {
-            diagnose(g->d, "%s: /placement/roles/%s/numa/%zu: expected the number of a NUMA node",
-                     g->where, role, i);
-            return false;
-        }
-        if (!node_exists(g->topology, json_integer_value(node))) {
-            char *list = list_nodes(g->topology);
-            diagnose(g->d,
-                     "%s: /placement/roles/%s/numa/%zu: NUMA node %" JSON_INTEGER_FORMAT
-                     " does not exist here (nodes: %s)",
-                     g->where, role, i, json_integer_value(node), list != NULL ? list : "?");
-            free(list);
-            return false;
-        }
-        hwloc_bitmap_set(nodes, (unsigned)json_integer_value(node));
-    }
-    return true;
-}
-
-/* A NULL set is no restriction. */
-static bool in_set(hwloc_const_bitmap_t set, int number)
-{
-    return set == NULL || (number >= 0 && hwloc_bitmap_isset(set, (unsigned)number));
-}
-
-static bool add_deal(struct planning *g, const char *role, hwloc_const_bitmap_t cpus,
-                     hwloc_const_bitmap_t nodes)
-{
-    size_t pu_count = g->topology->pu_count;
-    struct deal *deal = &g->deals[g->deal_count];
-
-    *deal = (struct deal){.role = role, .pus = calloc(pu_count, sizeof *deal->pus)};
-    if (deal->pus == NULL) {
-        diagnose(g->d, "out of memory");
-        return false;
-    }
-    g->deal_count++;
-    for (size_t i = 0; i < pu_count; i++) {
-        const struct topology_pu *pu = &g->order[i];
-        if (in_set(cpus, pu->os) && in_set(nodes, pu->node)) {
-            deal->pus[deal->count++] = *pu;
-        }
-    }
-    if (deal->count == 0) {
-        diagnose(g->d, "%s: /placement/roles/%s: no CPU that is allowed here is in %s", g->where,
-                 role, cpus != NULL ? "both the cpuset and the NUMA nodes" : "the NUMA nodes");
-    }
-    return deal->count > 0;
-}
-
-/* Everything wrong with a role is said at once. */
-static bool add_role(struct planning *g, const char *role, json_t *object)
-{
-    hwloc_bitmap_t cpus = NULL, nodes = NULL;
-    const char *key;
-    json_t *value;
-    bool ok = true;
-
-    if (!json_is_object(object) || json_object_size(object) == 0) {
-        diagnose(g->d, "%s: /placement/roles/%s: expected an object with cpuset, numa or both",
-                 g->where, role);
-        return false;
-    }
-    json_object_foreach (object, key, value) {
-        if (strcmp(key, "cpuset") == 0) {
-            cpus = hwloc_bitmap_alloc();
-            ok = read_cpuset(g, role, value, cpus) && ok;
-        } else if (strcmp(key, "numa") == 0) {
-            nodes = hwloc_bitmap_alloc();
-            ok = read_nodes(g, role, value, nodes) && ok;
-        } else {
-            diagnose(g->d, "%s: /placement/roles/%s/%s: unknown key (there are cpuset and numa)",
-                     g->where, role, key);
-            ok = false;
-        }
-    }
-    ok = ok && add_deal(g, role, cpus, nodes);
-    hwloc_bitmap_free(cpus);
-    hwloc_bitmap_free(nodes);
-    return ok;
-}
-
-/* A point of a sweep may have no threads of a role that others have: a note, not an error. */
-static void note_unused_roles(const struct planning *g)
-{
-    for (size_t i = 1; i < g->deal_count; i++) {
-        if (g->deals[i].next == 0) {
-            diagnose(g->notes, "placement has a set for role %s, which has no threads here",
-                     g->deals[i].role);
-        }
-    }
-}
-
-static bool add_roles(struct planning *g, json_t *roles)
-{
-    const char *role;
-    json_t *object;
-    bool ok = true;
-
-    if (roles != NULL && !json_is_null(roles) && !json_is_object(roles)) {
-        diagnose(g->d, "%s: /placement/roles: expected an object", g->where);
-        return false;
-    }
-    json_object_foreach (roles, role, object) {
-        ok = add_role(g, role, object) && ok;
-    }
-    return ok;
-}
-
 /* ---- planning ---- */
 
 static struct deal *deal_for(const struct planning *g, const char *role)
@@ -412,6 +160,17 @@ static void degrade_memory(const struct planning *g, struct placement *p)
     }
 }
 
+/* A point of a sweep may have no threads of a role that others have: a note, not an error. */
+static void note_unused_roles(const struct planning *g)
+{
+    for (size_t i = 1; i < g->deal_count; i++) {
+        if (g->deals[i].next == 0) {
+            diagnose(g->notes, "placement has a set for role %s, which has no threads here",
+                     g->deals[i].role);
+        }
+    }
+}
+
 static bool deal_threads(struct planning *g, struct placement *p, const char *const *names,
                          const char *const *roles, size_t count)
 {
@@ -454,7 +213,7 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
     if (ok) {
         p->topology = g.topology = topology_read(synthetic, d);
         ok = g.topology != NULL && start_order(&g, policy, json_object_size(role_sets)) &&
-             add_roles(&g, role_sets) && deal_threads(&g, p, names, roles, count);
+             placement_add_roles(&g, role_sets) && deal_threads(&g, p, names, roles, count);
     }
     if (ok) {
         note_sharing(&g, p);
@@ -495,8 +254,7 @@ void placement_free(struct placement *p)
 
 /* ---- drawing ---- */
 
-/* Another node than a thread's own: the next one, so that each is as much used as it was. */
-static int remote_node(const struct topology *t, int own)
+int placement_remote_node(const struct topology *t, int own)
 {
     for (size_t i = 0; i < t->node_count; i++) {
         if (t->nodes[i] > own) {
@@ -511,14 +269,14 @@ static void draw_memory(FILE *out, const struct placement *p)
     const struct topology *t = p->topology;
 
     if (p->memory == MEMORY_INTERLEAVE) {
-        char *nodes = list_nodes(t);
+        char *nodes = placement_list_nodes(t);
         fprintf(out, "Memory is interleaved over NUMA %s.\n", nodes != NULL ? nodes : "?");
         free(nodes);
     } else if (p->memory == MEMORY_REMOTE) {
         fputs("Memory is remote:", out);
         for (size_t i = 0; i < t->node_count; i++) {
             fprintf(out, "%s NUMA %d from %d", i > 0 ? "," : "", t->nodes[i],
-                    remote_node(t, t->nodes[i]));
+                    placement_remote_node(t, t->nodes[i]));
         }
         fputs(".\n", out);
     }
@@ -540,75 +298,4 @@ char *placement_draw(const struct placement *p)
     }
     fclose(out);
     return text;
-}
-
-/* ---- binding ---- */
-
-static bool bind_cpu(const struct placement *p, size_t thread, struct diagnostics *d)
-{
-    hwloc_bitmap_t cpu = hwloc_bitmap_alloc();
-    bool bound;
-
-    hwloc_bitmap_only(cpu, (unsigned)p->slots[thread].os_cpu);
-    bound = hwloc_set_cpubind(p->topology->hwloc, cpu,
-                              HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT) == 0;
-    if (!bound) {
-        diagnose(d, "%s: cannot be bound to PU %d: %s", p->names[thread], p->slots[thread].os_cpu,
-                 strerror(errno));
-    }
-    hwloc_bitmap_free(cpu);
-    return bound;
-}
-
-/* The system call by libnuma's wrapper: numa_set_preferred() and its like print their errors. */
-static bool set_memory_policy(int mode, const int *nodes, size_t count)
-{
-    struct bitmask *mask = numa_allocate_nodemask();
-    bool set;
-
-    for (size_t i = 0; i < count; i++) {
-        numa_bitmask_setbit(mask, (unsigned)nodes[i]);
-    }
-    set = set_mempolicy(mode, count > 0 ? mask->maskp : NULL, count > 0 ? mask->size + 1 : 0) == 0;
-    int error = errno;
-    numa_free_nodemask(mask);
-    errno = error;
-    return set;
-}
-
-static bool bind_memory(const struct placement *p, size_t thread, struct diagnostics *d)
-{
-    const struct topology *t = p->topology;
-    int own = p->slots[thread].node;
-    bool set = true;
-
-    if (t->node_count < 2 || numa_available() < 0) {
-        return true;
-    }
-    if (p->memory == MEMORY_INTERLEAVE) {
-        set = set_memory_policy(MPOL_INTERLEAVE, t->nodes, t->node_count);
-    } else if (p->memory == MEMORY_REMOTE && own >= 0) {
-        int node = remote_node(t, own);
-        set = set_memory_policy(MPOL_PREFERRED, &node, 1);
-    } else {
-        /* Some containers forbid the call; local is what the kernel does on its own. */
-        set_memory_policy(MPOL_LOCAL, NULL, 0);
-    }
-    if (!set) {
-        diagnose(d, "%s: memory cannot be %s: %s", p->names[thread],
-                 p->memory == MEMORY_REMOTE ? "remote" : "interleaved", strerror(errno));
-    }
-    return set;
-}
-
-bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d)
-{
-    if (!placement_is_this_system(p)) {
-        diagnose(d, "%s: not bound, the topology is not this machine's", p->names[thread]);
-        return true;
-    }
-    if (p->slots[thread].os_cpu >= 0 && !bind_cpu(p, thread, d)) {
-        return false;
-    }
-    return bind_memory(p, thread, d);
 }

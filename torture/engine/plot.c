@@ -258,8 +258,7 @@ static bool draw(struct drawing *g, const struct picture *picture)
     if (rows == 0) {
         return true;
     }
-    bool svg = render(g, picture, "svg");
-    return render(g, picture, "png") && svg;
+    return render(g, picture, "svg") && render(g, picture, "png");
 }
 
 static bool draw_pipe_ages(struct drawing *g)

@@ -34,14 +34,17 @@ void progress_show(struct progress *p, const struct progress_state *s)
         return;
     p->next_ns = now + (p->mode == PROGRESS_TTY ? SECOND : 15 * SECOND);
     put_time(elapsed, sizeof elapsed, s->elapsed_s);
-    put_time(total, sizeof total, s->total_s);
+    if (s->total_s > 0)
+        put_time(total, sizeof total, s->total_s);
+    else
+        snprintf(total, sizeof total, "until a failure");
     report_count(s->gps_per_second, rate);
     report_count(s->reads_per_second, reads);
     report_duration((double)s->p99_ns, p99);
-    fprintf(stderr, "%s[%u/%u%s%s] %s of %s  %s GPs/s  p99 %s  reads %s/s  findings %u%s",
+    fprintf(stderr, "%s[%u/%u%s%s] %s%s%s  %s GPs/s  p99 %s  reads %s/s  findings %u%s",
             p->mode == PROGRESS_TTY ? "\r\033[K" : "", s->run, s->runs, *s->label ? " " : "",
-            s->label, elapsed, total, rate, s->p99_ns ? p99 : "-", reads, s->findings,
-            p->mode == PROGRESS_TTY ? "" : "\n");
+            s->label, elapsed, s->total_s > 0 ? " of " : " ", total, rate, s->p99_ns ? p99 : "-",
+            reads, s->findings, p->mode == PROGRESS_TTY ? "" : "\n");
     fflush(stderr);
     p->shown = p->mode == PROGRESS_TTY;
 }

@@ -17,7 +17,7 @@ struct progress {
 struct progress_state {
     unsigned run, runs;
     const char *label;
-    double elapsed_s, total_s;
+    double elapsed_s, total_s; /* total 0: until a failure */
     double gps_per_second;
     uint64_t p99_ns;
     double reads_per_second;

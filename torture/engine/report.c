@@ -2,8 +2,8 @@
 
 #include "verdict.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RED   "\033[31;1m"
@@ -18,136 +18,42 @@ static const char *text_of(json_t *object, const char *key)
     return text ? text : "";
 }
 
-const char *report_duration(double ns, char *buffer)
+/* A list with commas that ends in a full stop, folded; nothing when nothing was added. */
+struct sentence {
+    char *text;
+    size_t length;
+    unsigned parts;
+    FILE *out;
+};
+
+static void sentence_begin(struct sentence *s, const char *start)
 {
-    static const struct {
-        double ns;
-        const char *unit;
-    } units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}};
-
-    for (size_t i = 0; i < 3; i++)
-        if (ns >= units[i].ns * 0.9995) {
-            double value = ns / units[i].ns;
-
-            snprintf(buffer, 32, value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[i].unit);
-            return buffer;
-        }
-    snprintf(buffer, 32, ns < 9.95 && ns != floor(ns) ? "%.2f ns" : "%.0f ns", ns);
-    return buffer;
+    *s = (struct sentence){.text = NULL};
+    s->out = open_memstream(&s->text, &s->length);
+    if (!s->out)
+        abort();
+    fputs(start, s->out);
 }
 
-const char *report_count(double count, char *buffer)
+static FILE *sentence_next(struct sentence *s)
 {
-    static const struct {
-        double size;
-        const char *unit;
-    } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
-
-    for (size_t i = 0; i < 4; i++)
-        if (count >= units[i].size) {
-            double value = count / units[i].size;
-
-            snprintf(buffer, 32, value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[i].unit);
-            return buffer;
-        }
-    snprintf(buffer, 32, "%.0f", count);
-    return buffer;
+    if (s->parts++ > 0)
+        fputs(", ", s->out);
+    return s->out;
 }
 
-const char *report_grouped(uint64_t count, char *buffer)
+static void sentence_end(struct sentence *s, FILE *f)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, count), at = 0;
-
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            buffer[at++] = ' ';
-        buffer[at++] = digits[i];
-    }
-    buffer[at] = 0;
-    return buffer;
+    putc('.', s->out);
+    fclose(s->out);
+    if (s->parts > 0)
+        report_folded(f, 2, 4, s->text);
+    free(s->text);
 }
 
-/* Text folded at 96 columns under an indent. */
-static void put_folded(FILE *f, int indent, const char *text)
-{
-    int column = indent;
-
-    fprintf(f, "%*s", indent, "");
-    while (*text) {
-        size_t word = strcspn(text, " ");
-
-        if (column > indent && column + (int)word > 96) {
-            fprintf(f, "\n%*s", indent, "");
-            column = indent;
-        }
-        fprintf(f, "%.*s", (int)word, text);
-        column += (int)word;
-        text += word;
-        if (*text == ' ') {
-            text++;
-            if (*text && column < 96) {
-                putc(' ', f);
-                column++;
-            }
-        }
-    }
-    putc('\n', f);
-}
-
-static void put_stack(FILE *f, json_t *item)
-{
-    const char *stack = text_of(item, "stack");
-    int lines = 0;
-
-    fprintf(f, "    %s%s%s\n", text_of(item, "thread"),
-            json_is_true(json_object_get(item, "in_section")) ? ", inside a read section" : "",
-            json_is_true(json_object_get(item, "holds_up_gp")) ? "  <- holds up the grace period"
-                                                               : "");
-    if (!*stack)
-        fprintf(f, "      (no answer)\n");
-    while (*stack && lines++ < 12) {
-        size_t length = strcspn(stack, "\n");
-
-        fprintf(f, "      %.*s\n", (int)length, stack);
-        stack += length + (stack[length] == '\n');
-    }
-}
-
-void report_finding(FILE *f, json_t *finding, bool color)
-{
-    json_t *timeline = json_object_get(finding, "timeline"), *item;
-    json_int_t count = json_integer_value(json_object_get(finding, "count"));
-    size_t i;
-
-    fprintf(f, "%sVIOLATION%s  %s: %s  after %.2f s", color ? RED : "", color ? PLAIN : "",
-            text_of(finding, "workload"), text_of(finding, "check"),
-            json_number_value(json_object_get(finding, "first_s")));
-    if (count > 1)
-        fprintf(f, "  (%lld times, first shown)", (long long)count);
-    putc('\n', f);
-    put_folded(f, 2, text_of(finding, "message"));
-    if (json_array_size(timeline) > 0)
-        fprintf(f, "\n  %16s  %-20s  %3s  %s\n", "time (us before)", "thread", "cpu", "event");
-    json_array_foreach (timeline, i, item) {
-        int cpu = (int)json_integer_value(json_object_get(item, "cpu"));
-        char name[16] = "-";
-
-        if (cpu >= 0)
-            snprintf(name, sizeof name, "%d", cpu);
-        fprintf(f, "  %16.1f  %-20s  %3s  %s\n", json_number_value(json_object_get(item, "us")),
-                text_of(item, "thread"), name, text_of(item, "event"));
-    }
-    if (json_array_size(json_object_get(finding, "stacks")) > 0)
-        fprintf(f, "\n  stacks\n");
-    json_array_foreach (json_object_get(finding, "stacks"), i, item)
-        put_stack(f, item);
-    if (*text_of(finding, "output"))
-        fprintf(f, "\n  the runner's last words\n%s", text_of(finding, "output"));
-    fprintf(f, "\n  repro: %s\n", text_of(finding, "repro"));
-}
-
-/* --- The table --- */
+#define NARROWEST_NAME 10
+#define WIDEST_NAME    36 /* a line of 98 columns; a longer name gets a line of its own */
+#define MOST_ROWS      40 /* of more runs only those that did not pass are shown */
 
 struct columns {
     char gps[32], p50[32], p99[32], max[32], forced[32], checks[32];
@@ -204,68 +110,129 @@ static const char *verdict_color(const char *verdict)
     return strcmp(verdict, "pass") == 0 ? GREEN : strcmp(verdict, "violation") == 0 ? RED : AMBER;
 }
 
-static void put_row(FILE *f, json_t *run, int width, bool color)
+/* What a row is called: its point, or the flavor where there is no sweep; heap. */
+static char *row_name(json_t *run)
 {
-    const char *verdict = text_of(run, "verdict"), *label = text_of(run, "label");
-    struct columns c;
+    const char *label = text_of(run, "label");
+    json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
+    char *name = NULL;
 
     if (!*label)
         label = text_of(run, "flavor");
+    if ((repeat > 0 ? asprintf(&name, "%s #%lld", label, (long long)repeat + 1)
+                    : asprintf(&name, "%s", label)) < 0)
+        return NULL;
+    return name;
+}
+
+static void put_row(FILE *f, json_t *run, int width, bool color)
+{
+    const char *verdict = text_of(run, "verdict"), *label;
+    char *name = row_name(run);
+    struct columns c;
+
+    label = name ? name : "";
+    if ((int)strlen(label) > width) {
+        fprintf(f, "  %s\n", label);
+        label = "";
+    }
     if (strcmp(verdict, "skipped") == 0) {
-        fprintf(f, "  %-*s  %sskipped%s: %s\n", width, label, color ? AMBER : "",
-                color ? PLAIN : "", text_of(run, "skip"));
+        fprintf(f, "  %-*s  %sskipped%s: ", width, label, color ? AMBER : "", color ? PLAIN : "");
+        report_folded(f, -(width + 13), 6, text_of(run, "skip"));
+        free(name);
         return;
     }
     fill_columns(run, &c);
     fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s%s%s\n", width, label, c.gps, c.p50, c.p99,
             c.max, c.forced, c.checks, color ? verdict_color(verdict) : "", verdict,
             color ? PLAIN : "");
+    free(name);
 }
 
 static void put_table(FILE *f, json_t *runs, bool color)
 {
-    int width = 10;
+    bool all = json_array_size(runs) <= MOST_ROWS;
+    size_t i, left_out = 0;
+    int width = NARROWEST_NAME;
     json_t *run;
-    size_t i;
 
     json_array_foreach (runs, i, run) {
-        int length = (int)strlen(text_of(run, "label"));
+        char *name = row_name(run);
+        int length = name ? (int)strlen(name) : 0;
 
-        if (length > width)
+        free(name);
+        if (length > width && length <= WIDEST_NAME)
             width = length;
     }
     fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s\n", width, "point", "GPs", "GP p50", "GP p99",
             "max", "forced", "checks", "verdict");
-    json_array_foreach (runs, i, run)
-        put_row(f, run, width, color);
+    json_array_foreach (runs, i, run) {
+        if (all || strcmp(text_of(run, "verdict"), "pass") != 0)
+            put_row(f, run, width, color);
+        else
+            left_out++;
+    }
+    if (left_out > 0)
+        fprintf(f, "  %zu of %zu runs passed and are not shown.\n", left_out,
+                json_array_size(runs));
 }
 
 /* The read side is what everything else must not slow down. */
 static void put_read_side(FILE *f, json_t *runs)
 {
-    bool any = false;
+    struct sentence s;
     json_t *run;
     size_t i;
 
+    sentence_begin(&s, "Read-side pair, median: ");
     json_array_foreach (runs, i, run) {
         json_t *pair = json_object_get(json_object_get(run, "latency"), "read_side.pair");
         double unit = strcmp(text_of(pair, "unit"), "ps") == 0 ? 1000 : 1;
+        char *name = pair ? row_name(run) : NULL;
 
-        if (!pair)
-            continue;
-        fprintf(f, "%s%s%s%.2f ns",
-                any ? ", " : "  Read-side pair, median: ", text_of(run, "label"),
-                *text_of(run, "label") ? " " : "", percentile(pair, "50") / unit);
-        any = true;
+        if (name)
+            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(pair, "50") / unit);
+        free(name);
     }
-    if (any)
-        fprintf(f, ".\n");
+    sentence_end(&s, f);
+}
+
+/* Hard states in people's words; what is not here is shown as it is named. */
+static const struct {
+    const char *name, *words;
+} states[] = {
+    {"gps", "grace periods"},
+    {"gps_forced", "forced quiescent state"},
+    {"gps_forced_by_call", "forced because callbacks piled up"},
+    {"gps_forced_by_time", "forced because it took long"},
+    {"gps_shared", "shared grace periods"},
+    {"gps_proven", "proven without a fence"},
+    {"sleeps", "event wait slept"},
+    {"naps", "naps"},
+    {"wakeups", "wake-ups"},
+    {"heavy_fences", "heavy fences"},
+    {"heap_freed", "objects freed"},
+    {"unmapped", "pages unmapped"},
+    {"nested_sections", "nested sections"},
+    {"sections_kicked", "readers told to leave"},
+    {"barriers", "barriers"},
+    {"barriers_locked", "barriers under the big lock"},
+    {"callbacks_peak", "callbacks at once"},
+};
+
+static const char *state_words(const char *name)
+{
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(states[i].name, name) == 0)
+            return states[i].words;
+    return name;
 }
 
 static void put_reached(FILE *f, json_t *runs)
 {
     json_t *sums = json_object(), *run, *value;
-    const char *key, *separator = "  Reached: ";
+    struct sentence s;
+    const char *key;
     size_t i;
 
     json_array_foreach (runs, i, run)
@@ -273,16 +240,36 @@ static void put_reached(FILE *f, json_t *runs)
             json_object_set_new(sums, key,
                                 json_integer(json_integer_value(json_object_get(sums, key)) +
                                              json_integer_value(value)));
+    sentence_begin(&s, "Reached: ");
     json_object_foreach (sums, key, value) {
         char number[32];
 
-        fprintf(f, "%s%s %s", separator, key,
+        fprintf(sentence_next(&s), "%s %s", state_words(key),
                 report_grouped((uint64_t)json_integer_value(value), number));
-        separator = ", ";
     }
-    if (json_object_size(sums) > 0)
-        fprintf(f, ".\n");
+    sentence_end(&s, f);
     json_decref(sums);
+}
+
+/* What was asked for and could not be done as asked, each once. */
+static void put_notes(FILE *f, json_t *runs)
+{
+    json_t *seen = json_object(), *run, *note;
+    size_t i, j;
+
+    json_array_foreach (runs, i, run)
+        json_array_foreach (json_object_get(run, "notes"), j, note) {
+            const char *text = json_string_value(note);
+            char *line = NULL;
+
+            if (!text || json_object_get(seen, text))
+                continue;
+            json_object_set_new(seen, text, json_true());
+            if (asprintf(&line, "Note: %s.", text) >= 0)
+                report_folded(f, 2, 4, line);
+            free(line);
+        }
+    json_decref(seen);
 }
 
 /* A metric in its own unit: latencies are nanoseconds, the rest plain numbers. */
@@ -356,6 +343,12 @@ static void put_budgets(FILE *f, json_t *budgets, bool color)
     }
 }
 
+static void put_outcome(FILE *f, const char *word, const char *paint, const char *text, bool color)
+{
+    fprintf(f, "  %s%s%s  ", color ? paint : "", word, color ? PLAIN : "");
+    report_folded(f, -4 - (int)strlen(word), 4, text);
+}
+
 static void put_verdict(FILE *f, json_t *verdict, bool color)
 {
     const char *correctness = text_of(verdict, "correctness");
@@ -364,28 +357,32 @@ static void put_verdict(FILE *f, json_t *verdict, bool color)
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
     bool over = strcmp(text_of(verdict, "performance"), "exceeded") == 0;
+    char bound[32], text[200];
     json_t *reason;
     size_t i;
 
-    if (strcmp(correctness, "pass") == 0)
-        fprintf(f,
-                "  %s%s%s  %.1f s clean. With 95 %% confidence the failure rate is below %.3g an "
-                "hour: soak to know more.\n",
-                color ? (over ? AMBER : GREEN) : "", over ? "PASS, but too slow" : "PASS",
-                color ? PLAIN : "", clean, rate);
-    else if (strcmp(correctness, "violation") == 0)
-        fprintf(f, "  %sVIOLATION%s  the library under test broke its promise; see above.\n",
-                color ? RED : "", color ? PLAIN : "");
-    else if (strcmp(correctness, "inconclusive") == 0)
-        fprintf(f,
-                "  %sINCONCLUSIVE%s  %.1f s clean, but not everything that the scenario requires "
-                "was reached.\n",
-                color ? AMBER : "", color ? PLAIN : "", clean);
+    if (rate < 100)
+        snprintf(bound, sizeof bound, "%.3g", rate);
     else
-        fprintf(f, "  %sSKIPPED%s  nothing could run here.\n", color ? AMBER : "",
-                color ? PLAIN : "");
+        report_grouped((uint64_t)ceil(rate), bound);
+    if (strcmp(correctness, "pass") == 0) {
+        snprintf(
+            text, sizeof text,
+            "%.1f s clean. With 95 %% confidence the failure rate is below %s an hour: soak to "
+            "know more.",
+            clean, bound);
+        put_outcome(f, over ? "PASS, but too slow" : "PASS", over ? AMBER : GREEN, text, color);
+    } else if (strcmp(correctness, "violation") == 0) {
+        put_outcome(f, "VIOLATION", RED, "the library under test broke its promise; see above.",
+                    color);
+    } else if (strcmp(correctness, "inconclusive") == 0) {
+        snprintf(text, sizeof text, "%.1f s clean, but that is not all that was asked for:", clean);
+        put_outcome(f, "INCONCLUSIVE", AMBER, text, color);
+    } else {
+        put_outcome(f, "SKIPPED", AMBER, "nothing could run here:", color);
+    }
     json_array_foreach (json_object_get(verdict, "reasons"), i, reason)
-        put_folded(f, 4, json_string_value(reason));
+        report_folded(f, 4, 6, json_string_value(reason));
     if (code != EXIT_CODE_PASS)
         fprintf(f, "  exit code %d (%s)\n", code, exit_code_meaning(code));
 }
@@ -396,20 +393,44 @@ static void put_header(FILE *f, json_t *result)
     json_int_t cpus = json_integer_value(json_object_get(host, "cpus_allowed"));
     json_int_t nodes = json_integer_value(json_object_get(host, "numa_nodes"));
 
-    fprintf(f,
-            "stillpoint %s  %s  seed %lld  %lld CPU%s, %lld NUMA node%s, %s  membarrier %s  kvm "
-            "%s\n\n",
-            text_of(tool, "version"), text_of(json_object_get(result, "scenario"), "name"),
-            (long long)json_integer_value(json_object_get(result, "seed")), (long long)cpus,
-            cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s", text_of(host, "kernel"),
-            json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
-            json_is_true(json_object_get(host, "kvm")) ? "yes" : "no");
+    const char *kernel = text_of(host, "kernel");
+    char *line = NULL;
+
+    if (asprintf(&line,
+                 "stillpoint %s  %s  seed %lld  %lld CPU%s, %lld NUMA node%s, %.*s  membarrier %s  "
+                 "kvm %s",
+                 text_of(tool, "version"), text_of(json_object_get(result, "scenario"), "name"),
+                 (long long)json_integer_value(json_object_get(result, "seed")), (long long)cpus,
+                 cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s",
+                 (int)strcspn(kernel, "-"), kernel,
+                 json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
+                 json_is_true(json_object_get(host, "kvm")) ? "yes" : "no") >= 0)
+        report_folded(f, 0, 11, line);
+    putc('\n', f);
+    free(line);
+}
+
+static void put_files(FILE *f, const char *directory, json_t *files)
+{
+    char *line = NULL;
+    json_t *file;
+    size_t i, length;
+    FILE *out = open_memstream(&line, &length);
+
+    if (!out)
+        return;
+    fprintf(out, "%s ", directory);
+    json_array_foreach (files, i, file)
+        fprintf(out, "  %s", json_string_value(file));
+    fclose(out);
+    report_folded(f, 2, 4, line);
+    free(line);
 }
 
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color)
 {
     json_t *runs = json_object_get(result, "runs"), *verdict = json_object_get(result, "verdict");
-    json_t *run, *finding, *file;
+    json_t *run, *finding;
     size_t i, j;
 
     put_header(f, result);
@@ -417,16 +438,14 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
     putc('\n', f);
     put_read_side(f, runs);
     put_reached(f, runs);
+    put_notes(f, runs);
     put_budgets(f, json_object_get(verdict, "budgets"), color);
     putc('\n', f);
     json_array_foreach (runs, i, run)
         json_array_foreach (json_object_get(run, "findings"), j, finding) {
-            report_finding(f, finding, color);
+            report_finding(f, finding, text_of(run, "label"), color);
             putc('\n', f);
         }
     put_verdict(f, verdict, color);
-    fprintf(f, "  %s ", directory);
-    json_array_foreach (files, i, file)
-        fprintf(f, "  %s", json_string_value(file));
-    putc('\n', f);
+    put_files(f, directory, files);
 }

@@ -13,8 +13,13 @@ const char *report_duration(double ns, char *buffer);
 const char *report_count(double count, char *buffer);
 const char *report_grouped(uint64_t count, char *buffer);
 
-/* One finding with its timeline, as it is found. */
-void report_finding(FILE *f, json_t *finding, bool color);
+/* Text folded at 99 columns; `first` and `indent` are those of the first line and of the others; a
+ * negative `first` says that so much of the line is written already. */
+void report_folded(FILE *f, int first, int indent, const char *text);
+/* One finding with its timeline; the label of its point, or "". */
+void report_finding(FILE *f, json_t *finding, const char *label, bool color);
+/* Counts and stacks of a run that goes on. */
+void report_state(FILE *f, json_t *counters, json_t *library, json_t *stacks);
 /* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array of
  * strings) is what lies in `directory`. Only findings beyond those shown already are told in full. */
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);

@@ -32,7 +32,9 @@ struct run {
     struct placement *placement;
     struct diagnostics *diagnostics;
     atomic_uint arrived;
-    atomic_uint failed; /* threads that could not be bound */
+    atomic_uint failed; /* threads that could not be placed */
+    atomic_flag refused_taken;
+    char refused[160]; /* what the system said to the first of them */
 };
 
 static size_t names(const char *const *list)
@@ -166,6 +168,8 @@ static bool map_shared(struct run *run, int fd)
     for (size_t i = 0; i < run->instance_count; i++) {
         run->instances[i].shared = run->shared;
         run->instances[i].checks = (struct shared_check *)(base + checks[i]);
+        run->instances[i].threads = run->threads;
+        run->instances[i].thread_count = run->thread_count;
     }
     free(checks);
     return true;
@@ -241,13 +245,27 @@ struct start {
     size_t index;
 };
 
-/* Threads and the main thread meet here: nobody begins before everyone is in place. */
-static void wait_at_gate(struct run *run)
+/* Threads and the main thread meet here: nobody begins before everyone is in place. False when the run
+ * is called off. */
+static bool wait_at_gate(struct run *run)
 {
     atomic_fetch_add_explicit(&run->arrived, 1, memory_order_relaxed);
     shared_wake(&run->arrived);
     while (atomic_load_explicit(&run->shared->phase, memory_order_acquire) == PHASE_STARTING)
         shared_wait(&run->shared->phase, PHASE_STARTING, 1000000000);
+    return atomic_load_explicit(&run->shared->phase, memory_order_relaxed) != PHASE_CALLED_OFF;
+}
+
+static void take_place(struct run *run, size_t thread)
+{
+    struct diagnostics d = {.text = NULL};
+
+    if (!placement_bind_self(run->placement, thread, &d)) {
+        if (d.text && !atomic_flag_test_and_set(&run->refused_taken))
+            snprintf(run->refused, sizeof run->refused, "%.*s", (int)strcspn(d.text, "\n"), d.text);
+        atomic_fetch_add_explicit(&run->failed, 1, memory_order_relaxed);
+    }
+    diagnostics_free(&d);
 }
 
 static void *thread_main(void *argument)
@@ -255,21 +273,27 @@ static void *thread_main(void *argument)
     struct start start = *(struct start *)argument;
     struct run *run = start.run;
     struct torture_thread *t = &run->threads[start.index];
-    struct diagnostics d = {.text = NULL};
 
     free(argument);
     prctl(PR_SET_NAME, run->plan[start.index].name);
     crash_thread_start(t);
     atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
-    if (!placement_bind_self(run->placement, start.index, &d))
-        atomic_fetch_add_explicit(&run->failed, 1, memory_order_relaxed);
-    diagnostics_free(&d);
-    wait_at_gate(run);
-    t->role->run(t);
+    take_place(run, start.index);
+    if (wait_at_gate(run))
+        t->role->run(t);
     atomic_store_explicit(&t->shared->ended, true, memory_order_relaxed);
     atomic_store_explicit(&t->shared->tid, 0, memory_order_relaxed);
     crash_thread_end();
     return NULL;
+}
+
+/* Those that did start leave at the gate. */
+static void call_off(struct run *run, size_t started)
+{
+    atomic_store_explicit(&run->shared->phase, PHASE_CALLED_OFF, memory_order_release);
+    shared_wake(&run->shared->phase);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(run->handles[i], NULL);
 }
 
 static bool start_threads(struct run *run)
@@ -286,6 +310,7 @@ static bool start_threads(struct run *run)
                      "runner: thread %zu of %zu cannot be started: %s; use fewer threads or raise "
                      "the limit (ulimit -u)",
                      i + 1, run->thread_count, strerror(error));
+            call_off(run, i);
             return false;
         }
     }
@@ -394,6 +419,19 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
     return ok;
 }
 
+/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that asks the whole group. */
+static void set_signals(void)
+{
+    sigset_t none;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL); /* threads inherit it */
+}
+
 /* A child must not outlive its driver: nobody would read what it finds. */
 static void die_with_parent(void)
 {
@@ -406,14 +444,13 @@ static void die_with_parent(void)
 
 int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d)
 {
-    struct run run = {.events_fd = events_fd, .diagnostics = d};
+    struct run run = {.events_fd = events_fd, .diagnostics = d, .refused_taken = ATOMIC_FLAG_INIT};
     struct diagnostics notes = {.text = NULL};
     json_error_t error;
     bool ok;
 
     die_with_parent();
-    signal(SIGINT, SIG_IGN); /* the driver stops us */
-    signal(SIGPIPE, SIG_IGN);
+    set_signals();
     run.config = json_loadfd(config_fd, 0, &error);
     if (!run.config) {
         diagnose(d, "runner: the run config is not JSON: %s", error.text);
@@ -423,8 +460,8 @@ int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *
     ok = prepare(&run, shared_fd, &notes) && start_threads(&run);
     if (ok) {
         if (run.failed > 0)
-            diagnose(&notes, "%u threads could not be bound to their CPU; the system refused",
-                     run.failed);
+            diagnose(&notes, "%u of %zu threads could not be placed: %s", run.failed,
+                     run.thread_count, run.refused);
         emit_ready(&run, notes.text);
         run_until_stopped(&run);
         for (size_t i = 0; i < run.instance_count; i++)

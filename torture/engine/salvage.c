@@ -150,14 +150,16 @@ static void on_event(struct salvage *s, json_t *event)
 /* The run that was cut short. */
 static void conclude_run(struct salvage *s)
 {
-    json_t *latency = json_object(), *declared = json_array();
+    json_t *latency, *declared, *w;
     bool violated;
+    size_t j;
 
-    if (!s->run) {
-        json_decref(latency);
-        json_decref(declared);
+    if (!s->run)
         return;
-    }
+    latency = json_object();
+    declared = json_array();
+    json_array_foreach (json_object_get(s->ready, "workloads"), j, w)
+        json_array_extend(declared, json_object_get(w, "coverage"));
     for (size_t i = 0; i < s->measure_count; i++)
         json_object_set_new(latency, s->names[i],
                             metrics_describe(&s->sums[i], unit_of(s, s->names[i])));

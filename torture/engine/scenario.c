@@ -25,9 +25,11 @@ const struct option scenario_options[] = {
     {"description", OPTION_STRING, FIELD(description), "", 0, 0, NULL, NULL,
      "What it is for, in a sentence"},
     {"duration", OPTION_DURATION, FIELD(duration_ns), "5s", 100 * NS_PER_MS,
-     7 * 24 * 3600 * NS_PER_S, NULL, NULL, "How long each run is, after its warm-up"},
+     7 * 24 * 3600 * NS_PER_S, NULL, NULL, "How long each run is, its warm-up included"},
     {"warmup", OPTION_DURATION, FIELD(warmup_ns), "500ms", 0, 3600 * NS_PER_S, NULL, NULL,
-     "How long the threads of a run work before anything is measured; checks are on"},
+     "The first part of each run, left out of its latencies; checks are on. A run that is no "
+     "longer "
+     "than it is measured whole"},
     {"interval", OPTION_DURATION, FIELD(interval_ns), "250ms", 10 * NS_PER_MS, 3600 * NS_PER_S,
      NULL, NULL, "Step of the time series in the result"},
     {"seed", OPTION_INT, FIELD(seed), "0", 0, SEED_MAX, NULL, NULL,

@@ -57,6 +57,8 @@ bool scenario_load(struct scenario *s, const char *path, const struct override *
  * within a sweep such a point gets `skip`. */
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
+/* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */
+int64_t scenario_repeat_seed(uint64_t seed, int64_t repeat);
 void scenario_free(struct scenario *s);
 void run_plans_free(struct run_plan *plans, size_t count);
 

@@ -27,6 +27,14 @@ json_t *part_result(json_t *part, bool good)
 
 /* --- Name and flavor ---------------------------------------------------------------------- */
 
+static bool is_directory_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == '/' || *c == 127)
+            return false;
+    return *name && *name != '.' && strlen(name) <= 64;
+}
+
 static json_t *complete_name(void *context, json_t *given, const char *pointer)
 {
     struct scenario_reading *reading = context;
@@ -34,7 +42,7 @@ static json_t *complete_name(void *context, json_t *given, const char *pointer)
     json_t *value = option_complete(option, given, &reading->doc, pointer);
     const char *name = json_string_value(value);
 
-    if (!name || (*name && *name != '.' && !strpbrk(name, "/ \t\n") && strlen(name) <= 64))
+    if (!name || is_directory_name(name))
         return value;
     document_diagnose(&reading->doc, pointer,
                       "a name becomes part of a directory: 1 to 64 letters, no slash, no space and "

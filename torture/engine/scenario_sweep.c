@@ -361,12 +361,9 @@ static bool budget_makes_sense(struct scenario_reading *reading, json_t *budget,
 static json_t *complete_budget(struct scenario_reading *reading, json_t *given, const char *pointer)
 {
     static const struct option no_options[] = {{0}};
-    static const struct member members[] = {{"metric", complete_metric},
-                                            {"max", complete_limit},
-                                            {"min", complete_limit},
-                                            {"ratio_to", complete_selection},
-                                            {"where", complete_selection},
-                                            {0}};
+    static const struct member members[] = {
+        {"metric", complete_metric},      {"max", complete_limit},       {"min", complete_limit},
+        {"ratio_to", complete_selection}, {"where", complete_selection}, {0}};
     json_t *budget =
         options_complete_members(no_options, members, reading, given, &reading->doc, pointer);
     const char *key;

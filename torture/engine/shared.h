@@ -21,14 +21,22 @@
 #define SHARED_STACK_TEXT 3072
 #define SHARED_MESSAGE    512
 #define SHARED_LIBRARY    64 /* statistics of a flavor */
+#define SHARED_MOMENTS    96 /* what led to one violation */
 
-enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_FINISHED };
+enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_FINISHED, PHASE_CALLED_OFF };
 
 /* One entry of the flight recorder. */
 struct note {
     uint64_t ticks;
     unsigned long a, b;
     uint32_t kind; /* index into the workload's notes */
+};
+
+/* An entry of some thread's. */
+struct moment {
+    struct note note;
+    int32_t thread;
+    bool relevant; /* of the thread that found the violation, or about the same thing */
 };
 
 /* Each starts on a page of its own; its counters and histograms follow. */
@@ -50,6 +58,8 @@ struct shared_check {
     atomic_uint ready;
     uint64_t ticks;
     int32_t thread; /* index, -1: none */
+    uint32_t moment_count;
+    struct moment moments[SHARED_MOMENTS]; /* newest first, thread by thread */
     char message[SHARED_MESSAGE];
 };
 
@@ -57,6 +67,7 @@ struct shared_crash {
     atomic_int signal; /* 0: none */
     int32_t thread;    /* index, -1: not one of ours */
     bool in_section;
+    int32_t sender; /* process that sent the signal; 0: the thread's own fault */
     uint64_t address, ticks;
     char stack[SHARED_STACK_TEXT];
 };
@@ -66,7 +77,7 @@ struct shared_header {
     double ns_per_tick;
     uint64_t start_ticks;          /* when the gate opened */
     atomic_uint phase;             /* enum phase; a futex word */
-    atomic_uint frozen;            /* the flight recorder stands still: a finding was made */
+    atomic_uint frozen;            /* the flight recorder stands still, for a crash or a stall */
     _Alignas(64) atomic_uint stop; /* set by the driver; a futex word */
     _Alignas(64) _Atomic uint64_t library[SHARED_LIBRARY];
     atomic_uint holdout_count;

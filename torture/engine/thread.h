@@ -20,6 +20,8 @@ struct instance {
     uint64_t seed;
     struct shared_header *shared;
     struct shared_check *checks;
+    struct torture_thread *threads; /* of all instances */
+    size_t thread_count;
 };
 
 struct torture_thread {
@@ -63,7 +65,9 @@ static inline void torture_section(struct torture_thread *t, bool inside)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Flight recorder: what this thread just did, or did at `ticks`. */
+/* Flight recorder: what this thread just did, or did at `ticks`. The first number says what it is about:
+ * a report prefers what other threads noted about the same. A note that begins with "entered" opens
+ * a section that lasts until the violation which the thread reports next. */
 static inline void torture_note_at(struct torture_thread *t, uint64_t ticks, unsigned kind,
                                    unsigned long a, unsigned long b)
 {
@@ -84,8 +88,8 @@ static inline void torture_note(struct torture_thread *t, unsigned kind, unsigne
     torture_note_at(t, clock_ticks(), kind, a, b);
 }
 
-/* A check was violated. The first call for each check keeps the message and freezes the flight
- * recorder; all are counted. Slow. `t` may be NULL at the end of the run. */
+/* A check was violated. The first call for each check keeps the message and what the threads of the
+ * workload noted last; all are counted. Slow. `t` may be NULL at the end of the run. */
 void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 

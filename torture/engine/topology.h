@@ -31,6 +31,8 @@ struct topology {
  * unless that is NULL. NULL with a line in d when it is none. */
 struct topology *topology_read(const char *synthetic, struct diagnostics *d);
 void topology_free(struct topology *t);
+/* Without a core level every PU is a core of its own. */
+bool topology_same_core(const struct topology_pu *a, const struct topology_pu *b);
 
 /* Draws one line per core, and the threads on its PUs by their slots; under 100 columns. On a large
  * machine a run of empty cores is one line. Threads without a PU come last. */

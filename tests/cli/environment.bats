@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# Poor surroundings: one CPU, no /proc, strange signals, strange variables.
+
+load helper
+
+teardown() { stop_all; }
+
+@test "one CPU is enough" {
+    run --separate-stderr taskset -c 0 env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
+        --out "$OUT" --progress none
+    expect 0
+    [ "$(result .host.cpus_allowed)" -eq 1 ]
+    [ "$(result '[.runs[0].threads[].cpu] | unique | length')" -eq 1 ]
+    has "$output" '1 CPU,'
+    is_valid_result
+}
+
+@test "on one CPU a grace period is never proven by spinning" {
+    # What spinning is for is to see a running reader come by, without any fence. On one CPU a leader
+    # that runs has all others stopped, so it is to fence and to sleep: none is proven, whatever time
+    # it may spin.
+    run taskset -c 0 env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
+        --set library.spin=1s --set library.gp_policy=adaptive --out "$OUT" --quiet
+    expect 0
+    [ "$(result '.runs[0].library.gps > 0')" = true ]
+    # With a spin of a second for each of them there would be hardly any.
+    [ "$(result '.runs[0].library | .heavy_fences > 0 and .gps_proven * 20 <= .gps')" = true ]
+}
+
+@test "no variable of the environment is needed" {
+    cd "$BATS_TEST_TMPDIR"
+    run env -i "$CLI_BUILD/stillpoint" run "$(pipe)" --out results --quiet
+    expect 0
+    run env -i LANG=de_DE.UTF-8 LC_ALL=tr_TR.UTF-8 "$CLI_BUILD/stillpoint" run "$(pipe)" --out results --quiet
+    expect 0
+    is_valid_result
+}
+
+@test "without /proc and /sys it still runs" {
+    unshare -m true 2>/dev/null || skip 'no right to make a mount namespace'
+    run --separate-stderr unshare -m bash -c "mount -t tmpfs none /sys && mount -t tmpfs none /proc &&
+        cd '$CLI_BUILD' && PATH=/nonexistent exec ./stillpoint run '$(pipe)' --out '$OUT' --progress none"
+    expect 0
+    is_valid_result
+}
+
+@test "the threads of a runner have no signal blocked or ignored that the caller had" {
+    harmless >/dev/null
+    MISBEHAVE=signals run /usr/bin/python3 -c "
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])" "$CLI_BUILD/stillpoint" run "$BATS_TEST_TMPDIR/harmless.json" --out "$OUT" --quiet
+    expect 0
+}
+
+@test "a runner that dies before it begins is a crash with its last words" {
+    # Not through the description, which would be a refusal: only `--run` dies.
+    cat >"$BATS_TEST_TMPDIR/runner-late" <<EOF
+#!/bin/sh
+[ "\$1" = --describe ] && exec "$CLI_BUILD/runner-broken" --describe
+echo "a last word" >&2
+kill -ABRT \$\$
+EOF
+    chmod +x "$BATS_TEST_TMPDIR/runner-late"
+    STILLPOINT_RUNNERS=$BATS_TEST_TMPDIR run --separate-stderr sp run "$(harmless)" --flavor late --out "$OUT" --progress none
+    expect 1
+    [ "$(result '.runs[0].findings[0].message')" = 'The runner was killed by signal 6 (Aborted).' ]
+    [ "$(result '.runs[0].findings[0].output')" = 'a last word' ]
+    has "$output" "the runner's last words"
+    is_valid_result
+}
+
+@test "a runner that cannot say what it is, is refused with the reason" {
+    for body in 'echo garbage' 'exit 3' 'kill -KILL $$' 'echo []'; do
+        printf '#!/bin/sh\n%s\n' "$body" >"$BATS_TEST_TMPDIR/runner-odd"
+        chmod +x "$BATS_TEST_TMPDIR/runner-odd"
+        STILLPOINT_RUNNERS=$BATS_TEST_TMPDIR run --separate-stderr sp run "$(harmless)" --flavor odd --out "$OUT"
+        expect 64
+        [ "$(wc -l <<<"$stderr")" -eq 1 ]
+        has "$stderr" "/runner-odd --describe: "
+        left_nothing
+    done
+}
+
+@test "an interruption before the run began is no pass" {
+    cat >"$BATS_TEST_TMPDIR/runner-slow" <<EOF
+#!/bin/sh
+[ "\$1" = --describe ] && exec "$CLI_BUILD/runner-broken" --describe
+exec sleep 60
+EOF
+    chmod +x "$BATS_TEST_TMPDIR/runner-slow"
+    harmless >/dev/null
+    STILLPOINT_RUNNERS=$BATS_TEST_TMPDIR "$CLI_BUILD/stillpoint" run "$BATS_TEST_TMPDIR/harmless.json" --flavor slow \
+        --out "$OUT" --quiet 3>&- &
+    DRIVER=$!
+    for ((i = 0; i < 600; i++)); do
+        grep -qs '"event":"run"' "$OUT"/*/events.jsonl && break
+        sleep 0.05
+    done
+    kill -INT "$DRIVER"
+    status=0
+    wait "$DRIVER" || status=$?
+    [ "$status" -eq 2 ]
+    has "$(result '.verdict.reasons | join("; ")')" 'ended before it began'
+    is_valid_result
+}
+
+@test "hundreds of threads are no trouble" {
+    run sp run "$(pipe)" --set rcu-pipe.readers=400 --set stall_limit=60s --out "$OUT" --quiet
+    expect 0
+    [ "$(result '.runs[0].threads | length')" -eq 404 ]
+}
+
+@test "a stall limit of an hour and an interval of an hour do no harm" {
+    run sp run "$(pipe)" --set stall_limit=1h --set interval=1h --duration 100ms --out "$OUT" --quiet
+    expect 0
+    is_valid_result
+}

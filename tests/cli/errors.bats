@@ -1,0 +1,217 @@
+#!/usr/bin/env bats
+# Bad input: one clear line with file, place and what was meant; exit code 64; nothing left behind.
+
+load helper
+
+# refuses JSON MESSAGE [ARGUMENT...]: `run` and `validate` say only this; FILE stands for the file.
+refuses() {
+    local file message
+    file=$(scenario bad "$1")
+    message=${2//FILE/$file}
+    run --separate-stderr sp run "$file" --out "$OUT" "${@:3}"
+    expect 64
+    says "$message"
+    [ -z "$output" ]
+    left_nothing
+    run --separate-stderr sp validate "$file" "${@:3}"
+    expect 64
+    says "$message"
+}
+
+W='"workloads": [{"type": "rcu-pipe"}]'
+
+@test "malformed JSON is told with its line and column" {
+    refuses $'{"name": "x",\n "duration" "5s"}' "FILE:2:16: ':' expected near '\"5s\"'"
+    refuses '{"name": "x", '"$W} x" "FILE:1:52: end of file expected near 'x'"
+    refuses '{"name": "x", "duration": NaN}' "FILE:1:29: invalid token near 'NaN'"
+}
+
+@test "an empty file, a directory and a missing file are told as such" {
+    refuses '' 'FILE: is empty'
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR" --out "$OUT"
+    expect 64
+    says "$BATS_TEST_TMPDIR: is a directory, not a scenario"
+    run --separate-stderr sp run nowhere.json --out "$OUT"
+    expect 64
+    says 'nowhere.json: cannot be read: No such file or directory'
+    left_nothing
+}
+
+@test "a duplicate key is an error" {
+    refuses '{"name": "x", "name": "y", '"$W}" "FILE:1:20: duplicate object key near '\"name\"'"
+}
+
+@test "a bottomless file is refused" {
+    refuses "$(printf '[%.0s' {1..5000})" "FILE:1:2049: maximum parsing depth reached near '['"
+}
+
+@test "what is no object is no scenario" {
+    refuses '[1]' 'FILE: expected an object, found an array'
+    refuses 'null' 'FILE: expected an object, found null'
+}
+
+@test "an unknown key is told with the nearest name" {
+    refuses '{"name": "x", "duraton": "5s", '"$W}" 'FILE: /duraton: unknown key; did you mean "duration"?'
+    refuses '{"name": "x", "workloads": [{"type": "rcu-pipe", "readres": 1}]}' \
+        'FILE: /workloads/0/readres: unknown key; did you mean "readers"?'
+    refuses '{"name": "x", "library": {"gp_polcy": "fqs"}, '"$W}" \
+        'FILE: /library/gp_polcy: unknown key; did you mean "gp_policy"?'
+    refuses '{"name": "x", "placement": {"roles": {"raeder": {"cpuset": "0"}}}, '"$W}" \
+        'FILE: /placement/roles/raeder: unknown key; did you mean "reader"?'
+    refuses '{"name": "x", "sweep": {"library.gp_polcy": ["fqs"]}, '"$W}" \
+        'FILE: /sweep/library.gp_polcy: unknown key; did you mean "library.gp_policy"?'
+    refuses '{"name": "x", "require": {"gps_forcd": 1}, '"$W}" \
+        'FILE: /require/gps_forcd: unknown key; did you mean "gps_forced"?'
+    refuses '{"name": "x", "zzzzzz": 1, '"$W}" 'FILE: /zzzzzz: unknown key'
+}
+
+@test "a wrong type is told with what was expected" {
+    refuses '{"name": "x", "repeat": "3", '"$W}" 'FILE: /repeat: expected a whole number, found the string "3"'
+    refuses '{"name": "x", "workloads": [{"type": "rcu-pipe", "readers": 1.5}]}' \
+        'FILE: /workloads/0/readers: expected a whole number, found 1.5'
+    refuses '{"name": "x", "workloads": {}}' 'FILE: /workloads: expected a list of workloads, found an object'
+    refuses '{"name": 3, '"$W}" 'FILE: /name: expected a string, found 3'
+    refuses '{"name": "x", "workloads": [{"type": "rcu-pipe", "readers": 1e300}]}' \
+        'FILE: /workloads/0/readers: expected a whole number, found 1e300'
+}
+
+@test "a value out of range is told with the range" {
+    refuses '{"name": "x", "repeat": 0, '"$W}" 'FILE: /repeat: 0 is out of range (1 to 10000)'
+    refuses '{"name": "x", "duration": 0, '"$W}" 'FILE: /duration: 0s is out of range (100ms to 168h)'
+    refuses '{"name": "x", "workloads": [{"type": "rcu-pipe", "readers": 5000}]}' \
+        'FILE: /workloads/0/readers: 5000 is out of range (0 to 4096 threads)'
+}
+
+@test "a bad duration is told with good ones" {
+    refuses '{"name": "x", "duration": "10x", '"$W}" 'FILE: /duration: "10x" is not a duration (45s, 10m, 8h)'
+    refuses '{"name": "x", "duration": -1, '"$W}" 'FILE: /duration: -1 seconds is not a duration'
+    refuses '{"name": "x", '"$W}" '--set duration=1y: /duration: "1y" is not a duration (45s, 10m, 8h)' --duration 1y
+    refuses '{"name": "x", '"$W}" '--set duration=NaN: /duration: "NaN" is not a duration (45s, 10m, 8h)' \
+        --duration NaN
+}
+
+@test "a bad choice is told with all of them" {
+    refuses '{"name": "x", "library": {"gp_policy": "fsq"}, '"$W}" \
+        'FILE: /library/gp_policy: "fsq" is none of: event poll fqs adaptive; did you mean "fqs"?'
+}
+
+@test "an unknown workload is told with the nearest" {
+    refuses '{"name": "x", "workloads": [{"type": "rcu-pip"}]}' \
+        'FILE: /workloads/0/type: unknown workload "rcu-pip"; did you mean "rcu-pipe"?'
+    types=$("$STILLPOINT" list | sed -n '/^Workloads/,/^$/s/^  \([a-z-]*\) .*/\1/p' | paste -sd ' ')
+    refuses '{"name": "x", "workloads": [{}]}' "FILE: /workloads/0/type: missing (the workload: one of $types)"
+}
+
+@test "an unknown flavor, a missing runner, is told with the nearest" {
+    file=$(scenario bad '{"name": "x", "flavor": "stilpoint", '"$W}")
+    run --separate-stderr sp run "$file" --out "$OUT"
+    expect 64
+    has "$stderr" "$file: /flavor: no runner for flavor \"stilpoint\"; did you mean \"stillpoint\"? There are: broken, "
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    left_nothing
+}
+
+@test "a program without any runner says so" {
+    cp "$CLI_BUILD/stillpoint" "$BATS_TEST_TMPDIR/alone"
+    run --separate-stderr "$BATS_TEST_TMPDIR/alone" run "$(pipe)" --out "$OUT"
+    expect 64
+    says "$BATS_TEST_TMPDIR/pipe.json: /flavor: no runner for flavor \"stillpoint\"; none is built: run make"
+    left_nothing
+}
+
+@test "an impossible placement is told with what there is" {
+    refuses_run() {
+        run --separate-stderr sp run "$(scenario bad "$1")" --out "$OUT"
+        expect 64
+        [ "$(wc -l <<<"$stderr")" -eq 1 ]
+        has "$stderr" "bad.json: /placement/roles/reader/$2"
+        left_nothing
+    }
+    refuses_run '{"name": "x", "placement": {"roles": {"reader": {"cpuset": "4000"}}}, '"$W}" \
+        'cpuset: CPU 4000 is not available here (allowed: '
+    refuses_run '{"name": "x", "placement": {"roles": {"reader": {"numa": [77]}}}, '"$W}" \
+        'numa/0: NUMA node 77 does not exist here (nodes: '
+    # Once, not once for each point of the sweep.
+    refuses_run '{"name": "x", "placement": {"roles": {"reader": {"cpuset": "4000"}}},
+        "sweep": {"library.gp_policy": ["fqs", "poll"]}, '"$W}" 'cpuset: CPU 4000 is not available here (allowed: '
+}
+
+@test "a flavor that cannot do what is needed is refused by name" {
+    refuses '{"name": "x", "flavor": "null", '"$W}" 'FILE: flavor "null" cannot "protect" (needed by rcu-pipe), "expedite" (needed by rcu-pipe expedited-updater), "call" (needed by rcu-pipe call-rcu-updater)'
+}
+
+@test "in a sweep such a point is skipped, and the rest decides" {
+    run --separate-stderr sp run "$(sync_only '"sweep": {"flavor": ["null", "stillpoint"]}')" --duration 200ms \
+        --out "$OUT" --progress none
+    expect 0
+    has "$output" 'flavor=null'
+    has "$output" 'skipped: flavor "null" cannot "protect"'
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'skipped pass' ]
+    has "$(result '.verdict.reasons | join(" ")')" 'flavor=null: skipped: '
+    is_valid_result
+}
+
+@test "a sweep of which everything is skipped ends with 77" {
+    run --separate-stderr sp run "$(sync_only '"sweep": {"flavor": ["null"]}')" --out "$OUT" --progress none
+    expect 77
+    has "$output" 'SKIPPED  nothing could run here'
+    [ "$(result .verdict.correctness)" = skipped ]
+    [ "$(result '.verdict.max_failures_per_hour | length')" -eq 0 ]
+    is_valid_result
+    # --until-failure has nothing to wait for.
+    run sp run "$BATS_TEST_TMPDIR/sync.json" --out "$OUT" --until-failure --quiet
+    expect 77
+}
+
+@test "what only the runner can refuse is told with the file, and leaves nothing" {
+    run --separate-stderr sp run "$(scenario bad '{"name": "x", "workloads": [{"type": "rcu-pipe",
+        "sync_updaters": 0, "expedited_updaters": 0, "call_rcu_updaters": 0}]}')" --out "$OUT"
+    expect 64
+    says "$BATS_TEST_TMPDIR/bad.json: rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, call_rcu_updaters)"
+    left_nothing
+}
+
+@test "when a later run cannot be started, what was measured is kept and the verdict is inconclusive" {
+    run --separate-stderr sp run "$(sync_only '"sweep": {"rcu-pipe.sync_updaters": [1, 0]}')" --duration 200ms \
+        --set rcu-pipe.fake_updaters=0 --out "$OUT" --progress none
+    expect 2
+    has "$stderr" 'rcu-pipe: needs at least one updater'
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'pass inconclusive' ]
+    has "$output" 'sync_updaters=0: could not be started'
+    is_valid_result
+}
+
+@test "more threads than the system gives are one clear line" {
+    file=$(pipe)
+    run --separate-stderr bash -c "ulimit -v 6000000; exec '$CLI_BUILD/stillpoint' run '$file' -s rcu-pipe.readers=3000 --out '$OUT'"
+    expect 64
+    has "$stderr" "$file: runner: thread "
+    has "$stderr" ' of 3004 cannot be started: '
+    has "$stderr" '; use fewer threads or raise the limit (ulimit -u)'
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    left_nothing
+}
+
+@test "a name that makes no directory is refused" {
+    for name in 'a/b' '' '.x' 'a b' 'a\u001b[31mb' 'a\nb'; do
+        refuses '{"name": "'"$name"'", '"$W}" \
+            'FILE: /name: a name becomes part of a directory: 1 to 64 letters, no slash, no space and no dot in front'
+    done
+}
+
+@test "all errors of a file are told at once, each on its line" {
+    run --separate-stderr sp validate "$(scenario bad '{"name": "x", "repeat": 0, "duraton": 1,
+        "workloads": [{"type": "rcu-pipe", "readers": -1}]}')"
+    expect 64
+    [ "$(wc -l <<<"$stderr")" -eq 3 ]
+    [ "$(grep -c "^$BATS_TEST_TMPDIR/bad.json: /" <<<"$stderr")" -eq 3 ]
+}
+
+@test "--set is checked as the file is, and named as the source" {
+    refuses '{"name": "x", '"$W}" '--set rcu-pipe.readres=3: /workloads/0/readres: unknown key; did you mean "readers"?' \
+        --set rcu-pipe.readres=3
+    refuses '{"name": "x", '"$W}" '--set seed=-1: /seed: -1 is out of range (0 to 9007199254740992)' --seed -1
+    run --separate-stderr sp run "$(pipe)" --set nonsense --out "$OUT"
+    expect 64
+    has "$stderr" 'stillpoint run: --set nonsense: expected KEY=VALUE'
+}

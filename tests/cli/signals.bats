@@ -1,0 +1,257 @@
+#!/usr/bin/env bats
+# Interruptions, crashes and hangs: the result still appears.
+
+load helper
+
+teardown() { stop_all; }
+
+# Two runs of a minute; returns when the first has measured something.
+long() {
+    pipe '"repeat": 2' >/dev/null
+    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 60s --set interval=50ms "$@"
+    until_event 'select(.event == "interval" and (.latency["gp.total"].count // 0) > 0)'
+}
+
+# What was measured until then is there.
+kept_measurements() {
+    [ "$(result '.runs[0].counters["rcu-pipe"].reads > 0')" = true ]
+    [ "$(result '.runs[0].latency["gp.total"].count > 0')" = true ]
+    [ "$(result '.runs[0].intervals | length > 0')" = true ]
+    is_valid_result
+}
+
+for_signal() {
+    long
+    kill -"$1" "$DRIVER"
+    end
+    expect 0
+    [ "$(result '.verdict.reasons[0]')" = 'interrupted during run 1 of 2' ]
+    [ "$(result '.runs | length')" -eq 1 ]
+    [ "$(result '.verdict.clean_seconds > 0')" = true ]
+    has "$output" 'interrupted during run 1 of 2'
+    kept_measurements
+    until_gone "$RUNNER"
+}
+
+@test "SIGINT ends the run with a valid result" { for_signal INT; }
+@test "SIGTERM ends the run with a valid result" { for_signal TERM; }
+@test "SIGHUP ends the run with a valid result" { for_signal HUP; }
+
+@test "nohup keeps SIGHUP away" {
+    pipe >/dev/null
+    trap '' HUP
+    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 1s
+    trap - HUP
+    kill -HUP "$DRIVER"
+    end
+    expect 0
+    [ "$(result '.verdict.reasons | length')" -eq 0 ]
+}
+
+@test "an interrupted run that did not reach what is required is inconclusive" {
+    pipe '"require": {"reads": 1000000000000}' >/dev/null
+    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 60s
+    kill -INT "$DRIVER"
+    end
+    expect 2
+    is_valid_result
+}
+
+@test "SIGINT twice ends at once" {
+    long
+    kill -STOP "$RUNNER" # so that the first does not end it meanwhile
+    kill -INT "$DRIVER"
+    # The second must not come before the first was taken.
+    for ((i = 0; i < 200; i++)); do
+        [ "$(awk '/^ShdPnd|^SigPnd/ { print $2 }' "/proc/$DRIVER/status" | tr -d '0\n')" ] || break
+        sleep 0.01
+    done
+    kill -INT "$DRIVER"
+    end
+    expect 130
+    [ ! -e "$(newest)/result.json" ]
+    until_gone "$RUNNER"
+    run sp salvage "$(newest)"
+    expect 2
+}
+
+@test "the runner ignores what is meant for the driver" {
+    long
+    kill -INT "$RUNNER"
+    kill -TERM "$RUNNER"
+    kill -HUP "$RUNNER"
+    seen=$(events 'select(.event == "interval").t' | tail -n 1)
+    until_event "select(.event == \"interval\" and .t > $seen + 0.2)"
+    kill -TERM "$DRIVER"
+    end
+    expect 0
+}
+
+@test "SIGUSR1 shows statistics and all stacks, and the run goes on" {
+    long
+    kill -USR1 "$DRIVER"
+    for ((i = 0; i < 600; i++)); do
+        grep -q '^  stacks' "$BATS_TEST_TMPDIR/stderr" && break
+        sleep 0.05
+    done
+    seen=$(events 'select(.event == "interval").t' | tail -n 1)
+    until_event "select(.event == \"interval\" and .t > $seen)"
+    kill -INT "$DRIVER"
+    end
+    expect 0
+    [[ $stderr =~ 'run 1 of 2, after '[0-9.]+' s' ]]
+    [[ $stderr =~ reads\ +[0-9] ]]
+    [[ $stderr =~ gps\ +[0-9] ]]
+    for thread in reader-0 quiet-reader-0 sync-updater-0 expedited-updater-0 call-rcu-updater-0; do
+        has "$stderr" "    $thread"
+    done
+    has "$stderr" 'thread_main+0x'
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
+}
+
+@test "a runner killed by SIGKILL leaves a result with a crash, and exit code 1" {
+    long --set repeat=1
+    kill -KILL "$RUNNER"
+    end
+    expect 1
+    [ "$(result '.runs[0].findings[0].check')" = crash ]
+    [ "$(result '.runs[0].findings[0].message')" = 'The runner was killed by signal 9 (Killed).' ]
+    [ "$(result '.runs[0].exit.signal')" -eq 9 ]
+    kept_measurements
+}
+
+@test "a runner that is sent SIGSEGV leaves a result with a crash and a stack, and exit code 1" {
+    long --set repeat=1
+    kill -SEGV "$RUNNER"
+    end
+    expect 1
+    [ "$(result '.runs[0].findings[0].check')" = crash ]
+    [[ $(result '.runs[0].findings[0].message') =~ ^'The runner was ended by a signal from process '[0-9]+': Segmentation fault.'$ ]]
+    [ "$(result '.runs[0].findings[0].stacks[0].stack | length > 0')" = true ]
+    [ "$(result '.runs[0].exit.signal')" -eq 11 ]
+    kept_measurements
+}
+
+@test "a reader that reaches what is not there is an early reuse, with its stack" {
+    MISBEHAVE=segv run sp run "$(NAME=s sync_only)" --flavor broken --set rcu-pipe.sync_updaters=1 --out "$OUT" --quiet
+    expect 1
+    [ "$(result '[.runs[0].findings[] | select(.stacks)][0].check')" = early-reuse ]
+    [[ $(result '[.runs[0].findings[] | select(.stacks)][0].message') =~ 'reader-'[0-9]' crashed inside a read section, at address 0x8 (Segmentation fault)' ]]
+    has "$(result '[.runs[0].findings[] | select(.stacks)][0].stacks[0].stack')" thread_main
+    is_valid_result
+}
+
+@test "an abort is a crash that names the thread" {
+    MISBEHAVE=abort run sp run "$(NAME=s sync_only)" --flavor broken --out "$OUT" --quiet
+    expect 1
+    result '[.runs[0].findings[].message] | join(" ")' | grep -E 'reader-[0-9] aborted\.'
+    is_valid_result
+}
+
+@test "a runner that just ends is a crash" {
+    MISBEHAVE=exit run --separate-stderr sp run "$(harmless)" --out "$OUT" --quiet
+    expect 1
+    [ "$(result '.runs[0].findings[0].message')" = 'The runner ended with exit code 5.' ]
+    is_valid_result
+}
+
+@test "a runner that is stopped is a stall, and is killed" {
+    long --set stall_limit=300ms --set repeat=1
+    kill -STOP "$RUNNER"
+    end
+    expect 1
+    [ "$(result '.runs[0].findings[0].check')" = stall ]
+    [[ $(result '.runs[0].findings[0].message') =~ ' made no progress for '[0-9.]+' s (limit 0.3 s).' ]]
+    has "$output" 'no thread answers'
+    [ "$(result '.runs[0].exit.signal')" -eq 9 ]
+    kept_measurements
+    until_gone "$RUNNER"
+}
+
+@test "threads that are stuck for ever are a stall that shows where" {
+    NAME=s sync_only >/dev/null
+    MISBEHAVE=stuck run sp run "$BATS_TEST_TMPDIR/s.json" --flavor broken --duration 60s \
+        --set stall_limit=300ms --out "$OUT"
+    expect 1
+    [ "$(result '.runs[0].findings[0].check')" = stall ]
+    [ "$(result '[.runs[0].findings[0].stacks[].stack | contains("stay_for_ever")] | any')" = true ]
+    has "$output" stay_for_ever
+    [ "$(result '.runs[0].counters["rcu-pipe"].reads > 0')" = true ]
+    is_valid_result
+}
+
+@test "a child that the code under test leaves behind holds nothing up" {
+    MISBEHAVE=child run sp run "$(harmless)" --out "$OUT" --quiet 3>&-
+    expect 0
+    is_valid_result
+}
+
+@test "when the driver is killed, its runner dies too, and salvage rebuilds a result" {
+    long
+    kill -KILL "$DRIVER"
+    end
+    expect 137
+    until_gone "$RUNNER"
+    directory=$(newest)
+    [ ! -e "$directory/result.json" ]
+    run --separate-stderr sp salvage "$directory"
+    expect 2
+    has "$output" 'INCONCLUSIVE'
+    [ "$(result '.runs[0].verdict')" = inconclusive ]
+    has "$(result '.verdict.reasons | join("; ")')" 'salvaged from events.jsonl'
+    kept_measurements
+    # There is nothing to salvage twice.
+    run --separate-stderr sp salvage "$directory"
+    expect 64
+    says "${directory}/result.json: exists already: there is nothing to salvage"
+}
+
+@test "salvage tolerates a torn last line" {
+    long
+    kill -KILL "$DRIVER"
+    end
+    events=$(newest)/events.jsonl
+    truncate -s -7 "$events"
+    run sp salvage "$events"
+    expect 2
+    has "$(result '.verdict.reasons | join("; ")')" '1 torn line of events left out'
+    is_valid_result
+}
+
+@test "salvage keeps a finding, and its exit code" {
+    sp run "$(sync_only)" --flavor broken --out "$OUT" --quiet || true
+    rm "$(newest)/result.json"
+    sed -i '/"event":"run-end"/d' "$(newest)/events.jsonl"
+    run sp salvage "$(newest)"
+    expect 1
+    has "$output" 'VIOLATION  rcu-pipe: '
+    is_valid_result
+}
+
+@test "salvage of a finished run gives the runs that the result had" {
+    sp run "$(pipe)" --out "$OUT" --quiet
+    mv "$(newest)/result.json" "$BATS_TEST_TMPDIR/result.json"
+    run sp salvage "$(newest)"
+    expect 0
+    diff <(jq -S .runs "$BATS_TEST_TMPDIR/result.json") <(jq -S .runs "$(newest)/result.json")
+}
+
+@test "salvage says what is wrong with garbage" {
+    mkdir "$OUT"
+    run --separate-stderr sp salvage "$OUT"
+    expect 64
+    says "$OUT/events.jsonl: No such file or directory; name a directory that \`stillpoint run\` made"
+    head -c 10000 /dev/urandom >"$OUT/events.jsonl"
+    run --separate-stderr sp salvage "$OUT"
+    expect 64
+    says "$OUT/events.jsonl: holds no invocation event: nothing can be rebuilt"
+    echo '{"event": "invocation"}' >"$OUT/events.jsonl"
+    run --separate-stderr sp salvage "$OUT"
+    expect 64
+    says "$OUT/events.jsonl: its invocation event is not whole: nothing can be rebuilt"
+    printf '%s\n' '{"event": "run"}' '{"event": "interval", "latency": 3}' '{"event": "finding"}' '{"event": "run-end"}' \
+        '[]' '{"event": 7}' >"$OUT/events.jsonl"
+    run --separate-stderr sp salvage "$OUT"
+    expect 64
+    [ ! -e "$OUT/result.json" ]
+}

@@ -1,0 +1,188 @@
+/* Messages about a document: which file, which place in it, which name was probably meant. */
+#include "document.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *text_format(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+
+    if (!text)
+        abort();
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+/* --- Near names --------------------------------------------------------------------------- */
+
+enum { NAME_MAX_COMPARED = 63 };
+
+/* Case and the kind of dash are no difference worth a step. */
+static int folded(char c)
+{
+    return c == '_' ? '-' : tolower((unsigned char)c);
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) from one name to the other. */
+static size_t name_distance(const char *a, const char *b)
+{
+    size_t rows[3][NAME_MAX_COMPARED + 2];
+    size_t a_length = strlen(a), b_length = strlen(b);
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
+
+    if (a_length > NAME_MAX_COMPARED || b_length > NAME_MAX_COMPARED)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_length; j++)
+        above[j] = before[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            bool same = folded(a[i - 1]) == folded(b[j - 1]);
+            size_t best = above[j - 1] + !same;
+
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+                folded(a[i - 2]) == folded(b[j - 1]) && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+        size_t *oldest = before;
+
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[b_length];
+}
+
+const char *nearest_name(const char *name, const char *const *candidates)
+{
+    const char *nearest = NULL;
+    size_t length = strlen(name);
+    size_t limit = length < 6 ? length / 2 : length / 3;
+
+    for (; *candidates; candidates++) {
+        size_t distance = name_distance(name, *candidates);
+
+        if (distance <= limit && distance < length) {
+            nearest = *candidates;
+            if (!distance)
+                break;
+            limit = distance - 1;
+        }
+    }
+    return nearest;
+}
+
+/* --- Messages ----------------------------------------------------------------------------- */
+
+bool pointer_within(const char *pointer, const char *holder)
+{
+    size_t length = strlen(holder);
+
+    return !strncmp(pointer, holder, length) && (!pointer[length] || pointer[length] == '/');
+}
+
+const char *document_source(const struct document *doc, const char *pointer)
+{
+    for (size_t i = json_array_size(doc->overridden); i-- > 0;) {
+        json_t *entry = json_array_get(doc->overridden, i);
+
+        if (pointer_within(pointer, json_string_value(json_array_get(entry, 0))))
+            return json_string_value(json_array_get(entry, 1));
+    }
+    return doc->file;
+}
+
+void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    diagnose(doc->d, "%s: %s%s%s", document_source(doc, pointer), pointer, *pointer ? ": " : "",
+             message);
+}
+
+void document_unknown_key(const struct document *doc, const char *pointer, const char *key,
+                          const char *const *names)
+{
+    const char *near = nearest_name(key, names);
+
+    if (near)
+        document_diagnose(doc, pointer, "unknown key; did you mean \"%s\"?", near);
+    else
+        document_diagnose(doc, pointer, "unknown key");
+}
+
+/* What a value is, for "found ...": "the string \"x\"", "12", "an array". */
+static const char *found_text(json_t *value, char *buffer, size_t size)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+    };
+    if (!json_is_string(value) && !json_is_number(value))
+        return names[json_typeof(value)];
+
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+
+    snprintf(buffer, size, "%s%.60s", json_is_string(value) ? "the string " : "",
+             text ? text : "?");
+    free(text);
+    return buffer;
+}
+
+json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
+                            json_t *found)
+{
+    char buffer[128];
+
+    document_diagnose(doc, pointer, "expected %s, found %s", expected,
+                      found_text(found, buffer, sizeof(buffer)));
+    return NULL;
+}
+
+char *pointer_member(const char *pointer, const char *key)
+{
+    size_t length = strlen(pointer);
+    char *result = malloc(length + 2 * strlen(key) + 2);
+
+    if (!result)
+        abort();
+    memcpy(result, pointer, length);
+    char *p = result + length;
+
+    for (*p++ = '/'; *key; key++) {
+        if (*key == '~' || *key == '/') {
+            *p++ = '~';
+            *p++ = *key == '~' ? '0' : '1';
+        } else {
+            *p++ = *key;
+        }
+    }
+    *p = '\0';
+    return result;
+}
+
+char *pointer_element(const char *pointer, size_t index)
+{
+    return text_format("%s/%zu", pointer, index);
+}

@@ -1,0 +1,59 @@
+/* A run that goes on: between the parts of execution only. */
+#ifndef STILLPOINT_EXECUTION_PARTS_H
+#define STILLPOINT_EXECUTION_PARTS_H
+
+#include "execution.h"
+#include "metrics.h"
+#include "view.h"
+#include "watchdog.h"
+
+#include <sys/types.h>
+
+struct execution {
+    struct invocation *inv;
+    const struct run_plan *plan;
+    struct diagnostics *d;
+    struct scenario_settings settings;
+    pid_t pid; /* of the runner, or of the gdb around it */
+    int events_fd, shared_fd, errors_fd;
+    char *errors_path;
+    char *line; /* of events, incomplete */
+    size_t line_length;
+    bool ended, finished;
+    int status;
+    int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
+    bool viewed, warm, stopping, killed;
+    struct view view;
+    struct metrics metrics;
+    struct watchdog watchdog;
+    json_t *findings, *intervals, *notes;
+    uint64_t previous_reads;
+    double previous_reads_s, reads_rate;
+};
+
+/* Starts the runner; false with a line in e->d. */
+bool execution_start(struct execution *e);
+
+/* Seconds since the gate opened; 0 before. */
+double execution_seconds(const struct execution *e);
+/* Appends to events.jsonl; takes the event. */
+void execution_record(struct execution *e, json_t *event);
+
+/* A finding of the driver's own, without timeline; a new reference. */
+json_t *execution_finding(const struct execution *e, const char *check, unsigned workload,
+                          const char *message);
+/* Takes a finding (NULL: none), completes it with its repro line, shows and records it. */
+void execution_add_finding(struct execution *e, json_t *finding);
+bool execution_has_check(const struct execution *e, const char *check);
+/* Takes over what the threads have found since the last call; how many checks are new. */
+size_t execution_take_findings(struct execution *e);
+/* Thread number `thread` has been silent for too long. */
+void execution_report_stall(struct execution *e, int thread);
+
+/* What the way in which the runner ended says. Returns false when it never got to run and that is a
+ * matter of configuration: the message is in e->d. */
+bool execution_judge_end(struct execution *e);
+/* The run as it stands in a result. */
+json_t *execution_describe(struct execution *e);
+
+#endif

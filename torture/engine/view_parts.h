@@ -1,0 +1,26 @@
+/* Reading the ready event: between the parts of the view only. */
+#ifndef STILLPOINT_VIEW_PARTS_H
+#define STILLPOINT_VIEW_PARTS_H
+
+#include "view.h"
+
+#include <stddef.h>
+
+static inline json_t *view_workload(const struct view *v, size_t i)
+{
+    return json_array_get(json_object_get(v->ready, "workloads"), i);
+}
+
+static inline const char *view_member_text(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static inline size_t view_member_number(json_t *object, const char *key)
+{
+    return (size_t)json_integer_value(json_object_get(object, key));
+}
+
+#endif
