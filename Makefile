@@ -156,7 +156,9 @@ runner_main    := $(ENGINE)/obj/torture/engine/runner_main.o
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
 objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
-$$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags
+$$(BUILD)/flavor-$(1)/adaptor: FORCE
+	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1))))
+$$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
                        $$(filter %.a,$$(LIBS_$(1)))

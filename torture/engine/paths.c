@@ -18,8 +18,9 @@ static char *executable_directory(void)
     if (length > 0) {
         path[length] = '\0';
     } else {
-        /* Without /proc: what was executed. */
-        const char *executed = (const char *)getauxval(AT_EXECFN);
+        /* Without /proc: what was executed. The kernel hands pointers over as numbers. */
+        const char *executed =
+            (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
         if (!executed || !realpath(executed, path)) {
             return NULL;
         }

@@ -138,7 +138,7 @@ json_t *view_timeline(const struct view *v, int thread, uint64_t ticks)
 
 static json_t *finding_timeline(const struct view *v, const struct shared_check *c)
 {
-    struct moment moments[SHARED_MOMENTS];
+    struct moment moments[SHARED_MOMENTS] = {{.thread = -1}};
     size_t count = 0;
 
     for (size_t i = 0; i < c->moment_count && i < SHARED_MOMENTS; i++)
