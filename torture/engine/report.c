@@ -397,7 +397,7 @@ static void put_header(FILE *f, json_t *result)
     char *line = NULL;
 
     if (asprintf(&line,
-                 "stillpoint %s  %s  seed %lld  %lld CPU%s, %lld NUMA node%s, %.*s  membarrier %s  "
+                 "stillpoint %s  %s  seed %lld  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, "
                  "kvm %s",
                  text_of(tool, "version"), text_of(json_object_get(result, "scenario"), "name"),
                  (long long)json_integer_value(json_object_get(result, "seed")), (long long)cpus,
@@ -405,7 +405,7 @@ static void put_header(FILE *f, json_t *result)
                  (int)strcspn(kernel, "-"), kernel,
                  json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
                  json_is_true(json_object_get(host, "kvm")) ? "yes" : "no") >= 0)
-        report_folded(f, 0, 11, line);
+        report_folded(f, 0, 2, line);
     putc('\n', f);
     free(line);
 }
@@ -430,13 +430,14 @@ static void put_files(FILE *f, const char *directory, json_t *files)
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color)
 {
     json_t *runs = json_object_get(result, "runs"), *verdict = json_object_get(result, "verdict");
-    json_t *run, *finding;
+    json_t *run, *finding, *rows = report_rows(runs);
     size_t i, j;
 
     put_header(f, result);
-    put_table(f, runs, color);
+    put_table(f, rows, color);
     putc('\n', f);
-    put_read_side(f, runs);
+    put_read_side(f, rows);
+    json_decref(rows);
     put_reached(f, runs);
     put_notes(f, runs);
     put_budgets(f, json_object_get(verdict, "budgets"), color);

@@ -1,13 +1,14 @@
 /* One finding as people read it, with what led to it; and the state of a run on request. */
 #include "report.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RED   "\033[31;1m"
 #define PLAIN "\033[0m"
 
-#define FOLD_COLUMN 99
+#define FOLD_COLUMN 100
 #define STACK_LINES 12
 
 static const char *text_of(json_t *object, const char *key)
@@ -17,13 +18,24 @@ static const char *text_of(json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* Up to the next space, but for one between two digits: "40 122" stays whole. */
+static size_t word_length(const char *text)
+{
+    size_t n = strcspn(text, " ");
+
+    while (n > 0 && text[n] == ' ' && isdigit((unsigned char)text[n - 1]) &&
+           isdigit((unsigned char)text[n + 1]))
+        n += 1 + strcspn(text + n + 1, " ");
+    return n;
+}
+
 void report_folded(FILE *f, int first, int indent, const char *text)
 {
     int begin = abs(first), column = begin;
 
     fprintf(f, "%*s", first < 0 ? 0 : first, "");
     while (*text) {
-        size_t gap = strspn(text, " "), word = strcspn(text + gap, " ");
+        size_t gap = strspn(text, " "), word = word_length(text + gap);
 
         if (word == 0)
             break;
