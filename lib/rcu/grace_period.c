@@ -30,7 +30,7 @@
 #define SPIN_AGAIN_EVERY   64
 #define REMEMBERED_TIMES   8
 
-atomic_ulong rcu_gp_number = RCU_NUMBER_STEP;
+atomic_ulong rcu_gp_number = RCU_NUMBER_STEP + 1;
 atomic_ulong rcu_sequence;
 
 static struct {
@@ -80,20 +80,19 @@ static int64_t age_ns(struct grace_period *g)
     return now - g->start_ns;
 }
 
-/* => Leader. Advances the number, which is never 0. */
+/* => Leader. Advances the number, whose upper part is never 0; returns it without the depth. */
 static unsigned long number_advance(void)
 {
-    unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_relaxed);
-    unsigned long full = number & RCU_FULL_FENCE;
+    unsigned long number =
+        atomic_load_explicit(&rcu_gp_number, memory_order_relaxed) + RCU_NUMBER_STEP;
 
-    number += RCU_NUMBER_STEP;
-    if (number == full)
+    if (number < RCU_NUMBER_STEP)
         number += RCU_NUMBER_STEP;
     /* Release: what callers published comes before the new number.
      * Pairs with: the acquire in rcu_read_lock(). Broken: a reader shows the new number and still
      * finds what was unpublished. */
     atomic_store_explicit(&rcu_gp_number, number, memory_order_release);
-    return number;
+    return number & ~RCU_DEPTH_MASK;
 }
 
 /* The slow path of rcu_read_unlock(): a leader waits for this reader. */

@@ -98,7 +98,10 @@ EOF
     run bash -c "PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(pipe)' --out '$OUT' --quiet <&- >&- 2>&-"
     expect 0
     is_valid_result
-    lacks "$(cat "$(newest)"/*)" 'note: no pictures'
+    # What goes to a closed standard error does not end up in a file that took its number.
+    run bash -c "PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(sync_only)' --flavor broken --out '$OUT' --progress plain <&- >&- 2>&-"
+    expect 1
+    jq . "$(newest)/events.jsonl" >/dev/null
 }
 
 @test "what the code under test prints is in its log, not in the table" {

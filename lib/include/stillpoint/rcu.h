@@ -26,13 +26,14 @@
 #error "stillpoint: the grace-period number needs a 64-bit unsigned long"
 #endif
 
-/* A thread's counter, and the grace-period number it is compared with, share one layout:
+/* A thread's counter, and the grace-period number that it is compared with, share one layout:
  *
- *     63 ............ 16 | 15                  | 14 ... 0
- *     grace-period number | both fences are full | nesting depth (0 in the number)
+ *     63 ............ 16 | 15                   | 14 ... 0
+ *     grace-period number | both fences are full | nesting depth (1 in the number)
  *
- * A counter of 0 is a quiescent thread. The number is never 0: it starts at 1 and skips 0 when it
- * wraps. Comparisons mask the depth. */
+ * The number is what a reader stores on entry, so it has the depth of one already. A counter of 0 is a
+ * quiescent thread. The upper part is never 0: it starts at 1 and skips 0 when it wraps. Comparisons
+ * mask the depth. */
 #define RCU_DEPTH_MASK  0x7fffUL
 #define RCU_FULL_FENCE  0x8000UL
 #define RCU_NUMBER_STEP 0x10000UL
@@ -93,7 +94,7 @@ static inline void rcu_read_lock(void)
          * so a leader that sees this number in our counter needs no fence.
          * Pairs with: the release of the number in number_advance(). Broken: a counter that says
          * "entered after" on a reader that still finds what was unpublished. */
-        counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire) + 1;
+        counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
         /* Release: a scan that reads this number has also seen the end of our sections before it.
          * Pairs with: the acquire in reader_is_done(). Broken: memory is freed while it is, in
          * the order of a weak machine, still being read by the section before this one. */
@@ -125,23 +126,27 @@ static inline void rcu_read_unlock(void)
     if ((counter & RCU_DEPTH_MASK) == 0)
         rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
 #endif
-    counter--;
-    if (__builtin_expect((counter & RCU_DEPTH_MASK) != 0, 0)) {
+    /* The outermost level with light fences first: depth and fence bit are one comparison. */
+    if (__builtin_expect((counter & (RCU_DEPTH_MASK | RCU_FULL_FENCE)) == 1, 1)) {
+        /* Release: the section's loads come before the counter says that it has ended.
+         * Pairs with: the acquire in reader_is_done(). Broken: freed memory is read. */
+        atomic_store_explicit(&self->counter, 0, memory_order_release);
+        /* Light fence: leaving is stored before `waiting` is looked at.
+         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between setting `waiting` and
+         * the scan. Broken: the leader sees us inside, we do not see that it waits, and it sleeps for
+         * ever. */
+        atomic_signal_fence(memory_order_seq_cst);
+    } else if ((counter & RCU_DEPTH_MASK) == 1) {
+        /* Release: as above. */
+        atomic_store_explicit(&self->counter, 0, memory_order_release);
+        /* Full fence: as the light one above. */
+        atomic_thread_fence(memory_order_seq_cst);
+    } else {
         /* Release: as in rcu_read_lock(); a scan may read this store.
          * Pairs with: the acquire in reader_is_done(). Broken: as there. */
-        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        atomic_store_explicit(&self->counter, counter - 1, memory_order_release);
         return;
     }
-    /* Release: the section's loads come before the counter says that it has ended.
-     * Pairs with: the acquire in reader_is_done(). Broken: freed memory is read. */
-    atomic_store_explicit(&self->counter, 0, memory_order_release);
-    /* Full or light fence: leaving is stored before `waiting` is looked at.
-     * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between setting `waiting` and the scan.
-     * Broken: the leader sees us inside, we do not see that it waits, and it sleeps for ever. */
-    if (__builtin_expect(counter & RCU_FULL_FENCE, 0))
-        atomic_thread_fence(memory_order_seq_cst);
-    else
-        atomic_signal_fence(memory_order_seq_cst);
     /* Relaxed: only a hint; rcu_reader_left() takes the request with an acquire exchange. */
     if (__builtin_expect(atomic_load_explicit(&self->waiting, memory_order_relaxed), 0))
         rcu_reader_left(self);
