@@ -394,20 +394,15 @@ static void put_header(FILE *f, json_t *result)
     json_int_t nodes = json_integer_value(json_object_get(host, "numa_nodes"));
 
     const char *kernel = text_of(host, "kernel");
-    char *line = NULL;
 
-    if (asprintf(&line,
-                 "stillpoint %s  %s  seed %lld  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, "
-                 "kvm %s",
-                 text_of(tool, "version"), text_of(json_object_get(result, "scenario"), "name"),
-                 (long long)json_integer_value(json_object_get(result, "seed")), (long long)cpus,
-                 cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s",
-                 (int)strcspn(kernel, "-"), kernel,
-                 json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
-                 json_is_true(json_object_get(host, "kvm")) ? "yes" : "no") >= 0)
-        report_folded(f, 0, 2, line);
-    putc('\n', f);
-    free(line);
+    fprintf(f, "stillpoint %s  %s  seed %lld\n", text_of(tool, "version"),
+            text_of(json_object_get(result, "scenario"), "name"),
+            (long long)json_integer_value(json_object_get(result, "seed")));
+    fprintf(f, "  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n\n", (long long)cpus,
+            cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s",
+            (int)strcspn(kernel, "-"), kernel,
+            json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
+            json_is_true(json_object_get(host, "kvm")) ? "yes" : "no");
 }
 
 static void put_files(FILE *f, const char *directory, json_t *files)
