@@ -10,21 +10,22 @@ void tally_clear(struct tally *t)
 
 void tally_add(struct tally *t, const struct histogram *h)
 {
-    uint64_t max = atomic_load_explicit(&h->max, memory_order_relaxed);
-    uint64_t inverted = atomic_load_explicit(&h->min_inverted, memory_order_relaxed);
-    uint64_t count = 0;
+    uint64_t count = 0, max, inverted;
 
     if (atomic_load_explicit(&h->count, memory_order_relaxed) == 0)
         return;
     /* Counted from the buckets, so that the sum agrees with them while the writer goes on. */
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
+        /* Acquire, pairs with: the release in histogram_add_many(). */
+        uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_acquire);
 
         t->buckets[i] += n;
         count += n;
     }
     if (count == 0)
         return;
+    max = atomic_load_explicit(&h->max, memory_order_relaxed);
+    inverted = atomic_load_explicit(&h->min_inverted, memory_order_relaxed);
     if (t->count == 0 || ~inverted < t->min)
         t->min = ~inverted;
     if (max > t->max)
@@ -46,7 +47,7 @@ void tally_subtract(struct tally *t, const struct tally *before)
             continue;
         if (!any)
             low = histogram_low(i);
-        high = histogram_high(i);
+        high = i + 1 < HISTOGRAM_BUCKETS ? histogram_high(i) : t->max;
         any = 1;
     }
     t->count -= before->count;

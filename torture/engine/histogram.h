@@ -55,13 +55,18 @@ static inline void histogram_bump(_Atomic uint64_t *field, uint64_t by)
 
 static inline void histogram_add_many(struct histogram *h, uint64_t value, uint64_t times)
 {
-    histogram_bump(&h->count, times);
-    histogram_bump(&h->sum, value * times);
+    _Atomic uint64_t *bucket = &h->buckets[histogram_bucket(value)];
+
     if (value > atomic_load_explicit(&h->max, memory_order_relaxed))
         atomic_store_explicit(&h->max, value, memory_order_relaxed);
     if (~value > atomic_load_explicit(&h->min_inverted, memory_order_relaxed))
         atomic_store_explicit(&h->min_inverted, ~value, memory_order_relaxed);
-    histogram_bump(&h->buckets[histogram_bucket(value)], times);
+    histogram_bump(&h->count, times);
+    histogram_bump(&h->sum, value * times);
+    /* Release: the extremes come before the value is in its bucket.
+     * Pairs with: the acquire in tally_add(). Broken: a first value with an extreme of nothing. */
+    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + times,
+                          memory_order_release);
 }
 
 static inline void histogram_add(struct histogram *h, uint64_t value)

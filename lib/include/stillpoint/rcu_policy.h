@@ -74,9 +74,9 @@ struct rcu_stats {
     unsigned long heavy_fences;
     unsigned long spins; /* grace periods whose leader spun; none on one CPU */
     unsigned long naps;
-    unsigned long sleeps;  /* until a reader leaves */
-    unsigned long wakeups; /* by readers that left while the leader waited for them */
-    unsigned long callbacks_queued;
+    unsigned long sleeps;           /* until a reader leaves */
+    unsigned long wakeups;          /* from these sleeps: a reader left, or a request came */
+    unsigned long callbacks_queued; /* may be a batch too low for a moment */
     unsigned long callbacks_invoked;
     unsigned long callbacks_peak; /* most that were pending at once */
 };
