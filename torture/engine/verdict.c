@@ -91,7 +91,8 @@ static bool latency_metric(json_t *run, const char *metric, double *value)
         return false;
     figure = *what == 'p' ? json_object_get(json_object_get(latency, "percentiles"), what + 1)
                           : json_object_get(latency, what);
-    *value = json_number_value(figure);
+    /* Nanoseconds, whatever the unit: limits are durations. */
+    *value = json_number_value(figure) / (is(latency, "unit", "ps") ? 1000 : 1);
     return json_is_number(figure);
 }
 
@@ -123,9 +124,13 @@ bool verdict_metric(json_t *run, const char *metric, double *value)
         if (dot) {
             char *workload = strndup(metric + 5, (size_t)(dot - metric) - 5);
 
-            count = json_integer_value(json_object_get(
-                json_object_get(json_object_get(run, "counters"), workload), dot + 1));
+            json_t *counter = json_object_get(
+                json_object_get(json_object_get(run, "counters"), workload), dot + 1);
+
             free(workload);
+            if (!counter)
+                return false;
+            count = json_integer_value(counter);
         } else if (!count_named(run, metric + 5, &count)) {
             return false;
         }
