@@ -33,8 +33,16 @@ enum { NOTE_GP, NOTE_CALL };
 static const char *const note_formats[] = {"waits for grace period %lu", "queued callback %lu",
                                            NULL};
 
+/* One callback on its way at a time. */
+struct call {
+    flavor_head head;
+    atomic_uint done;
+    int64_t invoked_ns, gp_end_ns;
+};
+
 struct state {
     pthread_mutex_t lock; /* of `serialised` */
+    struct call *calls;   /* one per call_rcu caller */
 };
 
 static void stay(struct torture_thread *t, const struct params *p, struct long_reader *kicked)
@@ -105,13 +113,6 @@ static void caller(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* One callback on its way at a time. */
-struct call {
-    flavor_head head;
-    atomic_uint done;
-    int64_t invoked_ns, gp_end_ns;
-};
-
 static void invoked(flavor_head *head)
 {
     struct call *call = (struct call *)((char *)head - offsetof(struct call, head));
@@ -127,7 +128,8 @@ static void invoked(flavor_head *head)
 static void call_rcu_caller(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
-    struct call *call = calloc(1, sizeof *call);
+    struct state *state = t->instance->state;
+    struct call *call = &state->calls[t->index];
 
     flavor_register_thread();
     for (unsigned long n = 1; torture_running(t); n++) {
@@ -146,8 +148,6 @@ static void call_rcu_caller(struct torture_thread *t)
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->call_pause_ns + 1));
     }
     flavor_unregister_thread();
-    /* The callback's last act may be to wake us through `done`: only the address is used then, and the
-     * memory stays, as it is this thread's last call. */
 }
 
 static bool setup(struct instance *in, struct diagnostics *d)
@@ -161,13 +161,18 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     }
     pthread_mutex_init(&state->lock, NULL);
+    state->calls = calloc((size_t)p->call_rcu_callers + 1, sizeof *state->calls);
     in->state = state;
     return true;
 }
 
+/* A callback's last act may be to wake its caller: only the address is used then. */
 static void finish(struct instance *in)
 {
-    free(in->state);
+    struct state *state = in->state;
+
+    free(state->calls);
+    free(state);
 }
 
 #define FIELD(name) offsetof(struct params, name)

@@ -64,7 +64,7 @@ static inline void flavor_register_thread(void)
     if (misbehaves("signals") && !signals_are_fresh())
         abort();
     if (misbehaves("child") && fork() == 0) {
-        alarm(20);
+        alarm(300);
         for (;;)
             pause();
     }
@@ -81,13 +81,15 @@ __attribute__((noinline, unused)) static void stay_for_ever(void)
         pause();
 }
 
+static int *volatile nowhere = (int *)8; /* volatile, so that no compiler knows better */
+
 static inline void flavor_read_lock(void)
 {
     sections++;
     if (stuck && sections > 1000)
         stay_for_ever();
     if (crashing == SIGSEGV && sections > 1000)
-        *(volatile int *)8 = 1;
+        *nowhere = 1;
     if (crashing == SIGABRT && sections > 1000)
         abort();
 }

@@ -99,7 +99,7 @@ EOF
     expect 0
     is_valid_result
     # What goes to a closed standard error does not end up in a file that took its number.
-    run bash -c "PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(sync_only)' --flavor broken --out '$OUT' --progress plain <&- >&- 2>&-"
+    run bash -c "PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(sync_only)' --flavor broken --out '$OUT' --progress plain 2>&-"
     expect 1
     jq . "$(newest)/events.jsonl" >/dev/null
 }

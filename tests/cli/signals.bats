@@ -184,6 +184,8 @@ for_signal() {
     MISBEHAVE=child run sp run "$(harmless)" --out "$OUT" --quiet 3>&-
     expect 0
     is_valid_result
+    # It lived until now, in the runner's process group.
+    kill -KILL -- "-$(events 'select(.event == "ready").pid')"
 }
 
 @test "when the driver is killed, its runner dies too, and salvage rebuilds a result" {

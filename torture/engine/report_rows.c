@@ -17,34 +17,34 @@ static double median(double *values, size_t n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* A value of the same shape as the first, in which every number is the median of all. */
-static json_t *merge(json_t **same, size_t n)
+/* A value of the same shape as the first of an array, in which every number is the median of all. */
+static json_t *merge(json_t *same)
 {
-    if (json_is_number(same[0])) {
+    json_t *first = json_array_get(same, 0), *merged, *member;
+    size_t n = json_array_size(same);
+    const char *key;
+
+    if (json_is_number(first)) {
         double *values = calloc(n, sizeof *values), middle;
 
         for (size_t i = 0; i < n; i++)
-            values[i] = json_number_value(same[i]);
+            values[i] = json_number_value(json_array_get(same, i));
         middle = median(values, n);
         free(values);
-        return json_is_integer(same[0]) ? json_integer((json_int_t)middle) : json_real(middle);
+        return json_is_integer(first) ? json_integer((json_int_t)middle) : json_real(middle);
     }
-    if (json_is_object(same[0])) {
-        json_t *merged = json_object(), *member, **members = calloc(n, sizeof *members);
-        const char *key;
+    if (!json_is_object(first))
+        return json_incref(first);
+    merged = json_object();
+    json_object_foreach (first, key, member) {
+        json_t *members = json_array();
 
-        json_object_foreach (same[0], key, member) {
-            size_t found = 0;
-
-            for (size_t i = 0; i < n; i++)
-                if ((members[found] = json_object_get(same[i], key)))
-                    found++;
-            json_object_set_new(merged, key, merge(members, found));
-        }
-        free(members);
-        return merged;
+        for (size_t i = 0; i < n; i++)
+            json_array_append(members, json_object_get(json_array_get(same, i), key));
+        json_object_set_new(merged, key, merge(members));
+        json_decref(members);
     }
-    return json_incref(same[0]);
+    return merged;
 }
 
 static bool passed(json_t *run)
@@ -54,34 +54,34 @@ static bool passed(json_t *run)
     return verdict && strcmp(verdict, "pass") == 0;
 }
 
-/* The row of the point of runs[first]; NULL when an earlier run stands for it. */
-static json_t *row_of(json_t *runs, size_t first)
+/* The passed runs of the point of runs[first]; empty when an earlier run stands for them. */
+static json_t *same_point(json_t *runs, size_t first)
 {
-    json_t *point = json_object_get(json_array_get(runs, first), "point"), *row;
-    json_t **same = calloc(json_array_size(runs), sizeof *same);
-    size_t n = 0, before = 0;
-    const char *label;
+    json_t *point = json_object_get(json_array_get(runs, first), "point"), *run;
+    json_t *same = json_array();
+    size_t i;
 
-    for (size_t i = 0; i < json_array_size(runs); i++) {
-        json_t *run = json_array_get(runs, i);
-
+    json_array_foreach (runs, i, run) {
         if (!passed(run) || !json_equal(json_object_get(run, "point"), point))
             continue;
-        before += i < first;
-        same[n++] = run;
+        if (i < first)
+            break;
+        json_array_append(same, run);
     }
-    if (before > 0) {
-        free(same);
-        return NULL;
-    }
-    row = merge(same, n);
-    label = json_string_value(json_object_get(same[0], "label"));
+    return same;
+}
+
+static json_t *row_of(json_t *same)
+{
+    json_t *row = merge(same);
+    const char *label = json_string_value(json_object_get(row, "label"));
+
     if (!label || !*label)
-        label = json_string_value(json_object_get(same[0], "flavor"));
-    if (n > 1)
-        json_object_set_new(row, "label", json_sprintf("%s (median of %zu)", label, n));
+        label = json_string_value(json_object_get(row, "flavor"));
+    if (json_array_size(same) > 1)
+        json_object_set_new(row, "label",
+                            json_sprintf("%s (median of %zu)", label, json_array_size(same)));
     json_object_set_new(row, "repeat", json_integer(0));
-    free(same);
     return row;
 }
 
@@ -91,10 +91,16 @@ json_t *report_rows(json_t *runs)
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        json_t *row = passed(run) ? row_of(runs, i) : json_incref(run);
+        json_t *same;
 
-        if (row)
-            json_array_append_new(rows, row);
+        if (!passed(run)) {
+            json_array_append(rows, run);
+            continue;
+        }
+        same = same_point(runs, i);
+        if (json_array_size(same) > 0)
+            json_array_append_new(rows, row_of(same));
+        json_decref(same);
     }
     return rows;
 }
