@@ -56,6 +56,8 @@ bool platform_heavy_fence_available(void)
     return false;
 }
 
+/* Never called, as it is not available; whole all the same.
+ * Pairs with: a full fence in asymmetric_fence_light(). Broken: as said there. */
 void platform_heavy_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);

@@ -4,6 +4,8 @@
 #include <stillpoint/event.h>
 #include <stillpoint/rcu.h>
 
+#include "library.h"
+
 #include <check.h>
 #include <errno.h>
 #include <limits.h>
@@ -12,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,12 +23,6 @@
 #define CALLERS  8
 
 /* ---- what the tests have in common ---- */
-
-/* Looks again until it holds; the time limit of the test is the end of it. */
-#define UNTIL(condition)   \
-    while (!(condition)) { \
-        sched_yield();     \
-    }
 
 static int64_t now_ns(void)
 {
@@ -224,39 +218,6 @@ static void begin_and_wait(struct actor *a, void (*job)(void), unsigned readers)
     begin(a, job);
     UNTIL(leader_waits_for(readers) || !is_busy(a));
     ck_assert_msg(is_busy(a), "the grace period did not wait for its readers");
-}
-
-/* Runs it in a child, which must say this on stderr and abort. */
-static void dies_saying(void (*function)(void), const char *text)
-{
-    char said[4096];
-    size_t length = 0;
-    int ends[2], status;
-    ssize_t got;
-    pid_t child;
-
-    ck_assert_int_eq(pipe(ends), 0);
-    fflush(NULL);
-    child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-        dup2(ends[1], STDERR_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        function();
-        _exit(EXIT_SUCCESS);
-    }
-    close(ends[1]);
-    while ((got = read(ends[0], said + length, sizeof said - 1 - length)) > 0) {
-        length += (size_t)got;
-    }
-    said[length] = '\0';
-    close(ends[0]);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "it lived: %d, %s", status,
-                  said);
-    ck_assert_msg(strstr(said, text) != NULL, "it said: %s", said);
 }
 
 /* ---- registration and sections ---- */

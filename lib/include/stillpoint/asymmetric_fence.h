@@ -24,6 +24,8 @@ extern bool asymmetric_fence_is_full;
 /* Any thread. Never blocks; one predictable branch when membarrier works. */
 static inline void asymmetric_fence_light(void)
 {
+    /* Orders the caller's store before its load that follows.
+     * Pairs with: asymmetric_fence_heavy(). Broken: both sides miss each other's store. */
     if (__builtin_expect(asymmetric_fence_is_full, 0))
         atomic_thread_fence(memory_order_seq_cst);
     else
