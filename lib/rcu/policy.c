@@ -3,28 +3,16 @@
 
 #define HOUR_NS INT64_C(3600000000000)
 
-const struct rcu_settings rcu_standard_settings = {
-    .gp_policy = RCU_GP_ADAPTIVE,
-    .spin_ns = 10 * 1000,
-    .first_nap_ns = 20 * 1000,
-    .poll_interval_ns = 10 * 1000 * 1000,
-    .force_after_ns = 50 * 1000 * 1000,
-    .force_naps = 5,
-    .force_callbacks = 30,
-    .callback_batch = 64,
-    .gp_times = false,
-};
+/* Once, for two structs whose fields have the same names. */
+#define STANDARD_SETTINGS                                                                          \
+    {                                                                                              \
+        .gp_policy = RCU_GP_ADAPTIVE, .spin_ns = 10 * 1000, .first_nap_ns = 20 * 1000,             \
+        .poll_interval_ns = 10 * 1000 * 1000, .force_after_ns = 50 * 1000 * 1000, .force_naps = 5, \
+        .force_callbacks = 30, .callback_batch = 64, .gp_times = false,                            \
+    }
 
-struct tuning rcu_tuning = {
-    .gp_policy = RCU_GP_ADAPTIVE,
-    .spin_ns = 10 * 1000,
-    .first_nap_ns = 20 * 1000,
-    .poll_interval_ns = 10 * 1000 * 1000,
-    .force_after_ns = 50 * 1000 * 1000,
-    .force_naps = 5,
-    .force_callbacks = 30,
-    .callback_batch = 64,
-};
+const struct rcu_settings rcu_standard_settings = STANDARD_SETTINGS;
+struct tuning rcu_tuning = STANDARD_SETTINGS;
 
 static bool duration_ok(int64_t ns, int64_t least)
 {

@@ -63,7 +63,8 @@ static struct tally *sum_of(struct salvage *s, const char *name)
     return &s->sums[i];
 }
 
-static const char *unit_of(struct salvage *s, const char *name)
+/* What the ready event says of a latency, or NULL: its name and unit live there. */
+static json_t *measure_named(struct salvage *s, const char *name)
 {
     json_t *w, *m;
     size_t i, j;
@@ -71,21 +72,7 @@ static const char *unit_of(struct salvage *s, const char *name)
     json_array_foreach (json_object_get(s->ready, "workloads"), i, w) {
         json_array_foreach (json_object_get(w, "measures"), j, m)
             if (strcmp(text_of(m, "name"), name) == 0)
-                return text_of(m, "unit");
-    }
-    return "ns";
-}
-
-/* Names live in the ready event; one that is not there is left out. */
-static const char *kept_name(struct salvage *s, const char *name)
-{
-    json_t *w, *m;
-    size_t i, j;
-
-    json_array_foreach (json_object_get(s->ready, "workloads"), i, w) {
-        json_array_foreach (json_object_get(w, "measures"), j, m)
-            if (strcmp(text_of(m, "name"), name) == 0)
-                return text_of(m, "name");
+                return m;
     }
     return NULL;
 }
@@ -103,10 +90,11 @@ static void on_interval(struct salvage *s, json_t *event)
     json_object_set(s->run, "library", json_object_get(event, "library"));
     json_object_set(s->run, "seconds", json_object_get(event, "t"));
     json_object_foreach (json_object_get(event, "latency"), key, latency) {
-        const char *name = kept_name(s, key);
+        json_t *measure = measure_named(s, key);
 
-        if (name)
-            metrics_add_delta(sum_of(s, name), json_object_get(latency, "delta"));
+        if (measure)
+            metrics_add_delta(sum_of(s, text_of(measure, "name")),
+                              json_object_get(latency, "delta"));
         json_object_del(json_object_get(json_object_get(kept, "latency"), key), "delta");
     }
     json_object_del(kept, "event");
@@ -161,8 +149,9 @@ static void conclude_run(struct salvage *s)
     json_array_foreach (json_object_get(s->ready, "workloads"), j, w)
         json_array_extend(declared, json_object_get(w, "coverage"));
     for (size_t i = 0; i < s->measure_count; i++)
-        json_object_set_new(latency, s->names[i],
-                            metrics_describe(&s->sums[i], unit_of(s, s->names[i])));
+        json_object_set_new(
+            latency, s->names[i],
+            metrics_describe(&s->sums[i], text_of(measure_named(s, s->names[i]), "unit")));
     json_object_set_new(s->run, "latency", latency);
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
     verdict_of_run(s->run, NULL, declared);
