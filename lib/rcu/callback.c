@@ -9,6 +9,10 @@
  */
 #include "internal.h"
 
+/* How long a caller beyond the bound is delayed: so long for each multiple of the bound that is pending,
+ * and at most. */
+#define DELAY_NS      (100 * 1000)
+#define DELAY_MOST_NS (10 * 1000 * 1000)
 /* Between two batches, so that a thread that waits for the callback lock is woken before we take it
  * again: a wake-up takes 30 to 50 us. (Yielding the CPU instead costs a whole slice of the scheduler's
  * where other threads are busy.) */
@@ -21,26 +25,28 @@ static struct rcu_head dummy;
 static struct {
     _Atomic(struct rcu_head *) tail;
     atomic_ulong pending; /* linked, not yet returned */
-    atomic_ulong peak, invoked;
+    atomic_ulong peak, invoked, delayed, dropped, threads;
     struct event queued; /* a callback was linked */
     struct event urgent; /* no more piling up */
-    atomic_bool started;
-    platform_mutex start_lock;
+    platform_once once;
+    unsigned forks;                    /* that this process is away from the program's first */
     struct rcu_callback_lock lock_set; /* by the program */
     struct rcu_head *head;             /* this and what follows: the callback thread's */
     bool dummy_queued;
     struct rcu_callback_lock lock; /* a copy, or what it took might be another when it unlocks */
-} queue = {
-    .tail = &dummy,
-    .head = &dummy,
-    .dummy_queued = true,
-    .start_lock = PLATFORM_MUTEX_INITIALIZER,
-};
+} queue;
 
 static STILLPOINT_THREAD_LOCAL bool in_callback;
 
 static void __attribute__((constructor(102))) queue_init(void)
 {
+    static const platform_once once = PLATFORM_ONCE_INITIALIZER;
+
+    atomic_store_explicit(next_of(&dummy), NULL, memory_order_relaxed);
+    atomic_store_explicit(&queue.tail, &dummy, memory_order_relaxed);
+    queue.head = &dummy;
+    queue.dummy_queued = true;
+    queue.once = once;
     event_init(&queue.queued, false);
     event_init(&queue.urgent, false);
 }
@@ -60,11 +66,25 @@ void rcu_callback_stats(struct rcu_stats *stats)
     stats->callbacks_invoked = atomic_load_explicit(&queue.invoked, memory_order_relaxed);
     stats->callbacks_queued = stats->callbacks_invoked + rcu_callbacks_pending();
     stats->callbacks_peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
+    stats->callbacks_delayed = atomic_load_explicit(&queue.delayed, memory_order_relaxed);
+    stats->callbacks_dropped = atomic_load_explicit(&queue.dropped, memory_order_relaxed);
+    stats->callback_threads = atomic_load_explicit(&queue.threads, memory_order_relaxed);
 }
 
 void rcu_poke_callback_thread(void)
 {
     event_set(&queue.urgent);
+}
+
+void rcu_callbacks_after_fork(void)
+{
+    unsigned long pending = rcu_callbacks_pending();
+
+    queue_init();
+    atomic_store_explicit(&queue.pending, 0, memory_order_relaxed);
+    atomic_store_explicit(&queue.dropped, pending, memory_order_relaxed);
+    atomic_store_explicit(&queue.threads, 0, memory_order_relaxed);
+    queue.forks++;
 }
 
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
@@ -87,14 +107,44 @@ static void append(struct rcu_head *node)
     atomic_store_explicit(next_of(before), node, memory_order_release);
 }
 
+bool rcu_over_callback_bound(unsigned long pending)
+{
+    unsigned long bound = tuned(callback_bound);
+
+    return bound > 0 && pending > bound;
+}
+
+/* Whether the caller of call_rcu() may be made to wait: not where its waiting holds up the very callbacks
+ * that it waits for. */
+static bool may_delay(void)
+{
+    struct rcu_callback_lock lock = queue.lock_set;
+
+    if (in_callback || rcu_read_locked() || rcu_reader.online)
+        return false;
+    return !lock.lock || (lock.held && !lock.held(lock.data));
+}
+
+static void over_bound(unsigned long pending)
+{
+    unsigned long bound = tuned(callback_bound), times;
+
+    if (pending == bound + 1) {
+        rcu_poke_leader();
+        rcu_poke_callback_thread();
+    }
+    times = bound > 0 ? pending / bound : 0;
+    if (times < 2 || !may_delay())
+        return;
+    atomic_fetch_add_explicit(&queue.delayed, 1, memory_order_relaxed);
+    platform_nap(times < DELAY_MOST_NS / DELAY_NS ? (int64_t)times * DELAY_NS : DELAY_MOST_NS);
+}
+
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
 {
     unsigned long pending, peak;
 
-    /* Acquire, pairs with: the release in rcu_start_callback_thread(). Broken: none; the thread only
-     * reads what was there before it. It spares the lock. */
-    if (!atomic_load_explicit(&queue.started, memory_order_acquire))
-        rcu_start_callback_thread();
+    rcu_start_callback_thread();
     head->callback = callback;
     append(head);
     /* Release: linked, and unpublished by the caller, before it is counted.
@@ -111,6 +161,8 @@ void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
         rcu_poke_leader();
         rcu_poke_callback_thread();
     }
+    if (rcu_over_callback_bound(pending))
+        over_bound(pending);
 }
 
 static unsigned long count_callbacks(void)
@@ -122,6 +174,7 @@ static unsigned long count_callbacks(void)
 static bool enough_to_start(unsigned long count)
 {
     return tuned(gp_policy) != RCU_GP_EVENT || count >= tuned(force_callbacks) || rcu_draining() ||
+           rcu_over_callback_bound(count) ||
            rcu_force_requested((atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) &
                                ~1UL);
 }
@@ -145,19 +198,21 @@ static void pile_up(void)
 
 /* => Callback thread, parked. Blocks until a grace period is worth while; returns how many callbacks
  *    it will cover. */
-static unsigned long wait_for_callbacks(void)
+static unsigned long wait_for_callbacks(bool *force)
 {
-    for (;;) {
+    *force = false;
+    for (;; event_wait(&queue.queued)) {
         unsigned long count;
 
         event_reset(&queue.queued);
         count = count_callbacks();
+        if (count > 0 && rcu_replaying())
+            count = rcu_replay_next(count, force);
+        else if (count > 0)
+            pile_up();
         if (count > 0)
-            break;
-        event_wait(&queue.queued);
+            return rcu_replaying() ? count : count_callbacks();
     }
-    pile_up();
-    return count_callbacks();
 }
 
 /* => Callback thread. The next callback; one has been counted, so at worst its link is on the way. */
@@ -196,21 +251,34 @@ static void callback_unlock(void)
         queue.lock.unlock(queue.lock.data);
 }
 
-static void invoke_batch(unsigned long count)
+/* Runs up to so many callbacks under the lock, and lets go of it in time; returns how many. */
+static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
 {
+    unsigned forks = queue.forks;
+    unsigned long count = 0;
+    int64_t end = INT64_MAX;
+
+    queue.lock = queue.lock_set;
     callback_lock();
+    if (queue.lock.lock && hold_ns > 0)
+        end = platform_now_ns() + hold_ns;
     in_callback = true;
-    for (unsigned long i = 0; i < count; i++) {
+    do {
         struct rcu_head *node = take();
 
         node->callback(node);
-    }
+        if (queue.forks != forks)
+            rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
+                       "inside the callback");
+        count++;
+    } while (count < most && (end == INT64_MAX || platform_now_ns() < end));
     in_callback = false;
     callback_unlock();
     atomic_fetch_sub_explicit(&queue.pending, count, memory_order_relaxed);
     atomic_store_explicit(&queue.invoked,
                           atomic_load_explicit(&queue.invoked, memory_order_relaxed) + count,
                           memory_order_relaxed);
+    return count;
 }
 
 static void callback_thread(void)
@@ -218,32 +286,39 @@ static void callback_thread(void)
     rcu_register_thread();
     for (;;) {
         unsigned long count;
+        bool force, replaying;
 
         rcu_park();
-        count = wait_for_callbacks();
-        rcu_wait_for_grace_period(false); /* unparks */
+        count = wait_for_callbacks(&force);
+        replaying = rcu_replaying();
+        rcu_wait_for(rcu_goal(), force);
         while (count > 0) {
-            unsigned long batch = tuned(callback_batch);
+            unsigned long most = tuned(callback_batch);
 
-            batch = count < batch ? count : batch;
-            queue.lock = queue.lock_set;
-            invoke_batch(batch);
-            count -= batch;
+            if (replaying)
+                count -= invoke_batch(count, 0);
+            else
+                count -= invoke_batch(count < most ? count : most, tuned(callback_hold_ns));
             if (count > 0 && queue.lock.lock)
                 platform_nap(LOCK_PAUSE_NS);
         }
     }
 }
 
+static void start_thread(void)
+{
+    atomic_fetch_add_explicit(&queue.threads, 1, memory_order_relaxed);
+    platform_thread_start("rcu-callback", callback_thread);
+}
+
 void rcu_start_callback_thread(void)
 {
-    platform_mutex_lock(&queue.start_lock);
-    if (!atomic_load_explicit(&queue.started, memory_order_relaxed)) {
-        platform_thread_start("rcu-callback", callback_thread);
-        /* Release, pairs with: the acquire in call_rcu(). Broken: none, as said there. */
-        atomic_store_explicit(&queue.started, true, memory_order_release);
-    }
-    platform_mutex_unlock(&queue.start_lock);
+    platform_call_once(&queue.once, start_thread);
+}
+
+void rcu_wake_callback_thread(void)
+{
+    event_set(&queue.queued);
 }
 
 struct barrier {
@@ -260,25 +335,24 @@ void rcu_barrier(void)
 {
     struct rcu_callback_lock lock = queue.lock_set;
     struct barrier barrier;
-    bool held;
+    bool held, online;
 
-    if (rcu_read_locked())
-        rcu_misuse("rcu_barrier() or drain_call_rcu() inside a read section would wait for itself; "
-                   "leave the section first");
-    if (rcu_in_callback())
-        rcu_misuse("rcu_barrier() or drain_call_rcu() inside a callback would wait for itself");
+    rcu_check_may_wait(
+        "rcu_barrier() or drain_call_rcu() inside a read section would wait for itself; "
+        "leave the section first",
+        "rcu_barrier() or drain_call_rcu() inside a callback would wait for itself");
     held = lock.held && lock.held(lock.data);
     if (held)
         lock.unlock(lock.data);
     event_init(&barrier.reached, false);
-    rcu_park();
+    online = rcu_blocked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
     rcu_poke_leader();
     rcu_poke_callback_thread();
     event_wait(&barrier.reached);
     rcu_drain_end();
-    rcu_unpark();
+    rcu_blocked_end(online);
     event_destroy(&barrier.reached);
     if (held)
         lock.lock(lock.data);

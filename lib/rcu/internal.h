@@ -47,12 +47,28 @@ static inline void link_move(struct rcu_link *l, struct rcu_link *head)
 #define list_for_each(l, after, head) \
     for ((l) = (head)->next, (after) = (l)->next; (l) != (head); (l) = (after), (after) = (l)->next)
 
-/* Registered threads. The leader moves those it waits for to `pending` and back. The lock is let go
- * while it naps or sleeps, so a thread may unregister from either list then. */
-struct registry {
+/* Readers that are asleep are kept in groups, one bit of a long each, so that those that announce
+ * themselves are found without looking at all. */
+#define RCU_GROUPS (8 * (unsigned)sizeof(unsigned long))
+
+struct sleepers {
     platform_mutex lock;
     struct rcu_link readers;
+};
+
+/* Registered threads: those that a leader looks at, and those that are asleep. The leader moves readers
+ * it waits for to `pending` and back. `lock` is let go while it naps or sleeps, so a thread may
+ * unregister from either list then. A reader changes between `readers` and its group under `lock` and the
+ * group's lock, in this order; a thread registers under its group's lock alone. */
+struct registry {
+    platform_mutex lock;
+    platform_cond entered;
+    bool leader_waits; /* for one of those that want the lock */
+    struct rcu_link readers;
     struct rcu_link pending;
+    struct sleepers groups[RCU_GROUPS];
+    _Alignas(RCU_CACHE_LINE) atomic_ulong awake; /* groups in which readers announced themselves */
+    atomic_uint wanting;                         /* threads on their way to `lock` */
 };
 extern struct registry rcu_registry;
 
@@ -61,32 +77,87 @@ static inline struct rcu_reader *reader_of(struct rcu_link *l)
     return container_of(l, struct rcu_reader, link);
 }
 
-/* Parking: the calling thread will read nothing until it unparks, so leaders may skip it. */
-void rcu_park(void);
-void rcu_unpark(void);
+/* Takes the registry lock for a leader that just let go of it: those who waited meanwhile come first, or
+ * a leader in a loop would keep them out. */
+void rcu_registry_lead(void);
+/* Takes and lets go of it for everybody else. */
+void rcu_registry_enter(void);
+void rcu_registry_leave(void);
 
-/* Grace periods, grace_period.c. `force` as synchronize_rcu_expedited(). Any thread outside sections;
+unsigned long rcu_exits_registered(void);
+
+/* => Registry lock. Brings back the readers that announced themselves. */
+void rcu_collect_awake(void);
+/* => Registry lock. Takes a reader off the leader's lists. */
+void rcu_put_to_sleep(struct rcu_reader *r);
+
+/* Puts the calling thread to sleep, outside sections: its next section announces it. */
+void rcu_park(void);
+/* The calling thread is about to wait inside the library: an online thread goes offline, and is parked.
+ * rcu_blocked_end() takes what this returns. */
+bool rcu_blocked_begin(void);
+void rcu_blocked_end(bool online);
+
+/* One grace period, as its leader sees it. */
+struct grace_period {
+    unsigned long number;
+    unsigned long end; /* the sequence that says it has ended */
+    bool timed;        /* its start and end are remembered */
+    int64_t start_ns;  /* 0: not asked for yet */
+    bool last_look;    /* no second phase follows */
+    bool fenced;       /* its heavy fence has been run: 0 counts */
+    bool spun;
+    bool waiting; /* readers have been asked to wake us */
+    bool forced;
+    unsigned naps;
+};
+
+/* Looking at readers, scan.c. All of them: registry lock; the leader. */
+/* Everyone that is not done at the first look becomes pending; true when that is nobody. */
+bool rcu_collect(struct grace_period *g);
+/* Looks at the pending readers once, with the heavy fence only when a 0 is in the way. */
+bool rcu_scan_as_needed(struct grace_period *g);
+/* The same, and runs the fence in any case. */
+bool rcu_scan_with_fence(struct grace_period *g);
+/* Looks again and again for spin_ns, where that is worth its time; true when nobody is left. */
+bool rcu_worth_spinning(const struct grace_period *g);
+bool rcu_spin(struct grace_period *g);
+
+/* Grace periods, grace_period.c. The sequence that a grace period which begins from now on ends with. */
+unsigned long rcu_goal(void);
+/* Until that sequence is reached. `force` as synchronize_rcu_expedited(). Any thread outside sections;
  * blocks. */
-void rcu_wait_for_grace_period(bool force);
+void rcu_wait_for(unsigned long goal, bool force);
 /* Wakes a leader that naps or sleeps, to look at the requests again. */
 void rcu_poke_leader(void);
+/* Aborts when the calling thread must not wait for a grace period. */
+void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
+
+/* Of a forked child, each in its file: nothing that other threads held or did is left. */
+void rcu_registry_after_fork(void);
+void rcu_grace_periods_after_fork(void);
+void rcu_callbacks_after_fork(void);
+void rcu_polls_after_fork(void);
 
 /* The sum of what callers and callbacks ask of a grace period, policy.c. */
 struct tuning {
     atomic_int gp_policy;
-    _Atomic int64_t spin_ns, first_nap_ns, poll_interval_ns, force_after_ns;
+    _Atomic int64_t spin_ns, first_nap_ns, poll_interval_ns, force_after_ns, callback_hold_ns;
     atomic_uint force_naps, force_callbacks, callback_batch;
+    atomic_ulong callback_bound;
     atomic_bool gp_times;
 };
 extern struct tuning rcu_tuning;
 #define tuned(field) atomic_load_explicit(&rcu_tuning.field, memory_order_relaxed)
 
-/* Sequence of grace periods: odd while one runs. Compared with wrap. */
+/* Sequence of grace periods: odd while one runs. */
 extern atomic_ulong rcu_sequence;
 
+/* A goal is at most 3 ahead of the sequence when it is taken, and the sequence never goes back: what
+ * seems farther ahead is behind, however far. So a wrap does no harm. */
 static inline bool sequence_reached(unsigned long now, unsigned long goal)
 {
-    return (long)(now - goal) >= 0;
+    return goal - now - 1 >= 3;
 }
 
 /* Whether somebody asked for the grace period that ends with `end` to be forced. */
@@ -97,18 +168,27 @@ void rcu_request_force(unsigned long end);
 void rcu_drain_begin(void);
 void rcu_drain_end(void);
 bool rcu_draining(void);
+/* Forgets what was requested before this sequence; also in a forked child. */
+void rcu_requests_reset(unsigned long sequence);
 
 /* Callbacks, callback.c. */
 unsigned long rcu_callbacks_pending(void);
 bool rcu_in_callback(void);
+bool rcu_over_callback_bound(unsigned long pending);
 void rcu_callback_stats(struct rcu_stats *stats);
 /* Makes a callback thread that lets callbacks pile up look again. */
 void rcu_poke_callback_thread(void);
+/* Makes it look for callbacks again. */
+void rcu_wake_callback_thread(void);
+/* Deterministic mode, replay.c: nothing is forced by counts or by time. */
+bool rcu_replaying(void);
+/* Of `queued` callbacks, how many the next grace period covers; 0: not yet. */
+unsigned long rcu_replay_next(unsigned long queued, bool *force);
 
 /* Counters of the leader's: one thread at a time writes, any thread reads. */
 struct gp_counts {
     atomic_ulong gps, proven, forced, forced_by_call, forced_by_time, shared, heavy_fences, spins,
-        naps, sleeps, wakeups;
+        naps, sleeps, wakeups, parked, woken;
 };
 extern struct gp_counts rcu_counts;
 

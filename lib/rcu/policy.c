@@ -8,7 +8,8 @@
     {                                                                                              \
         .gp_policy = RCU_GP_ADAPTIVE, .spin_ns = 10 * 1000, .first_nap_ns = 20 * 1000,             \
         .poll_interval_ns = 10 * 1000 * 1000, .force_after_ns = 50 * 1000 * 1000, .force_naps = 5, \
-        .force_callbacks = 30, .callback_batch = 64, .gp_times = false,                            \
+        .force_callbacks = 30, .callback_batch = 4096, .callback_hold_ns = 200 * 1000,             \
+        .callback_bound = 0, .gp_times = false,                                                    \
     }
 
 const struct rcu_settings rcu_standard_settings = STANDARD_SETTINGS;
@@ -23,7 +24,8 @@ int rcu_set_settings(const struct rcu_settings *s)
 {
     if ((unsigned)s->gp_policy > RCU_GP_ADAPTIVE || !duration_ok(s->spin_ns, 0) ||
         !duration_ok(s->first_nap_ns, 1) || !duration_ok(s->poll_interval_ns, 1) ||
-        !duration_ok(s->force_after_ns, 0) || s->force_callbacks == 0 || s->callback_batch == 0)
+        !duration_ok(s->force_after_ns, 0) || !duration_ok(s->callback_hold_ns, 1) ||
+        s->force_callbacks == 0 || s->callback_batch == 0)
         return -EINVAL;
     atomic_store_explicit(&rcu_tuning.spin_ns, s->spin_ns, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.first_nap_ns, s->first_nap_ns, memory_order_relaxed);
@@ -32,6 +34,8 @@ int rcu_set_settings(const struct rcu_settings *s)
     atomic_store_explicit(&rcu_tuning.force_naps, s->force_naps, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.force_callbacks, s->force_callbacks, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.callback_batch, s->callback_batch, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.callback_hold_ns, s->callback_hold_ns, memory_order_relaxed);
+    atomic_store_explicit(&rcu_tuning.callback_bound, s->callback_bound, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.gp_times, s->gp_times, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.gp_policy, s->gp_policy, memory_order_relaxed);
     /* The events' exchange publishes the settings to a leader that waits under the old ones. */
@@ -51,31 +55,46 @@ void rcu_get_settings(struct rcu_settings *s)
         .force_naps = tuned(force_naps),
         .force_callbacks = tuned(force_callbacks),
         .callback_batch = tuned(callback_batch),
+        .callback_hold_ns = tuned(callback_hold_ns),
+        .callback_bound = tuned(callback_bound),
         .gp_times = tuned(gp_times),
     };
 }
 
 /* Grace periods up to the one that ends with this sequence are forced. A request names the grace
- * period it is for, so none is credited to another. */
+ * period it is for, so none is credited to another, and one from long ago means nothing. */
 static atomic_ulong force_until;
 static atomic_uint draining;
+
+/* Whether a request until then covers the grace period that ends with `end`: requests are for one of
+ * the next two. */
+static bool covers(unsigned long until, unsigned long end)
+{
+    return until - end <= 3;
+}
 
 bool rcu_force_requested(unsigned long end)
 {
     /* Relaxed: the leader's event_reset() before this call has taken over whatever was requested
      * before the event was set; a later request sets it again. */
     return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
-           sequence_reached(atomic_load_explicit(&force_until, memory_order_relaxed), end);
+           covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
 }
 
 void rcu_request_force(unsigned long end)
 {
     unsigned long until = atomic_load_explicit(&force_until, memory_order_relaxed);
 
-    while (!sequence_reached(until, end) &&
+    while (!covers(until, end) &&
            !atomic_compare_exchange_weak_explicit(&force_until, &until, end, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;
+}
+
+void rcu_requests_reset(unsigned long sequence)
+{
+    atomic_store_explicit(&force_until, sequence & ~1UL, memory_order_relaxed);
+    atomic_store_explicit(&draining, 0, memory_order_relaxed);
 }
 
 void rcu_drain_begin(void)
@@ -95,11 +114,9 @@ bool rcu_draining(void)
 
 void force_rcu(void)
 {
-    /* Full fence: what the caller wants forced (a callback it queued) comes before the snapshot.
-     * Pairs with: the full fence in lead(). Broken: the snapshot is older than the grace period that
-     * already covers the callback, and the one after it is not forced. */
-    atomic_thread_fence(memory_order_seq_cst);
-    rcu_request_force((atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) & ~1UL);
+    /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the snapshot,
+     * or that would be older than the grace period which already covers the callback. */
+    rcu_request_force(rcu_goal());
     rcu_poke_leader();
     rcu_poke_callback_thread();
 }
@@ -122,6 +139,9 @@ void rcu_get_stats(struct rcu_stats *stats)
         .naps = counted(naps),
         .sleeps = counted(sleeps),
         .wakeups = counted(wakeups),
+        .readers_parked = counted(parked),
+        .readers_woken = counted(woken),
+        .exits_registered = rcu_exits_registered(),
     };
     rcu_callback_stats(stats);
 }

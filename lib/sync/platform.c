@@ -96,6 +96,40 @@ int platform_thread_id(void)
     return (int)gettid();
 }
 
+int platform_process_id(void)
+{
+    return (int)getpid();
+}
+
+static pthread_key_t exit_key;
+static void (*at_exit)(void);
+
+_Static_assert(PLATFORM_EXIT_CALLS <= _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "rounds of destructors");
+
+static void thread_exits(void *value)
+{
+    (void)value;
+    at_exit();
+}
+
+void platform_at_thread_exit(void (*run)(void))
+{
+    at_exit = run;
+    if (pthread_key_create(&exit_key, thread_exits) != 0)
+        platform_fail("no key for thread-specific data is left for the library");
+}
+
+void platform_call_at_thread_exit(void)
+{
+    pthread_setspecific(exit_key, &exit_key); /* anything but NULL */
+}
+
+void platform_at_fork(void (*in_child)(void))
+{
+    if (pthread_atfork(NULL, NULL, in_child) != 0)
+        platform_fail("out of memory for the fork handler");
+}
+
 struct start {
     void (*run)(void);
     char name[16];
@@ -123,7 +157,7 @@ void platform_thread_start(const char *name, void (*run)(void))
     pthread_t thread;
 
     if (!start)
-        platform_fail("out of memory while starting the callback thread");
+        platform_fail("out of memory while starting a thread of the library's");
     start->run = run;
     snprintf(start->name, sizeof start->name, "%s", name);
     sigfillset(&all);
@@ -131,7 +165,7 @@ void platform_thread_start(const char *name, void (*run)(void))
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (pthread_create(&thread, &attributes, thread_main, start) != 0)
-        platform_fail("the callback thread cannot be started; raise the limit on threads");
+        platform_fail("a thread of the library's cannot be started; raise the limit on threads");
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -66,6 +66,15 @@ static inline void platform_cond_broadcast(platform_cond *c)
     pthread_cond_broadcast(c);
 }
 
+/* One-time initialisation: whoever comes meanwhile waits until it is done. */
+#define PLATFORM_ONCE_INITIALIZER PTHREAD_ONCE_INIT
+typedef pthread_once_t platform_once;
+
+static inline void platform_call_once(platform_once *once, void (*run)(void))
+{
+    pthread_once(once, run);
+}
+
 static inline int64_t platform_now_ns(void)
 {
     struct timespec now;
@@ -117,8 +126,17 @@ void platform_heavy_fence(void);
 /* CPUs the process might run on when it started; 1 means that spinning is for nothing. */
 unsigned platform_cpus(void);
 int platform_thread_id(void);
+int platform_process_id(void);
 /* A detached thread with all signals blocked and the finest timers. Aborts when there can be none. */
 void platform_thread_start(const char *name, void (*run)(void));
+
+/* Sets, once, what is called at the end of threads that asked for it: after the destructors of others,
+ * and again after the next round of them as long as it asks again, PLATFORM_EXIT_CALLS times at most. */
+#define PLATFORM_EXIT_CALLS 4
+void platform_at_thread_exit(void (*run)(void));
+void platform_call_at_thread_exit(void);
+/* Adds what is called in the child of a fork. */
+void platform_at_fork(void (*in_child)(void));
 
 /* Says on stderr what the program did wrong, and aborts. */
 void platform_fail(const char *what) __attribute__((noreturn, cold));

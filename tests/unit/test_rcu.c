@@ -1086,7 +1086,7 @@ static void leave_when_asked(void)
     UNTIL(atomic_load(&asked_to_leave));
     rcu_read_unlock();
     /* It has taken the request to wake the leader, who cannot look before the notifier returns. */
-    if (atomic_load(&rcu_reader.waiting)) {
+    if (atomic_load(&rcu_reader.attention) & RCU_WAITED_FOR) {
         atomic_fetch_add(&still_asked, 1);
     }
     atomic_store(&has_left, true);
@@ -1380,6 +1380,8 @@ static void expect_settings(struct rcu_settings expected)
     ck_assert_uint_eq(got.force_naps, expected.force_naps);
     ck_assert_uint_eq(got.force_callbacks, expected.force_callbacks);
     ck_assert_uint_eq(got.callback_batch, expected.callback_batch);
+    ck_assert_int_eq(got.callback_hold_ns, expected.callback_hold_ns);
+    ck_assert_uint_eq(got.callback_bound, expected.callback_bound);
     ck_assert_int_eq(got.gp_times, expected.gp_times);
 }
 
@@ -1416,6 +1418,7 @@ START_TEST(wrong_settings_are_refused_and_change_nothing)
     REFUSES(force_after_ns = INT64_MAX);
     REFUSES(force_callbacks = 0);
     REFUSES(callback_batch = 0);
+    REFUSES(callback_hold_ns = 0);
 }
 END_TEST
 
@@ -1430,6 +1433,8 @@ START_TEST(settings_are_as_they_were_set)
         .force_naps = 5,
         .force_callbacks = 6,
         .callback_batch = 7,
+        .callback_hold_ns = 9,
+        .callback_bound = 11,
         .gp_times = true,
     };
 

@@ -22,22 +22,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if __SIZEOF_LONG__ < 8
-#error "stillpoint: the grace-period number needs a 64-bit unsigned long"
+/* Where an unsigned long has 32 bits the number would come round while a reader is on its way in; there
+ * it is a phase that flips twice in each grace period. TWO_PHASE=1 builds that on 64 bits too. */
+#if __SIZEOF_LONG__ < 8 && !defined(STILLPOINT_TWO_PHASE)
+#define STILLPOINT_TWO_PHASE
 #endif
 
 /* A thread's counter, and the grace-period number that it is compared with, share one layout:
  *
- *     63 ............ 16 | 15                   | 14 ... 0
- *     grace-period number | both fences are full | nesting depth (1 in the number)
+ *     63 ............ 15  | 14 ... 0
+ *     grace-period number | nesting depth (1 in the number)
  *
  * The number is what a reader stores on entry, so it has the depth of one already. A counter of 0 is a
- * quiescent thread. The upper part is never 0: it starts at 1 and skips 0 when it wraps. Comparisons
- * mask the depth. */
+ * quiescent thread. Comparisons mask the depth. */
 #define RCU_DEPTH_MASK  0x7fffUL
-#define RCU_FULL_FENCE  0x8000UL
-#define RCU_NUMBER_STEP 0x10000UL
+#define RCU_NUMBER_STEP 0x8000UL
 #define RCU_CACHE_LINE  64
+
+/* What a reader looks at after each entry and exit: usually nothing. */
+#define RCU_WAITED_FOR 1U /* the leader sleeps until this reader leaves its section */
+#define RCU_ASLEEP     2U /* leaders do not look at this reader, until it announces itself */
+#define RCU_FULL_FENCE 4U /* both fences are full */
 
 struct rcu_link {
     struct rcu_link *next, *previous;
@@ -45,18 +50,25 @@ struct rcu_link {
 
 /* One registered thread. Applications never touch it. */
 struct rcu_reader {
-    /* Written by its thread, read by whoever leads a grace period. */
+    /* Its thread's, looked at by whoever leads a grace period. */
     _Alignas(RCU_CACHE_LINE) atomic_ulong counter;
-    atomic_uint waiting; /* the leader sleeps until this reader leaves its section */
-    atomic_uint parked;  /* inside the library, or asleep there: reads nothing until it unparks */
-    /* Under the registry lock. */
+    atomic_uint attention;
+    /* Its thread's own. */
+    bool online;         /* in quiescent-state mode: the outermost level is not a section */
+    bool blocked;        /* inside the library, which waits */
+    unsigned exit_calls; /* of the hook that runs when the thread ends */
+    int64_t gp_start_ns, gp_end_ns;
+    /* Under the registry's locks. */
     _Alignas(RCU_CACHE_LINE) struct rcu_link link;
     struct rcu_link notifiers;
+    unsigned group;        /* of the readers that are asleep */
     unsigned missed_spins; /* grace periods in a row for which spinning was not enough */
-    bool registered;
+    unsigned idle_gps;     /* grace periods in a row that found it outside, by the fence */
     int thread_id;
-    /* Its thread's own. */
-    int64_t gp_start_ns, gp_end_ns;
+    bool registered;
+    bool asleep; /* in its group's list rather than the leader's */
+    bool
+        proposed; /* the leader asked it to notice that it is asleep, and no fence has come since */
 };
 
 /* Part of the seam: a checker may put its own thread-local storage here. */
@@ -67,14 +79,22 @@ struct rcu_reader {
 extern STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
 extern atomic_ulong rcu_gp_number;
 
-/* => The calling thread; once; outside sections. They take a lock that is never held for a grace
- *    period, so they do not wait for readers.
- * => Unregistering inside a section aborts with a message. A section in a thread that is not
- *    registered protects nothing; builds with DEBUG=1 (-DSTILLPOINT_DEBUG in programs too) abort. */
+/* => The calling thread; once; outside sections. Neither waits for a grace period: they take locks
+ *    that are held for microseconds.
+ * => A registered thread that does not read costs grace periods nothing, and one that stops reading
+ *    soon costs nothing again.
+ * => Unregistering inside a section, in a callback, or in a signal handler while the thread waits
+ *    inside the library aborts with a message. An online thread goes offline first.
+ * => A thread that ends without unregistering is unregistered by a hook, after its other thread-specific
+ *    destructors, and counted (rcu_stats.exits_registered). Ending inside a section aborts in builds with
+ *    DEBUG=1; else the section ends there.
+ * => A section in a thread that is not registered protects nothing; builds with DEBUG=1
+ *    (-DSTILLPOINT_DEBUG in programs too) abort. */
 void rcu_register_thread(void);
 void rcu_unregister_thread(void);
 
 /* Slow paths of the inline functions below; not for applications. */
+void rcu_reader_entered(struct rcu_reader *self);
 void rcu_reader_left(struct rcu_reader *self);
 void rcu_misuse(const char *what) __attribute__((noreturn, cold));
 
@@ -96,23 +116,26 @@ static inline void rcu_read_lock(void)
          * "entered after" on a reader that still finds what was unpublished. */
         counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
         /* Release: a scan that reads this number has also seen the end of our sections before it.
-         * Pairs with: the acquire in reader_is_done(). Broken: memory is freed while it is, in
-         * the order of a weak machine, still being read by the section before this one. */
+         * Pairs with: the acquire in look_at(). Broken: memory is freed while it is, in the order of
+         * a weak machine, still being read by the section before this one. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
-        /* Full fence when the number says that fences are full, else a light one: the counter is
-         * stored before anything in the section is loaded.
+        /* Light fence: the counter is stored before anything in the section is loaded, and before
+         * the look at `attention`, which asks for a full fence where there is no heavy one.
          * Pairs with: asymmetric_fence_heavy() in scan_with_fence(). Broken: the leader finds 0 and
-         * frees what this section has already loaded. */
-        if (__builtin_expect(counter & RCU_FULL_FENCE, 0))
-            atomic_thread_fence(memory_order_seq_cst);
-        else
-            atomic_signal_fence(memory_order_seq_cst);
+         * frees what this section has already loaded; or it takes us off its list unnoticed. */
+        atomic_signal_fence(memory_order_seq_cst);
+        if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
+            rcu_reader_entered(self);
     } else {
         if (__builtin_expect((counter & RCU_DEPTH_MASK) == RCU_DEPTH_MASK, 0))
             rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
         /* Release: a scan may read any of a reader's stores, this one too; see above.
-         * Pairs with: the acquire in reader_is_done(). Broken: as above. */
+         * Pairs with: the acquire in look_at(). Broken: as above. */
         atomic_store_explicit(&self->counter, counter + 1, memory_order_release);
+        /* Only in a signal handler that interrupted the entry above before it had looked. */
+        if (__builtin_expect(
+                atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP, 0))
+            rcu_reader_entered(self);
     }
 }
 
@@ -123,39 +146,33 @@ static inline void rcu_read_unlock(void)
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
 
 #ifdef STILLPOINT_DEBUG
-    if ((counter & RCU_DEPTH_MASK) == 0)
+    if ((counter & RCU_DEPTH_MASK) <= self->online)
         rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
 #endif
-    /* The outermost level with light fences first: depth and fence bit are one comparison. */
-    if (__builtin_expect((counter & (RCU_DEPTH_MASK | RCU_FULL_FENCE)) == 1, 1)) {
+    if (__builtin_expect((counter & RCU_DEPTH_MASK) == 1, 1)) {
         /* Release: the section's loads come before the counter says that it has ended.
-         * Pairs with: the acquire in reader_is_done(). Broken: freed memory is read. */
+         * Pairs with: the acquire in look_at(). Broken: freed memory is read. */
         atomic_store_explicit(&self->counter, 0, memory_order_release);
-        /* Light fence: leaving is stored before `waiting` is looked at.
-         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between setting `waiting` and
-         * the scan. Broken: the leader sees us inside, we do not see that it waits, and it sleeps for
-         * ever. */
+        /* Light fence: leaving is stored before `attention` is looked at; where there is no heavy
+         * fence, rcu_reader_left() runs a full one and looks again.
+         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between asking to be woken and
+         * the scan. Broken: the leader sees us inside, we do not see that it waits, and it sleeps
+         * for ever. */
         atomic_signal_fence(memory_order_seq_cst);
-    } else if ((counter & RCU_DEPTH_MASK) == 1) {
-        /* Release: as above. */
-        atomic_store_explicit(&self->counter, 0, memory_order_release);
-        /* Full fence: as the light one above. */
-        atomic_thread_fence(memory_order_seq_cst);
+        if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
+            rcu_reader_left(self);
     } else {
         /* Release: as in rcu_read_lock(); a scan may read this store.
-         * Pairs with: the acquire in reader_is_done(). Broken: as there. */
+         * Pairs with: the acquire in look_at(). Broken: as there. */
         atomic_store_explicit(&self->counter, counter - 1, memory_order_release);
-        return;
     }
-    /* Relaxed: only a hint; rcu_reader_left() takes the request with an acquire exchange. */
-    if (__builtin_expect(atomic_load_explicit(&self->waiting, memory_order_relaxed), 0))
-        rcu_reader_left(self);
 }
 
-/* True inside a section of the calling thread. */
+/* True inside a section of the calling thread; being online alone is none. */
 static inline bool rcu_read_locked(void)
 {
-    return atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) != 0;
+    return (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) & RCU_DEPTH_MASK) >
+           rcu_reader.online;
 }
 
 /* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the pointer.
@@ -193,7 +210,7 @@ static inline void rcu_read_guard_end(bool *held)
 
 /* Waits for a grace period. Threads that wait at once share grace periods.
  * => Any thread, registered or not; outside sections and callbacks (either aborts with a message:
- *    it would wait for itself).
+ *    it would wait for itself). An online thread is offline while it waits.
  * => Blocks for as long as a section lasts that was entered before the call. */
 void synchronize_rcu(void);
 /* The same, and from the start as fast as it goes: notifiers run, the leader sleeps until the very
@@ -201,6 +218,9 @@ void synchronize_rcu(void);
 void synchronize_rcu_expedited(void);
 
 #include <stillpoint/rcu_callback.h>
+#include <stillpoint/rcu_fork.h>
 #include <stillpoint/rcu_policy.h>
+#include <stillpoint/rcu_poll.h>
+#include <stillpoint/rcu_qsbr.h>
 
 #endif

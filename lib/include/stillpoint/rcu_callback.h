@@ -16,7 +16,7 @@ struct rcu_head {
 
 /* Queues callback(head), to be called after a grace period.
  * => Any thread, also inside a section, also from a callback. Wait-free, but for the very first call,
- *    which starts the thread. `head` must not be queued already. */
+ *    which starts the thread, and callers that rcu_settings.callback_bound slows down. `head` must not be queued already. */
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *head));
 
 /* Waits until every callback queued before the call has returned. Forces grace periods meanwhile, and

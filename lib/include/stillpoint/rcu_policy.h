@@ -33,17 +33,29 @@ struct rcu_settings {
     int64_t force_after_ns;   /* adaptive: forced when a grace period is that old */
     unsigned force_naps;      /* fqs: forced after so many naps; event: naps of piling up */
     unsigned force_callbacks; /* fqs, adaptive: forced from so many callbacks; event: pile up to */
-    unsigned callback_batch;  /* callbacks between two moments without the callback lock */
-    bool gp_times;            /* record when grace periods start and end, for rcu_gp_times() */
+    unsigned callback_batch; /* most callbacks between two moments without the callback lock, and */
+    int64_t
+        callback_hold_ns; /* about how long it is held at once; a single callback is never cut */
+    /* 0: none. From so many pending callbacks on, call_rcu() forces grace periods; from twice as many on
+     * it also delays its caller, the longer the more there are, up to 10 ms a call. It never delays inside
+     * a section, an online thread, a callback, or while the callback lock is held: there it would hold
+     * up the very grace period or the callbacks. */
+    unsigned long callback_bound;
+    bool gp_times; /* record when grace periods start and end, for rcu_gp_times() */
 };
 
 /* Any thread, any time; a grace period that is under way follows. Returns 0, or -EINVAL (nothing
  * changed) when a duration is negative or above an hour, poll_interval_ns, first_nap_ns,
- * force_callbacks or callback_batch is 0, or the policy is none of the four. */
+ * callback_hold_ns, force_callbacks or callback_batch is 0, or the policy is none of the four. */
 int rcu_set_settings(const struct rcu_settings *settings);
 void rcu_get_settings(struct rcu_settings *settings);
 /* The settings at the start of the program: adaptive. */
 extern const struct rcu_settings rcu_standard_settings;
+
+/* For tests: grace periods are counted from here on, so that what happens when the counts wrap need not
+ * be waited for. The number takes the upper bits of `number`, the sequence the even part of `sequence`.
+ * => Before any other thread uses the library, and before the first grace period. */
+void rcu_start_counting_at(unsigned long number, unsigned long sequence);
 
 /* Forces the grace period that is under way and the next one to start, callbacks' ones included. */
 void force_rcu(void);
@@ -78,7 +90,14 @@ struct rcu_stats {
     unsigned long wakeups;          /* from these sleeps: a reader left, or a request came */
     unsigned long callbacks_queued; /* may be a batch too low for a moment */
     unsigned long callbacks_invoked;
-    unsigned long callbacks_peak; /* most that were pending at once */
+    unsigned long callbacks_peak;    /* most that were pending at once */
+    unsigned long callbacks_delayed; /* calls of call_rcu() that callback_bound slowed down */
+    unsigned long callbacks_dropped; /* by this process's fork from its parent */
+    unsigned long callback_threads;  /* started; never more than one in a process */
+    unsigned long
+        readers_parked; /* readers that leaders stopped looking at, being idle or waiting */
+    unsigned long readers_woken;    /* and that read again */
+    unsigned long exits_registered; /* threads that ended without unregistering */
 };
 void rcu_get_stats(struct rcu_stats *stats);
 

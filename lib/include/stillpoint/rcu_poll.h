@@ -1,0 +1,46 @@
+/* Polled grace periods: look now and then whether one has passed, without ever waiting.
+ *
+ *     old = table;
+ *     rcu_assign_pointer(table, new);
+ *     cookie = start_poll_synchronize_rcu();
+ *     ...
+ *     if (poll_state_synchronize_rcu(cookie))
+ *         free(old);
+ *
+ * A cookie names the end of the first grace period that begins after it was taken. It is a value: copy
+ * it, store it, drop it. It never expires while a section goes on that was entered before it was taken,
+ * and it has expired once any grace period has passed that began after it was taken. That holds
+ * however often the sequence wraps; a cookie that has been kept for exactly as many grace periods as
+ * the sequence counts may seem to be pending again, until the next one.
+ *
+ * Source: the names and guarantees are those of the Linux kernel's polled grace periods.
+ */
+#ifndef STILLPOINT_RCU_POLL_H
+#define STILLPOINT_RCU_POLL_H
+
+#include <stdbool.h>
+
+/* => Any thread, also inside sections and callbacks. None blocks. The first start_poll starts a thread
+ *    of the library's, which leads the grace periods that nobody waits for. */
+/* Takes a cookie; somebody else must see to it that grace periods happen. */
+unsigned long get_state_synchronize_rcu(void);
+/* Takes a cookie, and starts the grace period: it will expire without anyone waiting. */
+unsigned long start_poll_synchronize_rcu(void);
+/* The same, forced from the start, as synchronize_rcu_expedited(). */
+unsigned long start_poll_synchronize_rcu_expedited(void);
+/* Whether the cookie has expired. When true, the grace period's end comes before what follows.
+ * => Builds with DEBUG=1 abort on a cookie of another process, such as one from before a fork. */
+bool poll_state_synchronize_rcu(unsigned long cookie);
+/* A cookie that has expired already. */
+unsigned long get_completed_synchronize_rcu(void);
+static inline bool same_state_synchronize_rcu(unsigned long a, unsigned long b)
+{
+    return a == b;
+}
+
+/* Returns at once when the cookie has expired, else waits for the rest of the grace period it needs.
+ * => As synchronize_rcu(): outside sections and callbacks. */
+void cond_synchronize_rcu(unsigned long cookie);
+void cond_synchronize_rcu_expedited(unsigned long cookie);
+
+#endif

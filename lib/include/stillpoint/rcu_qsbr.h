@@ -1,0 +1,54 @@
+/* Quiescent-state mode: for threads that read all the time and come by points at which they hold nothing.
+ *
+ * A thread that goes online is inside an outermost level that is not ended but renewed: by
+ * rcu_quiescent_state(), which says "what I found before now, I hold no more". In between, a pair of
+ * rcu_read_lock() and rcu_read_unlock() only counts its depth, and may be left out. Online and ordinary
+ * readers mix freely, and a thread may change between the two.
+ *
+ *     rcu_thread_online();
+ *     for (;;) {
+ *         use(rcu_dereference(table));
+ *         rcu_quiescent_state();
+ *     }
+ *     rcu_thread_offline();       before it blocks, or ends
+ *
+ * => An online thread must not block, nor wait for a lock that is held across a grace period: until its
+ *    next quiescent state every grace period waits for it. Calls of this library that wait take it
+ *    offline meanwhile.
+ *
+ * Source: the quiescent-state-based flavour in Desnoyers et al. (2012); here it is the same state as a
+ * read section, seen differently.
+ */
+#ifndef STILLPOINT_RCU_QSBR_H
+#define STILLPOINT_RCU_QSBR_H
+
+#include <stillpoint/rcu.h>
+
+/* => Registered threads, outside sections. Neither blocks. A thread is offline after it registered.
+ *    Going online twice, or offline when it is not online, has no effect; inside a section either
+ *    aborts with a message.
+ * => While offline it may use ordinary read sections. */
+void rcu_thread_online(void);
+void rcu_thread_offline(void);
+
+/* The slow path below; not for applications. */
+void rcu_reader_renews(struct rcu_reader *self, unsigned long number);
+
+/* => Online threads, outside explicit sections; elsewhere it aborts with a message (in builds without
+ *    DEBUG=1 only when a grace period began since). Never blocks; two loads when there was none. */
+static inline void rcu_quiescent_state(void)
+{
+    struct rcu_reader *self = &rcu_reader;
+    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+    /* Acquire: as in rcu_read_lock().
+     * Pairs with: the release of the number in number_advance(). Broken: as there. */
+    unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
+
+#ifdef STILLPOINT_DEBUG
+    rcu_reader_renews(self, number);
+#endif
+    if (__builtin_expect(counter != number, 0))
+        rcu_reader_renews(self, number);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* Fork: the child gets a library as new, with one thread in it.
+ *
+ * There is no prepare handler. The forking thread may be inside a section, or hold the callback lock, so it
+ * must not wait for whoever leads a grace period or runs callbacks. Nor need it: all that other threads
+ * were doing is thrown away in the child, where no other thread is, and every lock is made anew.
+ */
+#include "internal.h"
+
+static atomic_bool disabled;
+
+static void in_child(void)
+{
+    if (atomic_load_explicit(&disabled, memory_order_relaxed))
+        return;
+    /* The kernel keeps the registration of a process for its child; asking again costs nothing and
+     * relies on nothing. */
+    if (!asymmetric_fence_is_full)
+        platform_heavy_fence_available();
+    rcu_registry_after_fork();
+    rcu_grace_periods_after_fork();
+    rcu_callbacks_after_fork();
+    rcu_polls_after_fork();
+}
+
+static void __attribute__((constructor(103))) fork_start(void)
+{
+    platform_at_fork(in_child);
+}
+
+void rcu_disable_atfork(void)
+{
+    atomic_store_explicit(&disabled, true, memory_order_relaxed);
+}
+
+void rcu_enable_atfork(void)
+{
+    atomic_store_explicit(&disabled, false, memory_order_relaxed);
+}

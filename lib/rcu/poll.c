@@ -1,0 +1,174 @@
+/* Polled grace periods: a cookie is the sequence that the grace period which it waits for ends with.
+ *
+ * Nobody waits for a started one, so a thread of the library's leads it: one of its own, since the
+ * callback thread may have to wait for the program's lock.
+ */
+#include "internal.h"
+
+static struct {
+    platform_once once;
+    atomic_ulong goal; /* the newest that was asked for */
+    atomic_ulong started;
+    struct event asked;
+} poll;
+
+#ifdef STILLPOINT_DEBUG
+/* The upper bits of a cookie say whose it is. What is left still counts thousands of grace periods. */
+#define TAG_BITS   12
+#define VALUE_MASK (~0UL >> TAG_BITS)
+static unsigned long tag;
+
+static unsigned long to_cookie(unsigned long goal)
+{
+    return (goal & VALUE_MASK) | tag;
+}
+
+static unsigned long to_goal(unsigned long cookie, unsigned long now)
+{
+    if ((cookie & ~VALUE_MASK) != tag)
+        rcu_misuse("a cookie of another process, or none at all; in a forked child, take a new one "
+                   "with get_state_synchronize_rcu()");
+    /* The value that is nearest ahead of the sequence. */
+    return now + ((cookie - now) & VALUE_MASK);
+}
+
+static void choose_tag(void)
+{
+    /* Spread over the bits, and never 0: what was never set is no cookie. */
+    tag =
+        (((unsigned long)platform_process_id() * 2654435761UL | 1) << (8 * sizeof tag - TAG_BITS));
+}
+#else
+static unsigned long to_cookie(unsigned long goal)
+{
+    return goal;
+}
+
+static unsigned long to_goal(unsigned long cookie, unsigned long now)
+{
+    (void)now;
+    return cookie;
+}
+
+static void choose_tag(void)
+{
+}
+#endif
+
+static void __attribute__((constructor(102))) poll_init(void)
+{
+    static const platform_once once = PLATFORM_ONCE_INITIALIZER;
+
+    poll.once = once;
+    event_init(&poll.asked, false);
+    choose_tag();
+}
+
+void rcu_polls_after_fork(void)
+{
+    poll_init();
+    atomic_store_explicit(&poll.started, 0, memory_order_relaxed);
+}
+
+static bool reached(unsigned long goal)
+{
+    /* Acquire: the readers' sections come before what the caller does when it has passed.
+     * Pairs with: the release of the even sequence in take_the_lead(). Broken: it frees what is being
+     * read. */
+    return sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal);
+}
+
+static void poll_thread(void)
+{
+    for (;;) {
+        unsigned long goal;
+
+        event_reset(&poll.asked);
+        /* Relaxed: the event brings it. */
+        goal = atomic_load_explicit(&poll.goal, memory_order_relaxed);
+        if (reached(goal))
+            event_wait(&poll.asked);
+        else
+            rcu_wait_for(goal, false);
+    }
+}
+
+static void start_thread(void)
+{
+    /* Before any goal; from here on it is never ahead of the sequence by more than a goal may be. */
+    platform_thread_start("rcu-poll", poll_thread);
+}
+
+unsigned long get_state_synchronize_rcu(void)
+{
+    return to_cookie(rcu_goal());
+}
+
+unsigned long get_completed_synchronize_rcu(void)
+{
+    return to_cookie(atomic_load_explicit(&rcu_sequence, memory_order_relaxed) & ~1UL);
+}
+
+static unsigned long start_poll(bool force)
+{
+    unsigned long goal = rcu_goal(), newest;
+
+    newest = atomic_load_explicit(&poll.goal, memory_order_relaxed);
+    /* A goal that is not between ours and the farthest possible one is behind ours. */
+    while (newest - goal > 3 &&
+           !atomic_compare_exchange_weak_explicit(&poll.goal, &newest, goal, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+    if (force) {
+        rcu_request_force(goal);
+        rcu_poke_leader();
+    }
+    platform_call_once(&poll.once, start_thread);
+    event_set(&poll.asked);
+    return to_cookie(goal);
+}
+
+unsigned long start_poll_synchronize_rcu(void)
+{
+    return start_poll(false);
+}
+
+unsigned long start_poll_synchronize_rcu_expedited(void)
+{
+    return start_poll(true);
+}
+
+bool poll_state_synchronize_rcu(unsigned long cookie)
+{
+    return reached(to_goal(cookie, atomic_load_explicit(&rcu_sequence, memory_order_relaxed)));
+}
+
+static void cond_synchronize(unsigned long cookie, bool force)
+{
+    unsigned long goal = to_goal(cookie, atomic_load_explicit(&rcu_sequence, memory_order_relaxed));
+    bool online;
+
+    if (reached(goal))
+        return;
+    online = rcu_blocked_begin();
+    rcu_wait_for(goal, force);
+    rcu_blocked_end(online);
+}
+
+void cond_synchronize_rcu(unsigned long cookie)
+{
+    rcu_check_may_wait("cond_synchronize_rcu() inside a read section may wait for itself; "
+                       "leave the section first, or poll",
+                       "cond_synchronize_rcu() inside a callback would hold up all others; poll");
+    cond_synchronize(cookie, false);
+}
+
+void cond_synchronize_rcu_expedited(unsigned long cookie)
+{
+    rcu_check_may_wait(
+        "cond_synchronize_rcu_expedited() inside a read section may wait for itself; "
+        "leave the section first, or poll",
+        "cond_synchronize_rcu_expedited() inside a callback would hold up all others; "
+        "poll");
+    cond_synchronize(cookie, true);
+}

@@ -1,0 +1,57 @@
+/* Quiescent-state mode: an online thread is inside an outermost level which it renews.
+ *
+ * A renewal stores the current number in place of the old one. To a leader it looks as if the thread had
+ * left and entered again: with acquire and release on the same sides as in rcu_read_lock(), the new number
+ * is the same proof. A thread that shows the current number already has nothing to say.
+ */
+#include "internal.h"
+
+void rcu_thread_online(void)
+{
+    struct rcu_reader *self = &rcu_reader;
+
+    if (!self->registered)
+        rcu_misuse("rcu_thread_online() in a thread that is not registered; "
+                   "call rcu_register_thread() first");
+    if (rcu_read_locked())
+        rcu_misuse("rcu_thread_online() inside a read section; "
+                   "leave it with rcu_read_unlock() first");
+    if (self->online)
+        return;
+    rcu_read_lock();
+    self->online = true;
+}
+
+void rcu_thread_offline(void)
+{
+    struct rcu_reader *self = &rcu_reader;
+
+    if (rcu_read_locked())
+        rcu_misuse("rcu_thread_offline() inside a read section; "
+                   "leave it with rcu_read_unlock() first");
+    if (!self->online)
+        return;
+    self->online = false;
+    rcu_read_unlock();
+    rcu_park();
+}
+
+void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
+{
+    if (!self->online)
+        rcu_misuse("rcu_quiescent_state() in a thread that is not online; "
+                   "call rcu_thread_online() first");
+    if (rcu_read_locked())
+        rcu_misuse("rcu_quiescent_state() inside a read section; "
+                   "leave it with rcu_read_unlock() first");
+    /* Release: what we read before comes before the new number is seen.
+     * Pairs with: the acquire in look_at(). Broken: memory is freed while it is still being read. */
+    atomic_store_explicit(&self->counter, number, memory_order_release);
+    /* Light fence: the number is stored before we look whether a leader waits, and before anything is
+     * read that we may hold from now on.
+     * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader sees the old
+     * number, we do not see that it waits, and it sleeps until the next renewal, if there is one. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&self->attention, memory_order_relaxed))
+        rcu_reader_left(self);
+}

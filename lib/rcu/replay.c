@@ -1,0 +1,40 @@
+/* Deterministic mode: how many callbacks the next grace period covers is said by the program. */
+#include "internal.h"
+#include "stillpoint/rcu_replay.h"
+
+static struct rcu_replay replay; /* changed only while no callback is queued */
+static atomic_bool on;
+
+int rcu_set_replay(const struct rcu_replay *r)
+{
+    if (r && r->group == 0 && !r->decide)
+        return -EINVAL;
+    replay = r ? *r : (struct rcu_replay){.group = 0};
+    /* Release: complete before the callback thread finds it on.
+     * Pairs with: the acquire in rcu_replaying(). Broken: it calls a hook that is not there yet. */
+    atomic_store_explicit(&on, r != NULL, memory_order_release);
+    rcu_wake_callback_thread();
+    return 0;
+}
+
+void rcu_replay_ask(void)
+{
+    rcu_wake_callback_thread();
+}
+
+bool rcu_replaying(void)
+{
+    /* Acquire, pairs with: the release in rcu_set_replay(). Broken: as said there. */
+    return atomic_load_explicit(&on, memory_order_acquire);
+}
+
+unsigned long rcu_replay_next(unsigned long queued, bool *force)
+{
+    unsigned long count;
+
+    *force = replay.force;
+    if (rcu_draining())
+        return queued;
+    count = replay.decide ? replay.decide(replay.data, queued) : replay.group;
+    return count <= queued ? count : 0;
+}

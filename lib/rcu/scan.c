@@ -1,0 +1,186 @@
+/* Looking at readers: the proof that none of them is in a section from before.
+ *
+ * Callers publish, then the leader advances the number and looks at every reader that is not asleep:
+ *
+ *   the new number   the reader loaded it with acquire, so its section sees what was published, and
+ *                    stored it with release, so its sections before have ended. Done, no fence needed.
+ *   an old number    in a section from before. Not done.
+ *   0                outside, or inside with the counter still in its store buffer. Done only when
+ *                    this 0 is loaded after this grace period's heavy fence: an entry before the fence
+ *                    is visible after it, an entry after the fence sees what was published.
+ *   0 and asleep     reads nothing until it has announced itself, through a full fence. Done.
+ *
+ * So a leader spins for a moment; readers that come and go show the new number, and the grace period
+ * has cost no fence. Only when a 0 is in the way, one heavy fence is run. A reader that was once seen
+ * inside an old section and now shows 0 is no better than any other 0: the next entry may be on its
+ * way already.
+ *
+ * With two phases the number comes round at once, so that a reader which loaded it long ago may show the
+ * current phase in an old section: a number proves nothing, the fence is always run, and every reader
+ * is looked at in either phase. One fence is enough for both: whoever holds what was unpublished entered
+ * before it, and is visible from then on with the one phase or the other.
+ */
+#include "internal.h"
+
+/* How many grace periods in a row a reader may let the spin run out before it is no longer spun for,
+ * and how often it then gets another chance. */
+#define MISSED_SPINS_LIMIT 3
+#define SPIN_AGAIN_EVERY   64
+/* A reader that so many grace periods in a row found outside is told to sleep. */
+#define IDLE_LIMIT 3
+
+enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, ASLEEP };
+
+static enum state look_at(const struct grace_period *g, struct rcu_reader *r)
+{
+    /* Acquire: the sections that the reader had before come before what the callers do next.
+     * Pairs with: the releases in rcu_read_lock() and rcu_read_unlock(). Broken: memory is freed
+     * before, in the order of a weak machine, it was last read. */
+    unsigned long counter = atomic_load_explicit(&r->counter, memory_order_acquire);
+
+    if (counter != 0)
+        return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
+    /* After the counter: a thread that is found outside and then asleep has not been in between, or it
+     * would have announced itself. Acquire, pairs with: rcu_park(). Broken: as above. */
+    if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_ASLEEP) &&
+        (!r->proposed || (g->fenced && g->last_look)))
+        return ASLEEP;
+    return g->fenced ? OUTSIDE : PERHAPS_OUTSIDE;
+}
+
+/* It was found outside once more, by the fence. */
+static void reader_is_idle(struct rcu_reader *r)
+{
+    if (r->proposed && !(atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_ASLEEP)) {
+        r->proposed = false; /* it came by, and announced itself */
+        r->idle_gps = 0;
+    } else if (++r->idle_gps >= IDLE_LIMIT) {
+        /* Release: what the leader did comes before the flag. Entries after the next heavy fence see it.
+         * Pairs with: the light fence in rcu_read_lock(). Broken: see registry.c. */
+        atomic_fetch_or_explicit(&r->attention, RCU_ASLEEP, memory_order_release);
+        r->proposed = true;
+    }
+}
+
+/* It holds up nobody. */
+static void reader_passed(const struct grace_period *g, struct rcu_reader *r, enum state state)
+{
+    /* Only a leader asks, so nobody's request is erased. Relaxed: nothing comes with it. */
+    if (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_WAITED_FOR)
+        atomic_fetch_and_explicit(&r->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
+    if (state == ENTERED_SINCE) {
+        r->idle_gps = 0;
+        r->proposed = false;
+        if (!g->fenced)
+            r->missed_spins = 0; /* it came by, and needed no fence */
+    } else if (state == OUTSIDE && g->last_look) {
+        reader_is_idle(r);
+    }
+}
+
+/* Looks at the readers of a list once; those that are not done are pending after it. True when nobody is;
+ * `uncertain` says that one of them showed a 0 that does not count yet. */
+static bool look_at_all(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
+{
+    struct rcu_link *l, *after;
+
+    *uncertain = false;
+    list_for_each (l, after, head) {
+        struct rcu_reader *r = reader_of(l);
+        enum state state = look_at(g, r);
+
+        *uncertain |= state == PERHAPS_OUTSIDE;
+        if (state >= OUTSIDE)
+            reader_passed(g, r, state);
+        if (state == ASLEEP)
+            rcu_put_to_sleep(r);
+        else if ((state >= OUTSIDE) != (head == &rcu_registry.readers))
+            link_move(l, state >= OUTSIDE ? &rcu_registry.readers : &rcu_registry.pending);
+    }
+    return link_alone(&rcu_registry.pending);
+}
+
+static bool scan(struct grace_period *g, bool *uncertain)
+{
+    return look_at_all(g, &rcu_registry.pending, uncertain);
+}
+
+bool rcu_scan_with_fence(struct grace_period *g)
+{
+    bool uncertain;
+
+    /* Heavy fence: the callers' publishing, and the requests to wake us, come before the scan.
+     * Pairs with: the light fences in rcu_read_lock() and rcu_read_unlock(). Broken: a reader is
+     * inside while its counter still shows 0; or it leaves and does not see that we wait. */
+    asymmetric_fence_heavy();
+    count_up(&rcu_counts.heavy_fences);
+    g->fenced = true;
+    return scan(g, &uncertain);
+}
+
+bool rcu_scan_as_needed(struct grace_period *g)
+{
+    bool uncertain;
+
+    return scan(g, &uncertain) || (uncertain && rcu_scan_with_fence(g));
+}
+
+bool rcu_collect(struct grace_period *g)
+{
+    bool uncertain;
+
+#ifdef STILLPOINT_TWO_PHASE
+    /* Once for both phases, and before any look; see above. Not when nobody is there to be looked at.
+     * Heavy fence, pairs with: as in rcu_scan_with_fence(). Broken: as there. */
+    if (!g->fenced && !link_alone(&rcu_registry.readers)) {
+        asymmetric_fence_heavy();
+        count_up(&rcu_counts.heavy_fences);
+        g->fenced = true;
+    }
+#endif
+    return look_at_all(g, &rcu_registry.readers, &uncertain);
+}
+
+/* Spinning is worth its time only when every pending reader can be expected to come by: one that stays
+ * away makes the fence necessary anyway. */
+bool rcu_worth_spinning(const struct grace_period *g)
+{
+    bool again = g->end / 2 % SPIN_AGAIN_EVERY == 0;
+    struct rcu_link *l, *after;
+
+    if (platform_cpus() == 1)
+        return false;
+    list_for_each (l, after, &rcu_registry.pending)
+        if (reader_of(l)->missed_spins >= MISSED_SPINS_LIMIT && !again)
+            return false;
+    return true;
+}
+
+/* The lock is held for spin_ns at most. */
+bool rcu_spin(struct grace_period *g)
+{
+    int64_t limit_ns = tuned(spin_ns), end = 0;
+    struct rcu_link *l, *after;
+    bool uncertain;
+
+    g->spun = true;
+    if (limit_ns > 0)
+        count_up(&rcu_counts.spins);
+    for (unsigned i = 0; limit_ns > 0; i++) {
+        if (scan(g, &uncertain))
+            return true;
+        if (i % 16 == 15) { /* the clock costs as much as a look */
+            int64_t now = platform_now_ns();
+
+            if (end == 0)
+                end = now + limit_ns;
+            else if (now >= end)
+                break;
+        }
+        platform_relax();
+    }
+    list_for_each (l, after, &rcu_registry.pending)
+        if (reader_of(l)->missed_spins < MISSED_SPINS_LIMIT)
+            reader_of(l)->missed_spins++;
+    return false;
+}
