@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 const char *const flavor_capability_names[] = {
-    "synchronize", "expedite", "call",     "barrier", "callback-lock",
-    "nest",        "force",    "gp-times", "protect", NULL,
+    "synchronize", "expedite", "call", "barrier", "callback-lock", "nest",   "force", "gp-times",
+    "protect",     "qsbr",     "poll", "fork",    "exit",          "replay", NULL,
 };
 
 enum { DESCRIBE_TIMEOUT_MS = 10000, DESCRIBE_MAX_BYTES = 1 << 20 };

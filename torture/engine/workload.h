@@ -23,6 +23,11 @@ enum flavor_capability {
     CAN_FORCE = 1 << 6,         /* force notifiers, force_rcu */
     CAN_GP_TIMES = 1 << 7,      /* tells when a grace period started and ended */
     CAN_PROTECT = 1 << 8,       /* grace periods really wait for readers (`null` does not) */
+    CAN_QSBR = 1 << 9,          /* quiescent-state mode beside ordinary sections */
+    CAN_POLL = 1 << 10,         /* polled grace periods */
+    CAN_FORK = 1 << 11,         /* goes on in a forked child */
+    CAN_EXIT = 1 << 12,         /* threads may end without unregistering */
+    CAN_REPLAY = 1 << 13,       /* deterministic mode */
 };
 extern const char *const flavor_capability_names[]; /* by bit, NULL-ended */
 

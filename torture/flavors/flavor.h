@@ -99,6 +99,73 @@ static inline bool flavor_in_section(void)
 }
 #endif
 
+#ifndef FLAVOR_CAN_QSBR
+#define FLAVOR_CAN_QSBR 0
+static inline void flavor_thread_online(void)
+{
+    abort();
+}
+static inline void flavor_thread_offline(void)
+{
+    abort();
+}
+static inline void flavor_quiescent_state(void)
+{
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_POLL
+#define FLAVOR_CAN_POLL 0
+static inline unsigned long flavor_get_state(void)
+{
+    abort();
+}
+static inline unsigned long flavor_start_poll(void)
+{
+    abort();
+}
+static inline unsigned long flavor_start_poll_expedited(void)
+{
+    abort();
+}
+static inline bool flavor_poll_state(unsigned long cookie)
+{
+    (void)cookie;
+    abort();
+}
+static inline void flavor_cond_synchronize(unsigned long cookie)
+{
+    (void)cookie;
+    abort();
+}
+static inline void flavor_cond_synchronize_expedited(unsigned long cookie)
+{
+    (void)cookie;
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_REPLAY
+#define FLAVOR_CAN_REPLAY 0
+static inline void flavor_set_replay(unsigned long (*decide)(void *, unsigned long), void *data)
+{
+    (void)decide;
+    (void)data;
+    abort();
+}
+static inline void flavor_replay_ask(void)
+{
+    abort();
+}
+#endif
+
+#ifndef FLAVOR_CAN_FORK
+#define FLAVOR_CAN_FORK 0
+#endif
+#ifndef FLAVOR_CAN_EXIT
+#define FLAVOR_CAN_EXIT 0
+#endif
 #ifndef FLAVOR_CAN_NEST
 #define FLAVOR_CAN_NEST 0
 #endif
@@ -114,6 +181,9 @@ static inline bool flavor_in_section(void)
      (FLAVOR_CAN_CALLBACK_LOCK ? (unsigned)CAN_CALLBACK_LOCK : 0u) |                               \
      (FLAVOR_CAN_NEST ? (unsigned)CAN_NEST : 0u) | (FLAVOR_CAN_FORCE ? (unsigned)CAN_FORCE : 0u) | \
      (FLAVOR_CAN_GP_TIMES ? (unsigned)CAN_GP_TIMES : 0u) |                                         \
-     (FLAVOR_CAN_PROTECT ? (unsigned)CAN_PROTECT : 0u))
+     (FLAVOR_CAN_PROTECT ? (unsigned)CAN_PROTECT : 0u) |                                           \
+     (FLAVOR_CAN_QSBR ? (unsigned)CAN_QSBR : 0u) | (FLAVOR_CAN_POLL ? (unsigned)CAN_POLL : 0u) |   \
+     (FLAVOR_CAN_FORK ? (unsigned)CAN_FORK : 0u) | (FLAVOR_CAN_EXIT ? (unsigned)CAN_EXIT : 0u) |   \
+     (FLAVOR_CAN_REPLAY ? (unsigned)CAN_REPLAY : 0u))
 
 #endif

@@ -3,6 +3,9 @@
 #define FLAVOR_STILLPOINT_H
 
 #include <stillpoint/rcu.h>
+#include <stillpoint/rcu_replay.h>
+
+#include <stddef.h>
 
 #define FLAVOR_NAME    "stillpoint"
 #define FLAVOR_SUMMARY "libstillpoint's RCU"
@@ -92,18 +95,81 @@ static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
     return rcu_gp_times(start_ns, end_ns);
 }
 
+#define FLAVOR_CAN_QSBR 1
+static inline void flavor_thread_online(void)
+{
+    rcu_thread_online();
+}
+
+static inline void flavor_thread_offline(void)
+{
+    rcu_thread_offline();
+}
+
+static inline void flavor_quiescent_state(void)
+{
+    rcu_quiescent_state();
+}
+
+#define FLAVOR_CAN_POLL 1
+static inline unsigned long flavor_get_state(void)
+{
+    return get_state_synchronize_rcu();
+}
+
+static inline unsigned long flavor_start_poll(void)
+{
+    return start_poll_synchronize_rcu();
+}
+
+static inline unsigned long flavor_start_poll_expedited(void)
+{
+    return start_poll_synchronize_rcu_expedited();
+}
+
+static inline bool flavor_poll_state(unsigned long cookie)
+{
+    return poll_state_synchronize_rcu(cookie);
+}
+
+static inline void flavor_cond_synchronize(unsigned long cookie)
+{
+    cond_synchronize_rcu(cookie);
+}
+
+static inline void flavor_cond_synchronize_expedited(unsigned long cookie)
+{
+    cond_synchronize_rcu_expedited(cookie);
+}
+
+#define FLAVOR_CAN_FORK 1
+#define FLAVOR_CAN_EXIT 1
+
+#define FLAVOR_CAN_REPLAY 1
+static inline void flavor_set_replay(unsigned long (*decide)(void *, unsigned long), void *data)
+{
+    struct rcu_replay replay = {.decide = decide, .data = data};
+
+    rcu_set_replay(decide ? &replay : NULL);
+}
+
+static inline void flavor_replay_ask(void)
+{
+    rcu_replay_ask();
+}
+
 #ifdef FLAVOR_TABLES
 #include "torture/engine/options.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #define FLAVOR_HAS_SETTINGS 1
 struct flavor_settings {
     int gp_policy;
     int64_t spin_ns, first_nap_ns, poll_interval_ns, force_after_ns;
-    int64_t force_naps, force_callbacks, callback_batch;
+    int64_t force_naps, force_callbacks, callback_batch, callback_hold_ns, callback_bound;
     bool gp_times;
+    int start;
 };
 
 #define FIELD(name) offsetof(struct flavor_settings, name)
@@ -123,10 +189,18 @@ static const struct option flavor_settings_table[] = {
      "fqs: forced after so many naps; event: naps during which callbacks pile up"},
     {"force_callbacks", OPTION_INT, FIELD(force_callbacks), "30", 1, 1e9, "callbacks", NULL,
      "fqs, adaptive: forced from so many pending callbacks; event: no longer piled up"},
-    {"callback_batch", OPTION_INT, FIELD(callback_batch), "64", 1, 1e6, "callbacks", NULL,
-     "callbacks that run before the callback lock is let go once"},
+    {"callback_batch", OPTION_INT, FIELD(callback_batch), "4096", 1, 1e6, "callbacks", NULL,
+     "at most so many callbacks run before the callback lock is let go once"},
+    {"callback_hold", OPTION_DURATION, FIELD(callback_hold_ns), "200us", 1, MINUTE, NULL, NULL,
+     "about how long the callback lock is held at once"},
+    {"callback_bound", OPTION_INT, FIELD(callback_bound), "0", 0, 1e9, "callbacks", NULL,
+     "from so many pending callbacks on grace periods are forced, from twice as many on the "
+     "callers "
+     "are slowed down; 0: no bound"},
     {"gp_times", OPTION_BOOL, FIELD(gp_times), "true", 0, 0, NULL, NULL,
      "take the times that split latencies into request, grace period and callback"},
+    {"start", OPTION_CHOICE, FIELD(start), "0", 0, 0, NULL, "0 below-2^32 below-2^64",
+     "where grace periods are counted from: just before the counts pass 32 bits, or wrap"},
     {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
 };
 #undef FIELD
@@ -143,9 +217,16 @@ static inline bool flavor_start(const struct flavor_settings *s, struct diagnost
         .force_naps = (unsigned)s->force_naps,
         .force_callbacks = (unsigned)s->force_callbacks,
         .callback_batch = (unsigned)s->callback_batch,
+        .callback_hold_ns = s->callback_hold_ns,
+        .callback_bound = (unsigned long)s->callback_bound,
         .gp_times = s->gp_times,
     };
 
+    /* Some hundred grace periods before. */
+    if (s->start == 1)
+        rcu_start_counting_at((1UL << 31 << 1) - 256 * RCU_NUMBER_STEP, (1UL << 31 << 1) - 256);
+    else if (s->start == 2)
+        rcu_start_counting_at(0UL - 256 * RCU_NUMBER_STEP, 0UL - 256);
     if (rcu_set_settings(&settings) != 0) {
         diagnose(d, "libstillpoint refuses the settings in \"library\"");
         return false;
@@ -169,6 +250,12 @@ static const char *const flavor_statistic_names[] = {"gps",
                                                      "callbacks_queued",
                                                      "callbacks_invoked",
                                                      "callbacks_peak",
+                                                     "callbacks_delayed",
+                                                     "callbacks_dropped",
+                                                     "callback_threads",
+                                                     "readers_parked",
+                                                     "readers_woken",
+                                                     "exits_registered",
                                                      NULL};
 
 static inline void flavor_sample(uint64_t *v)
@@ -190,6 +277,12 @@ static inline void flavor_sample(uint64_t *v)
     v[11] = s.callbacks_queued;
     v[12] = s.callbacks_invoked;
     v[13] = s.callbacks_peak;
+    v[14] = s.callbacks_delayed;
+    v[15] = s.callbacks_dropped;
+    v[16] = s.callback_threads;
+    v[17] = s.readers_parked;
+    v[18] = s.readers_woken;
+    v[19] = s.exits_registered;
 }
 
 #define FLAVOR_HAS_HOLDOUTS 1
