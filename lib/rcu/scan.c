@@ -26,8 +26,10 @@
  * and how often it then gets another chance. */
 #define MISSED_SPINS_LIMIT 3
 #define SPIN_AGAIN_EVERY   64
-/* A reader that so many grace periods in a row found outside is told to sleep. */
-#define IDLE_LIMIT 3
+/* A reader that so many grace periods in a row found outside is told to sleep. A heavy fence that is a
+ * system call takes as long as many sections; one that is not is so short that a reader would be told
+ * between two of its sections, and gain nothing. */
+#define IDLE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
 
 enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, ASLEEP };
 
