@@ -171,7 +171,7 @@ void rcu_collect_awake(void)
 void rcu_reader_entered(struct rcu_reader *self)
 {
     /* Full fence: as the light one in rcu_read_lock(), where the leader's heavy one is an ordinary
-     * fence. Pairs with: asymmetric_fence_heavy() in scan_with_fence(). Broken: as there. */
+     * fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as there. */
     if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_FULL_FENCE)
         atomic_thread_fence(memory_order_seq_cst);
     if (!(atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP))

@@ -212,16 +212,20 @@ PYTHON
     "$STILLPOINT" list --markdown | diff docs/scenario-reference.md -
 }
 
-@test "docs: the example in library.md compiles without a warning, and runs" {
-    tested example.c library.md >"$work/example.c"
-    [ -s "$work/example.c" ]
-    for more in '' -DSTILLPOINT_DEBUG; do
-        ${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror $more -Ilib/include -o "$work/example" \
-            "$work/example.c" "$BUILD/libstillpoint.a" -pthread
-        run timeout 60 "$work/example"
-        [ "$status" -eq 0 ]
-        [ "$output" = read ]
-    done
+@test "docs: the examples in library.md compile without a warning, and run" {
+    local name expected more
+    while read -r name expected; do
+        tested "$name" library.md >"$work/$name"
+        [ -s "$work/$name" ]
+        for more in '' -DSTILLPOINT_DEBUG; do
+            ${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror $more -Ilib/include -o "$work/example" \
+                "$work/$name" "$BUILD/libstillpoint.a" -pthread
+            run timeout 60 "$work/example"
+            [ "$status" -eq 0 ]
+            [ "$output" = "$expected" ]
+        done
+    done <<<'example.c read
+replay.c the same'
 }
 
 @test "docs: the flavor in adding-a-flavor.md is built, tortured, and found out when broken" {

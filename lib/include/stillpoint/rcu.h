@@ -121,7 +121,7 @@ static inline void rcu_read_lock(void)
         atomic_store_explicit(&self->counter, counter, memory_order_release);
         /* Light fence: the counter is stored before anything in the section is loaded, and before
          * the look at `attention`, which asks for a full fence where there is no heavy one.
-         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(). Broken: the leader finds 0 and
+         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader finds 0 and
          * frees what this section has already loaded; or it takes us off its list unnoticed. */
         atomic_signal_fence(memory_order_seq_cst);
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
@@ -155,7 +155,7 @@ static inline void rcu_read_unlock(void)
         atomic_store_explicit(&self->counter, 0, memory_order_release);
         /* Light fence: leaving is stored before `attention` is looked at; where there is no heavy
          * fence, rcu_reader_left() runs a full one and looks again.
-         * Pairs with: asymmetric_fence_heavy() in scan_with_fence(), between asking to be woken and
+         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(), between asking to be woken and
          * the scan. Broken: the leader sees us inside, we do not see that it waits, and it sleeps
          * for ever. */
         atomic_signal_fence(memory_order_seq_cst);
