@@ -39,8 +39,7 @@ void rcu_thread_offline(void)
 void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
 {
     if (!self->online)
-        rcu_misuse("rcu_quiescent_state() in a thread that is not online; "
-                   "call rcu_thread_online() first");
+        return;
     if (rcu_read_locked())
         rcu_misuse("rcu_quiescent_state() inside a read section; "
                    "leave it with rcu_read_unlock() first");

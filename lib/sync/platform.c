@@ -17,19 +17,26 @@
 
 #ifndef STILLPOINT_PORTABLE
 
+/* The call that takes this libc's struct timespec. */
+#ifdef SYS_futex_time64
+#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
 bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns)
 {
     struct timespec deadline = platform_timespec(deadline_ns < 0 ? 0 : deadline_ns);
 
     /* The bitset variant takes an absolute time, so that a spurious return costs no precision. */
-    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+    long result = syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
                           deadline_ns < 0 ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
     return !(result == -1 && errno == ETIMEDOUT);
 }
 
 void platform_futex_wake(atomic_uint *word)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 bool platform_heavy_fence_available(void)

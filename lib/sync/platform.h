@@ -85,7 +85,10 @@ static inline int64_t platform_now_ns(void)
 
 static inline struct timespec platform_timespec(int64_t ns)
 {
-    return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    int64_t seconds = ns / 1000000000, most = sizeof(time_t) < 8 ? INT32_MAX : INT64_MAX;
+
+    return (struct timespec){.tv_sec = (time_t)(seconds < most ? seconds : most),
+                             .tv_nsec = (long)(ns % 1000000000)};
 }
 
 /* False once the deadline has passed; may return true early. */

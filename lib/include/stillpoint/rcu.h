@@ -175,10 +175,27 @@ static inline bool rcu_read_locked(void)
            rcu_reader.online;
 }
 
+/* For programs that were written for other libraries; nothing needs to be set up. */
+#define rcu_read_ongoing() rcu_read_locked()
+static inline void rcu_init(void)
+{
+}
+
 /* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the pointer.
  * Acquire on the reader's side rather than a dependency: it is free on x86 and honest elsewhere. */
 #define rcu_assign_pointer(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
 #define rcu_dereference(pointer)           __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
+#define rcu_set_pointer(address, value)    rcu_assign_pointer(*(address), value)
+/* Publishes and returns what was there before. Acquire, for updaters that are not serialised. */
+#define rcu_xchg_pointer(address, value) __atomic_exchange_n(address, value, __ATOMIC_ACQ_REL)
+/* Publishes when `expected` is there; returns what was there. */
+#define rcu_cmpxchg_pointer(address, expected, value)                                    \
+    __extension__({                                                                      \
+        __typeof__(*(address)) rcu_found = (expected);                                   \
+        __atomic_compare_exchange_n(address, &rcu_found, value, false, __ATOMIC_ACQ_REL, \
+                                    __ATOMIC_ACQUIRE);                                   \
+        rcu_found;                                                                       \
+    })
 
 /* A section that lasts to the end of the enclosing block, however that is left. */
 #define RCU_READ_LOCK_GUARD()                                                  \

@@ -34,9 +34,8 @@ void rcu_thread_offline(void);
 /* The slow path below; not for applications. */
 void rcu_reader_renews(struct rcu_reader *self, unsigned long number);
 
-/* => Online threads, outside explicit sections; elsewhere it aborts with a message, or, in builds without
- *    DEBUG=1 and in a section since which no grace period has begun, has no effect. Never blocks; two
- *    loads when no grace period has begun. */
+/* => Any thread; without effect in one that is not online. Outside explicit sections: in an online
+ *    thread's section it aborts with a message. Never blocks; two loads when no grace period has begun. */
 static inline void rcu_quiescent_state(void)
 {
     struct rcu_reader *self = &rcu_reader;
