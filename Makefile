@@ -22,9 +22,11 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 WERROR  ?= $(if $(CI),1)
 # Those below are taken from the command line only: the environment often has such names.
-SANITIZE :=
-DEBUG    :=
-PORTABLE :=
+SANITIZE  :=
+DEBUG     :=
+PORTABLE  :=
+TWO_PHASE :=
+M32       :=
 
 comma := ,
 empty :=
@@ -33,7 +35,8 @@ dashed = $(subst $(space),-,$(strip $(1)))
 
 # Builds that must not mix have a directory each.
 variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEBUG),debug) \
-           $(if $(PORTABLE),portable) $(filter-out gcc cc,$(notdir $(firstword $(CC))))
+           $(if $(PORTABLE),portable) $(if $(TWO_PHASE),two-phase) $(if $(M32),m32) \
+           $(filter-out gcc cc,$(notdir $(firstword $(CC))))
 BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
 
 # The library's sources and the engine's objects; `make fault` points them elsewhere.
@@ -68,12 +71,26 @@ endif
 ifneq ($(PORTABLE),)
 flags += -DSTILLPOINT_PORTABLE
 endif
+# The grace periods of 32 bits on 64; with 32 the library chooses them by itself.
+two_phase := -DSTILLPOINT_TWO_PHASE
+ifneq ($(TWO_PHASE),)
+flags += $(two_phase)
+endif
+ifneq ($(M32),)
+flags += -m32 -Wno-psabi # gcc 11 aligned 64-bit atomics anew, and says so
+endif
 
 lib_flags    := -fPIC -I$(LIB)/include -I$(LIB)
 engine_flags := -I. -I$(LIB)/include
 engine_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
                      -ljansson -lhwloc -lnuma -lunwind) -lm
 check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)
+ifneq ($(M32),) # the system's, or what scripts/deps.sh has unpacked
+check_libs   := -Lbuild/i386/usr/lib/i386-linux-gnu -lcheck_pic -lsubunit -lrt -lm
+endif
+# Atomics of 64 bits are calls into a library on some machines of 32.
+long_size    := $(shell echo __SIZEOF_LONG__ | $(CC) $(flags) -E -P -x c - 2>/dev/null)
+atomic_libs  := $(if $(filter 4,$(long_size)),-Wl$(comma)--as-needed -latomic)
 
 # What host.c is told about the build, as string literals. HOST_DIRTY: "true", "false" or "unknown".
 commit := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
@@ -92,8 +109,12 @@ engine_mains   := torture/engine/main.c torture/engine/runner_main.c
 engine_sources := $(filter-out $(engine_mains),$(wildcard torture/engine/*.c))
 flavor_sources := $(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+# Those that need nothing of the engine.
+library_tests  := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
+                    $(shell grep -L '^\#include "torture/' tests/unit/test_*.c))
 
 lib_objects    := $(lib_sources:%.c=$(BUILD)/obj/lib/%.o)
+two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)
 engine_objects := $(engine_sources:%.c=$(BUILD)/obj/%.o)
 
 # Every header in torture/flavors is a flavor but these.
@@ -103,6 +124,12 @@ runners := $(flavors:%=$(BUILD)/runner-%)
 
 # What each flavor links and needs to compile; an absent line means nothing.
 LIBS_stillpoint := $(BUILD)/libstillpoint.a
+ifeq ($(TWO_PHASE),)
+LIBS_stillpoint-two-phase   := $(BUILD)/libstillpoint-two-phase.a
+CFLAGS_stillpoint-two-phase := $(two_phase)
+else
+LIBS_stillpoint-two-phase   := $(BUILD)/libstillpoint.a
+endif
 LIBS_urcu-memb  := -lurcu-memb
 LIBS_urcu-mb    := -lurcu-mb
 LIBS_urcu-qsbr  := -lurcu-qsbr
@@ -112,11 +139,17 @@ LIBS_ck-epoch   := -lck
 # ---- Building -----------------------------------------------------------------------------------
 
 .PHONY: all run check check-full install clean help flavor fault faults lint lint-format lint-tidy \
-        lint-cppcheck docs tests FORCE
+        lint-cppcheck docs tests library-tests FORCE
 
+ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
-
 tests: $(unit_tests)
+else
+# The program's libraries are there for one word size only; the library needs none.
+all: $(BUILD)/libstillpoint.a
+tests: library-tests
+endif
+library-tests: $(library_tests)
 
 # Rewritten only when what they hold changes, so that a change of flags rebuilds and nothing else.
 define write_if_changed
@@ -137,7 +170,11 @@ archive = $(call say,AR,$@) rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/obj/lib/%.o: $(LIB)/%.c $(BUILD)/flags
 	$(compile) $(lib_flags)
+$(BUILD)/obj/two-phase/%.o: $(LIB)/%.c $(BUILD)/flags
+	$(compile) $(lib_flags) $(two_phase)
 $(BUILD)/libstillpoint.a: $(lib_objects)
+	$(archive)
+$(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 	$(archive)
 
 ifeq ($(ENGINE),$(BUILD))
@@ -162,24 +199,27 @@ $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
                        $$(filter %.a,$$(LIBS_$(1)))
-	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs)
+	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs) \
+	    $$(atomic_libs)
 -include $$(objects_$(1):.o=.d)
 endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 
 # The driver knows the workloads' tables; they are the ones compiled against the flavor `null`.
 $(BUILD)/stillpoint: $(BUILD)/obj/torture/engine/main.o $(objects_null) $(engine_archive)
-	$(link) $^ $(engine_libs)
+	$(link) $^ $(engine_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags
 	$(compile) $(engine_flags) -I$(LIB) -Itests/unit
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(objects_null) $(engine_archive) \
-                       $(BUILD)/libstillpoint.a
-	$(link) $^ $(check_libs) $(engine_libs)
+$(library_tests): %: %.o $(BUILD)/libstillpoint.a
+	$(link) $^ $(check_libs) $(atomic_libs)
+$(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(engine_archive) \
+                                              $(BUILD)/libstillpoint.a
+	$(link) $^ $(check_libs) $(engine_libs) $(atomic_libs)
 .SECONDARY: $(unit_tests:%=%.o)
 
--include $(lib_objects:.o=.d) $(engine_objects:.o=.d) $(engine_mains:%.c=$(BUILD)/obj/%.d) \
-         $(unit_tests:%=%.d)
+-include $(lib_objects:.o=.d) $(two_phase_objects:.o=.d) $(engine_objects:.o=.d) \
+         $(engine_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d)
 
 # ---- One more flavor, from anywhere --------------------------------------------------------------
 
@@ -201,23 +241,27 @@ flavor: $(BUILD)/runner-$(NAME) $(BUILD)/stillpoint
 endif
 
 # ---- Seeded faults -------------------------------------------------------------------------------
-# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-stillpoint: a copy of lib/ with the patch, the
+# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR: a copy of lib/ with the patch, the
 # workloads compiled against its headers, and the engine as it is. Run it with STILLPOINT_RUNNERS.
+# FLAVOR is stillpoint, or what the line "Scenario" of the patch says: flavor=FLAVOR.
 
 ifneq ($(filter fault,$(MAKECMDGOALS)),)
 ifeq ($(NAME),)
 $(error usage: make fault NAME=x, for torture/faults/x.patch)
 endif
-endif
-fault: $(if $(NAME),$(BUILD)/faults/$(NAME)/runner-stillpoint)
+fault_flavor := $(shell sed '/^--- /,$$d' torture/faults/$(NAME).patch 2>/dev/null | \
+                        sed -n 's/.* flavor=\([^ ]*\).*/\1/p')
+fault_runner := $(BUILD)/faults/$(NAME)/runner-$(or $(fault_flavor),stillpoint)
+fault: $(fault_runner)
 
-$(BUILD)/faults/%/runner-stillpoint: torture/faults/%.patch $(engine_archive) $(runner_main) \
-                                     $(shell find lib -name '*.[ch]') $(flavor_sources) \
-                                     $(wildcard torture/*/*.h) $(BUILD)/flags
-	$(call say,FAULT,$*) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
+$(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) \
+                 $(shell find lib -name '*.[ch]') $(flavor_sources) $(wildcard torture/*/*.h) \
+                 $(BUILD)/flags
+	$(call say,FAULT,$(NAME)) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
 	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
 	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2
 	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) $@
+endif
 
 faults: all
 	@BUILD=$(BUILD) tests/faults.sh
@@ -290,7 +334,8 @@ lint-cppcheck:
 	    --cppcheck-build-dir=$(BUILD)/lint/cppcheck -j $(shell nproc) \
 	    --platform=unix64 -D__linux__ -D__x86_64__ -D__GNUC__=12 -D__SIZEOF_LONG__=8 \
 	    -D_GNU_SOURCE= -I. -Ilib/include -Ilib \
-	    '-DFLAVOR_HEADER="torture/flavors/stillpoint.h"' lib torture bench tests
+	    '-DFLAVOR_HEADER="torture/flavors/stillpoint.h"' '-DRCU_HEADER=<stillpoint/rcu.h>' \
+	    lib torture bench tests
 
 # ---- Help ----------------------------------------------------------------------------------------
 
@@ -304,6 +349,7 @@ Stillpoint $(VERSION): RCU under torture, in user space.
   make faults       every seeded fault must be found by its check
   make fault NAME=x                          only build the runner with the fault x
   make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
+  make library-tests                         only build the tests that need nothing but the library
   make lint         clang-format, clang-tidy, cppcheck
   make docs         regenerate what is generated in docs/ and configs/schema/
   make install      into $$DESTDIR$$PREFIX
@@ -313,6 +359,8 @@ Stillpoint $(VERSION): RCU under torture, in user space.
   SANITIZE=address,undefined   or thread                  -> build/sanitize-address-undefined
   DEBUG=1                      misuse of the library is diagnosed and aborts  -> build/debug
   PORTABLE=1                   mutex and condition instead of the futex  -> build/portable
+  TWO_PHASE=1                  the grace periods of 32-bit machines  -> build/two-phase
+  M32=1                        32 bits: the library and library-tests only  -> build/m32
   WERROR=1                     warnings are errors
   CFLAGS=, LDFLAGS=            ($(CFLAGS))
   PREFIX=, DESTDIR=            for install ($(PREFIX))

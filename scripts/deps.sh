@@ -3,7 +3,9 @@
 # the tests as well. Says nothing and touches no network when nothing is missing. As root, or with
 # sudo that asks for no password, it installs what is; otherwise it prints the command and exits 64.
 #
-# This is the only list of packages. Columns: group, package, why.
+# This is the only list of packages. Columns: group, package, why. `check?` is wanted for `check`, not
+# needed: what this system does not have is left out, and the tests that want it are skipped. `i386` is
+# not installed but unpacked in build/i386: another architecture is not for us to add to a system.
 packages='
 build  gcc                 compiles everything
 build  make                builds
@@ -27,8 +29,12 @@ check  clang               the second compiler
 check  clang-format        formatting is checked
 check  clang-tidy          static analysis
 check  cppcheck            static analysis
+check? gcc-multilib        the library in 32 bits
+i386   check               its tests in 32 bits
+i386   libsubunit-dev      which Check needs
 '
 
+cd "$(dirname "$0")/.." || exit 70
 case "${1-run}" in
 run) groups='build|run' ;;
 check) groups='build|run|check' ;;
@@ -37,7 +43,6 @@ check) groups='build|run|check' ;;
     exit 64
     ;;
 esac
-wanted=$(printf '%s' "$packages" | awk -v groups="^($groups)\$" '$1 ~ groups { print $2 }')
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "This is not Debian, so nothing is installed for you. Needed, by their Debian names:" >&2
@@ -45,31 +50,76 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 0
 fi
 
+of_groups() { printf '%s' "$packages" | awk -v groups="^($1)\$" '$1 ~ groups { print $2 }'; }
+
 # A package that another one provides counts as well (pkg-config is pkgconf's on newer systems).
 installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}, \n' 2>/dev/null |
     sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr -d '\n' | tr -s ', ' '  ') "
-missing=
-for package in $wanted; do
-    case "$installed" in
-    *" $package "*) ;;
-    *) missing="$missing $package" ;;
-    esac
-done
-[ -n "$missing" ] || exit 0
+missing_of() { # GROUPS: the packages that are not installed, a space before each
+    for package in $(of_groups "$1"); do
+        case "$installed" in
+        *" $package "*) ;;
+        *) printf ' %s' "$package" ;;
+        esac
+    done
+}
 
 as_root=
-if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-        as_root='sudo -n'
-    else
+may_install() {
+    [ "$(id -u)" -ne 0 ] || return 0
+    as_root='sudo -n'
+    command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null
+}
+install() { # [OPTION...] PACKAGE...
+    echo "installing: $*" >&2
+    $as_root apt-get update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+missing=$(missing_of "$groups")
+if [ -n "$missing" ]; then
+    if ! may_install; then
         echo "These packages are missing. Type this, then try again:" >&2
         echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing" >&2
         exit 64
     fi
+    # shellcheck disable=SC2086
+    if ! install $missing; then
+        echo "apt-get could not install:$missing" >&2
+        exit 64
+    fi
 fi
-echo "installing:$missing" >&2
-$as_root apt-get update -qq &&
-    $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing >&2 && exit 0
-echo "apt-get could not install:$missing" >&2
-exit 64
+[ "${1-run}" = check ] || exit 0
+
+# Not at the price of another package: gcc-multilib and cross compilers exclude each other.
+missing=$(missing_of 'check[?]')
+# shellcheck disable=SC2086
+if [ -n "$missing" ] && apt-cache show $missing >/dev/null 2>&1 && may_install; then
+    install --no-remove $missing || echo "goes on without:$missing" >&2
+fi
+
+# From the mirrors of this system, whose keys sign it; needs no root.
+unpack_i386() (
+    mkdir -p build/i386/apt/lists/partial build/i386/apt/archives/partial && cd build/i386 || exit
+    : >apt/status
+    set -- -qq -o APT::Architecture=i386 -o APT::Architectures=i386 -o Acquire::Languages=none \
+        -o Dir::State="$PWD/apt" -o Dir::State::status="$PWD/apt/status" -o Dir::Cache="$PWD/apt"
+    apt-get "$@" update # fails when one source of many has no i386
+    # shellcheck disable=SC2046
+    apt-get "$@" download $(of_groups i386) &&
+        for package in *.deb; do
+            dpkg -x "$package" . || exit
+        done
+    status=$?
+    rm -rf apt ./*.deb
+    exit $status
+)
+
+directory=usr/lib/i386-linux-gnu
+if [ -e /usr/lib32/libc.so ] && [ ! -e /$directory/libcheck_pic.a ] &&
+    [ ! -e build/i386/$directory/libcheck_pic.a ]; then
+    echo "unpacking in build/i386: $(of_groups i386 | tr '\n' ' ')" >&2
+    unpack_i386 >/dev/null 2>&1 || echo "goes on without Check for 32 bits" >&2
+fi
+exit 0

@@ -15,9 +15,9 @@ export FULL=${FULL-} WERROR=${WERROR-} LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES STILLPOINT_FENCE STILLPOINT_RUNNERS
 case "${CC-}" in gcc | cc | '') unset CC ;; *) export CC ;; esac
 
-# Where make puts what is built with these variables.
-build_directory() { make -s --eval='print: ; @echo $(BUILD)' "$@" print; }
-BUILD=$ROOT/$(build_directory)
+# make_says VARIABLE [SETTING...]: what the Makefile's variable is with these settings.
+make_says() { make -s --eval="print: ; @echo \$($1)" "${@:2}" print; }
+BUILD=$ROOT/$(make_says BUILD)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
 all_parts="build unit library cli faults address thread lint${FULL:+ soak}"
@@ -70,15 +70,6 @@ check_programs() {
     rm -f "$tap" "$log"
 }
 
-# The unit tests, or only those of the library, as the programs in the build directory $1.
-unit_programs() {
-    find tests/unit -name 'test_*.c' | sort | sed "s|^tests/unit|$1/tests|; s|\.c\$||"
-}
-library_programs() {
-    grep -lE '#include [<"](stillpoint|sync|rcu|vcpu)/' tests/unit/test_*.c |
-        sed "s|^tests/unit|$1/tests|; s|\.c\$||"
-}
-
 # ---- Parts, in order -----------------------------------------------------------------------------
 
 part_build() {
@@ -104,19 +95,61 @@ try_installed() {
 
 part_unit() {
     # shellcheck disable=SC2046
-    check_programs '' 30 $(unit_programs "$BUILD")
+    check_programs '' 30 $(make_says unit_tests)
 }
 
 # The library again, in each way that it can be built or started.
 part_library() {
-    local how programs
-    for how in PORTABLE=1 DEBUG=1; do
-        programs=$(library_programs "$(build_directory $how)")
-        # shellcheck disable=SC2086
-        one "builds with $how" 300 make $how $programs && check_programs "$how " 30 $programs
+    local how why_not
+    for how in PORTABLE=1 DEBUG=1 TWO_PHASE=1 M32=1; do
+        why_not=
+        [ $how != M32=1 ] || why_not=$(why_not_32_bits)
+        if [ -n "$why_not" ]; then
+            echo "ok builds with $how # skip $why_not"
+        elif one "builds with $how" 300 make $how WERROR=1 library-tests; then
+            # shellcheck disable=SC2046
+            check_programs "$how " 30 $(make_says library_tests $how)
+        fi
     done
     # shellcheck disable=SC2046
-    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' 30 $(library_programs "$BUILD")
+    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' 30 $(make_says library_tests)
+    one "a program of the field's shape compiles and runs after changing only its include" 90 \
+        try_program
+}
+
+# With liburcu first: what it does not pass would say nothing about the library.
+try_program() {
+    local program=$BUILD/rcutorture_shape header flags
+    while read -r header flags; do
+        echo "$header"
+        # shellcheck disable=SC2086
+        ${CC-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -pthread "-DRCU_HEADER=<$header>" \
+            -o "$program" tests/programs/rcutorture_shape.c $flags &&
+            timeout -s ABRT 15 "$program" 300 || return
+    done <<END
+urcu.h -lurcu-memb
+urcu-qsbr.h -lurcu-qsbr
+stillpoint/rcu.h -Ilib/include $BUILD/libstillpoint.a
+stillpoint/rcu.h -Ilib/include -DSTILLPOINT_TWO_PHASE $BUILD/libstillpoint-two-phase.a
+END
+}
+
+# What is missing for tests in 32 bits; silent when nothing is.
+# shellcheck disable=SC2046
+why_not_32_bits() {
+    local program
+    program=$(mktemp)
+    if ! compile_32_bits "$program"; then
+        echo "${CC-gcc} -m32 cannot link (Debian's gcc-multilib)"
+    elif ! "$program"; then
+        echo 'the kernel runs no 32-bit programs'
+    elif ! compile_32_bits "$program" $(make_says check_libs M32=1); then
+        echo 'there is no Check for 32 bits (scripts/deps.sh check unpacks one)'
+    fi
+    rm -f "$program"
+} 2>/dev/null
+compile_32_bits() {
+    echo 'int main(void) { return 0; }' | ${CC-gcc} -m32 -o "$1" -x c - "${@:2}"
 }
 
 part_cli() {
@@ -131,10 +164,10 @@ part_faults() {
 # sanitized SANITIZERS: unit tests and a short run of the real thing.
 sanitized() {
     local directory
-    directory=$(build_directory SANITIZE="$1")
+    directory=$(make_says BUILD SANITIZE="$1")
     one "builds with $1" 400 make SANITIZE="$1" all tests || return
     # shellcheck disable=SC2046
-    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 $(unit_programs "$directory")
+    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 $(make_says unit_tests SANITIZE="$1")
     one "$1 short run" 120 short_run "$directory/stillpoint"
 }
 
@@ -147,7 +180,7 @@ short_run() {
     rm -rf "$out"
     [ $status -eq 0 ] || [ $status -eq 2 ]
 }
-export -f short_run try_installed
+export -f short_run try_installed try_program
 
 part_address() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
@@ -168,7 +201,7 @@ part_soak() {
         for scenario in configs/torture/*.json; do
             # shellcheck disable=SC2086
             one "30 s of $scenario${how:+ with $how}" 600 \
-                soak "$(build_directory $how)/stillpoint" "$scenario"
+                soak "$(make_says BUILD $how)/stillpoint" "$scenario"
         done
     done
 }

@@ -7,8 +7,10 @@
 
 #include <stddef.h>
 
+#ifndef FLAVOR_NAME /* stillpoint-two-phase.h has its own */
 #define FLAVOR_NAME    "stillpoint"
 #define FLAVOR_SUMMARY "libstillpoint's RCU"
+#endif
 
 #define FLAVOR_CAN_PROTECT 1
 
