@@ -33,6 +33,8 @@ static struct {
     struct rcu_callback_lock lock_set; /* by the program */
     struct rcu_head *head;             /* this and what follows: the callback thread's */
     bool dummy_queued;
+    bool last_barrier_ran;         /* of those that are queued: deterministic mode stops there */
+    atomic_int barriers;           /* queued, and not run */
     struct rcu_callback_lock lock; /* a copy, or what it took might be another when it unlocks */
 } queue;
 
@@ -84,6 +86,7 @@ void rcu_callbacks_after_fork(void)
     atomic_store_explicit(&queue.pending, 0, memory_order_relaxed);
     atomic_store_explicit(&queue.dropped, pending, memory_order_relaxed);
     atomic_store_explicit(&queue.threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&queue.barriers, 0, memory_order_relaxed);
     queue.forks++;
 }
 
@@ -263,6 +266,7 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
     if (queue.lock.lock && hold_ns > 0)
         end = platform_now_ns() + hold_ns;
     in_callback = true;
+    queue.last_barrier_ran = false;
     do {
         struct rcu_head *node = take();
 
@@ -271,6 +275,8 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
             rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
                        "inside the callback");
         count++;
+        if (queue.last_barrier_ran && rcu_replaying())
+            break;
     } while (count < most && (end == INT64_MAX || platform_now_ns() < end));
     in_callback = false;
     callback_unlock();
@@ -292,13 +298,14 @@ static void callback_thread(void)
         count = wait_for_callbacks(&force);
         replaying = rcu_replaying();
         rcu_wait_for(rcu_goal(), force);
+        if (replaying) {
+            invoke_batch(count, 0);
+            continue;
+        }
         while (count > 0) {
             unsigned long most = tuned(callback_batch);
 
-            if (replaying)
-                count -= invoke_batch(count, 0);
-            else
-                count -= invoke_batch(count < most ? count : most, tuned(callback_hold_ns));
+            count -= invoke_batch(count < most ? count : most, tuned(callback_hold_ns));
             if (count > 0 && queue.lock.lock)
                 platform_nap(LOCK_PAUSE_NS);
         }
@@ -326,8 +333,15 @@ struct barrier {
     struct event reached;
 };
 
+bool rcu_barrier_queued(void)
+{
+    return atomic_load_explicit(&queue.barriers, memory_order_relaxed) > 0;
+}
+
 static void barrier_reached(struct rcu_head *head)
 {
+    if (atomic_fetch_sub_explicit(&queue.barriers, 1, memory_order_relaxed) == 1)
+        queue.last_barrier_ran = true;
     event_set(&container_of(head, struct barrier, head)->reached);
 }
 
@@ -348,8 +362,11 @@ void rcu_barrier(void)
     online = rcu_blocked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
+    /* Not before it is in the queue, or what callbacks queue until then would be in front of it. */
+    atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_relaxed);
     rcu_poke_leader();
     rcu_poke_callback_thread();
+    rcu_wake_callback_thread();
     event_wait(&barrier.reached);
     rcu_drain_end();
     rcu_blocked_end(online);

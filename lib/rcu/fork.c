@@ -22,7 +22,7 @@ static void in_child(void)
     rcu_polls_after_fork();
 }
 
-static void __attribute__((constructor(103))) fork_start(void)
+void rcu_fork_start(void)
 {
     platform_at_fork(in_child);
 }

@@ -133,6 +133,9 @@ void rcu_poke_leader(void);
 /* Aborts when the calling thread must not wait for a grace period. */
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
 
+/* Installs the handler, fork.c. Called from the registry rather than by a constructor of its own: a static
+ * library's file that nobody refers to is not linked. */
+void rcu_fork_start(void);
 /* Of a forked child, each in its file: nothing that other threads held or did is left. */
 void rcu_registry_after_fork(void);
 void rcu_grace_periods_after_fork(void);
@@ -180,6 +183,7 @@ void rcu_callback_stats(struct rcu_stats *stats);
 void rcu_poke_callback_thread(void);
 /* Makes it look for callbacks again. */
 void rcu_wake_callback_thread(void);
+bool rcu_barrier_queued(void);
 /* Deterministic mode, replay.c: nothing is forced by counts or by time. */
 bool rcu_replaying(void);
 /* Of `queued` callbacks, how many the next grace period covers; 0: not yet. */

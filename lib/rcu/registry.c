@@ -74,6 +74,7 @@ static void __attribute__((constructor(102))) registry_start(void)
 {
     registry_init();
     platform_at_thread_exit(thread_ends);
+    rcu_fork_start();
 }
 
 void rcu_misuse(const char *what)

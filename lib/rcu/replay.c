@@ -33,8 +33,8 @@ unsigned long rcu_replay_next(unsigned long queued, bool *force)
     unsigned long count;
 
     *force = replay.force;
-    if (rcu_draining())
-        return queued;
+    if (rcu_barrier_queued())
+        return queued; /* the batch ends with the barrier */
     count = replay.decide ? replay.decide(replay.data, queued) : replay.group;
     return count <= queued ? count : 0;
 }
