@@ -47,7 +47,7 @@ static void registry_init(void)
     atomic_store_explicit(&rcu_registry.wanting, 0, memory_order_relaxed);
 }
 
-/* After the thread's other destructors have had their chance to use RCU. */
+/* After most of the thread's other destructors have had their chance to use RCU. */
 static void thread_ends(void)
 {
     struct rcu_reader *self = &rcu_reader;
@@ -123,10 +123,10 @@ static void fall_asleep(struct rcu_reader *r)
 
 void rcu_put_to_sleep(struct rcu_reader *r)
 {
-    fall_asleep(r);
     r->proposed = false;
     r->idle_gps = 0;
     r->missed_spins = 0;
+    fall_asleep(r); /* from here on its thread may unregister and end */
     count_up(&rcu_counts.parked);
 }
 

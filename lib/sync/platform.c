@@ -111,7 +111,7 @@ int platform_process_id(void)
 static pthread_key_t exit_key;
 static void (*at_exit)(void);
 
-_Static_assert(PLATFORM_EXIT_CALLS <= _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "rounds of destructors");
+_Static_assert(PLATFORM_EXIT_CALLS < _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "rounds of destructors");
 
 static void thread_exits(void *value)
 {

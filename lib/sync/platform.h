@@ -133,9 +133,10 @@ int platform_process_id(void);
 /* A detached thread with all signals blocked and the finest timers. Aborts when there can be none. */
 void platform_thread_start(const char *name, void (*run)(void));
 
-/* Sets, once, what is called at the end of threads that asked for it: after the destructors of others,
- * and again after the next round of them as long as it asks again, PLATFORM_EXIT_CALLS times at most. */
-#define PLATFORM_EXIT_CALLS 4
+/* Sets, once, what is called at the end of threads that asked for it: in each round of destructors in
+ * which it asks again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is the
+ * sanitizers' own. */
+#define PLATFORM_EXIT_CALLS 3
 void platform_at_thread_exit(void (*run)(void));
 void platform_call_at_thread_exit(void);
 /* Adds what is called in the child of a fork. */
