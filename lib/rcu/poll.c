@@ -99,6 +99,11 @@ static void start_thread(void)
     platform_thread_start("rcu-poll", poll_thread);
 }
 
+void rcu_start_poll_thread(void)
+{
+    platform_call_once(&poll.once, start_thread);
+}
+
 unsigned long get_state_synchronize_rcu(void)
 {
     return to_cookie(rcu_goal());
@@ -123,7 +128,7 @@ static unsigned long start_poll(bool force)
         rcu_request_force(goal);
         rcu_poke_leader();
     }
-    platform_call_once(&poll.once, start_thread);
+    rcu_start_poll_thread();
     event_set(&poll.asked);
     return to_cookie(goal);
 }

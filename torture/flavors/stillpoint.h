@@ -233,7 +233,9 @@ static inline bool flavor_start(const struct flavor_settings *s, struct diagnost
         diagnose(d, "libstillpoint refuses the settings in \"library\"");
         return false;
     }
-    rcu_start_callback_thread(); /* from here, where nothing is pinned */
+    /* From here, where nothing is pinned. */
+    rcu_start_callback_thread();
+    rcu_start_poll_thread();
     return true;
 }
 
