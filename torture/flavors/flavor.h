@@ -11,6 +11,9 @@
 
 #include "torture/engine/workload.h"
 
+/* Lists are the same, whatever protects them. */
+#include <stillpoint/rcu_list.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
