@@ -167,7 +167,7 @@ W='"workloads": [{"type": "rcu-pipe"}]'
     run --separate-stderr sp run "$(scenario bad '{"name": "x", "workloads": [{"type": "rcu-pipe",
         "sync_updaters": 0, "expedited_updaters": 0, "call_rcu_updaters": 0}]}')" --out "$OUT"
     expect 64
-    says "$BATS_TEST_TMPDIR/bad.json: rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, call_rcu_updaters)"
+    says "$BATS_TEST_TMPDIR/bad.json: rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, call_rcu_updaters, poll_updaters)"
     left_nothing
 }
 

@@ -218,14 +218,21 @@ static const struct {
     {"barriers", "barriers"},
     {"barriers_locked", "barriers under the big lock"},
     {"callbacks_peak", "callbacks at once"},
+    {"callbacks_delayed", "callers slowed down"},
+    {"readers_parked", "readers put to sleep"},
+    {"readers_woken", "sleeping readers that read again"},
 };
 
-static const char *state_words(const char *name)
+/* Its words, or its name with spaces. */
+static void put_state(FILE *f, const char *name)
 {
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (strcmp(states[i].name, name) == 0)
-            return states[i].words;
-    return name;
+        if (strcmp(states[i].name, name) == 0) {
+            fputs(states[i].words, f);
+            return;
+        }
+    for (; *name; name++)
+        fputc(*name == '_' ? ' ' : *name, f);
 }
 
 static void put_reached(FILE *f, json_t *runs)
@@ -244,8 +251,8 @@ static void put_reached(FILE *f, json_t *runs)
     json_object_foreach (sums, key, value) {
         char number[32];
 
-        fprintf(sentence_next(&s), "%s %s", state_words(key),
-                report_grouped((uint64_t)json_integer_value(value), number));
+        put_state(sentence_next(&s), key);
+        fprintf(s.out, " %s", report_grouped((uint64_t)json_integer_value(value), number));
     }
     sentence_end(&s, f);
     json_decref(sums);
