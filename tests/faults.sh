@@ -68,7 +68,8 @@ try_fault() {
     read -ra words <<<"$(field Scenario "$name")"
     STILLPOINT_RUNNERS=$BUILD/faults/$name run "$log" "${words[@]}"
     status=$?
-    found=$(jq -r '.runs[].findings[] | "\(.check) \(.first_s)"' "$result" 2>/dev/null | head -n 1)
+    found=$(jq -r '[.runs[].findings[]] | min_by(.first_s) // empty | "\(.check) \(.first_s)"' \
+        "$result" 2>/dev/null)
     for check in $(field Check "$name"); do
         if [ $status -eq 1 ] && [ "${found%% *}" = "$check" ]; then
             printf 'ok fault %s is found by %s\n' "$name" "$check"
