@@ -14,48 +14,72 @@ void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t li
         .view = v, .pid = pid, .limit_ns = limit_ns, .last_ns = clock_monotonic_ns()};
     w->beats = calloc(v->thread_count + 1, sizeof *w->beats);
     w->seen_ns = calloc(v->thread_count + 1, sizeof *w->seen_ns);
-    w->waited_ns = calloc(v->thread_count + 1, sizeof *w->waited_ns);
+    w->times = calloc(v->thread_count + 1, sizeof *w->times);
     for (size_t i = 0; i < v->thread_count; i++)
-        w->waited_ns[i] = -1;
+        w->times[i].waited_ns = -1;
 }
 
 void watchdog_close(struct watchdog *w)
 {
     free(w->beats);
     free(w->seen_ns);
-    free(w->waited_ns);
+    free(w->times);
     *w = (struct watchdog){.view = NULL};
 }
 
-/* How long a thread has waited on a run queue since it started; -1 where the kernel does not tell. */
-static int64_t waited_for_cpu(int pid, int tid)
+/* What the kernel tells of a thread: its time on CPUs and on run queues since it started. False where it
+ * does not. */
+static bool read_times(int pid, int tid, struct watchdog_times *times)
 {
-    int64_t on_cpu, waited = -1;
     char path[64];
     FILE *f;
+    bool told;
 
     snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
     f = tid ? fopen(path, "re") : NULL;
     if (!f)
-        return -1;
-    if (fscanf(f, "%" SCNd64 " %" SCNd64, &on_cpu, &waited) != 2)
-        waited = -1;
+        return false;
+    told = fscanf(f, "%" SCNd64 " %" SCNd64, &times->ran_ns, &times->waited_ns) == 2;
     fclose(f);
-    return waited;
+    return told;
 }
 
-/* The longest wait for a CPU, among all threads, since the call before. */
-static int64_t longest_wait(struct watchdog *w)
+/* Whether a thread wants a CPU: its state is R. */
+static bool is_runnable(int pid, int tid)
+{
+    char path[64], state = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    /* "tid (name) state ...": names of our threads have no parenthesis. */
+    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        state = 0;
+    fclose(f);
+    return state == 'R';
+}
+
+/* The longest wait for a CPU, among all threads, since the call before, `step` ago. */
+static int64_t longest_wait(struct watchdog *w, int64_t step)
 {
     int64_t longest = 0;
 
     for (size_t i = 0; i < w->view->thread_count; i++) {
         int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
-        int64_t waited = waited_for_cpu(w->pid, tid), before = w->waited_ns[i];
+        struct watchdog_times *before = &w->times[i], now = {-1, -1};
+        int64_t waited = 0;
 
-        if (waited >= 0 && before >= 0 && waited - before > longest)
-            longest = waited - before;
-        w->waited_ns[i] = waited;
+        if (read_times(w->pid, tid, &now) && before->waited_ns >= 0) {
+            waited = now.waited_ns - before->waited_ns;
+            /* The time on a run queue is added up when it ends: who has been there all along shows none. */
+            if (waited == 0 && now.ran_ns == before->ran_ns && is_runnable(w->pid, tid))
+                waited = step;
+        }
+        if (waited > longest)
+            longest = waited;
+        *before = now;
     }
     return longest;
 }
@@ -76,7 +100,7 @@ static void advance(struct watchdog *w)
     if (step > LONGEST_STEP_NS)
         step = LONGEST_STEP_NS;
     if (anyone_silent(w)) {
-        waited = longest_wait(w);
+        waited = longest_wait(w, step);
         step = waited < step - step / 10 ? step - waited : step / 10;
     }
     w->now_ns += step;

@@ -4,15 +4,19 @@
 
 #include "view.h"
 
+struct watchdog_times {
+    int64_t ran_ns, waited_ns; /* -1: not known */
+};
+
 struct watchdog {
     const struct view *view;
     int pid;
     int64_t limit_ns;
-    int64_t now_ns;     /* observed time: see watchdog_look() */
-    int64_t last_ns;    /* CLOCK_MONOTONIC at the call before */
-    uint64_t *beats;    /* per thread: last heartbeat seen */
-    int64_t *seen_ns;   /* and when */
-    int64_t *waited_ns; /* and how long it had waited for a CPU by then; -1: not known */
+    int64_t now_ns;               /* observed time: see watchdog_look() */
+    int64_t last_ns;              /* CLOCK_MONOTONIC at the call before */
+    uint64_t *beats;              /* per thread: last heartbeat seen */
+    int64_t *seen_ns;             /* and when */
+    struct watchdog_times *times; /* and on CPUs, and waiting for one, by then */
 };
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns);
