@@ -3,14 +3,16 @@
  * Callers wait for grace periods, or queue a callback and wait for that; the latency is split into
  * request to start, the grace period itself, and its end to the callback, where the flavor tells.
  * Readers hold sections of a fixed length, busy (on the CPU) or asleep, with a fixed pause between.
+ * Sleepers are registered and do nothing: a process has many threads, and few of them read now.
  */
 #include "torture/workloads/long_reader.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct params {
-    int64_t readers, callers, call_rcu_callers;
+    int64_t readers, callers, call_rcu_callers, sleepers;
     int64_t section_ns, pause_ns, call_pause_ns;
     int stay;
     bool expedited, serialised;
@@ -43,6 +45,10 @@ struct call {
 struct state {
     pthread_mutex_t lock; /* of `serialised` */
     struct call *calls;   /* one per call_rcu caller */
+    size_t sleeper_count;
+    pthread_t *sleepers;
+    atomic_uint registered; /* sleepers; a futex word */
+    atomic_uint woken;      /* they are to end; a futex word */
 };
 
 static void stay(struct torture_thread *t, const struct params *p, struct long_reader *kicked)
@@ -150,6 +156,60 @@ static void call_rcu_caller(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
+/* --- Set-up --- */
+
+/* No role of the engine's: thousands of them need no heartbeat and no histograms. */
+static void *sleeper(void *argument)
+{
+    struct state *state = argument;
+
+    flavor_register_thread();
+    atomic_fetch_add_explicit(&state->registered, 1, memory_order_relaxed);
+    shared_wake(&state->registered);
+    while (!atomic_load_explicit(&state->woken, memory_order_relaxed))
+        shared_wait(&state->woken, 0, INT64_C(3600000000000));
+    flavor_unregister_thread();
+    return NULL;
+}
+
+static void end_sleepers(struct state *state)
+{
+    atomic_store_explicit(&state->woken, 1, memory_order_relaxed);
+    shared_wake(&state->woken);
+    for (size_t i = 0; i < state->sleeper_count; i++)
+        pthread_join(state->sleepers[i], NULL);
+    free(state->sleepers);
+}
+
+/* Returns when all of them sleep, or nearly. */
+static bool start_sleepers(struct state *state, size_t count, struct diagnostics *d)
+{
+    pthread_attr_t small;
+    unsigned registered;
+    int error = 0;
+
+    state->sleepers = calloc(count + 1, sizeof *state->sleepers);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 64 * 1024);
+    for (; state->sleeper_count < count; state->sleeper_count++) {
+        error = pthread_create(&state->sleepers[state->sleeper_count], &small, sleeper, state);
+        if (error)
+            break;
+    }
+    pthread_attr_destroy(&small);
+    if (error) {
+        diagnose(d,
+                 "gp-latency: sleeper %zu of %zu cannot be started: %s; use fewer or raise the "
+                 "limit (ulimit -u)",
+                 state->sleeper_count + 1, count, strerror(error));
+        end_sleepers(state);
+        return false;
+    }
+    while ((registered = atomic_load_explicit(&state->registered, memory_order_relaxed)) < count)
+        shared_wait(&state->registered, registered, 100000000);
+    return true;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
@@ -157,6 +217,10 @@ static bool setup(struct instance *in, struct diagnostics *d)
 
     if (p->expedited && p->callers > 0 && !FLAVOR_CAN_EXPEDITE) {
         diagnose(d, "gp-latency: expedited is true, but the flavor cannot \"expedite\"");
+        free(state);
+        return false;
+    }
+    if (!start_sleepers(state, (size_t)p->sleepers, d)) {
         free(state);
         return false;
     }
@@ -171,6 +235,7 @@ static void finish(struct instance *in)
 {
     struct state *state = in->state;
 
+    end_sleepers(state);
     free(state->calls);
     free(state);
 }
@@ -182,6 +247,8 @@ static const struct option options[] = {
      "threads that wait for grace periods"},
     {"call_rcu_callers", OPTION_INT, FIELD(call_rcu_callers), "0", 0, 4096, "threads", NULL,
      "threads that queue a callback and wait for it"},
+    {"sleepers", OPTION_INT, FIELD(sleepers), "0", 0, 1e5, "threads", NULL,
+     "threads that are registered and sleep through the whole run"},
     {"section", OPTION_DURATION, FIELD(section_ns), "0ms", 0, 600e9, NULL, NULL,
      "length of every section"},
     {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,

@@ -1,0 +1,133 @@
+/* poll-latency: how long a polled grace period takes, from its cookie until that has expired.
+ *
+ * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a pause
+ * between cookies whoever leads the grace period has gone to sleep, and has to be woken.
+ */
+#include "torture/engine/thread.h"
+#include "torture/flavors/flavor.h"
+
+struct params {
+    int64_t readers, callers, section_ns, pause_ns, look_ns;
+    bool expedited;
+};
+
+enum { READS, COOKIES, LOOKS };
+static const char *const counter_names[] = {"reads", "cookies", "looks", NULL};
+enum { POLLED, TAKEN };
+static const struct measure measure_list[] = {
+    {"gp.polled", "ns"}, {"poll.start", "ns"}, {NULL, NULL}};
+static const char *const no_names[] = {NULL};
+enum { NOTE_TOOK, NOTE_EXPIRED };
+static const char *const note_formats[] = {"took cookie %lu", "cookie %lu expired after %lu looks",
+                                           NULL};
+
+static void reader(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    unsigned batch = p->section_ns < 10000 ? 64 : 1;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        for (unsigned i = 0; i < batch; i++) {
+            flavor_read_lock();
+            if (p->section_ns > 0)
+                torture_spin((uint64_t)p->section_ns);
+            flavor_read_unlock();
+        }
+        torture_count(t, READS, batch);
+        torture_beat(t);
+    }
+    flavor_unregister_thread();
+}
+
+/* True when it expired; a run that ends does not wait for it. */
+static bool wait_for(struct torture_thread *t, unsigned long cookie, uint64_t *looks)
+{
+    const struct params *p = t->instance->params;
+
+    while (!flavor_poll_state(cookie)) {
+        if (!torture_running(t))
+            return false;
+        if (p->look_ns > 0)
+            torture_sleep(t, (uint64_t)p->look_ns);
+        ++*looks;
+    }
+    return true;
+}
+
+static void caller(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        int64_t begun = clock_monotonic_ns(), taken;
+        unsigned long cookie = p->expedited ? flavor_start_poll_expedited() : flavor_start_poll();
+        uint64_t looks = 1;
+
+        taken = clock_monotonic_ns();
+        torture_note(t, NOTE_TOOK, cookie, 0);
+        if (!wait_for(t, cookie, &looks))
+            break;
+        torture_measure(t, POLLED, (uint64_t)(clock_monotonic_ns() - begun));
+        torture_measure(t, TAKEN, (uint64_t)(taken - begun));
+        torture_note(t, NOTE_EXPIRED, cookie, looks);
+        torture_count(t, COOKIES, 1);
+        torture_count(t, LOOKS, looks);
+        torture_beat(t);
+        if (p->pause_ns > 0)
+            torture_sleep(t, (uint64_t)p->pause_ns);
+    }
+    flavor_unregister_thread();
+}
+
+/* The flavor's thread that leads these grace periods may be started by the first cookie, and inherits
+ * where that may run: not on the CPU that the caller is pinned to, and keeps busy. */
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    (void)in;
+    (void)d;
+    flavor_start_poll();
+    return true;
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {"readers", OPTION_INT, FIELD(readers), "0", 0, 4096, "threads", NULL,
+     "readers that come and go without a pause"},
+    {"callers", OPTION_INT, FIELD(callers), "1", 0, 4096, "threads", NULL,
+     "threads that take cookies, each one at a time"},
+    {"section", OPTION_DURATION, FIELD(section_ns), "0ms", 0, 600e9, NULL, NULL,
+     "length of every section"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,
+     "sleep of a caller after a cookie has expired"},
+    {"look", OPTION_DURATION, FIELD(look_ns), "0ms", 0, 600e9, NULL, NULL,
+     "sleep of a caller between two looks at its cookie; 0: none, it keeps the CPU"},
+    {"expedited", OPTION_BOOL, FIELD(expedited), "false", 0, 0, NULL, NULL,
+     "callers ask for expedited grace periods"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"poll-reader", "readers", reader, 0},
+    {"poll-caller", "callers", caller, CAN_POLL},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload poll_latency_workload;
+const struct workload poll_latency_workload = {
+    .name = "poll-latency",
+    .summary = "how long a polled grace period takes, from its cookie until that has expired",
+    .bench = true,
+    .needs = CAN_POLL,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = no_names,
+    .coverage = no_names,
+    .notes = note_formats,
+    .setup = setup,
+};

@@ -1,0 +1,87 @@
+/* What the files of the workload rcu-callback share: its options, its tables, its state. */
+#ifndef STILLPOINT_RCU_CALLBACK_WORKLOAD_H
+#define STILLPOINT_RCU_CALLBACK_WORKLOAD_H
+
+#include "rcu_callback_lock.h"
+
+#include "torture/flavors/flavor.h"
+
+struct callback_params {
+    int64_t readers, busy_readers, callers, barriers, lock_users, flooders;
+    int64_t burst_max, pending_max, burst_pause_ns;
+    int64_t flood_max, flood_calls, flood_pause_ns;
+    int64_t section_ns, busy_section_ns;
+    int64_t barrier_pause_ns;
+    bool big_lock;
+};
+
+enum {
+    READS,
+    CHECKS,
+    QUEUED,
+    INVOKED,
+    BARRIERS,
+    BARRIERS_LOCKED,
+    BUSY_KICKED,
+    LOCKED,
+    FLOODED,
+    FLOODS_DRAINED
+};
+enum { QUEUE_TO_INVOKE, END_TO_CALLBACK, BARRIER_TIME, QUEUE_TIME, DRAIN_TIME, LOCK_HELD };
+enum { CALLBACK_LEDGER, QUIESCENCE };
+enum {
+    NOTE_QUEUED,
+    NOTE_INVOKED,
+    NOTE_ENTERED,
+    NOTE_LEFT,
+    NOTE_BARRIER,
+    NOTE_BARRIER_END,
+    NOTE_FLOOD,
+    NOTE_FLOOD_END
+};
+
+/* What is queued. Items are of a caller's own pool and come back to it. */
+struct item {
+    flavor_head head;
+    struct caller *caller;
+    struct item *next;
+    atomic_uint done; /* its callback has run */
+    _Atomic uint64_t sequence;
+    int64_t queued_ns;
+};
+
+struct caller {
+    _Alignas(64) struct item *current;     /* published */
+    _Alignas(64) _Atomic uint64_t queued;  /* by the caller */
+    _Alignas(64) _Atomic uint64_t invoked; /* by callbacks; the next one's sequence */
+    _Atomic(struct item *) returned;       /* items whose callback has run */
+    struct item *idle;                     /* the caller's */
+    struct torture_thread *thread;
+    struct instance *instance;
+};
+
+struct flooder {
+    _Alignas(64) uint64_t queued;          /* by the flooder */
+    _Alignas(64) _Atomic uint64_t invoked; /* by callbacks; the next one's sequence */
+    struct torture_thread *thread;
+};
+
+struct callback_state {
+    size_t caller_count, flooder_count;
+    struct caller *callers;
+    struct flooder *flooders;
+    struct big_lock *big_lock; /* the flavor's until the process ends, if it was given */
+};
+
+/* Roles. */
+void callback_reader(struct torture_thread *t);
+void callback_busy_reader(struct torture_thread *t);
+void callback_caller(struct torture_thread *t);
+void callback_barrier(struct torture_thread *t);
+void callback_lock_user(struct torture_thread *t);
+void callback_flooder(struct torture_thread *t);
+
+/* An item that nobody uses; NULL when all are on their way. The caller's thread, or before it starts. */
+struct item *callback_take_item(struct caller *c);
+
+#endif

@@ -1,0 +1,95 @@
+/* rcu-callback: floods. A flooder queues callbacks as fast as it can and never waits by itself, so that
+ * only the flavor can slow it down; then it waits until the flood has drained.
+ *
+ * It beats only when a callback of its own has run. A flavor that neither runs them nor forces the
+ * readers in the way is a stall, however busily the flooder queues.
+ */
+#include "rcu_callback.h"
+
+#include <stdlib.h>
+
+struct drop {
+    flavor_head head;
+    struct flooder *flooder;
+    uint64_t sequence;
+};
+
+/* In the flavor's callback thread. */
+static void invoked(flavor_head *head)
+{
+    struct drop *drop = (struct drop *)((char *)head - offsetof(struct drop, head));
+    struct flooder *f = drop->flooder;
+    const struct callback_params *p = f->thread->instance->params;
+    struct callback_state *state = f->thread->instance->state;
+    uint64_t expected = atomic_load_explicit(&f->invoked, memory_order_relaxed);
+
+    if (drop->sequence != expected)
+        torture_violation(f->thread->instance, f->thread, CALLBACK_LEDGER,
+                          "Callback %lu of flooder %u ran when %lu was next: lost, doubled or out "
+                          "of order.",
+                          (unsigned long)drop->sequence, f->thread->index, (unsigned long)expected);
+    if (p->big_lock && !big_lock_held(state->big_lock))
+        torture_violation(f->thread->instance, f->thread, CALLBACK_LEDGER,
+                          "Callback %lu of flooder %u ran without the big lock.",
+                          (unsigned long)drop->sequence, f->thread->index);
+    /* Release, pairs with: the acquire in still_pending(). Broken: a flood that has not drained. */
+    atomic_store_explicit(&f->invoked, drop->sequence + 1, memory_order_release);
+    free(drop);
+}
+
+static bool queue_one(struct torture_thread *t, struct flooder *f)
+{
+    struct drop *drop = malloc(sizeof *drop);
+    uint64_t begun;
+
+    if (!drop)
+        return false;
+    drop->flooder = f;
+    drop->sequence = f->queued++;
+    begun = clock_ticks();
+    flavor_call(&drop->head, invoked);
+    torture_measure(t, QUEUE_TIME, clock_ticks_to_ns(clock_ticks() - begun));
+    return true;
+}
+
+/* How many are on their way; beats when some have run since the last look. */
+static uint64_t still_pending(struct torture_thread *t, struct flooder *f, uint64_t *seen)
+{
+    uint64_t ran = atomic_load_explicit(&f->invoked, memory_order_acquire);
+
+    if (ran != *seen)
+        torture_beat(t);
+    *seen = ran;
+    return f->queued - ran;
+}
+
+void callback_flooder(struct torture_thread *t)
+{
+    const struct callback_params *p = t->instance->params;
+    struct callback_state *state = t->instance->state;
+    struct flooder *f = &state->flooders[t->index];
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        uint64_t first = f->queued, seen = first;
+        int64_t ended;
+
+        torture_note(t, NOTE_FLOOD, (unsigned long)first, 0);
+        while (torture_running(t) && f->queued - first < (uint64_t)p->flood_calls &&
+               still_pending(t, f, &seen) < (uint64_t)p->flood_max)
+            if (!queue_one(t, f))
+                break;
+        torture_note(t, NOTE_FLOOD_END, (unsigned long)(f->queued - first),
+                     (unsigned long)still_pending(t, f, &seen));
+        ended = clock_monotonic_ns();
+        while (still_pending(t, f, &seen) > 0)
+            shared_wait(&t->header->stop, torture_running(t) ? 0 : 1, 200 * 1000);
+        torture_measure(t, DRAIN_TIME, (uint64_t)(clock_monotonic_ns() - ended));
+        torture_count(t, FLOODED, f->queued - first);
+        torture_count(t, CHECKS, f->queued - first);
+        torture_count(t, FLOODS_DRAINED, 1);
+        torture_beat(t);
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->flood_pause_ns + 1));
+    }
+    flavor_unregister_thread();
+}

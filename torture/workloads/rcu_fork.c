@@ -1,0 +1,361 @@
+/* rcu-fork: bursts of children, forked in the middle of everything, that go on using the library.
+ *
+ * While readers, updaters with callbacks, threads that wait for grace periods and users of the big lock
+ * torture the parent, forkers fork: outside, inside nested sections, online, not registered, and any of
+ * these with the big lock held. Each child finds its section, its lock and its registration as they were
+ * and none of its ancestors' callbacks; it reads, waits, queues, polls, makes threads, and forks again
+ * (rcu_fork_child.c). A child that hangs silences its forker, which is a stall.
+ */
+#include "rcu_fork.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const counter_names[] = {"reads",
+                                            "checks",
+                                            "gps",
+                                            "queued",
+                                            "invoked",
+                                            "locked",
+                                            "forks",
+                                            "forks_in_section",
+                                            "forks_online",
+                                            "forks_unregistered",
+                                            "forks_locked",
+                                            "grandchildren",
+                                            "child_reads",
+                                            "child_callbacks",
+                                            "child_sections",
+                                            "child_dropped",
+                                            NULL};
+static const struct measure measure_list[] = {{"fork", "ns"}, {"fork.child", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"fork", "callback-ledger", "quiescence", NULL};
+static const char *const coverage_names[] = {
+    "forks_in_section", "forks_online",  "forks_unregistered", "forks_locked",
+    "grandchildren",    "child_dropped", "child_sections",     NULL};
+static const char *const note_formats[] = {"queued callback %lu, %lu on their way",
+                                           "entered, loaded item %lu",
+                                           "forks child %lu, from state %lu",
+                                           "child %lu is at step %lu",
+                                           "child %lu ended, its descendants did %lu checks",
+                                           NULL};
+
+/* --- Being somewhere when the fork comes --- */
+
+void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,
+                   struct fork_birth *birth)
+{
+    size_t updater = random_below(random, state->updater_count);
+
+    *birth = (struct fork_birth){
+        .from = (enum fork_from)random_below(random, FORK_FROM_COUNT),
+        .locked = p->big_lock && random_one_in(random, 3),
+        .nest = 1 + (unsigned)random_below(random, 3),
+    };
+    if (birth->from == FROM_ONLINE && !FLAVOR_CAN_QSBR)
+        birth->from = FROM_SECTION;
+    if (birth->locked)
+        big_lock_take(state->big_lock);
+    if (birth->from == FROM_UNREGISTERED)
+        flavor_unregister_thread();
+    else if (birth->from == FROM_ONLINE)
+        flavor_thread_online();
+    else if (birth->from == FROM_SECTION)
+        for (unsigned level = 0; level < birth->nest; level++)
+            flavor_read_lock();
+    if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE)
+        birth->item = flavor_dereference(state->updaters[updater].current);
+}
+
+void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth)
+{
+    if (birth->from == FROM_UNREGISTERED)
+        flavor_register_thread();
+    else if (birth->from == FROM_ONLINE)
+        flavor_thread_offline();
+    else if (birth->from == FROM_SECTION)
+        for (unsigned level = 0; level < birth->nest; level++)
+            flavor_read_unlock();
+    if (birth->locked)
+        big_lock_release(state->big_lock);
+}
+
+/* --- Forkers --- */
+
+static void judge_child(struct torture_thread *t, struct fork_report *report, int status)
+{
+    enum child_step step = atomic_load_explicit(&report->step, memory_order_relaxed);
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return;
+    if (atomic_load_explicit(&report->ready, memory_order_acquire))
+        torture_violation(t->instance, t, FORK, "%s It %s.", report->message, child_steps[step]);
+    else if (WIFSIGNALED(status))
+        torture_violation(t->instance, t, FORK, "A child was killed by signal %d (%s) when it %s.",
+                          WTERMSIG(status), strsignal(WTERMSIG(status)), child_steps[step]);
+    else
+        torture_violation(t->instance, t, FORK, "A child ended with exit code %d when it %s.",
+                          WEXITSTATUS(status), child_steps[step]);
+}
+
+static uint64_t take(_Atomic uint64_t *counter)
+{
+    return atomic_exchange_explicit(counter, 0, memory_order_relaxed);
+}
+
+static void count_child(struct torture_thread *t, struct fork_report *report,
+                        const struct fork_birth *birth)
+{
+    uint64_t children = take(&report->children);
+
+    torture_count(t, FORKS, 1);
+    torture_count(t, FORKS_IN_SECTION, birth->from == FROM_SECTION);
+    torture_count(t, FORKS_ONLINE, birth->from == FROM_ONLINE);
+    torture_count(t, FORKS_UNREGISTERED, birth->from == FROM_UNREGISTERED);
+    torture_count(t, FORKS_LOCKED, birth->locked);
+    torture_count(t, GRANDCHILDREN, children > 0 ? children - 1 : 0);
+    torture_count(t, CHILD_READS, take(&report->reads));
+    torture_count(t, CHILD_CALLBACKS, take(&report->callbacks));
+    torture_count(t, CHILD_SECTIONS, take(&report->kept_sections));
+    torture_count(t, CHILD_DROPPED, take(&report->dropped));
+}
+
+/* Does not beat: a child that hangs is to be noticed. It dies with this process. */
+static int wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid)
+{
+    unsigned seen = STEP_NONE, step;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        step = atomic_load_explicit(&report->step, memory_order_relaxed);
+        if (step != seen)
+            torture_note(t, NOTE_STEP, (unsigned long)pid, step);
+        seen = step;
+        shared_wait(&t->header->stop, torture_running(t) ? 0 : 1, 300 * 1000);
+    }
+    return status;
+}
+
+static void fork_once(struct torture_thread *t, struct fork_report *report)
+{
+    const struct fork_params *p = t->instance->params;
+    struct fork_state *state = t->instance->state;
+    uint64_t seed = random_next(&t->random), checks;
+    struct fork_birth birth;
+    int64_t begun;
+    int status;
+    pid_t pid;
+
+    atomic_store(&report->step, STEP_NONE);
+    fork_get_into(p, state, &t->random, &birth);
+    torture_note(t, NOTE_FORKS, seed, (unsigned long)birth.from);
+    begun = clock_monotonic_ns();
+    pid = fork();
+    if (pid == 0)
+        fork_child_main(t->instance, report, seed, &birth);
+    torture_measure(t, FORK_TIME, (uint64_t)(clock_monotonic_ns() - begun));
+    fork_get_out_of(state, &birth);
+    if (pid < 0) { /* no room for more processes now */
+        torture_sleep(t, 10 * 1000 * 1000);
+        return;
+    }
+    status = wait_for_child(t, report, pid);
+    torture_measure(t, CHILD_LIFE, (uint64_t)(clock_monotonic_ns() - begun));
+    checks = take(&report->checks);
+    torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checks);
+    torture_count(t, CHECKS, checks + 1);
+    judge_child(t, report, status);
+    count_child(t, report, &birth);
+    torture_beat(t);
+}
+
+static void forker(struct torture_thread *t)
+{
+    const struct fork_params *p = t->instance->params;
+    struct fork_state *state = t->instance->state;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        fork_once(t, &state->reports[t->index]);
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->fork_pause_ns + 1));
+    }
+    if (flavor_in_section())
+        torture_violation(t->instance, t, QUIESCENCE, "%s-%u is still inside a section at its end.",
+                          t->role->name, t->index);
+    flavor_unregister_thread();
+}
+
+/* --- Set-up --- */
+
+#if FORK_THREAD_SANITIZED
+/* It would end a child that makes threads. TSAN_OPTIONS comes after this. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
+/* It takes the threads of ancestors for alive, and dies of a new one that gets the stack of one of them.
+ * Stacks of a size of their own are new ones; all are so small that the C library keeps those of the
+ * ancestors (up to 40 MiB), rather than give back and be given the same addresses again. */
+void fork_use_new_stacks(unsigned generation)
+{
+    pthread_attr_t standard;
+
+    pthread_getattr_default_np(&standard);
+    pthread_attr_setstacksize(&standard, (4 + generation) * (size_t)256 * 1024);
+    pthread_setattr_default_np(&standard);
+    pthread_attr_destroy(&standard);
+}
+#else
+void fork_use_new_stacks(unsigned generation)
+{
+    (void)generation;
+}
+#endif
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct fork_params *p = in->params;
+    size_t reports = ((size_t)p->forkers + 1) * sizeof(struct fork_report);
+    struct fork_state *state;
+
+    if (p->updaters == 0) {
+        diagnose(d, "rcu-fork: needs at least one updater");
+        return false;
+    }
+    if (p->big_lock && !FLAVOR_CAN_CALLBACK_LOCK) {
+        diagnose(d, "rcu-fork: big_lock is true, but the flavor cannot \"callback-lock\"; set "
+                    "rcu-fork.big_lock=false");
+        return false;
+    }
+    in->state = state = calloc(1, sizeof *state);
+    state->reports = mmap(NULL, reports, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (state->reports == MAP_FAILED) {
+        diagnose(d, "rcu-fork: no room for what children report");
+        return false;
+    }
+    fork_use_new_stacks(0);
+    sched_getaffinity(0, sizeof state->cpus, &state->cpus);
+    state->big_lock = calloc(1, sizeof *state->big_lock);
+    big_lock_init(state->big_lock, NULL, 0);
+    state->updater_count = (size_t)p->updaters;
+    state->updaters = aligned_alloc(64, state->updater_count * sizeof *state->updaters);
+    memset(state->updaters, 0, state->updater_count * sizeof *state->updaters);
+    for (size_t i = 0; i < state->updater_count; i++) {
+        struct fork_updater *u = &state->updaters[i];
+
+        u->instance = in;
+        for (int64_t j = 0; j <= p->pending_max; j++) {
+            struct fork_item *item = calloc(1, sizeof *item);
+
+            item->updater = u;
+            item->next = u->idle;
+            u->idle = item;
+        }
+        u->current = fork_take_item(u);
+    }
+    if (p->big_lock)
+        big_lock_give(state->big_lock);
+    return true;
+}
+
+static size_t free_items(struct fork_item *item)
+{
+    size_t n = 0;
+
+    while (item) {
+        struct fork_item *next = item->next;
+
+        free(item);
+        item = next;
+        n++;
+    }
+    return n;
+}
+
+static void finish(struct instance *in)
+{
+    const struct fork_params *p = in->params;
+    struct fork_state *state = in->state;
+
+    for (size_t i = 0; i < state->updater_count; i++) {
+        struct fork_updater *u = &state->updaters[i];
+        size_t back = free_items(u->idle) + free_items(atomic_load(&u->returned));
+
+        if (back != (size_t)p->pending_max)
+            torture_violation(in, u->thread, QUIESCENCE,
+                              "%zu of %zu items of updater %zu are back at the end.", back,
+                              (size_t)p->pending_max, i);
+        free(u->current);
+    }
+    big_lock_take(state->big_lock);
+    big_lock_release(state->big_lock);
+    if (!p->big_lock)
+        free(state->big_lock); /* else it stays: see big_lock_give() */
+    free(state->updaters);
+    munmap(state->reports, ((size_t)p->forkers + 1) * sizeof(struct fork_report));
+    free(state);
+}
+
+#define FIELD(name) offsetof(struct fork_params, name)
+static const struct option options[] = {
+    {"forkers", OPTION_INT, FIELD(forkers), "2", 0, 4096, "threads", NULL,
+     "threads that fork a child and wait for it"},
+    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL,
+     "readers in the parent that come and go without a pause"},
+    {"updaters", OPTION_INT, FIELD(updaters), "1", 1, 4096, "threads", NULL,
+     "threads in the parent that replace items and queue callbacks"},
+    {"waiters", OPTION_INT, FIELD(waiters), "1", 0, 4096, "threads", NULL,
+     "threads in the parent that wait for grace periods"},
+    {"lock_users", OPTION_INT, FIELD(lock_users), "1", 0, 4096, "threads", NULL,
+     "threads in the parent that take the big lock now and then"},
+    {"big_lock", OPTION_BOOL, FIELD(big_lock), "true", 0, 0, NULL, NULL,
+     "callbacks run under a lock, and a third of the forks come with it held"},
+    {"pending_max", OPTION_INT, FIELD(pending_max), "1000", 2, 1e7, "callbacks", NULL,
+     "an updater has at most so many on their way"},
+    {"section", OPTION_DURATION, FIELD(section_ns), "50us", 0, 60e9, NULL, NULL,
+     "longest section of a reader"},
+    {"fork_pause", OPTION_DURATION, FIELD(fork_pause_ns), "1ms", 0, 60e9, NULL, NULL,
+     "mean pause of a forker after a child has ended"},
+    {"child_callers", OPTION_INT, FIELD(child_callers), "3", 1, 1000, "threads", NULL,
+     "threads of a child that queue its first callbacks, all at once"},
+    {"child_callbacks", OPTION_INT, FIELD(child_callbacks), "20", 1, 1e6, "callbacks", NULL,
+     "callbacks of each of these"},
+    {"child_stay", OPTION_DURATION, FIELD(child_stay_ns), "500us", 0, 60e9, NULL, NULL,
+     "how long on average a child stays in the section it inherited, while a thread of its waits"},
+    {"depth", OPTION_INT, FIELD(depth), "2", 1, 100, "generations", NULL,
+     "children fork children, down to this generation"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"forker", "forkers", forker, CAN_FORK | CAN_SYNCHRONIZE | CAN_CALL | CAN_BARRIER},
+    {"fork-reader", "readers", fork_reader, 0},
+    {"fork-updater", "updaters", fork_updater_role, CAN_CALL},
+    {"fork-waiter", "waiters", fork_waiter, CAN_SYNCHRONIZE},
+    {"fork-lock-user", "lock_users", fork_lock_user, 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload rcu_fork_workload;
+const struct workload rcu_fork_workload = {
+    .name = "rcu-fork",
+    .summary = "children forked in the middle of everything, that go on using the library",
+    .needs = CAN_PROTECT | CAN_NEST | CAN_FORK,
+    .options = options,
+    .params_size = sizeof(struct fork_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

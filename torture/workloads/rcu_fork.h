@@ -1,0 +1,142 @@
+/* What the two sides of the workload rcu-fork share: its options, its state, and what a child reports. */
+#ifndef STILLPOINT_RCU_FORK_WORKLOAD_H
+#define STILLPOINT_RCU_FORK_WORKLOAD_H
+
+#include "rcu_callback_lock.h"
+
+#include "torture/flavors/flavor.h"
+
+#include <sched.h>
+#include <sys/types.h>
+
+#ifndef __has_feature
+#define __has_feature(name) 0 /* clang's */
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define FORK_THREAD_SANITIZED 1
+#else
+#define FORK_THREAD_SANITIZED 0
+#endif
+#if FORK_THREAD_SANITIZED || defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define FORK_SANITIZED 1
+#else
+#define FORK_SANITIZED 0
+#endif
+
+struct fork_params {
+    int64_t forkers, readers, updaters, waiters, lock_users;
+    int64_t pending_max, section_ns, fork_pause_ns;
+    int64_t child_callers, child_callbacks, child_stay_ns, depth;
+    bool big_lock;
+};
+
+enum {
+    READS,
+    CHECKS,
+    GPS,
+    QUEUED,
+    INVOKED,
+    LOCKED,
+    FORKS,
+    FORKS_IN_SECTION,
+    FORKS_ONLINE,
+    FORKS_UNREGISTERED,
+    FORKS_LOCKED,
+    GRANDCHILDREN,
+    CHILD_READS,
+    CHILD_CALLBACKS,
+    CHILD_SECTIONS,
+    CHILD_DROPPED
+};
+enum { FORK_TIME, CHILD_LIFE };
+enum { FORK, CALLBACK_LEDGER, QUIESCENCE };
+enum { NOTE_QUEUED, NOTE_ENTERED, NOTE_FORKS, NOTE_STEP, NOTE_ENDED };
+
+/* What the forking thread is when it forks; one of the first four, and the lock besides. */
+enum fork_from { FROM_OUTSIDE, FROM_SECTION, FROM_ONLINE, FROM_UNREGISTERED, FORK_FROM_COUNT };
+
+/* What a child is at, in the order in which it does it; its exit code when that fails. */
+enum child_step {
+    STEP_NONE,
+    STEP_START,
+    STEP_SECTION,
+    STEP_CALL,
+    STEP_LOCK,
+    STEP_WAIT,
+    STEP_FORK,
+    STEP_BARRIER,
+    STEP_POLL,
+    STEP_REGISTER,
+    STEP_END
+};
+extern const char *const child_steps[]; /* by step: what it did, after "it" */
+
+/* Shared with the children of one forker, of whom one lives at a time, and their descendants: counts of
+ * what they did, and what the first that failed has to say. The parent's mapping is not theirs. */
+struct fork_report {
+    atomic_uint step; /* of the youngest */
+    atomic_uint claimed, ready;
+    char message[384];
+    _Atomic uint64_t children, reads, checks, callbacks, dropped, kept_sections;
+};
+
+/* What is published and queued. The updaters' are of a pool of each; a child's are its own. */
+struct fork_item {
+    flavor_head head;
+    struct fork_updater *updater;
+    struct fork_item *next;
+    atomic_uint done; /* its callback has run, or a grace period after it was replaced */
+    _Atomic uint64_t sequence;
+};
+
+struct fork_updater {
+    _Alignas(64) struct fork_item *current; /* published */
+    _Alignas(64) _Atomic uint64_t queued;
+    _Alignas(64) _Atomic uint64_t invoked;
+    _Atomic(struct fork_item *) returned;
+    struct fork_item *idle;
+    struct torture_thread *thread;
+    struct instance *instance;
+};
+
+struct fork_state {
+    size_t updater_count;
+    struct fork_updater *updaters;
+    struct big_lock *big_lock;
+    struct fork_report *reports; /* one for each forker */
+    cpu_set_t cpus;              /* before any thread was placed */
+    unsigned generation;         /* how many forks away from the runner; its process's own */
+    atomic_uint inherited_ran;   /* callbacks of an ancestor's that ran in this process */
+};
+
+/* How a process came to be, as its one thread knows it. */
+struct fork_birth {
+    enum fork_from from;
+    bool locked;
+    unsigned nest;          /* levels of sections, at least 1 when from is FROM_SECTION */
+    struct fork_item *item; /* loaded inside, or since online */
+};
+
+/* Roles of the parent's. */
+void fork_reader(struct torture_thread *t);
+void fork_updater_role(struct torture_thread *t);
+void fork_waiter(struct torture_thread *t);
+void fork_lock_user(struct torture_thread *t);
+
+/* An item that nobody uses; NULL when all are on their way. From a pool: what allocates under a sanitizer
+ * may hold locks that a child cannot get. The updater's thread, or before it starts. */
+struct fork_item *fork_take_item(struct fork_updater *u);
+
+/* Gets the calling thread, registered and outside, into such a state, and back. */
+void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,
+                   struct fork_birth *birth);
+void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth);
+
+/* => Before the first thread of a process. Nothing, but under ThreadSanitizer. */
+void fork_use_new_stacks(unsigned generation);
+
+/* All of a child's life. */
+void fork_child_main(struct instance *in, struct fork_report *report, uint64_t seed,
+                     const struct fork_birth *birth) __attribute__((noreturn));
+
+#endif

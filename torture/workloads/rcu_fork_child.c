@@ -1,0 +1,435 @@
+/* rcu-fork, the child's side: everything that the library is for, in a process that is a copy of one
+ * thread of a process under torture.
+ *
+ * A child touches nothing of the mapping that its parent shares with the driver. It tells what it found
+ * through the forker's report and its exit code.
+ */
+#include "rcu_fork.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *const child_steps[] = {
+    [STEP_NONE] = "had not begun",
+    [STEP_START] = "began",
+    [STEP_SECTION] = "went on with the section it inherited",
+    [STEP_CALL] = "queued its first callbacks",
+    [STEP_LOCK] = "went on with the big lock it inherited",
+    [STEP_WAIT] = "waited for grace periods",
+    [STEP_FORK] = "waited for a child of its own",
+    [STEP_BARRIER] = "waited for its callbacks",
+    [STEP_POLL] = "polled for grace periods",
+    [STEP_REGISTER] = "registered again",
+    [STEP_END] = "ended",
+};
+
+struct child {
+    const struct fork_params *params;
+    struct fork_state *state;
+    struct fork_report *report;
+    struct instance *instance;
+    unsigned generation;
+    struct random random;
+    struct child_caller *callers;
+    bool polls;         /* its first threads poll */
+    atomic_uint gate;   /* threads that stand ready */
+    atomic_uint called; /* a callback of its own has run, in this thread */
+    atomic_uint forked; /* it has made its own child, if it does */
+};
+
+/* --- Saying what is wrong --- */
+
+static void at_step(struct child *c, enum child_step step)
+{
+    atomic_store_explicit(&c->report->step, (unsigned)step, memory_order_relaxed);
+}
+
+static void fail(struct child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The first one says why; the process ends. */
+static void fail(struct child *c, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!atomic_exchange_explicit(&c->report->claimed, 1, memory_order_relaxed)) {
+        va_start(arguments, format);
+        vsnprintf(c->report->message, sizeof c->report->message, format, arguments);
+        va_end(arguments);
+        /* Release, pairs with: the acquire in judge_child(). Broken: half a message. */
+        atomic_store_explicit(&c->report->ready, 1, memory_order_release);
+    }
+    _exit((int)atomic_load_explicit(&c->report->step, memory_order_relaxed));
+}
+
+static void count(_Atomic uint64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+static void nap(int64_t ns)
+{
+    struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+    nanosleep(&time, NULL);
+}
+
+static pthread_t start_thread(struct child *c, void *(*run)(void *), void *argument)
+{
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, run, argument);
+
+    if (error)
+        fail(c, "A child cannot make a thread: error %d.", error);
+    return thread;
+}
+
+/* --- What came over the fork --- */
+
+/* Whether the calling thread is inside, where the flavor tells. */
+static void expect_inside(struct child *c, bool inside, const char *when)
+{
+    if (FLAVOR_CAN_TELL_SECTION && flavor_in_section() != inside)
+        fail(c, "%s a child is %s a section.", when, inside ? "not inside" : "inside");
+    count(&c->report->checks, 1);
+}
+
+/* Replaces what the inherited section holds, waits for a grace period, and says so in the old one.
+ * Not registered: any thread may wait. */
+struct replacer {
+    bool polls;
+    struct fork_item *old, *fresh;
+    unsigned long cookie;
+    atomic_uint waits, returned;
+};
+
+static void *replace(void *argument)
+{
+    struct replacer *r = argument;
+    struct fork_updater *u = r->old->updater;
+
+    r->fresh->updater = u;
+    flavor_assign_pointer(u->current, r->fresh);
+    if (r->polls)
+        r->cookie = flavor_start_poll();
+    atomic_store_explicit(&r->waits, 1, memory_order_release);
+    flavor_synchronize();
+    atomic_store_explicit(&r->old->done, 1, memory_order_relaxed);
+    atomic_store_explicit(&r->returned, 1, memory_order_release);
+    return NULL;
+}
+
+static void expect_held(struct child *c, struct replacer *r, const char *what)
+{
+    if (atomic_load_explicit(&r->old->done, memory_order_relaxed))
+        fail(c, "A grace period of a child's ended while its first thread was still %s.", what);
+    if (r->polls && flavor_poll_state(r->cookie))
+        fail(c, "A cookie expired in a child while its first thread was still %s.", what);
+    count(&c->report->checks, 2);
+}
+
+/* The section, or being online, protects what was loaded before the fork: whoever replaces it waits. */
+static void use_inherited(struct child *c, const struct fork_birth *birth)
+{
+    const char *what =
+        birth->from == FROM_ONLINE ? "online" : "inside the section in which it was forked";
+    struct replacer r = {
+        .polls = c->polls, .old = birth->item, .fresh = calloc(1, sizeof *r.fresh)};
+    pthread_t thread;
+
+    if (atomic_load_explicit(&birth->item->done, memory_order_relaxed))
+        fail(c, "What a thread held when it forked had been freed.");
+    thread = start_thread(c, replace, &r);
+    while (!atomic_load_explicit(&r.waits, memory_order_acquire))
+        nap(10 * 1000);
+    nap((int64_t)random_below(&c->random, 2 * (uint64_t)c->params->child_stay_ns + 1));
+    expect_held(c, &r, what);
+    if (birth->from == FROM_ONLINE) {
+        while (!atomic_load_explicit(&r.returned, memory_order_acquire)) {
+            flavor_quiescent_state();
+            nap(10 * 1000);
+        }
+        flavor_thread_offline();
+    } else {
+        for (unsigned level = birth->nest; level > 1; level--)
+            flavor_read_unlock();
+        expect_inside(c, true, "At the outermost level of the section in which it was forked");
+        expect_held(c, &r, what);
+        flavor_read_unlock();
+    }
+    pthread_join(thread, NULL);
+    count(&c->report->kept_sections, 1);
+}
+
+static void use_inherited_lock(struct child *c)
+{
+    if (!big_lock_held(c->state->big_lock))
+        fail(c, "A child lost the big lock of the thread that forked it.");
+    flavor_barrier();
+    if (!big_lock_held(c->state->big_lock))
+        fail(c, "A barrier that a child called with the big lock returned without it.");
+    big_lock_release(c->state->big_lock);
+    count(&c->report->checks, 2);
+}
+
+/* --- What it does itself --- */
+
+static void read_some(struct child *c)
+{
+    for (size_t i = 0; i < c->state->updater_count; i++) {
+        struct fork_item *item;
+        unsigned before, after;
+
+        flavor_read_lock();
+        item = flavor_dereference(c->state->updaters[i].current);
+        before = atomic_load_explicit(&item->done, memory_order_relaxed);
+        after = atomic_load_explicit(&item->done, memory_order_relaxed);
+        flavor_read_unlock();
+        if (before || after)
+            fail(c, "A child read an item that is published, and whose callback has run.");
+        count(&c->report->reads, 1);
+    }
+    expect_inside(c, false, "After reading");
+}
+
+/* One of the threads that queue the first callbacks of the process, all at once. */
+struct child_caller {
+    struct child *child;
+    pthread_t thread;
+    uint64_t invoked; /* the next one's sequence; the callback thread's */
+    atomic_uint last; /* all have run */
+    struct child_call *calls;
+};
+
+struct child_call {
+    flavor_head head;
+    struct child_caller *caller;
+    uint64_t sequence;
+};
+
+static void invoked(flavor_head *head)
+{
+    struct child_call *call =
+        (struct child_call *)((char *)head - offsetof(struct child_call, head));
+    struct child_caller *caller = call->caller;
+    struct child *c = caller->child;
+    unsigned self = (unsigned)gettid(), before;
+
+    if (c->generation != c->state->generation) {
+        atomic_store_explicit(&c->state->inherited_ran, 1, memory_order_relaxed);
+        return;
+    }
+    before = atomic_exchange_explicit(&c->called, self, memory_order_relaxed);
+    if (before != 0 && before != self)
+        fail(c, "Callbacks of a child ran in two threads.");
+    if (call->sequence != caller->invoked)
+        fail(c, "In a child, callback %lu of thread %zu ran when %lu was next.",
+             (unsigned long)call->sequence, (size_t)(caller - c->callers),
+             (unsigned long)caller->invoked);
+    if (c->params->big_lock && !big_lock_held(c->state->big_lock))
+        fail(c, "A callback ran in a child without the big lock.");
+    caller->invoked++;
+    count(&c->report->callbacks, 1);
+    if (caller->invoked == (uint64_t)c->params->child_callbacks)
+        atomic_store_explicit(&caller->last, 1, memory_order_release);
+}
+
+static void *call_first(void *argument)
+{
+    struct child_caller *caller = argument;
+    struct child *c = caller->child;
+    bool registered = (caller - c->callers) % 2 == 0;
+    unsigned long cookie = 0;
+
+    if (registered)
+        flavor_register_thread();
+    atomic_fetch_add_explicit(&c->gate, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&c->gate, memory_order_relaxed) <
+           (unsigned)c->params->child_callers)
+        sched_yield(); /* together */
+    for (int64_t i = 0; i < c->params->child_callbacks; i++)
+        flavor_call(&caller->calls[i].head, invoked);
+    if (c->polls)
+        cookie = flavor_start_poll();
+    if (registered) {
+        read_some(c);
+        flavor_unregister_thread();
+    }
+    while (c->polls && !flavor_poll_state(cookie))
+        nap(50 * 1000);
+    /* No thread ends during a fork: see wait_for_threads(). */
+    while (!atomic_load_explicit(&c->forked, memory_order_relaxed))
+        nap(50 * 1000);
+    return NULL;
+}
+
+static void start_callers(struct child *c)
+{
+    size_t callers = (size_t)c->params->child_callers, calls = (size_t)c->params->child_callbacks;
+
+    c->callers = calloc(callers + 1, sizeof *c->callers);
+    for (size_t i = 0; i < callers; i++) {
+        struct child_caller *caller = &c->callers[i];
+
+        caller->child = c;
+        caller->calls = calloc(calls + 1, sizeof *caller->calls);
+        for (size_t j = 0; j < calls; j++) {
+            caller->calls[j].caller = caller;
+            caller->calls[j].sequence = j;
+        }
+        caller->thread = start_thread(c, call_first, caller);
+    }
+}
+
+static void expect_callbacks(struct child *c)
+{
+    for (int64_t i = 0; i < c->params->child_callers; i++)
+        pthread_join(c->callers[i].thread, NULL);
+    flavor_barrier();
+    for (int64_t i = 0; i < c->params->child_callers; i++)
+        if (!atomic_load_explicit(&c->callers[i].last, memory_order_acquire))
+            fail(c, "A barrier returned in a child before all callbacks of thread %ld had run.",
+                 (long)i);
+    if (atomic_load_explicit(&c->state->inherited_ran, memory_order_relaxed))
+        fail(c, "Callbacks that were queued before a fork ran in the child.");
+    count(&c->report->checks, (uint64_t)c->params->child_callers + 1);
+}
+
+static void poll_some(struct child *c)
+{
+    unsigned long cookie = flavor_get_state(), polled = flavor_start_poll();
+
+    while (!flavor_poll_state(polled))
+        nap(50 * 1000);
+    if (!flavor_poll_state(cookie))
+        fail(c, "In a child, a cookie expired, and one that was taken before it did not.");
+    cookie = flavor_get_state();
+    flavor_synchronize();
+    if (!flavor_poll_state(cookie))
+        fail(c, "In a child, a cookie outlasted a whole grace period.");
+    flavor_cond_synchronize(flavor_start_poll());
+    count(&c->report->checks, 2);
+}
+
+/* --- Its own children --- */
+
+/* What sanitizers do at the beginning and the end of a thread takes locks of theirs that a child does not
+ * get when the fork comes then. Under them no thread begins or ends meanwhile, nor one of the flavor's. */
+static void wait_for_threads(struct child *c)
+{
+    while (atomic_load_explicit(&c->gate, memory_order_relaxed) <
+           (unsigned)c->params->child_callers)
+        nap(10 * 1000);
+    while (FORK_SANITIZED && !atomic_load_explicit(&c->called, memory_order_relaxed))
+        nap(10 * 1000);
+}
+
+static void fork_again(struct child *c)
+{
+    struct fork_birth birth;
+    uint64_t seed = random_next(&c->random);
+    int status;
+    pid_t pid;
+
+    wait_for_threads(c);
+    fork_get_into(c->params, c->state, &c->random, &birth);
+    at_step(c, STEP_FORK);
+    pid = fork();
+    if (pid == 0)
+        fork_child_main(c->instance, c->report, seed, &birth);
+    fork_get_out_of(c->state, &birth);
+    if (pid < 0)
+        return;
+    waitpid(pid, &status, 0);
+    if (WIFSIGNALED(status))
+        fail(c, "A child's child was killed by signal %d (%s).", WTERMSIG(status),
+             strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status) != 0)
+        fail(c, "A child's child ended with exit code %d.", WEXITSTATUS(status));
+}
+
+/* --- Its life --- */
+
+/* A crash of a child's is the forker's to report; the runner's handlers would say that it is its own. */
+static void set_signals(void)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        signal(fatal[i], SIG_DFL);
+}
+
+static void begin(struct child *c, const struct fork_birth *birth)
+{
+    struct fork_state *state = c->state;
+
+    set_signals();
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it hangs no longer than the run lasts */
+    prctl(PR_SET_NAME, "rcu-fork-child");
+    c->generation = ++state->generation;
+    atomic_store(&state->inherited_ran, 0);
+    fork_use_new_stacks(c->generation);
+    big_lock_after_fork(state->big_lock);
+    /* Its threads are to run at the same time. */
+    sched_setaffinity(0, sizeof state->cpus, &state->cpus);
+    for (size_t i = 0; i < state->updater_count; i++)
+        count(&c->report->dropped,
+              atomic_load(&state->updaters[i].queued) - atomic_load(&state->updaters[i].invoked));
+    if (birth->from == FROM_UNREGISTERED)
+        flavor_register_thread();
+    expect_inside(c, birth->from == FROM_SECTION, "Just forked,");
+}
+
+void fork_child_main(struct instance *in, struct fork_report *report, uint64_t seed,
+                     const struct fork_birth *birth)
+{
+    struct child c = {.params = in->params, .state = in->state, .report = report, .instance = in};
+
+    bool last;
+
+    at_step(&c, STEP_START);
+    count(&report->children, 1);
+    random_start(&c.random, seed, 0);
+    begin(&c, birth);
+    last = c.generation >= (unsigned)c.params->depth;
+    /* The flavor may start a thread for it: see wait_for_threads(). */
+    c.polls = FLAVOR_CAN_POLL && (last || !FORK_SANITIZED);
+    if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE) {
+        at_step(&c, STEP_SECTION);
+        use_inherited(&c, birth);
+    }
+    at_step(&c, STEP_CALL);
+    start_callers(&c);
+    if (birth->locked) {
+        at_step(&c, STEP_LOCK);
+        use_inherited_lock(&c);
+    }
+    at_step(&c, STEP_WAIT);
+    read_some(&c);
+    flavor_synchronize();
+    if (FLAVOR_CAN_EXPEDITE)
+        flavor_synchronize_expedited();
+    /* While its other threads are busy. */
+    if (!last)
+        fork_again(&c);
+    atomic_store_explicit(&c.forked, 1, memory_order_relaxed);
+    at_step(&c, STEP_BARRIER);
+    expect_callbacks(&c);
+    if (FLAVOR_CAN_POLL) {
+        at_step(&c, STEP_POLL);
+        poll_some(&c);
+    }
+    at_step(&c, STEP_REGISTER);
+    flavor_unregister_thread();
+    flavor_register_thread();
+    read_some(&c);
+    at_step(&c, STEP_END);
+    _exit(0);
+}

@@ -1,0 +1,422 @@
+/* rcu-replay: the deterministic mode, played twice.
+ *
+ * A driver has a virtual time of its own. By a seed it decides, at each step, how many callbacks it
+ * queues, how many more these queue when they run, and how many of all that are queued run at this
+ * point of virtual time; the flavor asks for the last of these (decide()). Each seed is played twice,
+ * while readers and waiters torture beside it. Which callback ran at which virtual time, and in which
+ * order, must be the same, however differently the clock and the CPUs went.
+ *
+ * The flavor has one queue of callbacks: no other workload of the same run may queue any.
+ */
+#include "rcu_replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const counter_names[] = {"reads",   "checks",   "gps",     "queued",  "invoked",
+                                            "chained", "barriers", "blocked", "replays", NULL};
+static const struct measure measure_list[] = {{"callback.asked_to_run", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"replay", "callback-ledger", NULL};
+static const char *const coverage_names[] = {"replays", "chained", "barriers", "blocked", NULL};
+static const char *const note_formats[] = {"entered, loaded item of callback %lu",
+                                           "plays seed %lu, turn %lu",
+                                           "at virtual time %lu lets %lu callbacks run",
+                                           "at virtual time %lu calls the barrier, %lu are queued",
+                                           "virtual time %lu is over, %lu have run",
+                                           NULL};
+
+/* --- In the callback thread --- */
+
+/* => The flavor asks how many of `queued` callbacks run next. */
+static unsigned long decide(void *data, unsigned long queued)
+{
+    struct replay_state *state = data;
+    bool blocked = false;
+
+    for (;;) {
+        unsigned seen = atomic_load_explicit(&state->asked, memory_order_acquire);
+        uint64_t permitted = atomic_load_explicit(&state->permitted, memory_order_relaxed);
+
+        if (permitted > 0 && permitted <= queued) {
+            atomic_store_explicit(&state->permitted, 0, memory_order_relaxed);
+            state->batch = permitted;
+            state->batch_ran = 0;
+            return permitted;
+        }
+        /* What was queued is not counted yet when more are permitted: it asks again. */
+        if (permitted > 0 || !atomic_load_explicit(&state->blocks, memory_order_relaxed) ||
+            atomic_load_explicit(&state->draining, memory_order_relaxed))
+            return 0;
+        if (!blocked)
+            torture_count(state->thread, BLOCKED, 1);
+        blocked = true;
+        shared_wait(&state->asked, seen, 100 * 1000 * 1000);
+    }
+}
+
+/* A batch is one: under one hold of the lock, and after one grace period where the flavor tells. */
+static void check_batch(struct replay_state *state, uint64_t id)
+{
+    const struct replay_params *p = state->instance->params;
+    int64_t start = 0, end;
+
+    if (state->batch_ran >= state->batch)
+        return;
+    flavor_gp_times(&start, &end);
+    if (p->big_lock && !big_lock_held(state->big_lock))
+        torture_violation(state->instance, state->thread, CALLBACK_LEDGER,
+                          "Callback %lu ran without the big lock.", (unsigned long)id);
+    if (state->batch_ran == 0) {
+        state->batch_start_ns = start;
+        state->batch_hold = state->big_lock->holds;
+    } else if (start != state->batch_start_ns) {
+        torture_violation(state->instance, state->thread, REPLAY,
+                          "Callback %lu, number %lu of a batch of %lu, ran after another grace "
+                          "period than the first of the batch.",
+                          (unsigned long)id, (unsigned long)state->batch_ran + 1,
+                          (unsigned long)state->batch);
+    } else if (state->big_lock->holds != state->batch_hold) {
+        torture_violation(state->instance, state->thread, REPLAY,
+                          "The big lock was let go of before callback %lu, number %lu of a batch "
+                          "of %lu.",
+                          (unsigned long)id, (unsigned long)state->batch_ran + 1,
+                          (unsigned long)state->batch);
+    }
+}
+
+static void invoked(flavor_head *head)
+{
+    struct replay_item *item =
+        (struct replay_item *)((char *)head - offsetof(struct replay_item, head));
+    struct replay_state *state = item->state;
+    uint64_t expected = atomic_load_explicit(&state->invoked, memory_order_relaxed);
+    uint64_t id = atomic_load_explicit(&item->id, memory_order_relaxed);
+
+    if (id != expected)
+        torture_violation(state->instance, state->thread, REPLAY,
+                          "Callback %lu ran when %lu was next in the queue.", (unsigned long)id,
+                          (unsigned long)expected);
+    check_batch(state, id);
+    if (expected < state->room)
+        state->trace.times[expected] = atomic_load_explicit(&state->time, memory_order_relaxed);
+    atomic_store_explicit(&item->done, 1, memory_order_relaxed);
+    torture_count(state->thread, INVOKED, 1);
+    if (item->chain > 0) {
+        item->chain--;
+        atomic_store_explicit(&item->id, atomic_fetch_add(&state->queued, 1), memory_order_relaxed);
+        flavor_call(&item->head, invoked);
+        torture_count(state->thread, CHAINED, 1);
+    } else {
+        item->next = state->run;
+        state->run = item;
+    }
+    /* Release: all that it did comes before it is counted as run.
+     * Pairs with: the acquire in have_run(). Broken: a trace with holes. */
+    atomic_store_explicit(&state->invoked, expected + 1, memory_order_release);
+    if (++state->batch_ran == state->batch) {
+        atomic_fetch_add_explicit(&state->ran, 1, memory_order_release);
+        shared_wake(&state->ran);
+    }
+}
+
+/* --- The driver --- */
+
+static uint64_t have_run(struct replay_state *state)
+{
+    return atomic_load_explicit(&state->invoked, memory_order_acquire);
+}
+
+static void queue_one(struct torture_thread *t, struct replay_state *state, uint64_t chain)
+{
+    struct replay_item *old = state->current, *fresh = state->idle;
+
+    if (fresh) {
+        state->idle = fresh->next;
+    } else {
+        fresh = calloc(1, sizeof *fresh);
+        fresh->state = state;
+    }
+    atomic_store_explicit(&fresh->done, 0, memory_order_relaxed);
+    flavor_assign_pointer(state->current, fresh);
+    old->chain = chain;
+    atomic_store_explicit(&old->id, atomic_fetch_add(&state->queued, 1), memory_order_relaxed);
+    flavor_call(&old->head, invoked);
+    torture_count(t, QUEUED, 1);
+}
+
+static void ask(struct replay_state *state)
+{
+    /* Release: what decide() goes by comes before the word that it waits on.
+     * Pairs with: the acquire in decide(). Broken: it goes back to sleep beside a permission. */
+    atomic_fetch_add_explicit(&state->asked, 1, memory_order_release);
+    shared_wake(&state->asked);
+}
+
+/* Returns when they have run. Does not beat: it may take as long as a grace period and no longer. */
+static void let_run(struct torture_thread *t, struct replay_state *state, uint64_t count)
+{
+    uint64_t goal = have_run(state) + count;
+    int64_t begun = clock_monotonic_ns();
+
+    if (count == 0)
+        return;
+    torture_note(t, NOTE_LET_RUN, (unsigned long)atomic_load(&state->time), (unsigned long)count);
+    atomic_store_explicit(&state->permitted, count, memory_order_relaxed);
+    ask(state);
+    flavor_replay_ask();
+    for (;;) {
+        unsigned seen = atomic_load_explicit(&state->ran, memory_order_acquire);
+
+        if (have_run(state) >= goal)
+            break;
+        shared_wait(&state->ran, seen, 10 * 1000 * 1000);
+    }
+    torture_measure(t, ASKED_TO_RUN, (uint64_t)(clock_monotonic_ns() - begun));
+}
+
+/* Runs all that is queued, whatever decide() says; what these queue is not part of it. */
+static void call_barrier(struct torture_thread *t, struct replay_state *state)
+{
+    uint64_t queued = atomic_load(&state->queued), ran;
+
+    torture_note(t, NOTE_BARRIER, (unsigned long)atomic_load(&state->time),
+                 (unsigned long)(queued - have_run(state)));
+    atomic_store_explicit(&state->draining, 1, memory_order_relaxed);
+    ask(state);
+    flavor_barrier();
+    atomic_store_explicit(&state->draining, 0, memory_order_relaxed);
+    ran = have_run(state);
+    if (ran < queued)
+        torture_violation(t->instance, t, CALLBACK_LEDGER,
+                          "A barrier returned when %lu of %lu callbacks had run.",
+                          (unsigned long)ran, (unsigned long)queued);
+    torture_count(t, BARRIERS, 1);
+    torture_count(t, CHECKS, 1);
+}
+
+/* One point of virtual time. */
+static void step(struct torture_thread *t, struct replay_state *state, struct random *plan)
+{
+    const struct replay_params *p = t->instance->params;
+    uint64_t calls = random_below(plan, (uint64_t)p->calls_max + 1), pending;
+
+    for (uint64_t i = 0; i < calls; i++)
+        queue_one(t, state,
+                  random_one_in(plan, 4) ? random_below(plan, (uint64_t)p->chain_max + 1) : 0);
+    pending = atomic_load(&state->queued) - have_run(state);
+    atomic_store_explicit(&state->blocks, random_one_in(&t->random, 2), memory_order_relaxed);
+    if (random_one_in(plan, (uint64_t)p->barrier_one_in))
+        call_barrier(t, state);
+    else
+        let_run(t, state, random_one_in(plan, 4) ? pending : random_below(plan, pending + 1));
+}
+
+/* Nobody has run who was not let run. */
+static void check_step(struct torture_thread *t, struct replay_state *state, uint64_t time,
+                       uint64_t ran)
+{
+    uint64_t now = have_run(state);
+
+    torture_note(t, NOTE_RAN, (unsigned long)time, (unsigned long)now);
+    if (now != ran)
+        torture_violation(t->instance, t, REPLAY,
+                          "%lu callbacks ran at the end of virtual time %lu, and nobody had let "
+                          "them run.",
+                          (unsigned long)(now - ran), (unsigned long)time);
+    torture_count(t, CHECKS, 1);
+}
+
+/* True when it was played to its end. */
+static bool play(struct torture_thread *t, struct replay_state *state, uint64_t seed, unsigned turn)
+{
+    const struct replay_params *p = t->instance->params;
+    uint64_t time = 0, ran;
+    struct random plan;
+    bool whole;
+
+    random_start(&plan, seed, 0);
+    torture_note(t, NOTE_PLAY, seed, turn);
+    atomic_store(&state->queued, 0);
+    atomic_store(&state->invoked, 0);
+    while (time < (uint64_t)p->steps && torture_running(t)) {
+        atomic_store_explicit(&state->time, time, memory_order_relaxed);
+        step(t, state, &plan);
+        ran = have_run(state);
+        torture_beat(t);
+        if (random_one_in(&t->random, 8)) /* real time goes as it likes */
+            torture_sleep(t, random_below(&t->random, 300 * 1000));
+        check_step(t, state, time++, ran);
+    }
+    whole = time == (uint64_t)p->steps;
+    for (; have_run(state) < atomic_load(&state->queued); time++) {
+        atomic_store_explicit(&state->time, time, memory_order_relaxed);
+        let_run(t, state, atomic_load(&state->queued) - have_run(state));
+        torture_beat(t);
+    }
+    state->trace.length = have_run(state);
+    while (state->run) {
+        struct replay_item *item = state->run;
+
+        state->run = item->next;
+        item->next = state->idle;
+        state->idle = item;
+    }
+    return whole;
+}
+
+static void compare(struct torture_thread *t, struct replay_state *state, uint64_t seed)
+{
+    const struct replay_trace *a = &state->first, *b = &state->trace;
+    uint64_t length = a->length < b->length ? a->length : b->length, i = 0;
+
+    while (i < length && i < state->room && a->times[i] == b->times[i])
+        i++;
+    if (i < length && i < state->room)
+        torture_violation(t->instance, t, REPLAY,
+                          "Callback %lu of seed %lu ran at virtual time %lu when it was first "
+                          "played, and at %lu when it was played again.",
+                          (unsigned long)i, (unsigned long)seed, (unsigned long)a->times[i],
+                          (unsigned long)b->times[i]);
+    else if (a->length != b->length)
+        torture_violation(t->instance, t, REPLAY,
+                          "Of seed %lu %lu callbacks ran when it was first played, and %lu when "
+                          "it was played again.",
+                          (unsigned long)seed, (unsigned long)a->length, (unsigned long)b->length);
+    torture_count(t, CHECKS, length);
+    torture_count(t, REPLAYS, 1);
+}
+
+static void driver(struct torture_thread *t)
+{
+    struct replay_state *state = t->instance->state;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        uint64_t seed = random_next(&t->random);
+        struct replay_trace swap;
+
+        if (!play(t, state, seed, 1))
+            break;
+        swap = state->first;
+        state->first = state->trace;
+        state->trace = swap;
+        if (play(t, state, seed, 2))
+            compare(t, state, seed);
+    }
+    flavor_unregister_thread();
+}
+
+/* --- Set-up --- */
+
+/* The driver's thread, which exists before it starts. */
+static struct torture_thread *find_driver(const struct instance *in)
+{
+    for (size_t i = 0; i < in->thread_count; i++)
+        if (in->threads[i].instance == in && in->threads[i].role->run == driver)
+            return &in->threads[i];
+    return NULL;
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct replay_params *p = in->params;
+    struct replay_state *state = aligned_alloc(64, sizeof *state);
+
+    if (p->big_lock && !FLAVOR_CAN_CALLBACK_LOCK) {
+        diagnose(d, "rcu-replay: big_lock is true, but the flavor cannot \"callback-lock\"; set "
+                    "rcu-replay.big_lock=false");
+        free(state);
+        return false;
+    }
+    memset(state, 0, sizeof *state);
+    state->instance = in;
+    state->thread = find_driver(in);
+    state->room = (uint64_t)p->steps * (uint64_t)p->calls_max * ((uint64_t)p->chain_max + 1);
+    state->first.times = calloc(state->room + 1, sizeof *state->first.times);
+    state->trace.times = calloc(state->room + 1, sizeof *state->trace.times);
+    state->current = calloc(1, sizeof *state->current);
+    state->current->state = state;
+    state->big_lock = calloc(1, sizeof *state->big_lock);
+    big_lock_init(state->big_lock, NULL, 0);
+    if (p->big_lock)
+        big_lock_give(state->big_lock);
+    in->state = state;
+    flavor_set_replay(decide, state);
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    const struct replay_params *p = in->params;
+    struct replay_state *state = in->state;
+
+    flavor_set_replay(NULL, NULL);
+    /* The callback thread may still be between its last callback and letting go of the lock. */
+    big_lock_take(state->big_lock);
+    big_lock_release(state->big_lock);
+    if (!p->big_lock)
+        free(state->big_lock); /* else it stays: see big_lock_give() */
+    while (state->idle) {
+        struct replay_item *item = state->idle;
+
+        state->idle = item->next;
+        free(item);
+    }
+    free(state->current);
+    free(state->first.times);
+    free(state->trace.times);
+    free(state);
+}
+
+#define FIELD(name) offsetof(struct replay_params, name)
+static const struct option options[] = {
+    {"readers", OPTION_INT, FIELD(readers), "2", 0, 4096, "threads", NULL,
+     "readers that come and go without a pause"},
+    {"waiters", OPTION_INT, FIELD(waiters), "1", 0, 4096, "threads", NULL,
+     "threads that wait for grace periods"},
+    {"expedited_waiters", OPTION_INT, FIELD(expedited_waiters), "0", 0, 4096, "threads", NULL,
+     "threads that wait for expedited grace periods"},
+    {"big_lock", OPTION_BOOL, FIELD(big_lock), "true", 0, 0, NULL, NULL,
+     "callbacks run under a lock, which is held for a whole batch"},
+    {"steps", OPTION_INT, FIELD(steps), "200", 1, 1e5, "points", NULL,
+     "points of virtual time in one play"},
+    {"calls_max", OPTION_INT, FIELD(calls_max), "20", 1, 1000, "callbacks", NULL,
+     "the driver queues up to so many at one point"},
+    {"chain_max", OPTION_INT, FIELD(chain_max), "4", 0, 100, "callbacks", NULL,
+     "a quarter of the callbacks queue up to so many more, each the next one"},
+    {"barrier_one_in", OPTION_INT, FIELD(barrier_one_in), "16", 0, 1e9, NULL, NULL,
+     "one in so many points is a barrier, which runs all; 0: none"},
+    {"section", OPTION_DURATION, FIELD(section_ns), "50us", 0, 60e9, NULL, NULL,
+     "longest section of a reader"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, 60e9, NULL, NULL,
+     "mean pause of a waiter"},
+    {"expedite_pause", OPTION_DURATION, FIELD(expedite_pause_ns), "2ms", 0, 60e9, NULL, NULL,
+     "mean pause of an expedited waiter"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"replay-driver", NULL, driver, CAN_CALL | CAN_BARRIER | CAN_REPLAY},
+    {"replay-reader", "readers", replay_reader, 0},
+    {"replay-waiter", "waiters", replay_waiter, CAN_SYNCHRONIZE},
+    {"replay-expediter", "expedited_waiters", replay_expedited_waiter, CAN_EXPEDITE},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload rcu_replay_workload;
+const struct workload rcu_replay_workload = {
+    .name = "rcu-replay",
+    .summary = "the deterministic mode, each seed played twice; only one workload with callbacks",
+    .needs = CAN_PROTECT | CAN_REPLAY,
+    .options = options,
+    .params_size = sizeof(struct replay_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

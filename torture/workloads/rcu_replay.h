@@ -1,0 +1,69 @@
+/* What the files of the workload rcu-replay share: its options, its tables, its state. */
+#ifndef STILLPOINT_RCU_REPLAY_WORKLOAD_H
+#define STILLPOINT_RCU_REPLAY_WORKLOAD_H
+
+#include "rcu_callback_lock.h"
+
+#include "torture/flavors/flavor.h"
+
+struct replay_params {
+    int64_t readers, waiters, expedited_waiters;
+    int64_t steps, calls_max, chain_max, barrier_one_in;
+    int64_t section_ns, pause_ns, expedite_pause_ns;
+    bool big_lock;
+};
+
+enum { READS, CHECKS, GPS, QUEUED, INVOKED, CHAINED, BARRIERS, BLOCKED, REPLAYS };
+enum { ASKED_TO_RUN };
+enum { REPLAY, CALLBACK_LEDGER };
+enum { NOTE_ENTERED, NOTE_PLAY, NOTE_LET_RUN, NOTE_BARRIER, NOTE_RAN };
+
+/* What is published, replaced and queued. */
+struct replay_item {
+    flavor_head head;
+    struct replay_state *state;
+    struct replay_item *next;
+    uint64_t chain;      /* how often its callback queues it again */
+    _Atomic uint64_t id; /* of its callback, in the order of queueing, from 0 in each play */
+    atomic_uint done;    /* its callback has run */
+};
+
+/* One play of a seed: the virtual time at which each callback ran, in this order. */
+struct replay_trace {
+    uint64_t *times;
+    uint64_t length;
+};
+
+struct replay_state {
+    _Alignas(64) struct replay_item *current; /* published */
+    /* What decide() goes by, the driver's. */
+    _Alignas(64) atomic_uint asked; /* a futex word: changes with what follows */
+    atomic_uint draining;           /* a barrier is on its way */
+    atomic_uint blocks;             /* decide() waits for permission rather than say: not yet */
+    _Atomic uint64_t permitted;     /* so many are to run in one batch; 0: none yet */
+    _Atomic uint64_t time;
+    /* The callback thread's. */
+    _Alignas(64) atomic_uint ran; /* a futex word: changes when a batch is over */
+    _Atomic uint64_t invoked;
+    struct replay_item *run;   /* the driver's between plays */
+    struct replay_trace trace; /* of the play under way; the driver's between plays */
+    uint64_t batch, batch_ran; /* size of what decide() let run, and how many of these have run */
+    uint64_t batch_hold;       /* of the lock, when it began */
+    int64_t batch_start_ns;    /* of its grace period */
+    /* Changed by the driver and by callbacks, never both at once, unless the flavor is broken. */
+    _Alignas(64) _Atomic uint64_t queued;
+    /* The driver's. */
+    struct replay_item *idle;
+    struct replay_trace first;
+    uint64_t room;             /* in a trace */
+    struct big_lock *big_lock; /* the flavor's until the process ends, if it was given */
+    struct torture_thread *thread;
+    struct instance *instance;
+};
+
+/* Roles beside the driver. */
+void replay_reader(struct torture_thread *t);
+void replay_waiter(struct torture_thread *t);
+void replay_expedited_waiter(struct torture_thread *t);
+
+#endif
