@@ -39,9 +39,11 @@ variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEB
            $(filter-out gcc cc,$(notdir $(firstword $(CC))))
 BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
 
-# The library's sources and the engine's objects; `make fault` points them elsewhere.
-LIB    := lib
-ENGINE := $(BUILD)
+# The library's sources, and the objects of the engine and of the workloads; `make fault` points them
+# elsewhere.
+LIB       := lib
+ENGINE    := $(BUILD)
+WORKLOADS := $(BUILD)
 
 # ---- Flags --------------------------------------------------------------------------------------
 
@@ -192,16 +194,18 @@ runner_main    := $(ENGINE)/obj/torture/engine/runner_main.o
 # A runner is the engine linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
-objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
+objects_$(1) := $$(flavor_sources:%.c=$$(WORKLOADS)/flavor-$(1)/%.o)
+ifeq ($$(WORKLOADS),$$(BUILD))
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1))))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+-include $$(objects_$(1):.o=.d)
+endif
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
                        $$(filter %.a,$$(LIBS_$(1)))
 	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs) \
 	    $$(atomic_libs)
--include $$(objects_$(1):.o=.d)
 endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 
@@ -241,8 +245,9 @@ flavor: $(BUILD)/runner-$(NAME) $(BUILD)/stillpoint
 endif
 
 # ---- Seeded faults -------------------------------------------------------------------------------
-# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR: a copy of lib/ with the patch, the
-# workloads compiled against its headers, and the engine as it is. Run it with STILLPOINT_RUNNERS.
+# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR: a copy of lib/ with the patch, the engine
+# as it is, and the workloads, compiled anew where the patch changes a public header. Run it with
+# STILLPOINT_RUNNERS.
 # FLAVOR is stillpoint, or what the line "Scenario" of the patch says: flavor=FLAVOR.
 
 ifneq ($(filter fault,$(MAKECMDGOALS)),)
@@ -251,16 +256,24 @@ $(error usage: make fault NAME=x, for torture/faults/x.patch)
 endif
 fault_flavor := $(shell sed '/^--- /,$$d' torture/faults/$(NAME).patch 2>/dev/null | \
                         sed -n 's/.* flavor=\([^ ]*\).*/\1/p')
-fault_runner := $(BUILD)/faults/$(NAME)/runner-$(or $(fault_flavor),stillpoint)
+fault_flavor := $(or $(fault_flavor),stillpoint)
+fault_runner := $(BUILD)/faults/$(NAME)/runner-$(fault_flavor)
 fault: $(fault_runner)
+ifeq ($(shell grep '^+++ b/lib/include/' torture/faults/$(NAME).patch),)
+fault_workloads := $(BUILD)
+$(fault_runner): $(objects_$(fault_flavor))
+else
+fault_workloads := $(BUILD)/faults/$(NAME)
+$(fault_runner): $(flavor_sources) $(wildcard torture/*/*.h)
+endif
 
 $(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) \
-                 $(shell find lib -name '*.[ch]') $(flavor_sources) $(wildcard torture/*/*.h) \
-                 $(BUILD)/flags
+                 $(shell find lib -name '*.[ch]') $(BUILD)/flags
 	$(call say,FAULT,$(NAME)) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
 	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
 	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2
-	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) $@
+	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) \
+	    WORKLOADS=$(fault_workloads) $@
 endif
 
 faults: all

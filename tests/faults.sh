@@ -88,11 +88,12 @@ for name in "${names[@]}"; do
     try_fault "$name"
     scenarios+=("$(field Scenario "$name")")
 done
+# Without what only shortens or lengthens the search, and so each once.
 while read -ra words; do
-    if run "$out/log" "${words[@]}" -- --duration 3s; then
+    if run "$out/log" "${words[@]}" -- --duration 1s; then
         echo "ok no false alarm in ${words[*]}"
     else
         not_ok "no false alarm in ${words[*]}" "$out/log"
     fi
-done < <(printf '%s\n' "${scenarios[@]}" | sort -u)
+done < <(printf '%s\n' "${scenarios[@]}" | sed 's/ \(stall_limit\|duration\)=[^ ]*//g' | sort -u)
 exit $failed
