@@ -110,12 +110,12 @@ static bool becomes_forced(struct grace_period *g, int policy)
 
     if (rcu_force_requested(g->end))
         return true;
+    if (rcu_replaying())
+        return false;
     if (rcu_over_callback_bound(rcu_callbacks_pending())) {
         count_up(&rcu_counts.forced_by_call);
         return true;
     }
-    if (rcu_replaying())
-        return false;
     if (policy != RCU_GP_FQS && policy != RCU_GP_ADAPTIVE)
         return false;
     by_call = rcu_callbacks_pending() >= tuned(force_callbacks);

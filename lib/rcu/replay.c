@@ -30,11 +30,16 @@ bool rcu_replaying(void)
 
 unsigned long rcu_replay_next(unsigned long queued, bool *force)
 {
-    unsigned long count;
+    unsigned long count = replay.group;
 
     *force = replay.force;
+    /* Groups are full up to a barrier, or they would depend on when this thread comes to look. */
+    if (!replay.decide && count <= queued)
+        return count;
     if (rcu_barrier_queued())
         return queued; /* the batch ends with the barrier */
-    count = replay.decide ? replay.decide(replay.data, queued) : replay.group;
+    if (!replay.decide)
+        return 0;
+    count = replay.decide(replay.data, queued);
     return count <= queued ? count : 0;
 }

@@ -6,8 +6,8 @@
  * counts or by time.
  *
  * => The order in which threads queue is the program's to fix; what the same thread queues is in order.
- * => rcu_barrier() and drain_call_rcu() run what was queued before them, in one batch, and nothing of what
- *    that queues; a program calls them at points of its own.
+ * => rcu_barrier() and drain_call_rcu() run what was queued before them, the last group being short, and
+ *    nothing of what that queues; `decide` is not asked. A program calls them at points of its own.
  *
  * docs/library.md has an example that records and replays.
  */
