@@ -19,7 +19,7 @@
     }
 
 /* Runs it in a child, which must say this on stderr and abort. */
-static void dies_saying(void (*function)(void), const char *text)
+static inline void dies_saying(void (*function)(void), const char *text)
 {
     char said[4096];
     size_t length = 0;

@@ -2,22 +2,17 @@
 #include <stillpoint/event.h>
 #include <stillpoint/rcu.h>
 
-#include "library.h"
+#include "actor.h"
 
 #include <check.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define MS_NS     INT64_C(1000000)
-#define HOUR_NS   INT64_C(3600000000000)
-#define POLICIES  (RCU_GP_ADAPTIVE + 1)
 #define CALLBACKS 1000
 #define PRODUCERS 4
 
@@ -58,26 +53,6 @@ static void reader_leaves(struct reader *r)
     event_destroy(&r->leave);
 }
 
-/* Settings under which nothing but a request forces, and all naps are nap_ns. */
-static struct rcu_settings patient(enum rcu_gp_policy policy, int64_t nap_ns)
-{
-    struct rcu_settings settings = rcu_standard_settings;
-
-    settings.gp_policy = policy;
-    settings.spin_ns = 0;
-    settings.first_nap_ns = nap_ns;
-    settings.poll_interval_ns = nap_ns;
-    settings.force_after_ns = HOUR_NS;
-    settings.force_naps = UINT_MAX;
-    settings.force_callbacks = UINT_MAX;
-    return settings;
-}
-
-static void use(struct rcu_settings settings)
-{
-    ck_assert_int_eq(rcu_set_settings(&settings), 0);
-}
-
 /* Under which callbacks do not pile up. */
 static void use_policy(int policy)
 {
@@ -85,14 +60,6 @@ static void use_policy(int policy)
 
     settings.force_naps = 0;
     use(settings);
-}
-
-static struct rcu_stats stats(void)
-{
-    struct rcu_stats s;
-
-    rcu_get_stats(&s);
-    return s;
 }
 
 /* The leader has looked at the readers, and naps or sleeps: otherwise it holds the registry lock. */
@@ -368,14 +335,6 @@ static void ask_times(struct rcu_head *head)
 {
     callback_knew = rcu_gp_times(&callback_start_ns, &callback_end_ns);
     run_item(head);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 * MS_NS + now.tv_nsec;
 }
 
 START_TEST(a_callback_knows_the_times_of_its_grace_period)
@@ -941,15 +900,6 @@ END_TEST
 
 /* ---- the suite ---- */
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *c = tcase_create(name);
-
-    tcase_set_timeout(c, 20);
-    suite_add_tcase(suite, c);
-    return c;
-}
-
 static void add_tests_of_the_queue(Suite *suite)
 {
     TCase *order = add_case(suite, "order"), *when = add_case(suite, "when"),
@@ -1003,14 +953,8 @@ static void add_tests_of_barriers_and_locks(Suite *suite)
 int main(void)
 {
     Suite *suite = suite_create("callback");
-    SRunner *runner;
-    int failed;
 
     add_tests_of_the_queue(suite);
     add_tests_of_barriers_and_locks(suite);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
