@@ -93,6 +93,10 @@ extern atomic_ulong rcu_gp_number;
 void rcu_register_thread(void);
 void rcu_unregister_thread(void);
 
+/* True for ordinary readers, false for online ones: likely enough to come first, and not so likely that
+ * the other way becomes a jump out of the reader's loop and back. */
+#define RCU_OUTERMOST(condition) __builtin_expect_with_probability(condition, 1, 0.7)
+
 /* Slow paths of the inline functions below; not for applications. */
 void rcu_reader_entered(struct rcu_reader *self);
 void rcu_reader_left(struct rcu_reader *self);
@@ -109,7 +113,7 @@ static inline void rcu_read_lock(void)
         rcu_misuse("rcu_read_lock() in a thread that is not registered; "
                    "call rcu_register_thread() first");
 #endif
-    if (__builtin_expect(counter == 0, 1)) {
+    if (RCU_OUTERMOST(counter == 0)) {
         /* Acquire: with the new number comes everything published before the number was advanced,
          * so a leader that sees this number in our counter needs no fence.
          * Pairs with: the release of the number in number_advance(). Broken: a counter that says
@@ -127,11 +131,12 @@ static inline void rcu_read_lock(void)
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_entered(self);
     } else {
-        if (__builtin_expect((counter & RCU_DEPTH_MASK) == RCU_DEPTH_MASK, 0))
+        counter++;
+        if (__builtin_expect((counter & RCU_DEPTH_MASK) == 0, 0))
             rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
         /* Release: a scan may read any of a reader's stores, this one too; see above.
          * Pairs with: the acquire in look_at(). Broken: as above. */
-        atomic_store_explicit(&self->counter, counter + 1, memory_order_release);
+        atomic_store_explicit(&self->counter, counter, memory_order_release);
         /* Only in a signal handler that interrupted the entry above before it had looked. */
         if (__builtin_expect(
                 atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP, 0))
@@ -149,7 +154,8 @@ static inline void rcu_read_unlock(void)
     if ((counter & RCU_DEPTH_MASK) <= self->online)
         rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
 #endif
-    if (__builtin_expect((counter & RCU_DEPTH_MASK) == 1, 1)) {
+    /* Depth 1, as one test. */
+    if (RCU_OUTERMOST((counter & (RCU_DEPTH_MASK - 1)) == 0)) {
         /* Release: the section's loads come before the counter says that it has ended.
          * Pairs with: the acquire in look_at(). Broken: freed memory is read. */
         atomic_store_explicit(&self->counter, 0, memory_order_release);
