@@ -46,28 +46,36 @@ one() {
 }
 
 # check_programs LABEL SECONDS PROGRAM...: every case of these programs (Check) is a test.
-# SECONDS limits each case that has no limit of its own; a program gets ten times that.
+# SECONDS limits each case that has no limit of its own; a program gets ten times that. Two programs a CPU
+# run at once, since most of what they do is wait for one another's threads.
 check_programs() {
-    local label=$1 limit=$2 program name tap log status
+    local label=$1 limit=$2 program reports
     shift 2
-    tap=$(mktemp) log=$(mktemp)
+    reports=$(mktemp -d)
     for program in "$@"; do
-        name=${program##*/}
-        : >"$tap"
-        CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=$limit \
-            timeout -k 10 $((limit * 10)) "$program" >"$log" 2>&1 </dev/null
-        status=$?
-        # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
-        sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" \
-            "$tap"
-        if [ $status -ne 0 ]; then
-            grep -q '^not ok' "$tap" || echo "not ok $label$name ended with code $status"
-            tail -n 30 "$log" | sed 's/^/# /'
-        elif ! grep -q '^ok' "$tap"; then
-            echo "not ok $label$name ran no test"
-        fi
+        while [ "$(jobs -rp | wc -l)" -ge $((2 * $(nproc))) ]; do wait -n; done
+        check_program "$label" "$limit" "$program" "$reports/${program##*/}" \
+            >"$reports/${program##*/}.report" &
     done
-    rm -f "$tap" "$log"
+    wait
+    for program in "$@"; do cat "$reports/${program##*/}.report"; done
+    rm -rf "$reports"
+}
+
+check_program() { # LABEL SECONDS PROGRAM FILES: these begin with it
+    local label=$1 limit=$2 program=$3 name=${3##*/} tap=$4.tap log=$4.log status
+    : >"$tap"
+    CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=$limit \
+        timeout -k 10 $((limit * 10)) "$program" >"$log" 2>&1 </dev/null
+    status=$?
+    # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
+    sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" "$tap"
+    if [ $status -ne 0 ]; then
+        grep -q '^not ok' "$tap" || echo "not ok $label$name ended with code $status"
+        tail -n 30 "$log" | sed 's/^/# /'
+    elif ! grep -q '^ok' "$tap"; then
+        echo "not ok $label$name ran no test"
+    fi
 }
 
 # ---- Parts, in order -----------------------------------------------------------------------------
@@ -165,7 +173,8 @@ part_faults() {
 sanitized() {
     local directory
     directory=$(make_says BUILD SANITIZE="$1")
-    one "builds with $1" 400 make SANITIZE="$1" all tests || return
+    one "builds with $1" 400 make SANITIZE="$1" "$directory/stillpoint" \
+        "$directory/runner-stillpoint" tests || return
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 $(make_says unit_tests SANITIZE="$1")
     one "$1 short run" 120 short_run "$directory/stillpoint"

@@ -92,7 +92,8 @@ PYTHON
 
 @test "docs: every check has a row in docs/results.md" {
     {
-        sed -n '/check_names\[\] = {/,/};/p' torture/workloads/*.c | grep -oE '"[a-z-]+"'
+        awk '/check_names\[\] = \{/ { on = 1 } on; /};/ { on = 0 }' torture/workloads/*.c |
+            grep -oE '"[a-z-]+"'
         grep -ohE 'execution_finding\([^"]*"[a-z]+"|"(stall|crash|sanitizer|early-reuse)"' \
             torture/engine/*.c | grep -oE '"[a-z-]+"'
     } | tr -d '"' | sort -u >"$work/checks"

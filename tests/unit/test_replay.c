@@ -177,6 +177,7 @@ static unsigned long decide(void *data, unsigned long queued)
     return atomic_load(&decision.answer);
 }
 
+static const struct rcu_replay by_thousands = {.group = 1000};
 static const struct rcu_replay deciding = {.decide = decide, .data = &decision};
 
 START_TEST(the_hook_is_asked_with_what_is_queued_and_0_is_not_yet)
@@ -252,7 +253,7 @@ START_TEST(a_barrier_runs_all_whatever_is_decided)
 {
     static void (*const barriers[])(void) = {rcu_barrier, drain_call_rcu};
 
-    begin_test(_i / 4, _i % 2 == 0 ? (struct rcu_replay){.group = 1000} : deciding);
+    begin_test(_i / 4, _i % 2 == 0 ? by_thousands : deciding);
     for (unsigned i = 0; i < 10; i++) {
         queue(5 * i, 5 * (i + 1));
         ck_assert_uint_eq(atomic_load(&ran), 5 * i);
@@ -274,7 +275,7 @@ static void run_and_queue_another(struct rcu_head *head)
 /* However late its caller wakes up. */
 START_TEST(a_barrier_runs_nothing_of_what_callbacks_queue)
 {
-    begin_test(_i / 2, _i % 2 == 0 ? (struct rcu_replay){.group = 1000} : deciding);
+    begin_test(_i / 2, _i % 2 == 0 ? by_thousands : deciding);
     for (unsigned i = 0; i < 20; i++) {
         items[i].number = i;
         call_rcu(&items[i].head, run_and_queue_another);

@@ -6,14 +6,9 @@ extern const struct workload rcu_pipe_workload, rcu_callback_workload, rcu_fork_
     read_side_workload, registry_workload;
 
 const struct workload *const workloads[] = {
-    &rcu_pipe_workload,
-    &rcu_callback_workload,
-    &rcu_fork_workload,
-    &rcu_replay_workload,
-    &rcu_list_workload,
-    &gp_latency_workload,
-    &poll_latency_workload,
-    &read_side_workload,
-    &registry_workload,
-    NULL,
+    &rcu_pipe_workload,     &rcu_callback_workload,
+    &rcu_fork_workload,     &rcu_replay_workload,
+    &rcu_list_workload,     &gp_latency_workload,
+    &poll_latency_workload, &read_side_workload,
+    &registry_workload,     NULL,
 };
