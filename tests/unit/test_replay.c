@@ -177,7 +177,7 @@ static unsigned long decide(void *data, unsigned long queued)
     return atomic_load(&decision.answer);
 }
 
-static const struct rcu_replay by_thousands = {.group = 1000};
+static const struct rcu_replay by_thousands = {.group = 1000}, by_fours = {.group = 4};
 static const struct rcu_replay deciding = {.decide = decide, .data = &decision};
 
 START_TEST(the_hook_is_asked_with_what_is_queued_and_0_is_not_yet)
@@ -357,7 +357,7 @@ START_TEST(the_same_program_leaves_the_same_trace)
     static unsigned first[4 * CALLBACKS], again[4 * CALLBACKS];
     const struct rcu_replay by_table = {.decide = decide_by_table};
 
-    begin_test(_i / 2, _i % 2 == 0 ? (struct rcu_replay){.group = 4} : by_table);
+    begin_test(_i / 2, _i % 2 == 0 ? by_fours : by_table);
     for (unsigned round = 0; round < 4; round++) {
         unsigned length, next = 0;
 
