@@ -213,20 +213,21 @@ PYTHON
     "$STILLPOINT" list --markdown | diff docs/scenario-reference.md -
 }
 
-@test "docs: the examples in library.md compile without a warning, and run" {
-    local name expected more
-    while read -r name expected; do
-        tested "$name" library.md >"$work/$name"
+@test "docs: the examples for the library compile without a warning, and run" {
+    local name document expected more
+    while read -r name document expected; do
+        tested "$name" "$document" >"$work/$name"
         [ -s "$work/$name" ]
         for more in '' -DSTILLPOINT_DEBUG; do
             ${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror $more -Ilib/include -o "$work/example" \
                 "$work/$name" "$BUILD/libstillpoint.a" -pthread
             run timeout 60 "$work/example"
             [ "$status" -eq 0 ]
-            [ "$output" = "$expected" ]
+            [ "$(echo $output)" = "$expected" ]
         done
-    done <<<'example.c read
-replay.c the same'
+    done <<<'example.c library.md read
+replay.c library.md the same
+lists.c rcu-lists.md 2 1 0'
 }
 
 @test "docs: the flavor in adding-a-flavor.md is built, tortured, and found out when broken" {
