@@ -199,6 +199,20 @@ static void pile_up(void)
     }
 }
 
+/* How many callbacks the program wants the next batch to have. It is asked as if in a callback: it must
+ * not wait for the callbacks that wait for it. */
+static unsigned long next_of_replay(bool *force)
+{
+    /* First the barrier, then the count that includes it. */
+    bool barrier = rcu_barrier_queued();
+    unsigned long count;
+
+    in_callback = true;
+    count = rcu_replay_next(count_callbacks(), barrier, force);
+    in_callback = false;
+    return count;
+}
+
 /* => Callback thread, parked. Blocks until a grace period is worth while; returns how many callbacks
  *    it will cover. */
 static unsigned long wait_for_callbacks(bool *force)
@@ -210,7 +224,7 @@ static unsigned long wait_for_callbacks(bool *force)
         event_reset(&queue.queued);
         count = count_callbacks();
         if (count > 0 && rcu_replaying())
-            count = rcu_replay_next(count, force);
+            count = next_of_replay(force);
         else if (count > 0)
             pile_up();
         if (count > 0)
@@ -274,6 +288,10 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
         if (queue.forks != forks)
             rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
                        "inside the callback");
+        if (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) != 0)
+            rcu_misuse(
+                "a callback returned inside a read section, or online; the thread would wait "
+                "for itself");
         count++;
         if (queue.last_barrier_ran && rcu_replaying())
             break;
@@ -335,7 +353,8 @@ struct barrier {
 
 bool rcu_barrier_queued(void)
 {
-    return atomic_load_explicit(&queue.barriers, memory_order_relaxed) > 0;
+    /* Acquire, pairs with: the release in rcu_barrier(). Broken: its callback is not counted yet. */
+    return atomic_load_explicit(&queue.barriers, memory_order_acquire) > 0;
 }
 
 static void barrier_reached(struct rcu_head *head)
@@ -363,7 +382,7 @@ void rcu_barrier(void)
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
     /* Not before it is in the queue, or what callbacks queue until then would be in front of it. */
-    atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
     rcu_poke_leader();
     rcu_poke_callback_thread();
     rcu_wake_callback_thread();

@@ -72,8 +72,8 @@ static void number_advance(struct grace_period *g)
 
 static void take_request(struct rcu_reader *self)
 {
-    /* Acquire: taking a request takes the new number with it, so that our next section is not one that
-     * this leader waits for. A read-modify-write, or a stored 0 could sit in the store buffer while
+    /* Acquire: taking a request takes the new number with it, so that sections which begin after it are
+     * not waited for. A read-modify-write, or a stored 0 could sit in the store buffer while
      * the next section loads an old number, and then erase the request of the next grace period,
      * whose leader would sleep for ever.
      * Pairs with: the release in ask_to_wake(). */
@@ -140,6 +140,20 @@ static void ask_to_wake(struct grace_period *g)
     list_for_each (l, after, &rcu_registry.pending)
         atomic_fetch_or_explicit(&reader_of(l)->attention, RCU_WAITED_FOR, memory_order_release);
     g->waiting = true;
+}
+
+/* => Registry lock. Whether every pending reader still has the request. One that took it is done, but for
+ * a reader whose signal handler took it in a section of its own, in the middle of the reader's entry:
+ * the reader goes on to store the number that it had loaded before. */
+static bool all_asked(void)
+{
+    struct rcu_link *l, *after;
+
+    list_for_each (l, after, &rcu_registry.pending)
+        if (!(atomic_load_explicit(&reader_of(l)->attention, memory_order_relaxed) &
+              RCU_WAITED_FOR))
+            return false;
+    return true;
 }
 
 /* => Registry lock. */
@@ -209,6 +223,10 @@ static void await_readers(struct grace_period *g)
             done = rcu_scan_with_fence(g);
         } else {
             done = rcu_scan_as_needed(g);
+        }
+        if (!done && events && !all_asked()) {
+            ask_to_wake(g);
+            done = rcu_scan_with_fence(g);
         }
         if (done)
             return;
@@ -285,7 +303,7 @@ static void take_the_lead(void)
         gp.times[i].end_ns = platform_now_ns();
     }
     /* Release: the readers' sections come before the end of the grace period.
-     * Pairs with: the acquire in rcu_wait_for_grace_period(). Broken: a follower frees what is being
+     * Pairs with: the acquire in rcu_wait_for(). Broken: a follower frees what is being
      * read. */
     atomic_store_explicit(&rcu_sequence, g.end, memory_order_release);
     if (gp.followers > 0)
@@ -347,6 +365,10 @@ bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns)
 
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
 {
+    if (rcu_reader.blocked)
+        rcu_misuse(
+            "waiting for a grace period while the thread waits for one already; do not do it in "
+            "a signal handler");
     if (rcu_read_locked())
         rcu_misuse(inside_section);
     if (rcu_in_callback())

@@ -186,8 +186,8 @@ void rcu_wake_callback_thread(void);
 bool rcu_barrier_queued(void);
 /* Deterministic mode, replay.c: nothing is forced by counts or by time. */
 bool rcu_replaying(void);
-/* Of `queued` callbacks, how many the next grace period covers; 0: not yet. */
-unsigned long rcu_replay_next(unsigned long queued, bool *force);
+/* Of `queued` callbacks, how many the next grace period covers; 0: not yet. `barrier`: one is among them. */
+unsigned long rcu_replay_next(unsigned long queued, bool barrier, bool *force);
 
 /* Counters of the leader's: one thread at a time writes, any thread reads. */
 struct gp_counts {

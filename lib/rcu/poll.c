@@ -8,7 +8,6 @@
 static struct {
     platform_once once;
     atomic_ulong goal; /* the newest that was asked for */
-    atomic_ulong started;
     struct event asked;
 } poll;
 
@@ -67,7 +66,6 @@ static void __attribute__((constructor(102))) poll_init(void)
 void rcu_polls_after_fork(void)
 {
     poll_init();
-    atomic_store_explicit(&poll.started, 0, memory_order_relaxed);
 }
 
 static bool reached(unsigned long goal)
@@ -95,7 +93,6 @@ static void poll_thread(void)
 
 static void start_thread(void)
 {
-    /* Before any goal; from here on it is never ahead of the sequence by more than a goal may be. */
     platform_thread_start("rcu-poll", poll_thread);
 }
 

@@ -43,6 +43,10 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
     if (rcu_read_locked())
         rcu_misuse("rcu_quiescent_state() inside a read section; "
                    "leave it with rcu_read_unlock() first");
+    if (atomic_load_explicit(&self->counter, memory_order_relaxed) == 0)
+        rcu_misuse(
+            "rcu_quiescent_state() in an online thread that has called rcu_read_unlock() once "
+            "too often");
     /* Release: what we read before comes before the new number is seen.
      * Pairs with: the acquire in look_at(). Broken: memory is freed while it is still being read. */
     atomic_store_explicit(&self->counter, number, memory_order_release);

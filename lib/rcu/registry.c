@@ -64,7 +64,8 @@ static void thread_ends(void)
         rcu_misuse("a thread ended inside a read section; leave it with rcu_read_unlock() first");
 #endif
         self->online = false;
-        atomic_store_explicit(&self->counter, 1, memory_order_release);
+        /* The outermost level; the unlock is the one that ends it. */
+        atomic_store_explicit(&self->counter, 1, memory_order_relaxed);
         rcu_read_unlock();
     }
     rcu_unregister_thread();
@@ -225,6 +226,9 @@ void rcu_register_thread(void)
 
     if (self->registered)
         rcu_misuse("rcu_register_thread() in a thread that is registered already");
+    if (atomic_load_explicit(&self->counter, memory_order_relaxed) != 0)
+        rcu_misuse("rcu_register_thread() inside a read section, which protects nothing; "
+                   "register first");
     self->thread_id = platform_thread_id();
     self->missed_spins = self->idle_gps = 0;
     self->proposed = self->online = false;

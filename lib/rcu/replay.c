@@ -28,7 +28,7 @@ bool rcu_replaying(void)
     return atomic_load_explicit(&on, memory_order_acquire);
 }
 
-unsigned long rcu_replay_next(unsigned long queued, bool *force)
+unsigned long rcu_replay_next(unsigned long queued, bool barrier, bool *force)
 {
     unsigned long count = replay.group;
 
@@ -36,7 +36,7 @@ unsigned long rcu_replay_next(unsigned long queued, bool *force)
     /* Groups are full up to a barrier, or they would depend on when this thread comes to look. */
     if (!replay.decide && count <= queued)
         return count;
-    if (rcu_barrier_queued())
+    if (barrier)
         return queued; /* the batch ends with the barrier */
     if (!replay.decide)
         return 0;

@@ -42,8 +42,8 @@ static enum state look_at(const struct grace_period *g, struct rcu_reader *r)
 
     if (counter != 0)
         return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
-    /* After the counter: a thread that is found outside and then asleep has not been in between, or it
-     * would have announced itself. Acquire, pairs with: rcu_park(). Broken: as above. */
+    /* After the counter: whatever the thread did in between ended before the flag was set that we see.
+     * Acquire, pairs with: the release in rcu_park(). Broken: as above. */
     if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_ASLEEP) &&
         (!r->proposed || (g->fenced && g->last_look)))
         return ASLEEP;

@@ -7,7 +7,7 @@
 
 bool asymmetric_fence_is_full = true;
 
-/* Early, since the grace-period number takes over the choice in a constructor after this one. */
+/* Early: threads that register take over the choice. */
 static void __attribute__((constructor(101))) choose_fence(void)
 {
     const char *wish = getenv("STILLPOINT_FENCE");

@@ -51,6 +51,66 @@ START_TEST(a_quiescent_state_wakes_a_leader_that_sleeps)
 }
 END_TEST
 
+/* ---- a signal handler in the middle of an entry or a renewal ---- */
+
+static unsigned long stale; /* the number that the interrupted entry had loaded */
+
+static void load_number(void)
+{
+    stale = atomic_load(&rcu_gp_number);
+}
+
+/* What rcu_read_lock() still does when the handler has returned. */
+static void go_on_entering(void)
+{
+    atomic_store(&rcu_reader.counter, stale);
+    if (atomic_load(&rcu_reader.attention)) {
+        rcu_reader_entered(&rcu_reader);
+    }
+}
+
+static void go_on_renewing(void)
+{
+    rcu_reader_renews(&rcu_reader, stale);
+}
+
+/* The handler's section takes the request to wake the leader, who then finds the reader inside again,
+ * with the number from before. */
+START_TEST(an_entry_that_a_reading_handler_interrupts_wakes_the_leader)
+{
+    use(patient(RCU_GP_POLL, HOUR_NS));
+    hire_reader(&reader);
+    hire(&updater);
+    before = stats();
+    make(&reader, load_number);
+    make(&reader, enter);
+    begin_and_wait(&updater, synchronize_rcu_expedited, 1);
+    UNTIL(stats().sleeps > before.sleeps);
+    make(&reader, leave);
+    make(&reader, go_on_entering);
+    make(&reader, leave);
+    finish(&updater);
+    end_test();
+}
+END_TEST
+
+START_TEST(a_renewal_that_a_renewing_handler_interrupts_wakes_the_leader)
+{
+    begin_test(patient(RCU_GP_POLL, HOUR_NS));
+    before = stats();
+    make(&reader, load_number);
+    begin_and_wait(&updater, synchronize_rcu_expedited, 1);
+    UNTIL(stats().sleeps > before.sleeps);
+    make(&reader, quiesce);
+    make(&reader, go_on_renewing);
+    while (is_busy(&updater)) {
+        make(&reader, quiesce);
+    }
+    finish(&updater);
+    end_test();
+}
+END_TEST
+
 START_TEST(going_offline_wakes_a_leader_that_sleeps)
 {
     begin_sleeping(_i);
@@ -318,6 +378,8 @@ static void add_tests(Suite *suite)
           *misuse = add_case(suite, "misuse");
 
     tcase_add_loop_test(waking, a_quiescent_state_wakes_a_leader_that_sleeps, 0, 2);
+    tcase_add_test(waking, an_entry_that_a_reading_handler_interrupts_wakes_the_leader);
+    tcase_add_test(waking, a_renewal_that_a_renewing_handler_interrupts_wakes_the_leader);
     tcase_add_loop_test(waking, going_offline_wakes_a_leader_that_sleeps, 0, 2);
     tcase_add_loop_test(waking, a_renewal_with_an_old_number_is_repeated_for_the_leader, 0, 2);
     tcase_add_loop_test(waking, no_wake_up_is_lost_to_a_quiescent_state, 0, 2);
