@@ -60,17 +60,19 @@ static void load_number(void)
     stale = atomic_load(&rcu_gp_number);
 }
 
-/* What rcu_read_lock() still does when the handler has returned. */
-static void go_on_entering(void)
+/* The handler leaves its section, and rcu_read_lock() goes on: at once, before the leader can look. */
+static void leave_and_go_on_entering(void)
 {
+    rcu_read_unlock();
     atomic_store(&rcu_reader.counter, stale);
     if (atomic_load(&rcu_reader.attention)) {
         rcu_reader_entered(&rcu_reader);
     }
 }
 
-static void go_on_renewing(void)
+static void renew_and_go_on_renewing(void)
 {
+    rcu_quiescent_state();
     rcu_reader_renews(&rcu_reader, stale);
 }
 
@@ -86,8 +88,9 @@ START_TEST(an_entry_that_a_reading_handler_interrupts_wakes_the_leader)
     make(&reader, enter);
     begin_and_wait(&updater, synchronize_rcu_expedited, 1);
     UNTIL(stats().sleeps > before.sleeps);
-    make(&reader, leave);
-    make(&reader, go_on_entering);
+    make(&reader, leave_and_go_on_entering);
+    UNTIL(stats().wakeups > before.wakeups);
+    UNTIL(is_asleep(&updater));
     make(&reader, leave);
     finish(&updater);
     end_test();
@@ -101,8 +104,8 @@ START_TEST(a_renewal_that_a_renewing_handler_interrupts_wakes_the_leader)
     make(&reader, load_number);
     begin_and_wait(&updater, synchronize_rcu_expedited, 1);
     UNTIL(stats().sleeps > before.sleeps);
-    make(&reader, quiesce);
-    make(&reader, go_on_renewing);
+    make(&reader, renew_and_go_on_renewing);
+    UNTIL(stats().wakeups > before.wakeups);
     while (is_busy(&updater)) {
         make(&reader, quiesce);
     }
