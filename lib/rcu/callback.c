@@ -381,7 +381,8 @@ void rcu_barrier(void)
     online = rcu_blocked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
-    /* Not before it is in the queue, or what callbacks queue until then would be in front of it. */
+    /* Not before it is in the queue, or what callbacks queue until then would be in front of it. Release,
+     * pairs with: the acquire in rcu_barrier_queued(). Broken: as there. */
     atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
     rcu_poke_leader();
     rcu_poke_callback_thread();

@@ -39,18 +39,6 @@ static inline TCase *add_case(Suite *suite, const char *name)
     return c;
 }
 
-/* The exit status of a program that runs the suite. */
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 static inline int64_t now_ns(void)
 {
     struct timespec now;

@@ -51,4 +51,16 @@ static inline void dies_saying(void (*function)(void), const char *text)
     ck_assert_msg(strstr(said, text) != NULL, "it said: %s", said);
 }
 
+/* The exit status of a program that runs the suite. */
+static inline int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 #endif

@@ -176,16 +176,4 @@ static inline void make(int shape, int length)
     is(&it.l, prefixes[length]);
 }
 
-/* The exit status of a program that runs the suite. */
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 #endif
