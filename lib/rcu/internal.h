@@ -2,6 +2,8 @@
 #ifndef STILLPOINT_RCU_INTERNAL_H
 #define STILLPOINT_RCU_INTERNAL_H
 
+#include "blocked.h"
+
 #include "stillpoint/asymmetric_fence.h"
 #include "stillpoint/event.h"
 #include "stillpoint/rcu.h"
@@ -93,10 +95,6 @@ void rcu_put_to_sleep(struct rcu_reader *r);
 
 /* Puts the calling thread to sleep, outside sections: its next section announces it. */
 void rcu_park(void);
-/* The calling thread is about to wait inside the library: an online thread goes offline, and is parked.
- * rcu_blocked_end() takes what this returns. */
-bool rcu_blocked_begin(void);
-void rcu_blocked_end(bool online);
 
 /* One grace period, as its leader sees it. */
 struct grace_period {

@@ -24,14 +24,16 @@ void event_destroy(struct event *e)
     (void)e;
 }
 
-void event_set(struct event *e)
+bool event_set(struct event *e)
 {
     /* Release: what the caller did comes before the event is seen set. Acquire: keeps the chain of
      * releases for those who see only this exchange.
      * Pairs with: the acquires in event_reset() and event_is_set(). Broken: the waiter looks at its
      * condition too early, and sleeps although it holds. */
-    if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) == EVENT_BUSY)
-        platform_futex_wake(&e->state); /* only the address: the event may be gone by now */
+    if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) != EVENT_BUSY)
+        return false;
+    platform_futex_wake(&e->state); /* only the address: the event may be gone by now */
+    return true;
 }
 
 void event_reset(struct event *e)
@@ -83,12 +85,13 @@ void event_destroy(struct event *e)
     platform_mutex_destroy(&e->lock);
 }
 
-void event_set(struct event *e)
+bool event_set(struct event *e)
 {
     platform_mutex_lock(&e->lock);
     e->set = true;
     platform_cond_broadcast(&e->changed);
     platform_mutex_unlock(&e->lock);
+    return false;
 }
 
 void event_reset(struct event *e)

@@ -138,7 +138,8 @@ void platform_at_fork(void (*in_child)(void))
 }
 
 struct start {
-    void (*run)(void);
+    void (*run)(void *);
+    void *argument;
     char name[16];
 };
 
@@ -152,29 +153,121 @@ static void *thread_main(void *argument)
     prctl(PR_SET_TIMERSLACK, 1UL);
     prctl(PR_SET_NAME, start.name);
 #endif
-    start.run();
+    start.run(start.argument);
     return NULL;
 }
 
-void platform_thread_start(const char *name, void (*run)(void))
+platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument)
 {
     struct start *start = malloc(sizeof *start);
-    pthread_attr_t attributes;
     sigset_t all, before;
     pthread_t thread;
 
     if (!start)
         platform_fail("out of memory while starting a thread of the library's");
     start->run = run;
+    start->argument = argument;
     snprintf(start->name, sizeof start->name, "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, thread_main, start) != 0)
+    if (pthread_create(&thread, NULL, thread_main, start) != 0)
         platform_fail("a thread of the library's cannot be started; raise the limit on threads");
-    pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return thread;
+}
+
+void platform_thread_join(platform_thread thread)
+{
+    pthread_join(thread, NULL);
+}
+
+static void run_without_argument(void *run)
+{
+    void (*function)(void);
+
+    memcpy(&function, &run, sizeof function);
+    function();
+}
+
+void platform_thread_start(const char *name, void (*run)(void))
+{
+    void *argument;
+
+    memcpy(&argument, &run, sizeof argument);
+    pthread_detach(platform_thread_create(name, run_without_argument, argument));
+}
+
+int platform_signal_real_time(int n)
+{
+    return SIGRTMIN + n;
+}
+
+bool platform_signal_is_real_time(int signal)
+{
+    return signal >= SIGRTMIN && signal <= SIGRTMAX;
+}
+
+/* One for the process: the library has one signal. */
+static void (*signal_handler)(void);
+
+static void handle_signal(int signal)
+{
+    (void)signal;
+    signal_handler();
+}
+
+int platform_signal_handle(int signal, void (*handler)(void))
+{
+    /* Calls of the program's that a late signal interrupts go on; KVM_RUN returns all the same. */
+    struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_RESTART}, before;
+
+    if (sigaction(signal, NULL, &before) == 0 && before.sa_handler != SIG_DFL)
+        return -EBUSY;
+    signal_handler = handler;
+    sigemptyset(&action.sa_mask);
+    return sigaction(signal, &action, NULL) == 0 ? 0 : -errno;
+}
+
+void platform_signal_block(int signal, bool blocked)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+void platform_signal_wait(int signal)
+{
+    sigset_t set;
+    int taken;
+
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    sigwait(&set, &taken);
+}
+
+bool platform_signal_take(int signal)
+{
+    static const struct timespec at_once;
+    sigset_t set;
+    int taken;
+
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    do
+        taken = sigtimedwait(&set, NULL, &at_once);
+    while (taken < 0 && errno == EINTR);
+    return taken > 0;
+}
+
+void platform_signal_send(int thread_id, int signal)
+{
+    /* By its number rather than pthread_kill(): the thread may have ended meanwhile. */
+    if (tgkill(getpid(), thread_id, signal) != 0 && errno == EAGAIN)
+        platform_fail("a vCPU cannot be kicked: as many signals as this user may have are pending; "
+                      "raise the limit "
+                      "(ulimit -i), or look for the program that lets them pile up");
 }
 
 void platform_fail(const char *what)

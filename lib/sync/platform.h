@@ -133,6 +133,25 @@ int platform_process_id(void);
 /* A detached thread with all signals blocked and the finest timers. Aborts when there can be none. */
 void platform_thread_start(const char *name, void (*run)(void));
 
+/* A thread that is waited for by platform_thread_join(); otherwise as above. */
+typedef pthread_t platform_thread;
+platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument);
+void platform_thread_join(platform_thread thread);
+
+/* Signals that a thread is interrupted by, or waits for. */
+int platform_signal_real_time(int n); /* the n-th, from 0 */
+bool platform_signal_is_real_time(int signal);
+/* Installs the handler; -EBUSY when the program has one of its own. */
+int platform_signal_handle(int signal, void (*handler)(void));
+/* Blocks it in the calling thread, or lets it in. */
+void platform_signal_block(int signal, bool blocked);
+/* Waits for it, blocked as it is, and takes it. */
+void platform_signal_wait(int signal);
+/* Takes it when it is pending; false when it is not. */
+bool platform_signal_take(int signal);
+/* To a thread of this process; one that has ended gets nothing. */
+void platform_signal_send(int thread_id, int signal);
+
 /* Sets, once, what is called at the end of threads that asked for it: in each round of destructors in
  * which it asks again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is the
  * sanitizers' own. */

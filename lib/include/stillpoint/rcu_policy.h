@@ -63,7 +63,7 @@ void force_rcu(void);
 /* Called for a reader that holds up a forced grace period, to make it leave its section: kick the
  * vCPU, set the flag its loop looks at.
  * => Called by whoever leads the grace period, under the library's registry lock: it must not block,
- *    and must not call the library.
+ *    and must not call the library, but for cpu_exit().
  * => May be called again while the reader stays, and once more just after it left.
  * => Added to and removed from the calling, registered thread; when remove returns, it is not
  *    running and will not be called again. */

@@ -1,0 +1,12 @@
+/* What the rest of the library says to RCU before a thread sleeps. */
+#ifndef STILLPOINT_RCU_BLOCKED_H
+#define STILLPOINT_RCU_BLOCKED_H
+
+#include <stdbool.h>
+
+/* The calling thread, outside of sections, is about to wait inside the library: an online thread goes
+ * offline, and is parked. rcu_blocked_end() takes what this returns. */
+bool rcu_blocked_begin(void);
+void rcu_blocked_end(bool online);
+
+#endif
