@@ -1,0 +1,102 @@
+/* Accelerators: how a vCPU runs, and how it is got out.
+ *
+ *     threads   a thread each; the inner loop polls
+ *     rr        one thread runs several in turn; the inner loop polls; a timer ends turns
+ *     signal    the inner loop waits for a signal
+ *     cancel    the inner loop is a blocking call with an explicit cancel, as HVF, NVMM and WHPX have it
+ *     user      a thread each; polls; never idles, and takes no big lock
+ *     kvm       KVM_RUN on a small guest that spins, or does port I/O; a signal gets it out
+ *
+ * While a vCPU runs its inner loop it is between cpu_exec_start() and cpu_exec_end(), and in a read section
+ * inside that. A force notifier kicks it out, so that no grace period waits for a guest that does not exit
+ * by itself.
+ */
+#ifndef STILLPOINT_ACCEL_H
+#define STILLPOINT_ACCEL_H
+
+#include <stillpoint/vcpu.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vcpu_accel {
+    const char *name;
+    const char *summary;
+    bool big_lock; /* held while events are processed and work is run */
+    bool idles;    /* asks the guest whether it idles */
+    bool shares;   /* one thread runs several: vcpu_rr_run() */
+    /* 0, or a negative error number with the reason in `why`. NULL: always there. */
+    int (*available)(char *why, size_t size);
+    /* In the vCPU's thread, before and after its loop. Both may be NULL. */
+    int (*create)(struct vcpu *cpu);
+    void (*destroy)(struct vcpu *cpu);
+    /* The inner loop: returns soon after cpu_exit_requested(), or when it likes. */
+    void (*run)(struct vcpu *cpu);
+    /* Gets it out of run(), or keeps it from entering. Any thread; never blocks. */
+    void (*kick)(struct vcpu *cpu);
+};
+
+extern const struct vcpu_accel vcpu_accel_threads, vcpu_accel_rr, vcpu_accel_signal,
+    vcpu_accel_cancel, vcpu_accel_user, vcpu_accel_kvm;
+/* All of them, NULL-ended. */
+extern const struct vcpu_accel *const vcpu_accels[];
+
+/* By name; "auto" is kvm where it is available, else threads. NULL: unknown. */
+const struct vcpu_accel *vcpu_accel_find(const char *name);
+/* 0, or a negative error number with one line of reason in `why`. */
+int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size);
+
+/* The vCPU's loop: runs it until vcpu_unplug().
+ * => The vCPU's own thread, which is registered with RCU, and goes offline if it is online; after vcpu_add(); the
+ *    big lock not held.
+ * => 0 when it was unplugged, or the negative error number of the accelerator's create(). */
+int vcpu_run(struct vcpu *cpu);
+/* Asks the vCPU to end: its thread runs the work that is queued, and vcpu_run() returns; one of rr is left
+ * out from then on. => Any thread. Does not wait. */
+void vcpu_unplug(struct vcpu *cpu);
+
+/* rr: the vCPUs of one thread. All of it is the library's. */
+TAILQ_HEAD(vcpu_rr_list, vcpu);
+struct vcpu_rr {
+    pthread_mutex_t lock;
+    struct vcpu_rr_list coming; /* added, not yet seen by the thread */
+    struct vcpu_rr_list vcpus;  /* changed by the thread */
+    struct vcpu *current;       /* whose turn it is; NULL between turns */
+    unsigned count;
+    bool kicked; /* a round comes before any turn */
+    bool ending, ended;
+    pthread_cond_t left;
+    struct event wake;   /* the thread */
+    struct event change; /* for the timer: there are more vCPUs, or less */
+    /* The thread's own. */
+    struct vcpu *last; /* whose turn it was */
+    pthread_t timer;
+    bool has_timer;
+    int64_t turn_ns;
+};
+
+/* `turn_ns`: how long a turn lasts when there are others; 0: 10 ms. */
+void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns);
+/* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one reaches for the thread. */
+void vcpu_rr_destroy(struct vcpu_rr *rr);
+/* Gives a vCPU, whose config names this rr, to the thread. => After vcpu_add(); any thread, any time. */
+void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu);
+/* Waits until the thread has let go of a vCPU that vcpu_unplug() was called for.
+ * => Not in a vCPU's thread; lets go of the big lock while it waits. */
+void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu);
+/* The loop of the thread; returns after vcpu_rr_end(), when each vCPU has been unplugged.
+ * => Registered with RCU; the big lock not held. */
+void vcpu_rr_run(struct vcpu_rr *rr);
+void vcpu_rr_end(struct vcpu_rr *rr);
+
+/* kvm: what host and guest share, a page for each vCPU. The guest adds 1 to `rounds` all the time, and to
+ * `unequal` when it finds `left` and `right` different: exclusive sections change both. Once in 65536 rounds
+ * it writes to VCPU_KVM_PORT and reads it, when the config says guest_io. */
+#define VCPU_KVM_PORT 0x80
+struct vcpu_kvm_page {
+    _Atomic uint64_t rounds, unequal, left, right;
+};
+/* => A vCPU of the accelerator kvm whose create() has returned; NULL before. */
+struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu);
+
+#endif

@@ -1,0 +1,159 @@
+/* vCPUs: threads that run somebody else's code for as long as nobody asks them to leave it.
+ *
+ *     struct vcpu cpu;
+ *
+ *     vcpu_init(&cpu, &config);
+ *     vcpu_add(&cpu);         in any thread
+ *     vcpu_run(&cpu);         in the vCPU's own: returns after vcpu_unplug()
+ *     vcpu_remove(&cpu);
+ *     ... a grace period ...
+ *     vcpu_destroy(&cpu);
+ *
+ * An accelerator says how the code runs and how the vCPU is got out of it (accel.h). What others may ask of
+ * a vCPU: to leave (vcpu_kick.h), to stay out while something runs that no vCPU may see half done
+ * (exclusive.h), to run a function, and to stop (vcpu_work.h).
+ *
+ * Sources: the semantics are those of QEMU's vCPU threads; the exclusive sections follow the lock-free
+ * design of Paolo Bonzini and Emilio Cota there, with the asymmetric fence in place of two full ones.
+ */
+#ifndef STILLPOINT_VCPU_H
+#define STILLPOINT_VCPU_H
+
+#include <stillpoint/event.h>
+#include <stillpoint/rcu.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+struct vcpu;
+struct vcpu_accel;
+struct vcpu_rr;
+struct vcpu_work_item;
+
+/* What a vCPU runs, and what it does when it is asked to leave. All but `block` may be NULL; all are
+ * called in the vCPU's thread. */
+struct vcpu_guest {
+    /* Runs a little, and returns: a translated block. Called again and again in the inner loop, inside
+     * cpu_exec_start() and a read section. `kvm` has a guest of its own and never calls it; `signal` and
+     * `cancel` call it once each time they enter, and then wait. */
+    void (*block)(struct vcpu *cpu);
+    /* Reads what requesters wrote before they called cpu_exit(), and acts on it. Called outside of
+     * cpu_exec_start() and read sections, with the big lock held but for the accelerator `user`. */
+    void (*events)(struct vcpu *cpu);
+    /* True when there is nothing to run until somebody calls cpu_exit(): halted, no interrupt. Called after
+     * events(). */
+    bool (*idle)(struct vcpu *cpu);
+    /* kvm only: the guest wrote `value` to `port`, or reads it (`out` false; returns what it gets). */
+    unsigned (*io)(struct vcpu *cpu, unsigned port, bool out, unsigned value);
+};
+
+struct vcpu_config {
+    const struct vcpu_accel *accel; /* NULL: none, for programs with loops of their own */
+    const struct vcpu_guest *guest;
+    void *data;         /* of the embedding program: cpu->data */
+    struct vcpu_rr *rr; /* with the accelerator rr: whose thread runs it */
+    bool guest_io;      /* kvm: the guest does port I/O now and then, instead of none */
+};
+
+/* => Embedded in what the program calls a vCPU. `data` and `index` are for reading; all else is the
+ *    library's.
+ * => Whoever holds a pointer by VCPU_FOREACH() may use it until its read section ends. So after
+ *    vcpu_remove() the memory is freed by way of a grace period. */
+struct vcpu {
+    /* Its thread's; looked at by whoever enters an exclusive section. */
+    _Alignas(RCU_CACHE_LINE) atomic_bool running; /* between cpu_exec_start() and cpu_exec_end() */
+    const struct vcpu_accel *accel;
+    const struct vcpu_guest *guest;
+    void *data;
+    void *accel_state;
+    /* Written by requesters. */
+    _Alignas(RCU_CACHE_LINE) atomic_uint exit_request;
+    struct event wake;    /* set by each kick */
+    struct event cancel;  /* ends the blocking call of the accelerator `cancel` */
+    atomic_int thread_id; /* 0: no thread runs it */
+    atomic_bool waits;    /* in a call that a signal ends, or on its way there */
+    atomic_bool stop;     /* a pause is on */
+    atomic_bool unplug;
+    atomic_ulong kicks, kicks_merged; /* requests, and those that found one on its way */
+    /* Work queue. */
+    pthread_mutex_t work_lock;
+    struct vcpu_work_item *work_first, **work_last;
+    unsigned work_urgent;  /* asked for by the thread that paused */
+    bool work_closed;      /* no more is taken */
+    atomic_bool work_here; /* something is queued */
+    /* Under the list's lock. */
+    TAILQ_ENTRY(vcpu) link;
+    unsigned index;
+    bool listed;
+    bool has_waiter; /* counted by start_exclusive(), and to count itself out */
+    bool attached;   /* vcpu_run() is in its loop; under the pauses' lock as well */
+    bool stopped;    /* has counted itself as stopped; under the pauses' lock only */
+    /* Its thread's. */
+    struct vcpu_rr *rr;
+    TAILQ_ENTRY(vcpu) rr_link;
+    bool in_rr, rr_ready;
+    struct rcu_force_notifier notifier;
+    bool guest_io;
+};
+
+#define VCPU_LIMIT 4096
+
+/* `config` is copied; NULL: no accelerator. */
+void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config);
+/* => Removed, and no pointer to it is left. */
+void vcpu_destroy(struct vcpu *cpu);
+
+/* Puts it into the list: from now on exclusive sections, pauses and VCPU_FOREACH() know it.
+ * => Any thread, at any time, also while an exclusive section or a pause is on. The lowest free index.
+ * => -ENOSPC when VCPU_LIMIT are there. */
+int vcpu_add(struct vcpu *cpu);
+/* => Any thread; not between cpu_exec_start() and cpu_exec_end(), nor while vcpu_run() runs (aborts).
+ * => Work that is queued for it is run, by the caller, before it returns; later work is refused. */
+void vcpu_remove(struct vcpu *cpu);
+
+/* For threads with loops of their own, which vcpu_run() and vcpu_rr_run() do without: makes the calling thread
+ * the vCPU's, and no longer.
+ * => After vcpu_add(); registered with RCU. Between the two the thread calls process_cpu_events() soon after
+ *    each cpu_exit_requested(), or a pause and run_on_cpu() wait for it. */
+void vcpu_attach(struct vcpu *cpu);
+void vcpu_detach(struct vcpu *cpu);
+
+/* The vCPU that the calling thread runs, or NULL. */
+extern STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
+
+/* Grows with every vcpu_add() and vcpu_remove(): who finds the same before and after has seen all. */
+unsigned long vcpu_list_generation(void);
+unsigned vcpu_count(void);
+
+TAILQ_HEAD(vcpu_list, vcpu);
+extern struct vcpu_list vcpu_list;
+
+/* => Inside a read section. */
+#define VCPU_FOREACH(cpu)                                                                \
+    for ((cpu) = __atomic_load_n(&vcpu_list.tqh_first, __ATOMIC_ACQUIRE); (cpu) != NULL; \
+         (cpu) = __atomic_load_n(&(cpu)->link.tqe_next, __ATOMIC_ACQUIRE))
+
+/* Counts since the program started, each exact, together not of one moment. */
+struct vcpu_stats {
+    unsigned long exclusive_sections; /* outermost ones */
+    unsigned long exclusive_handed; /* of these, taken over from the one before: vCPUs stayed out */
+    unsigned long exclusive_waited; /* whose starter had to wait for a vCPU */
+    unsigned long exec_waits;       /* vCPUs that waited in cpu_exec_start() */
+    unsigned long exec_counted;     /* that went on, as they were waited for already */
+    unsigned long pauses;
+    unsigned long work_run;
+    unsigned long safe_work_run;
+    unsigned long signals; /* kicks that took a signal */
+    unsigned long rr_timer_kicks;
+};
+void vcpu_get_stats(struct vcpu_stats *stats);
+
+#include <stillpoint/accel.h>
+#include <stillpoint/big_lock.h>
+#include <stillpoint/exclusive.h>
+#include <stillpoint/vcpu_kick.h>
+#include <stillpoint/vcpu_work.h>
+
+#endif

@@ -1,0 +1,55 @@
+/* Kicks: getting a vCPU out of what it runs.
+ *
+ *     requester                           vCPU's thread
+ *     write the reason                    leave the inner loop, which looks at cpu_exit_requested()
+ *     cpu_exit(cpu)                       leave the read section, cpu_exec_end()
+ *       exit_request = 1                  process_cpu_events():
+ *       kick, if it was 0                   exit_request = 0, by exchange
+ *                                           read the reasons, act
+ *                                           idle? sleep until a kick
+ *
+ * => Each reason that was written before cpu_exit() is acted on after it. Requests that come before the
+ *    vCPU has looked share one kick; none is lost.
+ * => exit_request is cleared nowhere but in process_cpu_events(), and by an exchange: a plain store could
+ *    sit in the store buffer while the reasons are read, and erase a newer request when it comes out.
+ */
+#ifndef STILLPOINT_VCPU_KICK_H
+#define STILLPOINT_VCPU_KICK_H
+
+#include <stillpoint/vcpu.h>
+
+/* => Any thread, also a force notifier, also under any lock, also for a vCPU that idles, is stopped, has
+ *    not started or has ended. Never blocks. Not from a signal handler. */
+void cpu_exit(struct vcpu *cpu);
+
+/* => The inner loop: true when it is to be left. */
+static inline bool cpu_exit_requested(struct vcpu *cpu)
+{
+    /* Acquire, so that an inner loop may act on what it finds; what counts is the exchange.
+     * Pairs with: the exchange in cpu_exit(). Broken: nothing but a round more. */
+    return atomic_load_explicit(&cpu->exit_request, memory_order_acquire) != 0;
+}
+
+enum vcpu_state {
+    VCPU_READY,   /* go and run */
+    VCPU_IDLE,    /* sleep until a kick, then ask again */
+    VCPU_STOPPED, /* the same: a pause is on */
+    VCPU_ENDED,   /* vcpu_unplug() was called; all work has been run */
+};
+
+/* What every event loop calls between two runs of the inner loop: clears the request, runs the work,
+ * stops when a pause is on, lets the program read its reasons, and says what to do next.
+ * => The vCPU's thread, outside of cpu_exec_start() and of read sections. Does not sleep for want of work;
+ *    work that it runs may block. The big lock is as the caller has it. */
+enum vcpu_state process_cpu_events(struct vcpu *cpu);
+
+/* What a loop of one's own does when it is told VCPU_IDLE or VCPU_STOPPED: sleeps until a kick, with the big lock let
+ * go of. Returns at once when a request is there.
+ * => The thread that has attached the vCPU. */
+void vcpu_wait_for_kick(struct vcpu *cpu);
+
+/* The signal that kicks `signal` and `kvm`: between SIGRTMIN and SIGRTMAX, SIGRTMIN + 1 if never called.
+ * => Before the first vCPU of these runs. -EINVAL for another signal, -EBUSY later on. */
+int vcpu_set_kick_signal(int signal);
+
+#endif

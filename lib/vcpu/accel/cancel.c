@@ -1,0 +1,35 @@
+/* `cancel`: the inner loop is a blocking call that another call cancels, also before it has begun. So it is
+ * with HVF, NVMM and WHPX; here the call blocks on an event. */
+#include "vcpu/internal.h"
+
+/* Returns once it is cancelled. A cancel that came since the last call, and is not used up, counts. */
+static void blocking_call(struct vcpu *cpu)
+{
+    event_wait(&cpu->cancel);
+    event_reset(&cpu->cancel);
+}
+
+static void run(struct vcpu *cpu)
+{
+    if (cpu->guest && cpu->guest->block)
+        cpu->guest->block(cpu);
+    /* A request before the look needs no cancel; one after it cancels the call. A cancel that is left over
+     * costs a round. */
+    while (!cpu_exit_requested(cpu))
+        blocking_call(cpu);
+}
+
+static void kick(struct vcpu *cpu)
+{
+    if (!vcpu_wake(cpu))
+        event_set(&cpu->cancel);
+}
+
+const struct vcpu_accel vcpu_accel_cancel = {
+    .name = "cancel",
+    .summary = "the inner loop is a blocking call with an explicit cancel",
+    .big_lock = true,
+    .idles = true,
+    .run = run,
+    .kick = kick,
+};

@@ -1,0 +1,406 @@
+/* kvm: a vCPU is one of KVM's, in a machine that the process has one of.
+ *
+ * The machine is made by the first create() and is there until the process ends. KVM does not give a vCPU id
+ * twice in the life of a machine, so a vCPU that is destroyed is kept for the next create().
+ *
+ *     request                          vCPU's thread, run()
+ *     exit_request = 1                 immediate_exit = 0
+ *     signal -> immediate_exit = 1     exit_request? leave
+ *                                      KVM_RUN, -EINTR when immediate_exit is 1 or a signal is there
+ *
+ * A signal between the look at exit_request and KVM_RUN so ends KVM_RUN at once. Where the kernel has no
+ * immediate_exit the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays pending, and run()
+ * consumes it. ThreadSanitizer puts off the handlers of signals that come outside of system calls it
+ * knows as blocking, so there the second way is taken too. STILLPOINT_KVM_KICK, "signal-mask" or
+ * "immediate-exit", chooses for tests; STILLPOINT_KVM_GUEST=real does without long mode.
+ */
+#include "kvm_guest.h"
+
+#include "vcpu/internal.h"
+
+#include <stdio.h>
+
+#ifdef VCPU_KVM_POSSIBLE
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifdef __SANITIZE_THREAD__
+#define KICK_BY_MASK true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KICK_BY_MASK true
+#endif
+#endif
+#ifndef KICK_BY_MASK
+#define KICK_BY_MASK false
+#endif
+
+static struct kvm_machine *machine;
+static bool kick_by_mask;
+static platform_mutex machine_lock = PLATFORM_MUTEX_INITIALIZER;
+
+/* ---- The machine of the process ---- */
+
+/* The machine is the parent's: KVM refuses it to other processes, and its memory is not there. The descriptors
+ * are given back; the child gets a machine of its own when it wants one. */
+static void forget_machine(void)
+{
+    platform_mutex_init(&machine_lock);
+    vcpu_immediate_exit = NULL;
+    if (machine)
+        kvm_machine_forget(machine);
+    machine = NULL;
+}
+
+static void watch_forks(void)
+{
+    platform_at_fork(forget_machine);
+}
+
+/* How KVM_RUN is got out of, for all vCPUs from now on. */
+static void choose_kick(void)
+{
+    const char *wish = getenv("STILLPOINT_KVM_KICK");
+
+    kick_by_mask = KICK_BY_MASK;
+    if (wish && (strcmp(wish, "signal-mask") == 0 || strcmp(wish, "immediate-exit") == 0))
+        kick_by_mask = wish[0] == 's';
+    if (!machine->has_immediate_exit)
+        kick_by_mask = true;
+}
+
+/* => Holding machine_lock. */
+static int need_machine(void)
+{
+    static platform_once once = PLATFORM_ONCE_INITIALIZER;
+    int error;
+
+    if (machine)
+        return 0;
+    platform_call_once(&once, watch_forks);
+    error = kvm_machine_make(&machine, NULL, 0);
+    if (!error)
+        choose_kick();
+    return error;
+}
+
+/* ---- Entering and leaving ---- */
+
+static const char *const exit_names[] = {
+    [KVM_EXIT_EXCEPTION] = "exception",
+    [KVM_EXIT_HYPERCALL] = "hypercall",
+    [KVM_EXIT_HLT] = "halted",
+    [KVM_EXIT_MMIO] = "access outside of its memory",
+    [KVM_EXIT_SHUTDOWN] = "shutdown: a fault in the guest",
+    [KVM_EXIT_FAIL_ENTRY] = "the CPU refused the guest's state",
+    [KVM_EXIT_INTERNAL_ERROR] = "internal error of KVM",
+};
+
+static void fail_for_exit(const struct kvm_vcpu *v) __attribute__((noreturn, cold));
+static void fail_for_exit(const struct kvm_vcpu *v)
+{
+    unsigned reason = v->run->exit_reason;
+    const char *name =
+        reason < sizeof exit_names / sizeof exit_names[0] ? exit_names[reason] : NULL;
+    unsigned long long detail = 0;
+    char text[200];
+
+    if (reason == KVM_EXIT_FAIL_ENTRY)
+        detail = v->run->fail_entry.hardware_entry_failure_reason;
+    else if (reason == KVM_EXIT_INTERNAL_ERROR)
+        detail = v->run->internal.suberror;
+    snprintf(
+        text, sizeof text,
+        "the guest of KVM's vCPU %u ended with exit reason %u (%s, %#llx), which it never does; "
+        "see the kernel's log, or use another accelerator",
+        v->id, reason, name ? name : "unexpected", detail);
+    platform_fail(text);
+}
+
+static void fail_for_error(const struct kvm_vcpu *v) __attribute__((noreturn, cold));
+static void fail_for_error(const struct kvm_vcpu *v)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "KVM_RUN of vCPU %u: %m; a child of fork() cannot use the parent's",
+             v->id);
+    platform_fail(text);
+}
+
+/* Takes the pending kicks: all, as signals for real-time programs queue up.
+ * Broken, with one left: the next KVM_RUN returns at once for nothing, and so on. */
+static void consume_kicks(void)
+{
+    while (platform_signal_take(vcpu_kick_signal()))
+        ;
+}
+
+/* Gives the guest what io() returned for it. */
+static void do_port_io(struct vcpu *cpu, struct kvm_run *run)
+{
+    void *data = (char *)run + run->io.data_offset;
+    bool out = run->io.direction == KVM_EXIT_IO_OUT;
+    uint32_t value = 0;
+
+    if (out)
+        memcpy(&value, data, sizeof value);
+    if (cpu->guest && cpu->guest->io)
+        value = cpu->guest->io(cpu, run->io.port, out, value);
+    if (!out)
+        memcpy(data, &value, sizeof value);
+}
+
+/* KVM_RUN. True when the guest waits for an I/O to be completed, which the next KVM_RUN does first. */
+static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
+{
+    if (ioctl(v->fd, KVM_RUN, 0) == 0) {
+        if (v->run->exit_reason != KVM_EXIT_IO || v->run->io.size != sizeof(uint32_t))
+            fail_for_exit(v);
+        do_port_io(cpu, v->run);
+        return true;
+    }
+    if (errno != EINTR && errno != EAGAIN)
+        fail_for_error(v);
+    /* Before the look at exit_request in run(): what we take here asks for what is found there.
+     * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: the signal of a
+     * request that came after the look is taken, and nothing ends KVM_RUN. */
+    if (kick_by_mask)
+        consume_kicks();
+    return false;
+}
+
+static void set_immediate_exit(struct kvm_vcpu *v, uint8_t value)
+{
+    volatile uint8_t *immediate_exit = &v->run->immediate_exit;
+
+    *immediate_exit = value;
+}
+
+/* Makes KVM do all that comes before the guest's first instruction, and return. */
+static void touch_kernel(struct kvm_vcpu *v)
+{
+    if (kick_by_mask)
+        platform_signal_send(platform_thread_id(), vcpu_kick_signal());
+    else
+        set_immediate_exit(v, 1);
+    if (ioctl(v->fd, KVM_RUN, 0) == 0)
+        fail_for_exit(v);
+    if (errno != EINTR)
+        fail_for_error(v);
+    if (kick_by_mask)
+        consume_kicks();
+}
+
+/* io() is called here: inside cpu_exec_start() and the read section. It must not wait for an exclusive
+ * section or a grace period, and may call cpu_exit(). */
+static void run_kvm(struct vcpu *cpu)
+{
+    struct kvm_vcpu *v = cpu->accel_state;
+    bool io_pending = false;
+
+    vcpu_signal_begin(cpu);
+    for (;;) {
+        set_immediate_exit(v, 0);
+        /* Cleared before the look at exit_request; against the handler, which runs in this thread, the
+         * compiler's order is enough.
+         * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: a kick
+         * between the two is erased, and nothing ends KVM_RUN. */
+        atomic_signal_fence(memory_order_seq_cst);
+        if (cpu_exit_requested(cpu))
+            break;
+        io_pending = enter_guest(cpu, v);
+    }
+    vcpu_signal_end(cpu);
+    /* Nobody may find, or set, registers with an instruction half done: RIP at the `in`, its value still
+     * with us, to be put into them by a later KVM_RUN. */
+    if (io_pending)
+        touch_kernel(v);
+}
+
+static void kick_kvm(struct vcpu *cpu)
+{
+    /* One that sleeps looks at exit_request before it enters. */
+    if (!vcpu_wake(cpu))
+        vcpu_signal(cpu);
+}
+
+/* ---- The vCPU's life ---- */
+
+/* The kernel's set of signals is the front of the C library's. */
+#define KERNEL_SET_SIZE 8
+
+/* KVM_RUN lets in what the thread lets in now, and the kick. */
+static int set_signal_mask(const struct kvm_vcpu *v)
+{
+    _Alignas(struct kvm_signal_mask) char room[sizeof(struct kvm_signal_mask) + KERNEL_SET_SIZE];
+    struct kvm_signal_mask *mask = (struct kvm_signal_mask *)room;
+    sigset_t let_in;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &let_in);
+    sigdelset(&let_in, vcpu_kick_signal());
+    mask->len = KERNEL_SET_SIZE;
+    memcpy(mask->sigset, &let_in, KERNEL_SET_SIZE);
+    return ioctl(v->fd, KVM_SET_SIGNAL_MASK, mask) == 0 ? 0 : -errno;
+}
+
+/* => The vCPU's thread, from where on signals may come. */
+static int prepare_kicks(struct kvm_vcpu *v)
+{
+    int error = vcpu_kick_signal_prepare(kick_by_mask);
+
+    if (error)
+        return error;
+    if (kick_by_mask)
+        return set_signal_mask(v);
+    vcpu_immediate_exit = &v->run->immediate_exit;
+    return 0;
+}
+
+static void release_vcpu(struct kvm_vcpu *v)
+{
+    /* First: the handler, in this thread, would write into another's.
+     * Pairs with: the handler of the kick signal, which compiler order is enough for. Broken: a late kick
+     * for us gets the next owner out, once, for nothing. */
+    vcpu_immediate_exit = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+    platform_mutex_lock(&machine_lock);
+    kvm_machine_give(v);
+    platform_mutex_unlock(&machine_lock);
+}
+
+static int create_kvm(struct vcpu *cpu)
+{
+    struct kvm_vcpu *v = NULL;
+    int error;
+
+    platform_mutex_lock(&machine_lock);
+    error = need_machine();
+    if (!error)
+        v = kvm_machine_take(machine, &error);
+    platform_mutex_unlock(&machine_lock);
+    if (!v)
+        return error;
+    error = prepare_kicks(v);
+    if (!error) {
+        /* What another thread left to be done, and what KVM does for a thread that is new to the vCPU: it
+         * may wait for a grace period of the kernel's, and no kick ends that. Here nobody waits for
+         * us. Before the reset, as it may move RIP. */
+        touch_kernel(v);
+        error = kvm_guest_reset(machine, v, cpu->guest_io);
+    }
+    if (error) {
+        release_vcpu(v);
+        return error;
+    }
+    /* Release: with the pointer comes what is behind it.
+     * Pairs with: vcpu_kvm_page(). Broken: another thread finds the page of the vCPU's former owner with
+     * what that has counted. */
+    __atomic_store_n(&cpu->accel_state, v, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static void destroy_kvm(struct vcpu *cpu)
+{
+    struct kvm_vcpu *v = cpu->accel_state;
+
+    __atomic_store_n(&cpu->accel_state, NULL, __ATOMIC_RELAXED);
+    release_vcpu(v);
+}
+
+/* The machine's memory is never unmapped, so the page may be looked at for ever; after destroy() it may be
+ * another vCPU's. */
+struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
+{
+    /* Acquire: as said in create_kvm(). */
+    struct kvm_vcpu *v = __atomic_load_n(&cpu->accel_state, __ATOMIC_ACQUIRE);
+
+    return cpu->accel == &vcpu_accel_kvm && v ? v->page : NULL;
+}
+
+bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
+{
+    struct kvm_vcpu *v = cpu->accel_state;
+    struct kvm_regs registers;
+
+    if (!v || ioctl(v->fd, KVM_GET_REGS, &registers) != 0)
+        return false;
+    *rip = registers.rip;
+    *rax = registers.rax;
+    return true;
+}
+
+/* Tries it, with a machine that is thrown away: KVM may be there and not run our guest. */
+static int kvm_available(char *why, size_t size)
+{
+    struct kvm_machine *trial;
+    int error = kvm_machine_make(&trial, why, size);
+
+    if (!error)
+        kvm_machine_close(trial);
+    return error;
+}
+
+#else
+
+static int kvm_available(char *why, size_t size)
+{
+#ifdef STILLPOINT_PORTABLE
+    snprintf(why, size, "this build is the portable one (PORTABLE=1), which leaves KVM out");
+#else
+    snprintf(why, size, "the guest is x86 code");
+#endif
+    return -ENOTSUP;
+}
+
+static int create_kvm(struct vcpu *cpu)
+{
+    (void)cpu;
+    return -ENOTSUP;
+}
+
+/* These are never called, as create() fails. */
+static void destroy_kvm(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
+static void run_kvm(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
+static void kick_kvm(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
+struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
+{
+    (void)cpu;
+    return NULL;
+}
+
+bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
+{
+    (void)cpu;
+    (void)rip;
+    (void)rax;
+    return false;
+}
+
+#endif
+
+const struct vcpu_accel vcpu_accel_kvm = {
+    .name = "kvm",
+    .summary = "KVM_RUN on a small guest; a signal gets it out",
+    .big_lock = true,
+    .idles = true,
+    .available = kvm_available,
+    .create = create_kvm,
+    .destroy = destroy_kvm,
+    .run = run_kvm,
+    .kick = kick_kvm,
+};

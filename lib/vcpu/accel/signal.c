@@ -1,0 +1,40 @@
+/* `signal`: the inner loop waits for the kick signal, which stays blocked all the time: one that comes
+ * before the wait ends it at once. */
+#include "vcpu/internal.h"
+
+static int create(struct vcpu *cpu)
+{
+    (void)cpu;
+    return vcpu_kick_signal_prepare(true);
+}
+
+static void run(struct vcpu *cpu)
+{
+    int signal = vcpu_kick_signal();
+
+    if (cpu->guest && cpu->guest->block)
+        cpu->guest->block(cpu);
+    vcpu_signal_begin(cpu);
+    while (!cpu_exit_requested(cpu))
+        platform_signal_wait(signal);
+    vcpu_signal_end(cpu);
+    /* Late ones, or they would pile up. What they ask for has been left for. */
+    while (platform_signal_take(signal))
+        ;
+}
+
+static void kick(struct vcpu *cpu)
+{
+    if (!vcpu_wake(cpu))
+        vcpu_signal(cpu);
+}
+
+const struct vcpu_accel vcpu_accel_signal = {
+    .name = "signal",
+    .summary = "the inner loop waits for a signal",
+    .big_lock = true,
+    .idles = true,
+    .create = create,
+    .run = run,
+    .kick = kick,
+};

@@ -1,0 +1,104 @@
+/* Kicks: requests, and the signal that some accelerators need for them. */
+#include "internal.h"
+
+#include "stillpoint/vcpu_kick.h"
+
+void cpu_exit(struct vcpu *cpu)
+{
+    atomic_fetch_add_explicit(&cpu->kicks, 1, memory_order_relaxed);
+    /* An exchange, so that one requester kicks for all that come before the vCPU has looked. Release: the
+     * reason comes before the request. Acquire and the total order: who finds 0 looks next at whether the
+     * thread is there and sleeps.
+     * Pairs with: the exchange in vcpu_serve(); each reads what the other wrote, so a request that finds 1
+     * is seen by the look that comes next. Broken: a request that nobody kicks for and nobody sees. */
+    if (atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_seq_cst) != 0) {
+        atomic_fetch_add_explicit(&cpu->kicks_merged, 1, memory_order_relaxed);
+        return;
+    }
+    if (cpu->accel)
+        cpu->accel->kick(cpu);
+    else
+        vcpu_wake(cpu);
+}
+
+bool vcpu_wake(struct vcpu *cpu)
+{
+    return event_set(cpu->rr ? &cpu->rr->wake : &cpu->wake);
+}
+
+/* --- The signal --- */
+
+static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
+static bool installed;
+static atomic_int chosen; /* 0: the standard one */
+
+STILLPOINT_THREAD_LOCAL volatile uint8_t *vcpu_immediate_exit;
+
+/* In the vCPU's thread: nothing but what makes a KVM_RUN that is yet to come return at once. That the
+ * signal came is enough for one under way. */
+static void kicked(void)
+{
+    if (vcpu_immediate_exit)
+        *vcpu_immediate_exit = 1;
+}
+
+int vcpu_set_kick_signal(int signal)
+{
+    int result = 0;
+
+    platform_mutex_lock(&lock);
+    if (!platform_signal_is_real_time(signal))
+        result = -EINVAL;
+    else if (installed)
+        result = -EBUSY;
+    else
+        atomic_store_explicit(&chosen, signal, memory_order_relaxed);
+    platform_mutex_unlock(&lock);
+    return result;
+}
+
+int vcpu_kick_signal(void)
+{
+    int signal = atomic_load_explicit(&chosen, memory_order_relaxed);
+
+    return signal ? signal : platform_signal_real_time(1);
+}
+
+int vcpu_kick_signal_prepare(bool blocked)
+{
+    int signal = vcpu_kick_signal(), result = 0;
+
+    platform_mutex_lock(&lock);
+    if (!installed)
+        result = platform_signal_handle(signal, kicked);
+    installed = installed || result == 0;
+    platform_mutex_unlock(&lock);
+    if (result == 0)
+        platform_signal_block(signal, blocked);
+    return result;
+}
+
+void vcpu_signal(struct vcpu *cpu)
+{
+    /* In the total order with cpu_exit()'s exchange before it: a thread that stores `waits` later looks at the
+     * request after that. A thread that is there has stored its id before.
+     * Pairs with: the store in vcpu_signal_begin(). Broken: neither is a signal sent nor the request seen. */
+    if (!atomic_load_explicit(&cpu->waits, memory_order_seq_cst))
+        return;
+    vcpu_count_up(&vcpu_counts.signals);
+    platform_signal_send(atomic_load_explicit(&cpu->thread_id, memory_order_relaxed),
+                         vcpu_kick_signal());
+}
+
+void vcpu_signal_begin(struct vcpu *cpu)
+{
+    /* In the total order with the look at the request that follows.
+     * Pairs with: the load in vcpu_signal(). Broken: as said there. */
+    atomic_exchange_explicit(&cpu->waits, true, memory_order_seq_cst);
+}
+
+void vcpu_signal_end(struct vcpu *cpu)
+{
+    /* Relaxed: a signal too many costs a round. */
+    atomic_store_explicit(&cpu->waits, false, memory_order_relaxed);
+}

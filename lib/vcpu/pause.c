@@ -1,0 +1,176 @@
+/* Pauses: one at a time, each counted in by every vCPU that runs. */
+#include "internal.h"
+
+#include "stillpoint/vcpu_work.h"
+
+struct pauser {
+    struct pauser *next;
+    struct vcpu_wait turn;
+};
+
+/* Under the lock, but for what is atomic. Comes before vcpu_lock. */
+static struct {
+    platform_mutex lock;
+    struct pauser *first, **last; /* those who wait until the pause that is on is over */
+    unsigned running;             /* vCPUs that have not stopped yet */
+    struct vcpu_wait *waiter;     /* the one who waits for them */
+    atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
+} pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
+
+bool vcpu_paused_by_me(void)
+{
+    return atomic_load_explicit(&pause.pauser, memory_order_relaxed) == platform_thread_id();
+}
+
+/* => pause.lock. */
+static void count_stopped(struct vcpu *cpu)
+{
+    cpu->stopped = true;
+    if (--pause.running == 0)
+        vcpu_wait_done(pause.waiter);
+}
+
+bool vcpu_report_stopped(struct vcpu *cpu)
+{
+    bool stop;
+
+    if (!vcpu_told_to_stop(cpu))
+        return false;
+    platform_mutex_lock(&pause.lock);
+    stop = atomic_load_explicit(&cpu->stop, memory_order_relaxed);
+    if (stop && !cpu->stopped)
+        count_stopped(cpu);
+    platform_mutex_unlock(&pause.lock);
+    return stop;
+}
+
+void vcpu_pause_attach(struct vcpu *cpu)
+{
+    platform_mutex_lock(&pause.lock);
+    platform_mutex_lock(&vcpu_lock);
+    if (cpu->attached)
+        vcpu_misuse("vCPU %u runs in another thread already", cpu->index);
+    cpu->attached = true;
+    platform_mutex_unlock(&vcpu_lock);
+    cpu->stopped = atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0;
+    atomic_store_explicit(&cpu->stop, cpu->stopped, memory_order_relaxed);
+    platform_mutex_unlock(&pause.lock);
+}
+
+void vcpu_pause_detach(struct vcpu *cpu)
+{
+    platform_mutex_lock(&pause.lock);
+    platform_mutex_lock(&vcpu_lock);
+    cpu->attached = false;
+    platform_mutex_unlock(&vcpu_lock);
+    if (atomic_load_explicit(&cpu->stop, memory_order_relaxed) && !cpu->stopped)
+        count_stopped(cpu);
+    atomic_store_explicit(&cpu->stop, false, memory_order_relaxed);
+    platform_mutex_unlock(&pause.lock);
+}
+
+/* => pause.lock; lets go of it and takes it again. */
+static void wait_for_turn(void)
+{
+    struct pauser self = {.next = NULL};
+
+    vcpu_wait_init(&self.turn, SERVE_PAUSE);
+    *pause.last = &self;
+    pause.last = &self.next;
+    platform_mutex_unlock(&pause.lock);
+    vcpu_wait_for(&self.turn);
+    platform_mutex_lock(&pause.lock);
+}
+
+/* => pause.lock. How many are to stop. */
+static unsigned ask_to_stop(void)
+{
+    struct vcpu *cpu;
+    unsigned asked = 0;
+
+    platform_mutex_lock(&vcpu_lock);
+    TAILQ_FOREACH(cpu, &vcpu_list, link)
+    {
+        if (!cpu->attached || cpu == current_cpu)
+            continue;
+        cpu->stopped = false;
+        atomic_store_explicit(&cpu->stop, true, memory_order_relaxed);
+        cpu_exit(cpu);
+        asked++;
+    }
+    platform_mutex_unlock(&vcpu_lock);
+    return asked;
+}
+
+void pause_all_vcpus(void)
+{
+    struct vcpu_wait stopped;
+
+    vcpu_check_may_wait(
+        "pause_all_vcpus() between cpu_exec_start() and cpu_exec_end(): an exclusive section that "
+        "the "
+        "others wait for would wait for this one; call cpu_exec_end() first",
+        "pause_all_vcpus() in an exclusive section, which the vCPUs may wait for; call "
+        "end_exclusive() first",
+        "pause_all_vcpus() inside a read section, which work of a vCPU may wait for; "
+        "call rcu_read_unlock() first");
+    if (vcpu_paused_by_me())
+        vcpu_misuse("pause_all_vcpus() by the thread that has paused them already; call "
+                    "resume_all_vcpus() first");
+    platform_mutex_lock(&pause.lock);
+    if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0)
+        wait_for_turn();
+    atomic_store_explicit(&pause.pauser, platform_thread_id(), memory_order_relaxed);
+    vcpu_wait_init(&stopped, SERVE_PAUSE);
+    pause.waiter = &stopped;
+    pause.running = ask_to_stop();
+    vcpu_count_up(&vcpu_counts.pauses);
+    if (pause.running == 0) {
+        platform_mutex_unlock(&pause.lock);
+        return;
+    }
+    platform_mutex_unlock(&pause.lock);
+    vcpu_wait_for(&stopped);
+}
+
+/* => pause.lock. */
+static void let_go(void)
+{
+    struct vcpu *cpu;
+
+    platform_mutex_lock(&vcpu_lock);
+    TAILQ_FOREACH(cpu, &vcpu_list, link)
+    {
+        if (!cpu->attached)
+            continue;
+        cpu->stopped = false;
+        /* Release: what was done during the pause comes before its end.
+         * Pairs with: the acquire in vcpu_told_to_stop(). Broken: as said there. */
+        atomic_store_explicit(&cpu->stop, false, memory_order_release);
+        cpu_exit(cpu);
+    }
+    platform_mutex_unlock(&vcpu_lock);
+}
+
+void resume_all_vcpus(void)
+{
+    struct pauser *next;
+
+    platform_mutex_lock(&pause.lock);
+    if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) <= 0 || pause.running > 0)
+        vcpu_misuse(
+            "resume_all_vcpus() while no pause is on, or before pause_all_vcpus() has returned");
+    let_go();
+    next = pause.first;
+    if (next) {
+        pause.first = next->next;
+        if (!pause.first)
+            pause.last = &pause.first;
+        /* Nobody comes in between: the pause passes to a thread that has yet to say which it is. */
+        atomic_store_explicit(&pause.pauser, -1, memory_order_relaxed);
+        vcpu_wait_done(&next->turn);
+    } else {
+        atomic_store_explicit(&pause.pauser, 0, memory_order_relaxed);
+    }
+    platform_mutex_unlock(&pause.lock);
+}

@@ -1,0 +1,189 @@
+/* Work queues: a list and a lock for each vCPU. */
+#include "internal.h"
+
+#include "stillpoint/vcpu_work.h"
+
+#include <stdlib.h>
+
+struct vcpu_work_item {
+    struct vcpu_work_item *next;
+    vcpu_work_func *func;
+    void *data;
+    struct vcpu_wait *caller; /* waits for it, and owns the item; NULL: freed when it has run */
+    bool safe;                /* runs in an exclusive section */
+    bool urgent;              /* the thread that has paused the vCPU waits for it */
+};
+
+void vcpu_work_init(struct vcpu *cpu)
+{
+    platform_mutex_init(&cpu->work_lock);
+    cpu->work_last = &cpu->work_first;
+    cpu->work_closed = true;
+}
+
+void vcpu_work_destroy(struct vcpu *cpu)
+{
+    platform_mutex_destroy(&cpu->work_lock);
+}
+
+void vcpu_open_work(struct vcpu *cpu)
+{
+    platform_mutex_lock(&cpu->work_lock);
+    cpu->work_closed = false;
+    platform_mutex_unlock(&cpu->work_lock);
+}
+
+/* Takes the item over when it returns 0. */
+static int queue(struct vcpu *cpu, struct vcpu_work_item *item)
+{
+    bool refused;
+
+    platform_mutex_lock(&cpu->work_lock);
+    refused = cpu->work_closed;
+    if (!refused) {
+        *cpu->work_last = item;
+        cpu->work_last = &item->next;
+        cpu->work_urgent += item->urgent;
+        atomic_store_explicit(&cpu->work_here, true, memory_order_relaxed);
+    }
+    platform_mutex_unlock(&cpu->work_lock);
+    if (refused)
+        return -ESHUTDOWN;
+    cpu_exit(cpu);
+    return 0;
+}
+
+static int queue_new(struct vcpu *cpu, vcpu_work_func *func, void *data, bool safe)
+{
+    struct vcpu_work_item *item = malloc(sizeof *item);
+    int result;
+
+    if (!item)
+        return -ENOMEM;
+    *item = (struct vcpu_work_item){.func = func, .data = data, .safe = safe};
+    result = queue(cpu, item);
+    if (result != 0)
+        free(item);
+    return result;
+}
+
+int async_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    return queue_new(cpu, func, data, false);
+}
+
+int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    return queue_new(cpu, func, data, true);
+}
+
+static int run_inline(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    struct vcpu *before = current_cpu;
+    bool refused;
+
+    platform_mutex_lock(&cpu->work_lock);
+    refused = cpu->work_closed;
+    platform_mutex_unlock(&cpu->work_lock);
+    if (refused)
+        return -ESHUTDOWN;
+    current_cpu = cpu;
+    func(cpu, data);
+    current_cpu = before;
+    return 0;
+}
+
+int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    struct vcpu_wait wait;
+    struct vcpu_work_item item = {
+        .func = func, .data = data, .caller = &wait, .urgent = vcpu_paused_by_me()};
+    int result;
+
+    if (vcpu_is_mine(cpu) && !vcpu_executes())
+        return run_inline(cpu, func, data);
+    vcpu_check_may_wait(
+        "run_on_cpu() between cpu_exec_start() and cpu_exec_end(): safe work that the other vCPU "
+        "waits for would wait for this one; call cpu_exec_end() first, or "
+        "async_run_on_cpu()",
+        "run_on_cpu() in an exclusive section, which the other vCPU may wait for; call "
+        "end_exclusive() first, or async_run_on_cpu()",
+        "run_on_cpu() inside a read section, which work of the vCPU may wait for; call "
+        "rcu_read_unlock() first");
+    vcpu_wait_init(&wait, SERVE_WORK);
+    result = queue(cpu, &item);
+    if (result == 0)
+        vcpu_wait_for(&wait);
+    return result;
+}
+
+/* The first one, out of the queue; NULL when there is none, or none that may run. */
+static struct vcpu_work_item *take(struct vcpu *cpu, bool urgent_only)
+{
+    struct vcpu_work_item *item = NULL;
+
+    platform_mutex_lock(&cpu->work_lock);
+    if (cpu->work_first && (!urgent_only || cpu->work_urgent > 0)) {
+        item = cpu->work_first;
+        cpu->work_first = item->next;
+        cpu->work_urgent -= item->urgent;
+        if (!cpu->work_first) {
+            cpu->work_last = &cpu->work_first;
+            atomic_store_explicit(&cpu->work_here, false, memory_order_relaxed);
+        }
+    }
+    platform_mutex_unlock(&cpu->work_lock);
+    return item;
+}
+
+static void run(struct vcpu *cpu, struct vcpu_work_item *item)
+{
+    struct vcpu_wait *caller = item->caller;
+
+    if (item->safe) {
+        struct bql_place place = bql_drop();
+
+        start_exclusive();
+        item->func(cpu, item->data);
+        end_exclusive();
+        bql_regain(place);
+        vcpu_count_up(&vcpu_counts.safe_work_run);
+    } else {
+        item->func(cpu, item->data);
+    }
+    vcpu_count_up(&vcpu_counts.work_run);
+    if (caller)
+        vcpu_wait_done(caller); /* the item goes with it */
+    else
+        free(item);
+}
+
+void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
+{
+    struct vcpu_work_item *item;
+
+    /* Relaxed: the request that came with the item has been taken, by an acquire, before.
+     * A pause that is asked for in between ends the loop: the rest waits for the resume. */
+    while (atomic_load_explicit(&cpu->work_here, memory_order_relaxed) &&
+           (item = take(cpu, urgent_only || vcpu_told_to_stop(cpu))) != NULL)
+        run(cpu, item);
+}
+
+STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
+
+void vcpu_close_work(struct vcpu *cpu)
+{
+    struct vcpu *before = vcpu_closing;
+    struct vcpu_work_item *item;
+    bool closed;
+
+    vcpu_closing = cpu;
+    do {
+        while ((item = take(cpu, false)) != NULL)
+            run(cpu, item);
+        platform_mutex_lock(&cpu->work_lock);
+        closed = cpu->work_closed = cpu->work_first == NULL;
+        platform_mutex_unlock(&cpu->work_lock);
+    } while (!closed);
+    vcpu_closing = before;
+}

@@ -1,0 +1,580 @@
+/* rr: what stillpoint/accel.h promises of several vCPUs in one thread. */
+#include <stillpoint/vcpu.h>
+
+#include "actor.h"
+#include "guests.h"
+
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+
+/* ---- what the tests have in common ---- */
+
+static atomic_uint ran;
+
+static void count_ran(struct vcpu *cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    atomic_fetch_add(&ran, 1);
+}
+
+static void plug_in(unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        plug(&cpus[i], &vcpu_accel_rr);
+        start(&cpus[i]);
+    }
+}
+
+static void begin_test(int64_t turn_ns, unsigned count)
+{
+    begin_rr(turn_ns);
+    plug_in(0, count);
+}
+
+static void end_test(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unplug(&cpus[i]);
+    }
+    end_rr();
+}
+
+static unsigned long blocks_of(unsigned i)
+{
+    return atomic_load(&cpus[i].blocks);
+}
+
+static bool has_the_turn(unsigned i)
+{
+    return atomic_load(&cpus[i].vcpu.running);
+}
+
+static void until_it_runs(unsigned i)
+{
+    unsigned long blocks = blocks_of(i);
+
+    UNTIL(blocks_of(i) > blocks + 10);
+}
+
+static void no_timer_kicks(void)
+{
+    ck_assert_uint_eq(vcpu_stats().rr_timer_kicks, 0);
+}
+
+/* ---- turns ---- */
+
+START_TEST(busy_vcpus_take_turns)
+{
+    begin_test(MS_NS, CPUS);
+    for (unsigned i = 0; i < 4 * CPUS; i++) {
+        until_it_runs(i % CPUS);
+    }
+    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    for (unsigned i = 1; i < CPUS; i++) {
+        ck_assert_int_eq(atomic_load(&cpus[i].thread_id), atomic_load(&cpus[0].thread_id));
+    }
+    end_test(CPUS);
+}
+END_TEST
+
+START_TEST(the_standard_turn_ends_too)
+{
+    begin_test(0, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        until_it_runs(i % 2);
+    }
+    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    end_test(2);
+}
+END_TEST
+
+START_TEST(one_at_a_time_executes)
+{
+    begin_test(MS_NS / 10, CPUS);
+    for (int i = 0; i < 500; i++) {
+        unsigned executing = 0;
+
+        start_exclusive();
+        for (unsigned c = 0; c < CPUS; c++) {
+            executing += atomic_load(&cpus[c].executing);
+        }
+        ck_assert_uint_eq(executing, 0);
+        end_exclusive();
+        sched_yield();
+    }
+    end_test(CPUS);
+}
+END_TEST
+
+/* Many turns' worth of blocks, and of time. */
+START_TEST(one_alone_is_never_disturbed)
+{
+    unsigned long events, kicks;
+    int64_t end_ns;
+
+    begin_test(MS_NS, 1);
+    until_it_runs(0);
+    events = atomic_load(&cpus[0].events);
+    end_ns = now_ns() + 30 * MS_NS;
+    while (now_ns() < end_ns) {
+        until_it_runs(0);
+    }
+    no_timer_kicks();
+    ck_assert_uint_eq(atomic_load(&cpus[0].events), events);
+    /* There are turns while there is another, and none when it is gone. */
+    plug_in(1, 1);
+    until_it_runs(1);
+    until_it_runs(0);
+    until_it_runs(1);
+    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    unplug(&cpus[1]);
+    kicks = vcpu_stats().rr_timer_kicks;
+    events = atomic_load(&cpus[0].events);
+    end_ns = now_ns() + 30 * MS_NS;
+    while (now_ns() < end_ns) {
+        until_it_runs(0);
+    }
+    ck_assert_uint_eq(vcpu_stats().rr_timer_kicks, kicks);
+    ck_assert_uint_le(atomic_load(&cpus[0].events), events + 2);
+    /* And again, with the same timer. */
+    plug_in(1, 1);
+    until_it_runs(1);
+    until_it_runs(0);
+    until_it_runs(1);
+    end_test(2);
+}
+END_TEST
+
+START_TEST(an_idle_one_gets_no_turn)
+{
+    atomic_store(&cpus[1].halted, true);
+    begin_test(MS_NS / 5, CPUS);
+    for (int i = 0; i < 6; i++) {
+        until_it_runs(0);
+        until_it_runs(2);
+    }
+    ck_assert_uint_eq(blocks_of(1), 0);
+    atomic_store(&cpus[1].halted, false);
+    ask(&cpus[1]);
+    until_it_runs(1);
+    end_test(CPUS);
+}
+END_TEST
+
+/* ---- kicks ---- */
+
+START_TEST(a_kick_of_one_whose_turn_it_is_not_is_acted_on_at_once)
+{
+    unsigned long acted = 0;
+
+    begin_test(HOUR_NS, CPUS);
+    for (unsigned i = 0; i < 200; i++) {
+        struct test_cpu *t;
+        unsigned running = 0;
+
+        UNTIL(has_the_turn(0) || has_the_turn(1) || has_the_turn(2));
+        while (running < CPUS - 1 && !has_the_turn(running)) {
+            running++;
+        }
+        t = &cpus[(running + 1 + i % 2) % CPUS];
+        make_act(t);
+        acted++;
+    }
+    ck_assert_uint_eq(acted, 200);
+    no_timer_kicks();
+    end_test(CPUS);
+}
+END_TEST
+
+START_TEST(a_kick_wakes_one_while_another_runs)
+{
+    atomic_store(&cpus[1].halted, true);
+    begin_test(HOUR_NS, 2);
+    until_it_runs(0);
+    atomic_store(&cpus[1].halted, false);
+    ask(&cpus[1]);
+    /* Its turn comes after the one that was ended for it. */
+    until_it_runs(1);
+    no_timer_kicks();
+    end_test(2);
+}
+END_TEST
+
+#define REQUESTERS 3
+#define REASONS    700
+static struct {
+    _Alignas(RCU_CACHE_LINE) atomic_ulong written;
+    atomic_ulong seen;
+} reasons[CPUS][REQUESTERS];
+
+static void see_reasons(struct vcpu *cpu)
+{
+    struct test_cpu *t = test_cpu_of(cpu);
+    unsigned mine = (unsigned)(t - cpus);
+
+    for (unsigned i = 0; i < REQUESTERS; i++) {
+        atomic_store_explicit(&reasons[mine][i].seen,
+                              atomic_load_explicit(&reasons[mine][i].written, memory_order_relaxed),
+                              memory_order_relaxed);
+    }
+    /* Now it idles, now it does not: turns change all the time without a timer. */
+    atomic_store_explicit(&t->halted, atomic_load(&t->events) % 3 == 0, memory_order_relaxed);
+}
+
+static void *request(void *data)
+{
+    unsigned self = (unsigned)(unsigned long)data;
+
+    for (unsigned long i = 1; i <= REASONS; i++) {
+        unsigned c = (unsigned)(i + self) % CPUS;
+
+        atomic_store_explicit(&reasons[c][self].written, i, memory_order_relaxed);
+        cpu_exit(&cpus[c].vcpu);
+        UNTIL(atomic_load_explicit(&reasons[c][self].seen, memory_order_relaxed) == i);
+    }
+    return NULL;
+}
+
+START_TEST(kicks_that_race_with_changes_of_turn_are_acted_on)
+{
+    pthread_t threads[REQUESTERS];
+
+    for (unsigned i = 0; i < CPUS; i++) {
+        cpus[i].on_events = see_reasons;
+    }
+    begin_test(_i == 0 ? HOUR_NS : MS_NS / 50, CPUS);
+    for (unsigned long i = 0; i < REQUESTERS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, request, (void *)i), 0);
+    }
+    for (unsigned i = 0; i < REQUESTERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    if (_i == 0) {
+        no_timer_kicks();
+    }
+    end_test(CPUS);
+}
+END_TEST
+
+/* A look at another's turn only: no requester but one, and it goes quiet. */
+START_TEST(one_quiet_requester_is_never_left_waiting)
+{
+    begin_test(HOUR_NS, 2);
+    for (unsigned long i = 0; i < 3000; i++) {
+        make_act(&cpus[i % 2]);
+    }
+    no_timer_kicks();
+    end_test(2);
+}
+END_TEST
+
+static void ask_the_first(struct vcpu *cpu)
+{
+    (void)cpu;
+    if (atomic_load(&cpus[0].reasons) < 50) {
+        ask(&cpus[0]);
+    }
+}
+
+/* The first has been served when the second asks it, and the turn is the second's. */
+START_TEST(a_kick_between_serving_and_a_turn_comes_before_the_turn)
+{
+    atomic_store(&cpus[0].halted, true);
+    cpus[1].on_events = ask_the_first;
+    begin_test(HOUR_NS, 2);
+    UNTIL(has_acted(&cpus[0], 50));
+    no_timer_kicks();
+    end_test(2);
+}
+END_TEST
+
+START_TEST(when_all_idle_the_thread_sleeps)
+{
+    unsigned long calls;
+
+    for (unsigned i = 0; i < CPUS; i++) {
+        atomic_store(&cpus[i].halted, true);
+    }
+    begin_test(HOUR_NS, CPUS);
+    for (unsigned i = 0; i < CPUS; i++) {
+        make_act(&cpus[i]);
+    }
+    UNTIL(is_asleep(&rr_actor) && is_asleep(&rr_actor));
+    calls = atomic_load(&cpus[0].idle_calls);
+    let_others_run();
+    ck_assert_uint_le(atomic_load(&cpus[0].idle_calls), calls + 1);
+    for (unsigned i = 0; i < 60; i++) {
+        UNTIL(is_asleep(&rr_actor));
+        make_act(&cpus[i % CPUS]);
+    }
+    ck_assert_uint_eq(blocks_of(0) + blocks_of(1) + blocks_of(2), 0);
+    end_test(CPUS);
+}
+END_TEST
+
+/* ---- coming and going ---- */
+
+START_TEST(vcpus_may_be_added_before_the_thread_runs)
+{
+    vcpu_rr_init(&the_rr, MS_NS);
+    plug_in(0, 2);
+    ask(&cpus[0]);
+    hire(&rr_actor);
+    begin(&rr_actor, rr_job);
+    until_it_runs(0);
+    until_it_runs(1);
+    end_test(2);
+}
+END_TEST
+
+START_TEST(vcpus_may_be_added_and_unplugged_in_anybodys_turn)
+{
+    begin_test(HOUR_NS, 1);
+    until_it_runs(0);
+    for (int i = 0; i < 30; i++) {
+        /* It is served at once; its turn comes after the one that was ended for it. */
+        plug_in(1, 1);
+        UNTIL(atomic_load(&cpus[1].events) > 0);
+        until_it_runs(1);
+        if (i % 2 == 0) {
+            ask(&cpus[0]);
+            until_it_runs(0);
+        }
+        unplug(&cpus[1]);
+        atomic_store(&cpus[1].events, 0);
+        until_it_runs(0);
+    }
+    no_timer_kicks();
+    end_test(1);
+}
+END_TEST
+
+START_TEST(vcpus_may_be_added_and_unplugged_while_all_idle)
+{
+    for (unsigned i = 0; i < CPUS; i++) {
+        atomic_store(&cpus[i].halted, true);
+    }
+    begin_test(HOUR_NS, 0);
+    for (int i = 0; i < 30; i++) {
+        UNTIL(is_asleep(&rr_actor));
+        plug_in(0, CPUS);
+        make_act(&cpus[2]);
+        for (unsigned c = 0; c < CPUS; c++) {
+            UNTIL(is_asleep(&rr_actor));
+            unplug(&cpus[(c + (unsigned)i) % CPUS]);
+        }
+    }
+    end_rr();
+}
+END_TEST
+
+static void wait_with_the_big_lock(void)
+{
+    bql_lock();
+    vcpu_rr_wait(&the_rr, &cpus[0].vcpu);
+    ck_assert(bql_locked());
+    bql_unlock();
+}
+
+START_TEST(vcpu_rr_wait_waits_for_the_end_and_lets_go_of_the_big_lock)
+{
+    struct actor waiter;
+
+    begin_test(HOUR_NS, 2);
+    UNTIL(blocks_of(0) + blocks_of(1) > 10);
+    hire(&waiter);
+    begin(&waiter, wait_with_the_big_lock);
+    UNTIL(is_asleep(&waiter) && is_asleep(&waiter));
+    bql_lock();
+    let_others_run();
+    ck_assert(is_busy(&waiter));
+    bql_unlock();
+    make_act(&cpus[1]);
+    ck_assert(is_busy(&waiter));
+    vcpu_unplug(&cpus[0].vcpu);
+    finish(&waiter);
+    ck_assert_int_eq(atomic_load(&cpus[0].vcpu.thread_id), 0);
+    dismiss(&waiter);
+    end_test(2);
+}
+END_TEST
+
+START_TEST(the_loop_ends_without_any_vcpu)
+{
+    begin_test(0, 0);
+    if (_i == 0) {
+        UNTIL(is_asleep(&rr_actor));
+    }
+    end_rr();
+}
+END_TEST
+
+START_TEST(the_loop_does_not_end_before_the_last_vcpu)
+{
+    begin_test(HOUR_NS, 2);
+    vcpu_rr_end(&the_rr);
+    make_act(&cpus[1]);
+    UNTIL(blocks_of(0) + blocks_of(1) > 10);
+    let_others_run();
+    ck_assert(is_busy(&rr_actor));
+    end_test(2);
+}
+END_TEST
+
+START_TEST(the_loop_ends_when_the_last_vcpu_ends_after_vcpu_rr_end)
+{
+    for (int i = 0; i < 20; i++) {
+        atomic_store(&cpus[0].halted, i % 2 == 0);
+        begin_test(HOUR_NS, 2);
+        make_act(&cpus[0]);
+        vcpu_rr_end(&the_rr);
+        vcpu_unplug(&cpus[0].vcpu);
+        vcpu_unplug(&cpus[1].vcpu);
+        finish(&rr_actor);
+        dismiss(&rr_actor);
+        for (unsigned c = 0; c < 2; c++) {
+            cpus[c].has_ended = true;
+            unplug(&cpus[c]);
+        }
+        vcpu_rr_destroy(&the_rr);
+    }
+}
+END_TEST
+
+/* ---- work between threads ---- */
+
+static struct vcpu_rr second_rr;
+static struct test_cpu second_cpus[2];
+
+static void second_rr_job(void)
+{
+    rcu_register_thread();
+    vcpu_rr_run(&second_rr);
+    rcu_unregister_thread();
+}
+
+/* Its siblings are asked from the other thread meanwhile. */
+static void call_the_other_thread(struct vcpu *cpu, void *data)
+{
+    struct vcpu *others = data;
+
+    ck_assert_int_eq(run_on_cpu(others, count_ran, NULL), 0);
+    ck_assert_ptr_eq(current_cpu, cpu);
+    ck_assert(bql_locked());
+}
+
+START_TEST(vcpus_of_two_threads_may_run_on_one_another)
+{
+    struct actor second;
+
+    begin_test(MS_NS, 2);
+    vcpu_rr_init(&second_rr, MS_NS);
+    hire(&second);
+    begin(&second, second_rr_job);
+    for (unsigned i = 0; i < 2; i++) {
+        struct vcpu_config config = {.accel = &vcpu_accel_rr,
+                                     .guest = &test_guest,
+                                     .data = &second_cpus[i],
+                                     .rr = &second_rr};
+
+        vcpu_init(&second_cpus[i].vcpu, &config);
+        ck_assert_int_eq(vcpu_add(&second_cpus[i].vcpu), 0);
+        vcpu_rr_add(&second_rr, &second_cpus[i].vcpu);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        struct vcpu *left = &cpus[i % 2].vcpu, *right = &second_cpus[i / 2 % 2].vcpu;
+        struct vcpu *left_sibling = &cpus[(i + 1) % 2].vcpu;
+
+        ck_assert_int_eq(async_run_on_cpu(left, call_the_other_thread, right), 0);
+        ck_assert_int_eq(async_run_on_cpu(right, call_the_other_thread, left_sibling), 0);
+        UNTIL(atomic_load(&ran) == 2 * (i + 1));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        vcpu_unplug(&second_cpus[i].vcpu);
+        vcpu_rr_wait(&second_rr, &second_cpus[i].vcpu);
+        vcpu_remove(&second_cpus[i].vcpu);
+        vcpu_destroy(&second_cpus[i].vcpu);
+    }
+    vcpu_rr_end(&second_rr);
+    finish(&second);
+    dismiss(&second);
+    vcpu_rr_destroy(&second_rr);
+    end_test(2);
+}
+END_TEST
+
+/* One that is new while the thread waits is taken in by the wait: work of another's may be for it. */
+static atomic_bool waits, gate;
+
+static void wait_at_gate(struct vcpu *cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    atomic_store(&waits, true);
+    wait_at(&gate);
+}
+
+static void call_and_count(struct vcpu *cpu, void *data)
+{
+    (void)cpu;
+    ck_assert_int_eq(run_on_cpu(data, wait_at_gate, NULL), 0);
+    atomic_fetch_add(&ran, 1);
+}
+
+START_TEST(a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus)
+{
+    struct test_cpu *helper = &cpus[2];
+
+    begin_test(HOUR_NS, 1);
+    plug(helper, &vcpu_accel_threads);
+    start(helper);
+    ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, call_and_count, &helper->vcpu), 0);
+    UNTIL(atomic_load(&waits));
+    plug_in(1, 1);
+    ck_assert_int_eq(run_on_cpu(&cpus[1].vcpu, count_ran, NULL), 0);
+    ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, count_ran, NULL), 0);
+    ck_assert_uint_eq(atomic_load(&ran), 2);
+    ck_assert_uint_eq(blocks_of(1), 0);
+    atomic_store(&gate, true);
+    UNTIL(atomic_load(&ran) == 3);
+    UNTIL(atomic_load(&cpus[1].events) > 0);
+    unplug(helper);
+    end_test(2);
+}
+END_TEST
+
+/* ---- the suite ---- */
+
+int main(void)
+{
+    Suite *suite = suite_create("rr");
+    TCase *c = add_case(suite, "turns");
+
+    tcase_add_test(c, busy_vcpus_take_turns);
+    tcase_add_test(c, the_standard_turn_ends_too);
+    tcase_add_test(c, one_at_a_time_executes);
+    tcase_add_test(c, one_alone_is_never_disturbed);
+    tcase_add_test(c, an_idle_one_gets_no_turn);
+
+    c = add_case(suite, "kicks");
+    tcase_add_test(c, a_kick_of_one_whose_turn_it_is_not_is_acted_on_at_once);
+    tcase_add_test(c, a_kick_wakes_one_while_another_runs);
+    tcase_add_loop_test(c, kicks_that_race_with_changes_of_turn_are_acted_on, 0, 2);
+    tcase_add_test(c, one_quiet_requester_is_never_left_waiting);
+    tcase_add_test(c, a_kick_between_serving_and_a_turn_comes_before_the_turn);
+    tcase_add_test(c, when_all_idle_the_thread_sleeps);
+
+    c = add_case(suite, "coming and going");
+    tcase_add_test(c, vcpus_may_be_added_before_the_thread_runs);
+    tcase_add_test(c, vcpus_may_be_added_and_unplugged_in_anybodys_turn);
+    tcase_add_test(c, vcpus_may_be_added_and_unplugged_while_all_idle);
+    tcase_add_test(c, vcpu_rr_wait_waits_for_the_end_and_lets_go_of_the_big_lock);
+    tcase_add_loop_test(c, the_loop_ends_without_any_vcpu, 0, 2);
+    tcase_add_test(c, the_loop_does_not_end_before_the_last_vcpu);
+    tcase_add_test(c, the_loop_ends_when_the_last_vcpu_ends_after_vcpu_rr_end);
+
+    c = add_case(suite, "work");
+    tcase_add_test(c, vcpus_of_two_threads_may_run_on_one_another);
+    tcase_add_test(c, a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus);
+    return run_suite(suite);
+}
