@@ -27,6 +27,7 @@ DEBUG     :=
 PORTABLE  :=
 TWO_PHASE :=
 M32       :=
+ANALYZE   :=
 
 comma := ,
 empty :=
@@ -40,10 +41,12 @@ variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEB
 BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
 
 # The library's sources, and the objects of the engine and of the workloads; `make fault` points them
-# elsewhere.
+# elsewhere, and compiles only these files of the library, and these workloads.
 LIB       := lib
 ENGINE    := $(BUILD)
 WORKLOADS := $(BUILD)
+ONLY      :=
+ANEW      :=
 
 # ---- Flags --------------------------------------------------------------------------------------
 
@@ -106,7 +109,7 @@ host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
 
 # ---- Sources ------------------------------------------------------------------------------------
 
-lib_sources    := $(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(LIB)/*/*/*.c))
+lib_sources    := $(or $(ONLY),$(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(LIB)/*/*/*.c)))
 engine_mains   := torture/engine/main.c torture/engine/runner_main.c
 engine_sources := $(filter-out $(engine_mains),$(wildcard torture/engine/*.c))
 flavor_sources := $(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)
@@ -124,13 +127,15 @@ flavors := $(filter-out flavor template,$(patsubst torture/flavors/%.h,%,\
              $(wildcard torture/flavors/*.h)))
 runners := $(flavors:%=$(BUILD)/runner-%)
 
-# What each flavor links and needs to compile; an absent line means nothing.
-LIBS_stillpoint := $(BUILD)/libstillpoint.a
+# What each flavor links and needs to compile; an absent line means nothing. Objects that are compiled alone
+# come before the library that has the rest, and so take the place of their members there.
+LIBS_stillpoint := $(if $(ONLY),$(lib_objects) $(WORKLOADS),$(BUILD))/libstillpoint.a
 ifeq ($(TWO_PHASE),)
-LIBS_stillpoint-two-phase   := $(BUILD)/libstillpoint-two-phase.a
+LIBS_stillpoint-two-phase := $(if $(ONLY),$(two_phase_objects) $(WORKLOADS),\
+                               $(BUILD))/libstillpoint-two-phase.a
 CFLAGS_stillpoint-two-phase := $(two_phase)
 else
-LIBS_stillpoint-two-phase   := $(BUILD)/libstillpoint.a
+LIBS_stillpoint-two-phase   := $(LIBS_stillpoint)
 endif
 LIBS_urcu-memb  := -lurcu-memb
 LIBS_urcu-mb    := -lurcu-mb
@@ -194,16 +199,17 @@ runner_main    := $(ENGINE)/obj/torture/engine/runner_main.o
 # A runner is the engine linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
-objects_$(1) := $$(flavor_sources:%.c=$$(WORKLOADS)/flavor-$(1)/%.o)
-ifeq ($$(WORKLOADS),$$(BUILD))
+anew_$(1)    := $$(patsubst %.c,$$(BUILD)/flavor-$(1)/%.o,$$(if $$(filter $$(WORKLOADS),$$(BUILD)),\
+                $$(flavor_sources),$$(ANEW)))
+objects_$(1) := $$(anew_$(1)) $$(if $$(filter $$(WORKLOADS),$$(BUILD)),,\
+                $$(patsubst %.c,$$(WORKLOADS)/flavor-$(1)/%.o,$$(filter-out $$(ANEW),$$(flavor_sources))))
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1))))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
--include $$(objects_$(1):.o=.d)
-endif
+-include $$(anew_$(1):.o=.d)
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
-                       $$(filter %.a,$$(LIBS_$(1)))
+                       $$(filter %.a %.o,$$(LIBS_$(1)))
 	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs) \
 	    $$(atomic_libs)
 endef
@@ -246,8 +252,8 @@ endif
 
 # ---- Seeded faults -------------------------------------------------------------------------------
 # `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR: a copy of lib/ with the patch, the engine
-# as it is, and the workloads, compiled anew where the patch changes a public header. Run it with
-# STILLPOINT_RUNNERS.
+# as it is, and what the patch changes compiled anew: the patched files, or all of the library for a header;
+# and for a public one the workloads of the fault's scenario. Run it with STILLPOINT_RUNNERS.
 # FLAVOR is stillpoint, or what the line "Scenario" of the patch says: flavor=FLAVOR.
 
 ifneq ($(filter fault,$(MAKECMDGOALS)),)
@@ -258,22 +264,20 @@ fault_flavor := $(shell sed '/^--- /,$$d' torture/faults/$(NAME).patch 2>/dev/nu
                         sed -n 's/.* flavor=\([^ ]*\).*/\1/p')
 fault_flavor := $(or $(fault_flavor),stillpoint)
 fault_runner := $(BUILD)/faults/$(NAME)/runner-$(fault_flavor)
+fault_files  := $(shell sed -n 's|^+++ b/lib/\([^ \t]*\).*|\1|p' torture/faults/$(NAME).patch)
+fault_only   := $(if $(filter %.h,$(fault_files)),,$(fault_files))
+fault_scenario := $(shell sed -n 's/^Scenario: *\([^ ]*\).*/\1/p' torture/faults/$(NAME).patch)
+fault_types  := $(shell sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $(fault_scenario) | tr - _)
+fault_anew   := $(if $(filter include/%,$(fault_files)),torture/workloads/machine.c \
+                  $(wildcard $(foreach t,$(fault_types),torture/workloads/$(t)*.c bench/$(t)*.c)))
 fault: $(fault_runner)
-ifeq ($(shell grep '^+++ b/lib/include/' torture/faults/$(NAME).patch),)
-fault_workloads := $(BUILD)
-$(fault_runner): $(objects_$(fault_flavor))
-else
-fault_workloads := $(BUILD)/faults/$(NAME)
-$(fault_runner): $(flavor_sources) $(wildcard torture/*/*.h)
-endif
-
-$(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) \
-                 $(shell find lib -name '*.[ch]') $(BUILD)/flags
+$(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) $(objects_$(fault_flavor)) \
+                 $(filter %.a,$(LIBS_$(fault_flavor))) $(shell find lib -name '*.[ch]') $(BUILD)/flags
 	$(call say,FAULT,$(NAME)) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
 	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
 	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2
-	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) \
-	    WORKLOADS=$(fault_workloads) WERROR=0 $@
+	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) WORKLOADS=$(BUILD) \
+	    ONLY='$(fault_only)' ANEW='$(sort $(fault_anew))' WERROR=0 $@
 endif
 
 faults: all
@@ -320,7 +324,7 @@ clean:
 c_sources  = $(shell find lib torture bench tests -name '*.c' 2>/dev/null | sort)
 c_headers  = $(shell find lib torture bench tests -name '*.h' 2>/dev/null | sort)
 # Not the tests: what a test case leaves to its process is a leak to the analyser.
-tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy,$(filter-out tests/%,$(c_sources)))
+tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy$(ANALYZE),$(filter-out tests/%,$(c_sources)))
 lint_flags := -std=gnu11 -D_GNU_SOURCE= -I. -Ilib/include -Ilib -Itests/unit \
               -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
 
@@ -329,11 +333,11 @@ lint: lint-format lint-tidy lint-cppcheck
 lint-format:
 	@clang-format --dry-run --Werror $(c_sources) $(c_headers)
 
-# What is off, and why, is in .clang-tidy.
+# What is off, and why, is in .clang-tidy. ANALYZE=0: without the analyser, in a twentieth of the time.
 lint-tidy: $(tidy_stamps)
-$(BUILD)/lint/%.tidy: %.c $(c_headers) .clang-tidy
+$(BUILD)/lint/%.tidy$(ANALYZE): %.c $(c_headers) .clang-tidy
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(lint_flags) $(call host_define,HOST_COMPILER,-) \
+	@clang-tidy --quiet --warnings-as-errors='*' $(if $(ANALYZE),--checks=-clang-analyzer-*) $< -- $(lint_flags) $(call host_define,HOST_COMPILER,-) \
 	    $(call host_define,HOST_FLAGS,-) $(call host_define,STILLPOINT_VERSION,-) \
 	    $(call host_define,HOST_COMMIT,-) $(call host_define,HOST_DIRTY,-) 2>$@.log || \
 	    { cat $@.log >&2; exit 1; }
@@ -348,6 +352,7 @@ lint-cppcheck:
 	    --platform=unix64 -D__linux__ -D__x86_64__ -D__GNUC__=12 -D__SIZEOF_LONG__=8 \
 	    -D_GNU_SOURCE= -I. -Ilib/include -Ilib \
 	    '-DFLAVOR_HEADER="torture/flavors/stillpoint.h"' '-DRCU_HEADER=<stillpoint/rcu.h>' \
+	    --include=tests/cppcheck.h \
 	    lib torture bench tests
 
 # ---- Help ----------------------------------------------------------------------------------------
@@ -363,7 +368,7 @@ Stillpoint $(VERSION): RCU under torture, in user space.
   make fault NAME=x                          only build the runner with the fault x
   make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
   make library-tests                         only build the tests that need nothing but the library
-  make lint         clang-format, clang-tidy, cppcheck
+  make lint         clang-format, clang-tidy, cppcheck (ANALYZE=0: without clang's analyser)
   make docs         regenerate what is generated in docs/ and configs/schema/
   make install      into $$DESTDIR$$PREFIX
   make clean        remove build/

@@ -1,7 +1,7 @@
 # p50, p99 and maximum of each interval, one panel per point of the sweep. All panels have the same
 # axes, so that they compare.
-# Given: count; label[]; file[] of (seconds, p50, p99, max in ns), rows[] of each;
-# lowest, highest (ns), last (s)
+# Given: count; label[]; file[] of (seconds, p50, p99, max in ns), rows[] of each; what is said of a
+# point without any (nothing); lowest, highest (ns), last (s)
 
 columns = count > 1 ? 2 : 1
 lines = (count + columns - 1) / columns
@@ -10,7 +10,13 @@ height = 136 + lines * panel_height
 load house
 
 eval in_axis(time_axis, "y")
-set yrange [decade_below(lowest):decade_above(highest)]
+# Only what is measured in picoseconds begins below the house's axis.
+if (lowest < 1) {
+    set ytics add ("1 ps" 1e-3, "10 ps" 1e-2, "100 ps" 0.1)
+    do for [e = -3:-1] { do for [m = 2:9] { set ytics add ("" m * 10.0 ** e 1) } }
+}
+set yrange [lowest < 1 ? 0.999 * 10.0 ** floor(log10(lowest)) : decade_below(lowest): \
+    decade_above(highest)]
 set xrange [0:last]
 set grid xtics ytics
 
@@ -37,7 +43,7 @@ do for [i = 1:count] {
         unset key
     }
     if (rows[i] == 0) {
-        set label 2 "no grace period ended" at graph 0.5, 0.5 center textcolor rgb pale
+        set label 2 nothing at graph 0.5, 0.5 center textcolor rgb pale
     } else {
         unset label 2
     }

@@ -10,6 +10,7 @@
  *   print    it prints on standard output and standard error
  *   signals  aborts unless its threads and its process have all signals as they should be
  *   child    leaves a child process behind that holds all descriptors
+ *   poor     the machine does not let it expedite anything
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
  */
 #ifndef FLAVOR_BROKEN_H
@@ -112,6 +113,14 @@ static inline void flavor_synchronize(void)
         stay_for_ever();
     if (gentle)
         usleep(10000);
+}
+
+#define FLAVOR_HAS_MISSING 1
+__attribute__((unused)) static inline const char *flavor_missing(unsigned capability)
+{
+    enum { EXPEDITE = 1 << 1 }; /* CAN_EXPEDITE, which this header cannot see */
+
+    return misbehaves("poor") && capability == EXPEDITE ? "no hurry on this machine" : NULL;
 }
 
 __attribute__((constructor)) static inline void die_early(void)

@@ -163,6 +163,52 @@ W='"workloads": [{"type": "rcu-pipe"}]'
     expect 77
 }
 
+@test "what this machine does not offer skips the run with the reason, with and without a sweep" {
+    file=$(scenario poor '{"name": "x", "flavor": "broken", "repeat": 2, "workloads": [{"type": "rcu-pipe",
+        "call_rcu_updaters": 0, "heap_one_in": 0}]}')
+    MISBEHAVE=poor run --separate-stderr sp run "$file" --out "$OUT" --progress none
+    expect 77
+    why='"expedite" (needed by rcu-pipe expedited-updater) is missing here: no hurry on this machine'
+    has "$output" "  broken      skipped: ${why% on*}"
+    has "$output" 'SKIPPED  nothing could run here'
+    [ "$(result '.runs[0].skip')" = "$why" ]
+    [ "$(result '.verdict.reasons[]')" = "skipped: $why" ] # once, not once for each repeat
+    is_valid_result
+    # What it has nowhere is refused all the same.
+    MISBEHAVE=poor run --separate-stderr sp run "$file" --set rcu-pipe.call_rcu_updaters=1 --out "$OUT"
+    expect 64
+    says "$file: flavor \"broken\" cannot \"call\" (needed by rcu-pipe call-rcu-updater)"
+}
+
+@test "a budget that looks at a skipped point, or compares with one, is listed as skipped" {
+    mkdir "$BATS_TEST_TMPDIR/runners"
+    cat >"$BATS_TEST_TMPDIR/runners/runner-poor" <<END
+#!/bin/sh
+[ "\$1" = --describe ] || exec '$CLI_BUILD/runner-stillpoint' "\$@"
+'$CLI_BUILD/runner-stillpoint' --describe | $(command -v jq) '.missing.expedite = "no hurry on this machine"'
+END
+    chmod +x "$BATS_TEST_TMPDIR/runners/runner-poor"
+    one='{"rcu-pipe.expedited_updaters": 1}' none='{"rcu-pipe.expedited_updaters": 0}'
+    pipe '"flavor": "poor", "sweep": {"rcu-pipe.expedited_updaters": [0, 1]}, "budgets": [
+        {"metric": "gp.total.p50", "max": "1ns", "where": '"$one"'},
+        {"metric": "gp.total.p50", "max": 1e-9, "where": '"$none"', "ratio_to": '"$one"'},
+        {"metric": "gp.total.p50", "max": "1h"}]' >/dev/null
+    export STILLPOINT_RUNNERS=$BATS_TEST_TMPDIR/runners
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --out "$OUT" --progress none
+    expect 0
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'pass skipped' ]
+    [ "$(result '[.verdict.budgets[] | .skipped // false] | join(" ")')" = 'true true false true' ]
+    [ "$(result .verdict.performance)" = pass ]
+    has "$output" 'budget gp.total.p50 (expedited_updaters=1): skipped'
+    has "$output" 'budget gp.total.p50 (expedited_updaters=0) over expedited_updaters=1: skipped'
+    is_valid_result
+    # A figure that is missing where something ran is still not measured.
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set 'budgets=[{"metric": "gp.tootal.p50", "max": 1}]' \
+        --out "$OUT" --progress none
+    expect 3
+    has "$output" 'budget gp.tootal.p50: not measured'
+}
+
 @test "what only the runner can refuse is told with the file, and leaves nothing" {
     run --separate-stderr sp run "$(scenario bad '{"name": "x", "workloads": [{"type": "rcu-pipe",
         "sync_updaters": 0, "expedited_updaters": 0, "call_rcu_updaters": 0}]}')" --out "$OUT"
@@ -214,4 +260,16 @@ W='"workloads": [{"type": "rcu-pipe"}]'
     run --separate-stderr sp run "$(pipe)" --set nonsense --out "$OUT"
     expect 64
     has "$stderr" 'stillpoint run: --set nonsense: expected KEY=VALUE'
+}
+
+@test "an accelerator that there is not, and more vCPUs than the limit, are refused" {
+    refuses '{"name": "x", "workloads": [{"type": "kick", "accel": "hvf"}]}' \
+        'FILE: /workloads/0/accel: "hvf" is none of: auto threads rr signal cancel user kvm'
+    refuses '{"name": "x", "workloads": [{"type": "unmap", "vcpus": 4097}]}' \
+        'FILE: /workloads/0/vcpus: 4097 is out of range (0 to 4096 threads)'
+    file=$(scenario many '{"name": "x", "workloads": [{"type": "unmap", "accel": "rr", "vcpus": 2000},
+        {"type": "kick", "accel": "threads", "vcpus": 1}]}')
+    run --separate-stderr sp run "$file" --out "$OUT"
+    expect 64
+    has "$stderr" 'unmap: 6000 vCPUs in this run are more than the library'"'"'s limit of 4096; set "vcpus" or "per_thread" lower'
 }

@@ -45,6 +45,56 @@ assert len({pixels[i * lines:(i + 1) * lines] for i in range(shape[1])}) > 50, "
 PY
 }
 
+@test "where no grace period is measured, another latency is the headline, by its name" {
+    run "$CLI_BUILD/stillpoint" run "$(scenario poll '{"name": "poll", "duration": "600ms", "warmup": "0s",
+        "workloads": [{"type": "poll-latency"}]}')" --out "$OUT" --progress none
+    expect 0
+    has "$output" '  Latency (p50, p99, max): gp.polled'
+    [[ $output =~ point\ +GPs\ +p50\ +p99\ +max\  ]]
+    [[ $output =~ stillpoint\ +[0-9\ ]+\ [0-9.]+\ [mun]?s\  ]]
+    has "$output" ' latency-ccdf.svg'
+    grep -q 'How often gp.polled takes longer than x' "$OUT/latest/latency-ccdf.svg"
+    grep -q 'gp.polled over time' "$OUT/latest/latency-over-time.svg"
+    [ ! -e "$OUT/latest/gp-latency-ccdf.svg" ]
+}
+
+@test "the headline is the first latency in the order of the scenario, whatever the order in the result" {
+    sp run "$(scenario poll '{"name": "poll", "duration": "300ms", "warmup": "0s",
+        "workloads": [{"type": "poll-latency"}]}')" --out "$OUT" --quiet
+    events . | jq -cS . >"$BATS_TEST_TMPDIR/events.jsonl"
+    run --separate-stderr sp salvage "$BATS_TEST_TMPDIR"
+    has "$output" 'Latency (p50, p99, max): gp.polled'
+    rm "$BATS_TEST_TMPDIR/result.json"
+    sed -i 's/"gp.polled"/"a.polled"/g' "$BATS_TEST_TMPDIR/events.jsonl" # of another version, unknown here
+    run --separate-stderr sp salvage "$BATS_TEST_TMPDIR"
+    has "$output" 'Latency (p50, p99, max): poll.start'
+}
+
+@test "points with different latencies name theirs, in the table and in the legend" {
+    sp run "$(pipe '"sweep": {"rcu-pipe.quiet_readers": [0, 1]}')" --duration 600ms --out "$OUT" --quiet
+    events . | jq -c 'if .event == "run-end" then ("kick.\(.result.point["rcu-pipe.quiet_readers"])") as $name |
+        (.result.latency, .result.intervals[].latency) |= {($name): .gp} | del(..|nulls) else . end' \
+        >"$BATS_TEST_TMPDIR/events.jsonl"
+    run --separate-stderr sp salvage "$BATS_TEST_TMPDIR"
+    has "$output" 'Latency (p50, p99, max): as each point names it'
+    has "$output" '  quiet_readers=0 (kick.0) '
+    has "$output" '  quiet_readers=1 (kick.1) '
+    run "$CLI_BUILD/stillpoint" plot "$BATS_TEST_TMPDIR"
+    expect 0
+    grep -q 'How often a latency takes longer than x' "$BATS_TEST_TMPDIR/latency-ccdf.svg"
+    grep -q '1: kick.1  (' "$BATS_TEST_TMPDIR/latency-ccdf.svg"
+    grep -q 'Latencies over time' "$BATS_TEST_TMPDIR/latency-over-time.svg"
+}
+
+@test "a latency in picoseconds is told in nanoseconds, and drawn below one" {
+    run "$CLI_BUILD/stillpoint" run "$(scenario bench '{"name": "bench", "duration": "300ms", "warmup": "0s",
+        "flavor": "null", "workloads": [{"type": "read-side"}]}')" --out "$OUT" --progress none
+    expect 0
+    has "$output" 'Latency (p50, p99, max): read_side.pair'
+    [[ $output =~ null\ +0\ +[0-9.]+\ ns\  ]]
+    has "$(cat "$OUT/latest/latency-ccdf.svg")" ' ps<'
+}
+
 @test "standard output has the table and nothing else, standard error the status" {
     run --separate-stderr sp run "$(pipe)" --out "$OUT" --progress none
     expect 0

@@ -105,6 +105,34 @@ load helper
     is_valid_result
 }
 
+@test "a budget about a swept key that --set fixes is judged by its value, or skipped with the reason" {
+    zero='{"rcu-pipe.quiet_readers": 0}' one='{"rcu-pipe.quiet_readers": 1}'
+    pipe '"sweep": {"rcu-pipe.quiet_readers": [0, 1], "library.gp_policy": ["event", "adaptive"]}, "budgets": [
+        {"metric": "rate.reads", "min": 1, "where": '"$zero"'},
+        {"metric": "rate.reads", "min": 1e-9, "ratio_to": '"$one"'}]' >/dev/null
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set rcu-pipe.quiet_readers=0 --out "$OUT" --progress none
+    expect 0
+    has "$output" 'budget rate.reads (gp_policy=event): '
+    has "$output" 'budget rate.reads (gp_policy=adaptive) over quiet_readers=1: skipped: what it is compared with'
+    [ "$(result '.verdict.budgets[3].reason')" = 'what it is compared with was not run' ]
+    [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -n 1)" -le 100 ]
+    [ "$(result '[.verdict.budgets[] | .skipped // false] | join(" ")')" = 'false false true true' ]
+    [ "$(result .verdict.performance)" = pass ]
+    is_valid_result
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set rcu-pipe.quiet_readers=1 --out "$OUT" --progress none
+    expect 0
+    has "$output" 'budget rate.reads (quiet_readers=0): skipped: no such point was run'
+    has "$output" 'budget rate.reads over quiet_readers=1: skipped: only what it is compared with was run'
+    [ "$(result .verdict.performance)" = none ]
+    is_valid_result
+    # What is fixed is the point and its base alike: the other key still tells them apart.
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set rcu-pipe.quiet_readers=1 --out "$OUT" --progress none \
+        --set 'budgets=[{"metric": "rate.reads", "max": 0, "where": '"$one"',
+            "ratio_to": {"rcu-pipe.quiet_readers": 1, "library.gp_policy": "event"}}]'
+    expect 3
+    has "$output" 'budget rate.reads (gp_policy=adaptive) over quiet_readers=1 gp_policy=event: '
+}
+
 @test "a figure that no run has is not measured, and no pass" {
     run --separate-stderr sp run "$(pipe '"budgets": [{"metric": "gp.tootal.p99", "max": "1s"}]')" --out "$OUT" --progress none
     expect 3

@@ -456,6 +456,9 @@ static const struct {
     {"true", " --describe: printed no description ("},
     {"echo '[]'", " --describe: printed no description (not an object)\n"},
     {"echo '{\"capabilities\": [\"fly\"]}'", " --describe: unknown capability \"fly\"\n"},
+    {"echo '{\"missing\": {\"fly\": \"no wings\"}}'", " --describe: unknown capability \"fly\"\n"},
+    {"echo '{\"missing\": {\"kvm\": \"\"}}'", " --describe: no reason why \"kvm\" is missing\n"},
+    {"echo '{\"missing\": {\"kvm\": 1}}'", " --describe: no reason why \"kvm\" is missing\n"},
     {"echo '{\"settings\": [{\"name\": \"a\", \"type\": \"colour\"}]}'",
      " --describe: setting 0 has no name, or an unknown type or no choices\n"},
     {"echo '{\"settings\": [{\"name\": \"a\", \"type\": \"choice\"}]}'",
@@ -520,6 +523,23 @@ START_TEST(a_description_becomes_a_table)
     ck_assert(interval->min == 1000 && interval->max == 1e9);
     ck_assert_str_eq(policy->choices, "event poll fqs adaptive");
     ck_assert_ptr_eq(flavor_describe("stillpoint", &d), flavor);
+}
+END_TEST
+
+START_TEST(what_a_machine_lacks_is_no_capability_and_has_a_reason)
+{
+    struct diagnostics d = {0};
+    const struct flavor_description *flavor;
+
+    write_flavor("poor", "{\"capabilities\": [\"exclusive\", \"vcpu\", \"kvm\"],"
+                         " \"missing\": {\"kvm\": \"/dev/kvm: none\", \"call\": \"too new\"}}");
+    flavor = flavor_describe("poor", &d);
+    ck_assert_ptr_nonnull(flavor);
+    ck_assert_uint_eq(flavor->capabilities, CAN_EXCLUSIVE | CAN_VCPU);
+    ck_assert_uint_eq(flavor->missing, CAN_KVM | CAN_CALL);
+    ck_assert_str_eq(flavor_missing_reason(flavor, __builtin_ctz(CAN_KVM)), "/dev/kvm: none");
+    ck_assert_str_eq(flavor_missing_reason(flavor, __builtin_ctz(CAN_CALL)), "too new");
+    ck_assert_ptr_null(flavor_missing_reason(flavor, __builtin_ctz(CAN_POLL)));
 }
 END_TEST
 
@@ -809,6 +829,69 @@ START_TEST(in_a_sweep_such_points_are_skipped)
 }
 END_TEST
 
+/* A flavor with the capabilities named, a list as in JSON, on a machine that lacks one. */
+static void write_poor_flavor(const char *capabilities, const char *missing)
+{
+    char json[1024];
+
+    snprintf(json, sizeof(json), "{\"capabilities\": [%s], \"missing\": {\"%s\": \"not here\"}}",
+             capabilities, missing);
+    write_flavor("poor", json);
+}
+
+START_TEST(what_only_this_machine_lacks_skips_a_run_without_a_sweep)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count;
+
+    write_poor_flavor("\"synchronize\", \"expedite\", \"protect\"", "call");
+    count = plan(&(struct input){SCENARIO(", \"flavor\": \"poor\", \"repeat\": 2"),
+                                 {{"rcu-pipe.call_rcu_updaters", "1"}}},
+                 &s, &plans);
+    ck_assert_uint_eq(count, 2);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_str_eq(plans[i].skip, "\"call\" (needed by rcu-pipe call-rcu-updater) is missing "
+                                        "here: not here");
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks)
+{
+    struct diagnostics d;
+
+    write_poor_flavor("\"synchronize\", \"protect\"", "call");
+    d = refusal(
+        &(struct input){SCENARIO(", \"flavor\": \"poor\""), {{"rcu-pipe.call_rcu_updaters", "1"}}});
+    ck_assert_str_eq(d.text, "mine.json: flavor \"poor\" cannot \"expedite\" (needed by rcu-pipe "
+                             "expedited-updater)\n");
+    diagnostics_free(&d);
+}
+END_TEST
+
+START_TEST(a_need_that_depends_on_a_swept_option_skips_those_points)
+{
+    char json[512] = "", *end = json;
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count;
+
+    for (unsigned bit = 0; flavor_capability_names[bit]; bit++)
+        end += sprintf(end, "%s\"%s\"", bit ? ", " : "", flavor_capability_names[bit]);
+    write_poor_flavor(json, "kvm");
+    count =
+        plan(&(struct input){"{\"name\": \"a\", \"flavor\": \"poor\", \"workloads\": [{\"type\":"
+                             " \"unmap\"}], \"sweep\": {\"unmap.accel\": [\"threads\", \"kvm\"]}}",
+                             {{0}}},
+             &s, &plans);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_ptr_null(plans[0].skip);
+    ck_assert_str_eq(plans[1].skip, "\"kvm\" (needed by unmap) is missing here: not here");
+    plan_free(&s, plans, count);
+}
+END_TEST
+
 START_TEST(a_swept_setting_that_a_flavor_lacks_skips_the_point)
 {
     struct scenario s;
@@ -946,6 +1029,10 @@ START_TEST(list_shows_all_or_one)
     text = list_text("rcu-pipe", &d);
     ck_assert_ptr_nonnull(strstr(text, "quiet_readers"));
     free(text);
+    write_poor_flavor("\"call\"", "kvm");
+    text = list_text("poor", &d);
+    ck_assert_ptr_nonnull(strstr(text, "Can\n  call\n\nMissing here\n  kvm: not here\n"));
+    free(text);
     text = list_text("stillpoint", &d);
     ck_assert_ptr_nonnull(strstr(text, "gp_policy"));
     ck_assert_ptr_nonnull(strstr(text, "forced_gps"));
@@ -1001,6 +1088,7 @@ int main(void)
     tcase_add_test(c, a_refusal_is_told_each_time_and_asked_for_once);
     tcase_add_test(c, a_program_that_cannot_be_started_is_named);
     tcase_add_test(c, a_description_becomes_a_table);
+    tcase_add_test(c, what_a_machine_lacks_is_no_capability_and_has_a_reason);
 
     c = new_case(suite, "loading");
     tcase_add_test(c, every_default_is_filled_in);
@@ -1017,6 +1105,9 @@ int main(void)
     tcase_add_test(c, too_many_runs_are_refused);
     tcase_add_test(c, a_flavor_that_cannot_is_refused_by_name);
     tcase_add_test(c, in_a_sweep_such_points_are_skipped);
+    tcase_add_test(c, what_only_this_machine_lacks_skips_a_run_without_a_sweep);
+    tcase_add_test(c, what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks);
+    tcase_add_test(c, a_need_that_depends_on_a_swept_option_skips_those_points);
     tcase_add_test(c, a_swept_setting_that_a_flavor_lacks_skips_the_point);
     tcase_add_test(c, a_setting_applies_to_the_flavors_that_have_it);
     tcase_add_test(c, a_budget_goes_where_it_applies);

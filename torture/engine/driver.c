@@ -261,7 +261,7 @@ static json_t *utc_now(void)
 static json_t *make_result(const struct scenario *s, json_t *started, json_t *host, json_t *runs,
                            json_t *reasons)
 {
-    json_t *verdict = verdict_overall(runs, json_object_get(s->effective, "budgets"), reasons);
+    json_t *verdict = verdict_overall(runs, s->effective, reasons);
 
     return json_pack("{ss sO so so so sI so sO sO}", "schema", "stillpoint-result/1", "started",
                      started, "ended", utc_now(), "tool", host_tool(), "host", host, "seed",

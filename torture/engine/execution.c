@@ -201,7 +201,7 @@ static void show_progress(struct execution *e)
         .elapsed_s = e->inv->done_s + execution_seconds(e),
         .total_s = e->inv->total_s,
         .gps_per_second = e->metrics.gp_rate,
-        .p99_ns = e->metrics.gp_p99,
+        .p99_ns = e->metrics.headline_p99_ns,
         .reads_per_second = e->reads_rate,
         .findings = e->inv->findings,
     };

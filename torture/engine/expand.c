@@ -1,4 +1,5 @@
-/* From a scenario to its runs: points of the sweep, repeats, seeds, and what a flavor cannot do. */
+/* From a scenario to its runs: points of the sweep, repeats, seeds, and what a flavor, or a machine,
+ * cannot do. */
 #include "scenario.h"
 
 #include "scenario_keys.h"
@@ -65,7 +66,7 @@ size_t scenario_threads(json_t *config, struct planned_thread **threads)
     return count;
 }
 
-/* --- What a flavor cannot do --------------------------------------------------------------- */
+/* --- What a flavor or this machine cannot do ----------------------------------------------- */
 
 /* Appends to a heap text; takes the old one, returns the new one. */
 static char *text_append(char *text, const char *more)
@@ -76,26 +77,69 @@ static char *text_append(char *text, const char *more)
     return longer;
 }
 
-/* Adds ", \"call\" (rcu-pipe updater)" for each capability that is needed and missing. */
-static char *append_missing(char *text, unsigned missing, const char *workload, const char *role)
-{
-    for (unsigned bit = 0; flavor_capability_names[bit]; bit++) {
-        if (!(missing & 1u << bit))
-            continue;
-        char *more =
-            text_format("%s\"%s\" (needed by %s%s%s)", *text ? ", " : "",
-                        flavor_capability_names[bit], workload, role ? " " : "", role ? role : "");
+/* What a scenario asks for and does not get, as texts; each capability is told once, for the first
+ * that needs it. */
+struct lack {
+    const struct flavor_description *description;
+    unsigned told;
+    /* `"call" (needed by rcu-pipe updater)`: what no machine would offer; empty when there is none */
+    char *anywhere;
+    /* `"kvm" (needed by kick) is missing here: /dev/kvm: ...`: what another machine may offer */
+    char *here;
+};
 
-        text = text_append(text, more);
-        free(more);
-    }
+static char *append_part(char *text, const char *separator, char *part)
+{
+    if (*text)
+        text = text_append(text, separator);
+    text = text_append(text, part);
+    free(part);
     return text;
 }
 
-/* Each missing capability is told once, for the first that needs it. */
-static char *missing_capabilities(json_t *config, unsigned capabilities)
+/* Adds those of the capabilities that the flavor lacks. */
+static void add_lack(struct lack *lack, unsigned needs, const char *workload, const char *role)
 {
-    char *text = text_format("%s", "");
+    unsigned lacking = needs & ~(lack->description->capabilities | lack->told);
+
+    lack->told |= lacking;
+    for (unsigned bit = 0; flavor_capability_names[bit]; bit++) {
+        const char *reason = flavor_missing_reason(lack->description, bit);
+
+        if (!(lacking & 1u << bit))
+            continue;
+        char *what = text_format("\"%s\" (needed by %s%s%s)", flavor_capability_names[bit],
+                                 workload, role ? " " : "", role ? role : "");
+
+        if (!reason) {
+            lack->anywhere = append_part(lack->anywhere, ", ", what);
+            continue;
+        }
+        lack->here =
+            append_part(lack->here, "; ", text_format("%s is missing here: %s", what, reason));
+        free(what);
+    }
+}
+
+/* What the values of its options make a workload need. */
+static unsigned params_need(const struct workload *workload, json_t *complete)
+{
+    void *params;
+    unsigned needs;
+
+    if (!workload->needs_by_params)
+        return 0;
+    params = calloc(1, workload->params_size ? workload->params_size : 1);
+    if (!params)
+        abort();
+    options_store(workload->options, complete, params);
+    needs = workload->needs_by_params(params);
+    free(params);
+    return needs;
+}
+
+static void find_lack(struct lack *lack, json_t *config)
+{
     size_t index;
     json_t *item;
 
@@ -104,32 +148,33 @@ static char *missing_capabilities(json_t *config, unsigned capabilities)
 
         if (!workload)
             continue;
-        text = append_missing(text, workload->needs & ~capabilities, workload->name, NULL);
-        capabilities |= workload->needs;
-        for (const struct role *r = workload->roles; r && r->name; r++) {
-            if (role_count(item, r) <= 0)
-                continue;
-            text = append_missing(text, r->needs & ~capabilities, workload->name, r->name);
-            capabilities |= r->needs;
-        }
+        add_lack(lack, workload->needs | params_need(workload, item), workload->name, NULL);
+        for (const struct role *r = workload->roles; r && r->name; r++)
+            if (role_count(item, r) > 0)
+                add_lack(lack, r->needs, workload->name, r->name);
     }
-    return text;
 }
 
-/* Why the flavor cannot run this config (heap), or NULL. */
-static char *config_objection(json_t *config, const struct flavor_description *description)
+/* Why the flavor cannot run this config (heap), or NULL; *here: on another machine it could. */
+static char *config_objection(json_t *config, const struct flavor_description *description,
+                              bool *here)
 {
+    struct lack lack = {description, 0, text_format("%s", ""), text_format("%s", "")};
     struct planned_thread *threads;
     size_t count = scenario_threads(config, &threads);
-    char *missing = missing_capabilities(config, description->capabilities);
     char *objection = NULL;
 
     free(threads);
+    find_lack(&lack, config);
     if (!count)
         objection = text_format("no workload asks for a thread");
-    else if (*missing)
-        objection = text_format("flavor \"%s\" cannot %s", description->name, missing);
-    free(missing);
+    else if (*lack.anywhere)
+        objection = text_format("flavor \"%s\" cannot %s", description->name, lack.anywhere);
+    else if (*lack.here)
+        objection = text_format("%s", lack.here);
+    *here = count && objection && !*lack.anywhere;
+    free(lack.anywhere);
+    free(lack.here);
     return objection;
 }
 
@@ -298,7 +343,8 @@ static json_t *config_at(const struct scenario *s, json_t *point, int64_t repeat
     return config;
 }
 
-/* Completes "library"; returns why the plan's flavor cannot run its config (heap), or NULL. */
+/* Completes "library"; returns why the plan's flavor cannot run its config (heap), or NULL. Sets
+ * skip_here. */
 static char *plan_objection(struct run_plan *plan)
 {
     struct diagnostics refusal = {0};
@@ -308,7 +354,7 @@ static char *plan_objection(struct run_plan *plan)
     if (description) {
         objection = complete_point_library(plan->config, plan->point, description);
         if (!objection)
-            objection = config_objection(plan->config, description);
+            objection = config_objection(plan->config, description, &plan->skip_here);
     } else {
         objection = text_format("%s", refusal.text ? refusal.text : "no such flavor");
     }
@@ -350,7 +396,7 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
     for (json_int_t repeat = 0; repeat < repeats; repeat++)
         for (size_t i = 0; i < points; i++)
             plan_fill(&(*plans)[(*count)++], s, repeat % 2 ? points - 1 - i : i, repeat);
-    if (json_object_size(sweep) || !(*plans)[0].skip)
+    if (json_object_size(sweep) || !(*plans)[0].skip || (*plans)[0].skip_here)
         return true;
     diagnose(d, "%s: %s", s->path, (*plans)[0].skip);
     run_plans_free(*plans, *count);

@@ -2,10 +2,11 @@
  *
  * {"name": "...", "summary": "...", "capabilities": ["synchronize", ...],
  *  "settings": [{"name", "type", "default", "min", "max", "unit", "choices", "help"}, ...],
- *  "statistics": ["gps", ...]}
+ *  "statistics": ["gps", ...], "missing": {"kvm": "/dev/kvm: Permission denied; ...", ...}}
  *
  * A setting's limits are numbers (nanoseconds for a duration) or, for a duration, text as "10ms".
- * Choices are a list, or one string with spaces between. Everything but name and type may be absent.
+ * Choices are a list, or one string with spaces between. "missing" says why this machine does not
+ * offer a capability that another one would. Everything but name and type may be absent.
  */
 #include "paths.h"
 #include "scenario.h"
@@ -22,8 +23,9 @@
 #include <unistd.h>
 
 const char *const flavor_capability_names[] = {
-    "synchronize", "expedite", "call", "barrier", "callback-lock", "nest",   "force", "gp-times",
-    "protect",     "qsbr",     "poll", "fork",    "exit",          "replay", NULL,
+    "synchronize", "expedite", "call",      "barrier", "callback-lock", "nest",
+    "force",       "gp-times", "protect",   "qsbr",    "poll",          "fork",
+    "exit",        "replay",   "exclusive", "vcpu",    "kvm",           NULL,
 };
 
 enum { DESCRIBE_TIMEOUT_MS = 10000, DESCRIBE_MAX_BYTES = 1 << 20 };
@@ -275,6 +277,35 @@ static bool capabilities_read(const char *program, json_t *json, unsigned *capab
     return true;
 }
 
+/* What the machine does not offer: taken out of the capabilities. The reasons stay where they are. */
+static bool missing_read(const char *program, json_t *json, unsigned *capabilities,
+                         unsigned *missing, struct diagnostics *d)
+{
+    const char *name;
+    json_t *reason;
+
+    *missing = 0;
+    json_object_foreach (json_object_get(json, "missing"), name, reason) {
+        if (!capability_read(name, missing)) {
+            diagnose(d, "%s --describe: unknown capability \"%s\"", program, name);
+            return false;
+        }
+        if (!json_string_length(reason)) {
+            diagnose(d, "%s --describe: no reason why \"%s\" is missing", program, name);
+            return false;
+        }
+    }
+    *capabilities &= ~*missing;
+    return true;
+}
+
+const char *flavor_missing_reason(const struct flavor_description *description, unsigned bit)
+{
+    json_t *reasons = json_object_get(description->json, "missing");
+
+    return json_string_value(json_object_get(reasons, flavor_capability_names[bit]));
+}
+
 static struct flavor_description *description_read(const char *program, const char *name,
                                                    const char *text, size_t length,
                                                    struct diagnostics *d)
@@ -290,6 +321,7 @@ static struct flavor_description *description_read(const char *program, const ch
         return NULL;
     }
     if (!capabilities_read(program, json, &read.capabilities, d) ||
+        !missing_read(program, json, &read.capabilities, &read.missing, d) ||
         !(read.settings = settings_read(program, json, d))) {
         json_decref(json);
         return NULL;

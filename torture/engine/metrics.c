@@ -1,5 +1,8 @@
 #include "metrics.h"
 
+#include "headline.h"
+
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,10 +85,11 @@ json_t *metrics_interval(struct metrics *m, double now_s)
     json_t *latency = json_object();
     uint64_t gps = metrics_gps(m->view);
     double length = now_s - m->previous_s;
+    unsigned best = UINT_MAX;
 
-    m->gp_p99 = 0;
+    m->headline_p99_ns = 0;
     for (size_t i = 0; i < m->view->measure_count; i++) {
-        const char *name = m->view->measures[i].name;
+        const char *name = m->view->measures[i].name, *unit = m->view->measures[i].unit;
         struct tally *now = m->scratch, before = m->previous[i];
 
         view_tally(m->view, i, now);
@@ -93,8 +97,12 @@ json_t *metrics_interval(struct metrics *m, double now_s)
         tally_subtract(now, &before);
         if (now->count == 0)
             continue;
-        if (strcmp(name, "gp") == 0 || (m->gp_p99 == 0 && strcmp(name, "gp.total") == 0))
-            m->gp_p99 = tally_percentile(now, 99);
+        if (headline_rank(name) < best) {
+            best = headline_rank(name);
+            m->headline_p99_ns = tally_percentile(now, 99);
+            if (strcmp(unit, "ps") == 0)
+                m->headline_p99_ns = (m->headline_p99_ns + 999) / 1000;
+        }
         json_object_set_new(latency, name,
                             json_pack("{sI sI sI sI so}", "count", (json_int_t)now->count, "p50",
                                       (json_int_t)tally_percentile(now, 50), "p99",

@@ -12,8 +12,8 @@ struct metrics {
     double baseline_s;
     uint64_t baseline_gps, previous_gps;
     double previous_s;
-    double gp_rate; /* of the last interval, per second */
-    uint64_t gp_p99;
+    double gp_rate;           /* of the last interval, per second */
+    uint64_t headline_p99_ns; /* of the last interval; 0: nothing was measured in it */
 };
 
 void metrics_open(struct metrics *m, const struct view *v);

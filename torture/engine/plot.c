@@ -84,18 +84,59 @@ static void write_subject(struct drawing *g, FILE *out)
 struct picture {
     const char *name; /* of the script in plots/, and of the files made */
     const char *heading;
+    /* Of a picture of the headline latency, when that is not a grace period: what stands around its
+     * name, and the heading when points have different ones. */
+    const char *before, *after, *of_several;
     void (*write)(struct drawing *, struct point *, FILE *);
 };
+
+/* Of grace periods or of the read side, a picture is called as its script; of another latency it is
+ * "latency-ccdf" instead of "gp-latency-ccdf". */
+static const char *file_name(struct drawing *g, const struct picture *picture)
+{
+    return picture->before && !g->gp ? picture->name + strlen("gp-") : picture->name;
+}
+
+static void write_heading(struct drawing *g, const struct picture *picture, FILE *out)
+{
+    char *heading;
+    if (!picture->before || g->gp) {
+        set_text(out, "heading", picture->heading);
+    } else if (!g->latency) {
+        set_text(out, "heading", picture->of_several);
+    } else if (asprintf(&heading, "%s%s%s", picture->before, g->latency, picture->after) >= 0) {
+        set_text(out, "heading", heading);
+        free(heading);
+    }
+}
+
+/* What the headline latency is called on an axis. */
+static const char *latency_words(struct drawing *g)
+{
+    if (!g->latency) {
+        return "the latency that the line is named after";
+    }
+    if (!g->gp) {
+        return g->latency;
+    }
+    return strcmp(g->latency, "gp") == 0 ? "the grace period's latency from its start to its end"
+                                         : "the grace period's latency from request to completion";
+}
+
+static void write_latency(struct drawing *g, FILE *out)
+{
+    set_text(out, "latency", latency_words(g));
+    set_text(out, "values", g->gp ? "grace periods" : "values");
+    set_text(out, "nothing", g->gp ? "no grace period ended" : "nothing was measured");
+}
 
 /* Everything that a script may use, in order: the scripts say what they need. */
 static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
 {
-    set_text(out, "heading", picture->heading);
+    write_heading(g, picture, out);
     write_subject(g, out);
     write_caption(g, out);
-    set_text(out, "latency_of",
-             strcmp(g->gp_latency, "gp") == 0 ? "from its start to its end"
-                                              : "from request to completion");
+    write_latency(g, out);
     set_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
     fprintf(out, "lowest = %.9g\nhighest = %.9g\nlast = %.9g\ncount = %zu\n", g->low, g->high,
             fmax(g->last, 1e-3), g->count);
@@ -189,7 +230,7 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     FILE *out = NULL;
     if (!house || !script) {
         diagnose(g->d, "%s: not found beside the program or under its prefix", relative);
-    } else if (asprintf(&file, "%s.%s", picture->name, format) >= 0 &&
+    } else if (asprintf(&file, "%s.%s", file_name(g, picture), format) >= 0 &&
                asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
                asprintf(&said, "%s/said", g->temporary) >= 0 &&
                asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0) {
@@ -223,13 +264,18 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     return drawn;
 }
 
-static void reset_point(struct point *p)
+static void reset_point(struct drawing *g, const struct picture *picture, struct point *p)
 {
     free(p->file);
     p->file = NULL;
     p->rows = 0;
     p->total = p->longest = 0;
-    snprintf(p->legend, sizeof(p->legend), "%s", p->label);
+    p->unit_ns = 1;
+    if (picture->before && !g->latency && p->latency) {
+        snprintf(p->legend, sizeof(p->legend), "%.60s: %.40s", p->label, p->latency);
+    } else {
+        snprintf(p->legend, sizeof(p->legend), "%.60s", p->label);
+    }
 }
 
 /* Writes the data of each point and draws the picture, if there are any. */
@@ -240,7 +286,7 @@ static bool draw(struct drawing *g, const struct picture *picture)
     size_t rows = 0;
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
-        reset_point(p);
+        reset_point(g, picture, p);
         FILE *out = NULL;
         if (asprintf(&p->file, "%s/%s-%zu", g->temporary, picture->name, i) < 0) {
             p->file = NULL;
@@ -348,9 +394,13 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 }
 
 static const struct picture pictures[] = {
-    {"gp-latency-ccdf", "How often a grace period takes longer than x", plot_write_ccdf},
-    {"gp-latency-over-time", "Grace-period latency over time", plot_write_over_time},
-    {"read-side", "What a read section costs", plot_write_read_side},
+    {"gp-latency-ccdf", "How often a grace period takes longer than x", "How often ",
+     " takes longer than x", "How often a latency takes longer than x", plot_write_ccdf},
+    {"gp-latency-over-time", "Grace-period latency over time", "", " over time",
+     "Latencies over time", plot_write_over_time},
+    {"read-side", "What a read section costs", NULL, NULL, NULL, plot_write_read_side},
+    {"exclusive-latency", "How long start_exclusive() takes", NULL, NULL, NULL,
+     plot_write_exclusive},
 };
 
 static bool draw_all(struct drawing *g)

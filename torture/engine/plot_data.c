@@ -1,5 +1,7 @@
 #include "plot_data.h"
 
+#include "headline.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +22,14 @@ const char *plot_text(json_t *object, const char *key)
 }
 
 /* What a value of this latency is multiplied with to be nanoseconds. */
-static double to_ns(json_t *latency)
+double plot_to_ns(json_t *latency)
 {
     const char *unit = plot_text(latency, "unit");
     return strcmp(unit, "ps") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e3 : 1;
 }
 
 /* Of a run, or of an interval of one. */
-static json_t *run_latency(json_t *run, const char *name)
+json_t *plot_run_latency(json_t *run, const char *name)
 {
     return json_object_get(json_object_get(run, "latency"), name);
 }
@@ -39,11 +41,41 @@ static const char *common_gp_latency(json_t *runs)
     size_t index;
     json_t *run;
     json_array_foreach (runs, index, run) {
-        if (run_latency(run, "gp.total") && !run_latency(run, "gp")) {
+        if (plot_run_latency(run, "gp.total") && !plot_run_latency(run, "gp")) {
             return "gp.total";
         }
     }
     return "gp";
+}
+
+/* Of the first run of a point that has one. */
+static const char *point_headline(struct drawing *g, struct point *p)
+{
+    const char *name = NULL;
+    size_t index;
+    json_t *run;
+    json_array_foreach (p->runs, index, run) {
+        name = name ? name : headline_of(g->order, run);
+    }
+    return name;
+}
+
+static void choose_latencies(struct drawing *g)
+{
+    g->order = headline_order(g->result);
+    g->latency = json_string_value(json_array_get(g->order, 0));
+    g->gp = !g->latency || headline_is_gp(g->latency);
+    if (g->gp) {
+        g->latency = common_gp_latency(json_object_get(g->result, "runs"));
+    }
+    const char *common = g->latency;
+    for (size_t i = 0; i < g->count; i++) {
+        struct point *p = &g->points[i];
+        p->latency = g->gp ? common : point_headline(g, p);
+        if (p->latency && strcmp(p->latency, common) != 0) {
+            g->latency = NULL;
+        }
+    }
 }
 
 /* 41210 as "41 210"; the buffer holds at least 32 bytes. */
@@ -112,7 +144,7 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
         return NULL;
     }
     const char *separator = "", *key;
-    if (with_flavor) {
+    if (with_flavor && !json_object_get(json_object_get(run, "point"), "flavor")) {
         fputs(plot_text(run, "flavor"), out);
         separator = " ";
     }
@@ -138,7 +170,6 @@ void plot_collect_points(struct drawing *g)
     json_t *runs = json_object_get(g->result, "runs");
     bool with_flavor = several_flavors(runs);
     g->swept = only_swept_key(runs);
-    g->gp_latency = common_gp_latency(runs);
     size_t index;
     json_t *run;
     json_array_foreach (runs, index, run) {
@@ -158,6 +189,7 @@ void plot_collect_points(struct drawing *g)
         }
         free(label);
     }
+    choose_latencies(g);
 }
 
 void plot_free_points(struct drawing *g)
@@ -168,15 +200,16 @@ void plot_free_points(struct drawing *g)
         json_decref(g->points[i].runs);
     }
     g->count = 0;
+    json_decref(g->order);
 }
 
-static void note_range(struct drawing *g, double ns)
+void plot_note_range(struct drawing *g, double ns)
 {
     g->low = ns > 0 && ns < g->low ? ns : g->low;
     g->high = ns > g->high ? ns : g->high;
 }
 
-/* ---- Data: how long grace periods were ------------------------------------------------------- */
+/* ---- Data: the headline latency -------------------------------------------------------------- */
 
 struct bucket {
     double low, high, count;
@@ -189,16 +222,17 @@ static int by_bound(const void *left, const void *right)
 }
 
 /* All buckets of all repeats, ascending, as a heap array. */
-static struct bucket *merged_buckets(struct point *p, const char *name, size_t *count)
+static struct bucket *merged_buckets(struct point *p, size_t *count)
 {
     struct bucket *all = NULL;
     size_t index, at, size = 0;
     json_t *run, *entry;
     *count = 0;
     json_array_foreach (p->runs, index, run) {
-        json_t *latency = run_latency(run, name);
+        json_t *latency = plot_run_latency(run, p->latency);
         json_t *buckets = json_object_get(latency, "buckets");
-        double scale = to_ns(latency);
+        double scale = plot_to_ns(latency);
+        p->unit_ns = latency ? scale : p->unit_ns;
         size += json_array_size(buckets);
         struct bucket *longer = realloc(all, size * sizeof(*all) + 1);
         if (!longer) {
@@ -226,19 +260,19 @@ static struct bucket *merged_buckets(struct point *p, const char *name, size_t *
 void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
 {
     size_t count;
-    struct bucket *buckets = merged_buckets(p, g->gp_latency, &count);
+    struct bucket *buckets = merged_buckets(p, &count);
     double left = p->total, x = 0, fraction = 1;
     if (count > 0) {
-        x = fmax(buckets[0].low, 1);
-        p->longest = p->longest > 0 ? fmax(p->longest, 1) : buckets[count - 1].high;
-        note_range(g, x);
-        note_range(g, p->longest);
+        x = fmax(buckets[0].low, p->unit_ns);
+        p->longest = p->longest > 0 ? p->longest : fmax(buckets[count - 1].high, p->unit_ns);
+        plot_note_range(g, x);
+        plot_note_range(g, p->longest);
         fprintf(out, "%.9g 1\n", x);
         p->rows++;
     }
     for (size_t i = 0; i + 1 < count; i++) {
         left -= buckets[i].count;
-        double next = fmin(fmax(buckets[i].high, 1), p->longest);
+        double next = fmin(fmax(buckets[i].high, p->unit_ns), p->longest);
         if (next > x * 1.003 || left / p->total < fraction * 0.99) {
             x = next;
             fraction = left / p->total;
@@ -254,7 +288,8 @@ void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
     free(buckets);
 
     char figure[32];
-    snprintf(p->legend, sizeof(p->legend), "%.60s  (%s)", p->label,
+    size_t length = strlen(p->legend);
+    snprintf(p->legend + length, sizeof(p->legend) - length, "  (%s)",
              count > 0 ? grouped(p->total, figure) : "none");
 }
 
@@ -265,7 +300,7 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
     json_t *run, *interval;
     json_array_foreach (p->runs, index, run) {
         json_array_foreach (json_object_get(run, "intervals"), at, interval) {
-            json_t *latency = run_latency(interval, g->gp_latency);
+            json_t *latency = plot_run_latency(interval, p->latency);
             double t = plot_number(interval, "t");
             g->last = fmax(g->last, t);
             if (plot_number(latency, "count") <= 0) {
@@ -273,14 +308,15 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
                 continue;
             }
             /* Intervals may leave the unit to the latency of the whole run. */
-            double scale =
-                to_ns(json_object_get(latency, "unit") ? latency : run_latency(run, g->gp_latency));
+            double scale = plot_to_ns(
+                json_object_get(latency, "unit") ? latency : plot_run_latency(run, p->latency));
             double p50 = plot_number(latency, "p50") * scale,
                    p99 = plot_number(latency, "p99") * scale;
             double max = plot_number(latency, "max") * scale;
-            fprintf(out, "%.6g %.9g %.9g %.9g\n", t, fmax(p50, 1), fmax(p99, 1), fmax(max, 1));
-            note_range(g, p50);
-            note_range(g, max);
+            fprintf(out, "%.6g %.9g %.9g %.9g\n", t, fmax(p50, scale), fmax(p99, scale),
+                    fmax(max, scale));
+            plot_note_range(g, p50);
+            plot_note_range(g, max);
             p->rows++;
         }
         fputc('\n', out);
@@ -302,17 +338,17 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
     double *medians = calloc(json_array_size(p->runs) + 1, sizeof(*medians));
     json_t *run;
     json_array_foreach (p->runs, index, run) {
-        json_t *pair = run_latency(run, "read_side.pair");
+        json_t *pair = plot_run_latency(run, "read_side.pair");
         if (medians && plot_number(pair, "count") > 0) {
             medians[count++] =
-                plot_number(json_object_get(pair, "percentiles"), "50") * to_ns(pair);
+                plot_number(json_object_get(pair, "percentiles"), "50") * plot_to_ns(pair);
         }
     }
     if (count > 0) {
         qsort(medians, count, sizeof(*medians), by_value);
         double middle = (medians[(count - 1) / 2] + medians[count / 2]) / 2;
         fprintf(out, "%.6g %.6g %.6g\n", middle, medians[0], medians[count - 1]);
-        note_range(g, medians[count - 1]);
+        plot_note_range(g, medians[count - 1]);
         p->rows = 1;
     }
     free(medians);

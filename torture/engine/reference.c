@@ -182,7 +182,8 @@ static void print_own_flavor(FILE *out)
     if (*text_of(flavor->json, "summary"))
         fprintf(out, "%s.\n\n", text_of(flavor->json, "summary"));
     fputs("Can: ", out);
-    print_capabilities(out, flavor->capabilities, ", ");
+    /* The document is the same on every machine. */
+    print_capabilities(out, flavor->capabilities | flavor->missing, ", ");
     fputs(".\n\n", out);
     print_table(out, flavor->settings);
     print_statistics(out, json_object_get(flavor->json, "statistics"));
@@ -221,7 +222,10 @@ static const char members[] =
     "gives\n"
     "the same plan.\n\n"
     "A flavor that is asked for what it cannot do is refused by name; in a sweep such points are\n"
-    "skipped. When `--flavor` replaces the file's flavor, settings of `library` that the new one "
+    "skipped. What only this machine does not offer (/dev/kvm, say) is skipped with the reason, in "
+    "a\n"
+    "sweep or not. When `--flavor` replaces the file's flavor, settings of `library` that the new "
+    "one "
     "does\n"
     "not have are left out, with a note. In a sweep over flavors, a setting in `library` applies "
     "to\n"
@@ -354,11 +358,23 @@ static void list_statistics(FILE *out, json_t *statistics)
         fputc('\n', out);
 }
 
+static void list_missing(FILE *out, json_t *missing)
+{
+    const char *name;
+    json_t *reason;
+
+    if (json_object_size(missing))
+        fputs("\nMissing here\n", out);
+    json_object_foreach (missing, name, reason)
+        fprintf(out, "  %s: %s\n", name, json_string_value(reason));
+}
+
 static void list_flavor_details(FILE *out, const struct flavor_description *flavor)
 {
     fprintf(out, "%s: %s\n\nCan\n  ", flavor->name, text_of(flavor->json, "summary"));
     print_capabilities(out, flavor->capabilities, " ");
     fputc('\n', out);
+    list_missing(out, json_object_get(flavor->json, "missing"));
     list_table(out, "Settings of \"library\" (default, meaning, range)", flavor->settings);
     list_statistics(out, json_object_get(flavor->json, "statistics"));
 }

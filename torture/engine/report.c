@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "headline.h"
 #include "verdict.h"
 
 #include <math.h>
@@ -59,16 +60,38 @@ struct columns {
     char gps[32], p50[32], p99[32], max[32], forced[32], checks[32];
 };
 
-static json_t *gp_latency(json_t *run)
-{
-    json_t *latency = json_object_get(run, "latency"), *gp = json_object_get(latency, "gp");
+/* What the table says of latencies. */
+struct headline {
+    json_t *order;    /* of headline_order() */
+    const char *name; /* of all rows; NULL: each row names its own, or there is none */
+    bool gp;          /* they are grace periods, whether `gp` or `gp.total` */
+};
 
-    return gp ? gp : json_object_get(latency, "gp.total");
+static void headline_open(struct headline *h, json_t *result, json_t *rows)
+{
+    json_t *run;
+    size_t i;
+
+    *h = (struct headline){.order = headline_order(result)};
+    h->name = json_string_value(json_array_get(h->order, 0));
+    h->gp = !h->name || headline_is_gp(h->name);
+    json_array_foreach (rows, i, run) {
+        const char *name = headline_of(h->order, run);
+
+        if (!h->gp && h->name && name && strcmp(name, h->name) != 0)
+            h->name = NULL;
+    }
+}
+
+/* In nanoseconds, whatever the unit. */
+static double nanoseconds(json_t *latency, json_t *value)
+{
+    return json_number_value(value) / (strcmp(text_of(latency, "unit"), "ps") == 0 ? 1000 : 1);
 }
 
 static double percentile(json_t *latency, const char *name)
 {
-    return json_number_value(json_object_get(json_object_get(latency, "percentiles"), name));
+    return nanoseconds(latency, json_object_get(json_object_get(latency, "percentiles"), name));
 }
 
 static json_int_t sum_counters(json_t *run, const char *name)
@@ -82,9 +105,11 @@ static json_int_t sum_counters(json_t *run, const char *name)
     return sum;
 }
 
-static void fill_columns(json_t *run, struct columns *c)
+static void fill_columns(json_t *run, const struct headline *h, struct columns *c)
 {
-    json_t *gp = gp_latency(run), *library = json_object_get(run, "library");
+    const char *name = headline_of(h->order, run);
+    json_t *latency = name ? json_object_get(json_object_get(run, "latency"), name) : NULL;
+    json_t *library = json_object_get(run, "library");
     json_t *gps = json_object_get(library, "gps"), *forced = json_object_get(library, "gps_forced");
     char number[32];
 
@@ -96,10 +121,10 @@ static void fill_columns(json_t *run, struct columns *c)
     report_grouped((uint64_t)(gps ? json_integer_value(gps) : sum_counters(run, "gps")), c->gps);
     if (forced)
         report_grouped((uint64_t)json_integer_value(forced), c->forced);
-    if (gp) {
-        report_duration(percentile(gp, "50"), c->p50);
-        report_duration(percentile(gp, "99"), c->p99);
-        report_duration(json_number_value(json_object_get(gp, "max")), c->max);
+    if (latency) {
+        report_duration(percentile(latency, "50"), c->p50);
+        report_duration(percentile(latency, "99"), c->p99);
+        report_duration(nanoseconds(latency, json_object_get(latency, "max")), c->max);
     }
     report_count((double)sum_counters(run, "checks"), number);
     snprintf(c->checks, sizeof c->checks, "%s", number);
@@ -125,10 +150,24 @@ static char *row_name(json_t *run)
     return name;
 }
 
-static void put_row(FILE *f, json_t *run, int width, bool color)
+/* The same, with its latency behind it when the rows have different ones; heap. */
+static char *row_title(json_t *run, const struct headline *h)
+{
+    const char *latency = h->gp || h->name ? NULL : headline_of(h->order, run);
+    char *name = row_name(run), *title = NULL;
+
+    if (!name || !latency)
+        return name;
+    if (asprintf(&title, "%s (%s)", name, latency) < 0)
+        title = NULL;
+    free(name);
+    return title;
+}
+
+static void put_row(FILE *f, json_t *run, const struct headline *h, int width, bool color)
 {
     const char *verdict = text_of(run, "verdict"), *label;
-    char *name = row_name(run);
+    char *name = row_title(run, h);
     struct columns c;
 
     label = name ? name : "";
@@ -142,14 +181,14 @@ static void put_row(FILE *f, json_t *run, int width, bool color)
         free(name);
         return;
     }
-    fill_columns(run, &c);
+    fill_columns(run, h, &c);
     fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s%s%s\n", width, label, c.gps, c.p50, c.p99,
             c.max, c.forced, c.checks, color ? verdict_color(verdict) : "", verdict,
             color ? PLAIN : "");
     free(name);
 }
 
-static void put_table(FILE *f, json_t *runs, bool color)
+static void put_table(FILE *f, json_t *runs, const struct headline *h, bool color)
 {
     bool all = json_array_size(runs) <= MOST_ROWS;
     size_t i, left_out = 0;
@@ -157,18 +196,21 @@ static void put_table(FILE *f, json_t *runs, bool color)
     json_t *run;
 
     json_array_foreach (runs, i, run) {
-        char *name = row_name(run);
+        char *name = row_title(run, h);
         int length = name ? (int)strlen(name) : 0;
 
         free(name);
         if (length > width && length <= WIDEST_NAME)
             width = length;
     }
-    fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s\n", width, "point", "GPs", "GP p50", "GP p99",
-            "max", "forced", "checks", "verdict");
+    if (!h->gp)
+        fprintf(f, "  Latency (p50, p99, max): %s\n", h->name ? h->name : "as each point names it");
+    fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s\n", width, "point", "GPs",
+            h->gp ? "GP p50" : "p50", h->gp ? "GP p99" : "p99", "max", "forced", "checks",
+            "verdict");
     json_array_foreach (runs, i, run) {
         if (all || strcmp(text_of(run, "verdict"), "pass") != 0)
-            put_row(f, run, width, color);
+            put_row(f, run, h, width, color);
         else
             left_out++;
     }
@@ -187,11 +229,10 @@ static void put_read_side(FILE *f, json_t *runs)
     sentence_begin(&s, "Read-side pair, median: ");
     json_array_foreach (runs, i, run) {
         json_t *pair = json_object_get(json_object_get(run, "latency"), "read_side.pair");
-        double unit = strcmp(text_of(pair, "unit"), "ps") == 0 ? 1000 : 1;
         char *name = pair ? row_name(run) : NULL;
 
         if (name)
-            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(pair, "50") / unit);
+            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(pair, "50"));
         free(name);
     }
     sentence_end(&s, f);
@@ -251,6 +292,8 @@ static void put_reached(FILE *f, json_t *runs)
     json_object_foreach (sums, key, value) {
         char number[32];
 
+        if (json_integer_value(value) == 0)
+            continue;
         put_state(sentence_next(&s), key);
         fprintf(s.out, " %s", report_grouped((uint64_t)json_integer_value(value), number));
     }
@@ -277,77 +320,6 @@ static void put_notes(FILE *f, json_t *runs)
             free(line);
         }
     json_decref(seen);
-}
-
-/* A metric in its own unit: latencies are nanoseconds, the rest plain numbers. */
-static void put_figure(FILE *f, const char *metric, bool ratio, double value)
-{
-    char buffer[32];
-
-    if (ratio)
-        fprintf(f, "%.3g", value);
-    else if (strncmp(metric, "library.", 8) == 0 || strncmp(metric, "counters.", 9) == 0 ||
-             strncmp(metric, "rate.", 5) == 0)
-        fprintf(f, "%s", report_count(value, buffer));
-    else
-        fprintf(f, "%s", report_duration(value, buffer));
-}
-
-static void put_selection(FILE *f, json_t *point)
-{
-    const char *key, *separator = "";
-    json_t *value;
-
-    json_object_foreach (point, key, value) {
-        const char *dot = strrchr(key, '.');
-
-        fprintf(f, "%s%s=", separator, dot ? dot + 1 : key);
-        if (json_is_string(value))
-            fputs(json_string_value(value), f);
-        else
-            json_dumpf(value, f, JSON_ENCODE_ANY | JSON_COMPACT);
-        separator = " ";
-    }
-}
-
-static void put_budgets(FILE *f, json_t *budgets, bool color)
-{
-    json_t *budget;
-    size_t i;
-
-    json_array_foreach (budgets, i, budget) {
-        const char *metric = text_of(budget, "metric");
-        json_t *ratio = json_object_get(budget, "ratio_to"), *max = json_object_get(budget, "max"),
-               *min = json_object_get(budget, "min");
-        bool ok = json_is_true(json_object_get(budget, "ok"));
-
-        fprintf(f, "  budget %s", metric);
-        if (json_object_size(json_object_get(budget, "point")) > 0) {
-            fprintf(f, " (");
-            put_selection(f, json_object_get(budget, "point"));
-            fprintf(f, ")");
-        }
-        if (ratio) {
-            fprintf(f, " over ");
-            put_selection(f, ratio);
-        }
-        if (json_is_null(json_object_get(budget, "value"))) {
-            fprintf(f, ": %snot measured%s\n", color ? RED : "", color ? PLAIN : "");
-            continue;
-        }
-        fprintf(f, ": ");
-        put_figure(f, metric, ratio != NULL, json_number_value(json_object_get(budget, "value")));
-        if (max) {
-            fprintf(f, ", at most ");
-            put_figure(f, metric, ratio != NULL, json_number_value(max));
-        }
-        if (min) {
-            fprintf(f, ", at least ");
-            put_figure(f, metric, ratio != NULL, json_number_value(min));
-        }
-        fprintf(f, "  %s%s%s\n", color ? (ok ? GREEN : RED) : "", ok ? "ok" : "EXCEEDED",
-                color ? PLAIN : "");
-    }
 }
 
 static void put_outcome(FILE *f, const char *word, const char *paint, const char *text, bool color)
@@ -433,16 +405,19 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
 {
     json_t *runs = json_object_get(result, "runs"), *verdict = json_object_get(result, "verdict");
     json_t *run, *finding, *rows = report_rows(runs);
+    struct headline headline;
     size_t i, j;
 
     put_header(f, result);
-    put_table(f, rows, color);
+    headline_open(&headline, result, rows);
+    put_table(f, rows, &headline, color);
+    json_decref(headline.order);
     putc('\n', f);
     put_read_side(f, rows);
     json_decref(rows);
     put_reached(f, runs);
     put_notes(f, runs);
-    put_budgets(f, json_object_get(verdict, "budgets"), color);
+    report_budgets(f, json_object_get(verdict, "budgets"), color);
     putc('\n', f);
     json_array_foreach (runs, i, run)
         json_array_foreach (json_object_get(run, "findings"), j, finding) {

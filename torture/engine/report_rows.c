@@ -17,17 +17,32 @@ static double median(double *values, size_t n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+static json_t *merge(json_t *same);
+
+/* The same of what the objects of an array have under a key; not all of them have it. */
+static json_t *merge_members(json_t *same, const char *key)
+{
+    json_t *members = json_array(), *merged, *object;
+    size_t i;
+
+    json_array_foreach (same, i, object)
+        json_array_append(members, json_object_get(object, key));
+    merged = merge(members);
+    json_decref(members);
+    return merged;
+}
+
 /* A value of the same shape as the first of an array, in which every number is the median of all. */
 static json_t *merge(json_t *same)
 {
-    json_t *first = json_array_get(same, 0), *merged, *member;
-    size_t n = json_array_size(same);
+    json_t *first = json_array_get(same, 0), *merged, *value, *member;
+    size_t i, n = json_array_size(same);
     const char *key;
 
     if (json_is_number(first)) {
         double *values = calloc(n, sizeof *values), middle;
 
-        for (size_t i = 0; i < n; i++)
+        for (i = 0; i < n; i++)
             values[i] = json_number_value(json_array_get(same, i));
         middle = median(values, n);
         free(values);
@@ -36,14 +51,10 @@ static json_t *merge(json_t *same)
     if (!json_is_object(first))
         return json_incref(first);
     merged = json_object();
-    json_object_foreach (first, key, member) {
-        json_t *members = json_array();
-
-        for (size_t i = 0; i < n; i++)
-            json_array_append(members, json_object_get(json_array_get(same, i), key));
-        json_object_set_new(merged, key, merge(members));
-        json_decref(members);
-    }
+    json_array_foreach (same, i, value)
+        json_object_foreach (value, key, member)
+            if (!json_object_get(merged, key))
+                json_object_set_new(merged, key, merge_members(same, key));
     return merged;
 }
 

@@ -87,19 +87,25 @@ static void emit(struct run *run, json_t *event)
 json_t *runner_describe(void)
 {
     static const char *const types[] = {"bool", "int", "real", "duration", "choice", "string"};
-    json_t *settings = json_array(), *capabilities = json_array();
+    json_t *settings = json_array(), *capabilities = json_array(), *missing = json_object();
 
     for (const struct option *o = flavor.settings; o && o->name; o++)
         json_array_append_new(settings, json_pack("{ss ss ss sf sf ss* ss* ss}", "name", o->name,
                                                   "type", types[o->type], "default", o->standard,
                                                   "min", o->min, "max", o->max, "unit", o->unit,
                                                   "choices", o->choices, "help", o->help));
-    for (unsigned i = 0; flavor_capability_names[i]; i++)
-        if (flavor.capabilities & 1u << i)
+    for (unsigned i = 0; flavor_capability_names[i]; i++) {
+        const char *reason = flavor.missing ? flavor.missing(1u << i) : NULL;
+
+        if (reason)
+            json_object_set_new(missing, flavor_capability_names[i],
+                                json_string(*reason ? reason : "no reason given"));
+        else if (flavor.capabilities & 1u << i)
             json_array_append_new(capabilities, json_string(flavor_capability_names[i]));
-    return json_pack("{ss ss so so so}", "name", flavor.name, "summary", flavor.summary,
+    }
+    return json_pack("{ss ss so so so so}", "name", flavor.name, "summary", flavor.summary,
                      "capabilities", capabilities, "settings", settings, "statistics",
-                     name_array(flavor.statistics));
+                     name_array(flavor.statistics), "missing", missing);
 }
 
 /* --- Laying out the mapping --- */

@@ -13,6 +13,7 @@
 struct flavor_description {
     char *name;
     unsigned capabilities;
+    unsigned missing; /* capabilities that it would have on another machine; none of the above */
     struct option *settings; /* table of the "library" object, NULL-name-ended, heap */
     json_t *json;            /* the whole description, owner of the strings */
 };
@@ -20,6 +21,9 @@ struct flavor_description {
 /* Finds the flavor's runner and asks it. NULL with a line in d ("no runner for flavor ..."). The
  * result is cached and lives until the program ends. */
 const struct flavor_description *flavor_describe(const char *name, struct diagnostics *d);
+
+/* Why this machine does not offer capability number `bit`: a line, or NULL when it is not `missing`. */
+const char *flavor_missing_reason(const struct flavor_description *description, unsigned bit);
 
 struct scenario {
     char *path;        /* as given */
@@ -38,7 +42,8 @@ struct run_plan {
     char *label;   /* "gp_policy=fqs" for tables; "" without sweep */
     int64_t repeat;
     char *flavor;
-    char *skip; /* why this flavor cannot run this point, or NULL */
+    char *skip;     /* why this flavor cannot run this point, or NULL */
+    bool skip_here; /* with skip: on another machine it could */
 };
 
 /* Overrides in the order of the command line: "duration=5s", "library.gp_policy=fqs",
@@ -53,8 +58,9 @@ bool scenario_load(struct scenario *s, const char *path, const struct override *
                    size_t override_count, struct diagnostics *d);
 /* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
  * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived from
- * that and its number, the same at all points. A scenario without sweep that asks more of its flavor than that can do is refused with a line in d;
- * within a sweep such a point gets `skip`. */
+ * that and its number, the same at all points. A scenario without sweep that asks more of its flavor
+ * than that can do on any machine is refused with a line in d; within a sweep such a point gets `skip`.
+ * What only this machine does not offer is `skip` with and without a sweep. */
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
 /* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */

@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include "options.h"
+#include "scenario_keys.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -149,14 +150,28 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static bool matches(json_t *point, json_t *selection)
+/* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it one. */
+static bool is_everywhere(json_t *scenario, const char *key, json_t *value)
+{
+    json_t *pointers = key_pointers(scenario, key);
+    const char *pointer = json_string_value(json_array_get(pointers, 0));
+    bool equal = pointer && json_equal(pointer_get(scenario, pointer), value);
+
+    json_decref(pointers);
+    return equal;
+}
+
+static bool matches(json_t *scenario, json_t *point, json_t *selection)
 {
     const char *key;
     json_t *wanted;
 
-    json_object_foreach (selection, key, wanted)
-        if (!json_equal(json_object_get(point, key), wanted))
+    json_object_foreach (selection, key, wanted) {
+        json_t *swept = json_object_get(point, key);
+
+        if (swept ? !json_equal(swept, wanted) : !is_everywhere(scenario, key, wanted))
             return false;
+    }
     return true;
 }
 
@@ -188,24 +203,96 @@ static double limit_of(json_t *limit, double otherwise)
                                                                                   : otherwise;
 }
 
-static json_t *judge(json_t *runs, json_t *budget, json_t *point)
+/* The point that a point is compared with; NULL when it asks for a value that no point has. */
+static json_t *base_of(json_t *scenario, json_t *point, json_t *ratio_to)
+{
+    json_t *base = json_copy(point), *wanted;
+    const char *key;
+
+    json_object_foreach (ratio_to, key, wanted) {
+        if (json_object_get(base, key)) {
+            json_object_set(base, key, wanted);
+        } else if (!is_everywhere(scenario, key, wanted)) {
+            json_decref(base);
+            return NULL;
+        }
+    }
+    return base;
+}
+
+/* Why nothing was measured at a point (NULL: there is none), which is nobody's fault; NULL when there is
+ * a run that was more than skipped. */
+static const char *absence(json_t *runs, json_t *point)
+{
+    const char *why = "was not run";
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (!point || !json_equal(json_object_get(run, "point"), point))
+            continue;
+        if (!is(run, "verdict", "skipped"))
+            return NULL;
+        why = "was skipped";
+    }
+    return why;
+}
+
+/* A budget without a figure, which is not met. */
+static json_t *not_measured(json_t *budget)
+{
+    return json_pack("{sO s{} sn sb}", "metric", json_object_get(budget, "metric"), "point",
+                     "value", "ok", false);
+}
+
+/* One that cannot be judged here. Takes the reason. */
+static json_t *skipped(json_t *budget, json_t *point, json_t *reason)
+{
+    json_t *result =
+        json_pack("{sO sO sn sb sb so}", "metric", json_object_get(budget, "metric"), "point",
+                  point, "value", "ok", true, "skipped", true, "reason", reason);
+    json_t *ratio_to = json_object_get(budget, "ratio_to");
+
+    if (ratio_to)
+        json_object_set(result, "ratio_to", ratio_to);
+    return result;
+}
+
+/* One that selects no point; what it selects by stands for it. */
+static json_t *skipped_everywhere(json_t *budget, const char *reason)
+{
+    json_t *where = json_object_get(budget, "where");
+    json_t *point = where ? json_incref(where) : json_object();
+    json_t *result = skipped(budget, point, json_string(reason));
+
+    json_decref(point);
+    return result;
+}
+
+/* NULL when there is nothing to judge by. */
+static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *point)
 {
     const char *metric = text_of(budget, "metric");
     json_t *ratio_to = json_object_get(budget, "ratio_to");
     double most = limit_of(json_object_get(budget, "max"), INFINITY);
     double least = limit_of(json_object_get(budget, "min"), -INFINITY);
     double value = 0, base = 0;
+    const char *absent = absence(runs, point);
     json_t *result;
 
+    if (absent)
+        return skipped(budget, point, json_sprintf("the point %s", absent));
     if (!median_at(runs, point, metric, &value))
         return NULL;
     if (ratio_to) {
-        json_t *other = json_copy(point);
+        json_t *other = base_of(scenario, point, ratio_to);
         bool known;
 
-        json_object_update(other, ratio_to);
-        known = median_at(runs, other, metric, &base) && base > 0;
+        absent = absence(runs, other);
+        known = !absent && median_at(runs, other, metric, &base) && base > 0;
         json_decref(other);
+        if (absent)
+            return skipped(budget, point, json_sprintf("what it is compared with %s", absent));
         if (!known)
             return NULL;
         value /= base;
@@ -221,16 +308,17 @@ static json_t *judge(json_t *runs, json_t *budget, json_t *point)
     return result;
 }
 
-/* Judges every budget at every point that it selects; a point that it is compared with is left out. */
-static json_t *judge_all(json_t *runs, json_t *budgets)
+/* Judges every budget at every point that it selects; a point that it is compared with is left out. One
+ * that finds no figure anywhere, although something ran where it looks, is not met. */
+static json_t *judge_all(json_t *runs, json_t *scenario)
 {
-    json_t *results = json_array(), *budget, *run;
+    json_t *results = json_array(), *budgets = json_object_get(scenario, "budgets"), *budget, *run;
     size_t i, j;
 
     json_array_foreach (budgets, i, budget) {
         json_t *seen = json_array(), *known;
         json_t *ratio_to = json_object_get(budget, "ratio_to");
-        bool judged = false;
+        bool judged = false, is_skipped = false, open = false, base_only = false;
 
         json_array_foreach (runs, j, run) {
             json_t *point = json_object_get(run, "point"), *result;
@@ -239,21 +327,32 @@ static json_t *judge_all(json_t *runs, json_t *budgets)
 
             json_array_foreach (seen, k, known)
                 before = before || json_equal(known, point);
-            if (before || !matches(point, json_object_get(budget, "where")) ||
-                (ratio_to && matches(point, ratio_to)))
+            if (before || !matches(scenario, point, json_object_get(budget, "where")))
                 continue;
             json_array_append(seen, point);
-            result = judge(runs, budget, point);
-            if (result) {
-                json_array_append_new(results, result);
-                judged = true;
+            if (ratio_to && matches(scenario, point, ratio_to)) {
+                base_only = true;
+                continue;
             }
+            result = judge(runs, scenario, budget, point);
+            if (!result) {
+                open = true;
+                continue;
+            }
+            json_array_append_new(results, result);
+            if (json_object_get(result, "skipped"))
+                is_skipped = true;
+            else
+                judged = true;
         }
         json_decref(seen);
-        if (!judged)
-            json_array_append_new(results, json_pack("{sO so sn sb}", "metric",
-                                                     json_object_get(budget, "metric"), "point",
-                                                     json_object(), "value", "ok", 0));
+        if (!judged && open)
+            json_array_append_new(results, not_measured(budget));
+        else if (!judged && !is_skipped)
+            json_array_append_new(
+                results,
+                skipped_everywhere(budget, base_only ? "only what it is compared with was run"
+                                                     : "no such point was run"));
     }
     return results;
 }
@@ -270,10 +369,22 @@ static void add_confidence(json_t *verdict, double clean)
     json_object_set_new(verdict, "max_failures_per_hour", rates);
 }
 
-json_t *verdict_overall(json_t *runs, json_t *budgets, json_t *reasons)
+/* One line for each skipped point, whatever its repeats; `told` holds those that are there. */
+static void add_skip(json_t *reasons, json_t *told, json_t *run)
 {
-    size_t i, violations = 0, inconclusive = 0, passed = 0, over = 0;
-    json_t *verdict = json_object(), *run, *judged = judge_all(runs, budgets), *item;
+    const char *point = text_of(run, "label");
+    json_t *line = json_sprintf("%s%sskipped: %s", point, *point ? ": " : "", text_of(run, "skip"));
+
+    if (!json_object_get(told, json_string_value(line)))
+        json_array_append(reasons, line);
+    json_object_set_new(told, json_string_value(line), line);
+}
+
+json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
+{
+    size_t i, violations = 0, inconclusive = 0, passed = 0, over = 0, figures = 0;
+    json_t *verdict = json_object(), *run, *judged = judge_all(runs, scenario), *item;
+    json_t *told = json_object();
     const char *correctness, *performance;
     double clean = 0;
     int code;
@@ -284,8 +395,7 @@ json_t *verdict_overall(json_t *runs, json_t *budgets, json_t *reasons)
         size_t j;
 
         if (is(run, "verdict", "skipped")) {
-            json_array_append_new(reasons,
-                                  json_sprintf("%s: skipped: %s", point, text_of(run, "skip")));
+            add_skip(reasons, told, run);
             continue;
         }
         violations += is(run, "verdict", "violation");
@@ -298,15 +408,16 @@ json_t *verdict_overall(json_t *runs, json_t *budgets, json_t *reasons)
             json_array_append_new(reasons, json_sprintf("%s%s%s", point, *point ? ": " : "",
                                                         json_string_value(line)));
     }
-    json_array_foreach (judged, i, item)
+    json_decref(told);
+    json_array_foreach (judged, i, item) {
         over += json_is_false(json_object_get(item, "ok"));
+        figures += !json_object_get(item, "skipped");
+    }
     correctness = violations     ? "violation"
                   : inconclusive ? "inconclusive"
                   : passed       ? "pass"
                                  : "skipped";
-    performance = json_array_size(judged) == 0 || passed + inconclusive == 0 ? "none"
-                  : over                                                     ? "exceeded"
-                                                                             : "pass";
+    performance = figures == 0 || passed + inconclusive == 0 ? "none" : over ? "exceeded" : "pass";
     code = violations                             ? EXIT_CODE_VIOLATION
            : inconclusive                         ? EXIT_CODE_INCONCLUSIVE
            : !passed                              ? EXIT_CODE_SKIPPED

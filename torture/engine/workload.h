@@ -28,6 +28,9 @@ enum flavor_capability {
     CAN_FORK = 1 << 11,         /* goes on in a forked child */
     CAN_EXIT = 1 << 12,         /* threads may end without unregistering */
     CAN_REPLAY = 1 << 13,       /* deterministic mode */
+    CAN_EXCLUSIVE = 1 << 14,    /* exclusive sections: vCPUs stay out while one thing runs */
+    CAN_VCPU = 1 << 15,         /* vCPUs, work, kicks, accelerators */
+    CAN_KVM = 1 << 16,          /* runs guests under /dev/kvm here */
 };
 extern const char *const flavor_capability_names[]; /* by bit, NULL-ended */
 
@@ -50,6 +53,9 @@ struct workload {
     const char *summary; /* one sentence, no full stop */
     bool bench;          /* measures (bench/) rather than breaks (torture/workloads/) */
     unsigned needs;      /* capabilities, whatever the roles */
+    /* Capabilities that the values of the options ask for, such as an accelerator; NULL: none. `params`
+     * is filled from the completed options of one point. Called in the driver, before anything runs. */
+    unsigned (*needs_by_params)(const void *params);
     const struct option *options;
     size_t params_size; /* of the struct that the options fill */
     const struct role *roles;

@@ -24,6 +24,9 @@ const struct flavor flavor = {
     .statistics = flavor_statistic_names,
     .sample = flavor_sample,
 #endif
+#ifdef FLAVOR_HAS_MISSING
+    .missing = flavor_missing,
+#endif
 #ifdef FLAVOR_HAS_HOLDOUTS
     .holdouts = flavor_holdouts,
 #endif

@@ -163,6 +163,61 @@ static inline void flavor_replay_ask(void)
 }
 #endif
 
+#ifndef FLAVOR_CAN_EXCLUSIVE
+#define FLAVOR_CAN_EXCLUSIVE 0
+typedef struct flavor_no_vcpu {
+    char unused;
+} flavor_vcpu;
+static inline void flavor_vcpu_enter(flavor_vcpu *v)
+{
+    (void)v;
+    abort();
+}
+static inline void flavor_vcpu_leave(flavor_vcpu *v)
+{
+    (void)v;
+    abort();
+}
+static inline void flavor_exec_start(flavor_vcpu *v)
+{
+    (void)v;
+    abort();
+}
+static inline void flavor_exec_end(flavor_vcpu *v)
+{
+    (void)v;
+    abort();
+}
+static inline bool flavor_exec_wanted_out(flavor_vcpu *v)
+{
+    (void)v;
+    abort();
+}
+static inline void flavor_start_exclusive(void)
+{
+    abort();
+}
+static inline void flavor_end_exclusive(void)
+{
+    abort();
+}
+#endif
+
+/* After an execution that was wanted out, outside of any: takes back what wanted it out. Nothing where nothing
+ * is left to be taken back. */
+#ifndef FLAVOR_HAS_EXEC_EVENTS
+#define FLAVOR_HAS_EXEC_EVENTS 0
+static inline void flavor_exec_events(flavor_vcpu *v)
+{
+    (void)v;
+}
+#endif
+
+/* With it, workloads use <stillpoint/vcpu.h>, whoever implements it. */
+#ifndef FLAVOR_CAN_VCPU
+#define FLAVOR_CAN_VCPU 0
+#endif
+
 #ifndef FLAVOR_CAN_FORK
 #define FLAVOR_CAN_FORK 0
 #endif
@@ -187,6 +242,8 @@ static inline void flavor_replay_ask(void)
      (FLAVOR_CAN_PROTECT ? (unsigned)CAN_PROTECT : 0u) |                                           \
      (FLAVOR_CAN_QSBR ? (unsigned)CAN_QSBR : 0u) | (FLAVOR_CAN_POLL ? (unsigned)CAN_POLL : 0u) |   \
      (FLAVOR_CAN_FORK ? (unsigned)CAN_FORK : 0u) | (FLAVOR_CAN_EXIT ? (unsigned)CAN_EXIT : 0u) |   \
-     (FLAVOR_CAN_REPLAY ? (unsigned)CAN_REPLAY : 0u))
+     (FLAVOR_CAN_REPLAY ? (unsigned)CAN_REPLAY : 0u) |                                             \
+     (FLAVOR_CAN_EXCLUSIVE ? (unsigned)CAN_EXCLUSIVE : 0u) |                                       \
+     (FLAVOR_CAN_VCPU ? (unsigned)CAN_VCPU | (unsigned)CAN_KVM : 0u))
 
 #endif

@@ -4,12 +4,13 @@
 
 #include <stillpoint/rcu.h>
 #include <stillpoint/rcu_replay.h>
+#include <stillpoint/vcpu.h>
 
 #include <stddef.h>
 
 #ifndef FLAVOR_NAME /* stillpoint-two-phase.h has its own */
 #define FLAVOR_NAME    "stillpoint"
-#define FLAVOR_SUMMARY "libstillpoint's RCU"
+#define FLAVOR_SUMMARY "libstillpoint's RCU, exclusive sections and vCPUs"
 #endif
 
 #define FLAVOR_CAN_PROTECT 1
@@ -160,8 +161,59 @@ static inline void flavor_replay_ask(void)
     rcu_replay_ask();
 }
 
+#define FLAVOR_CAN_EXCLUSIVE 1
+typedef struct vcpu flavor_vcpu;
+/* The calling thread becomes a vCPU's, and no longer. */
+static inline void flavor_vcpu_enter(flavor_vcpu *v)
+{
+    vcpu_init(v, NULL);
+    vcpu_add(v);
+    vcpu_attach(v);
+}
+
+static inline void flavor_vcpu_leave(flavor_vcpu *v)
+{
+    vcpu_detach(v);
+    vcpu_remove(v);
+    synchronize_rcu();
+    vcpu_destroy(v);
+}
+
+static inline void flavor_exec_start(flavor_vcpu *v)
+{
+    cpu_exec_start(v);
+}
+
+static inline void flavor_exec_end(flavor_vcpu *v)
+{
+    cpu_exec_end(v);
+}
+
+static inline bool flavor_exec_wanted_out(flavor_vcpu *v)
+{
+    return cpu_exit_requested(v);
+}
+
+#define FLAVOR_HAS_EXEC_EVENTS 1
+static inline void flavor_exec_events(flavor_vcpu *v)
+{
+    process_cpu_events(v);
+}
+
+static inline void flavor_start_exclusive(void)
+{
+    start_exclusive();
+}
+
+static inline void flavor_end_exclusive(void)
+{
+    end_exclusive();
+}
+
+#define FLAVOR_CAN_VCPU 1
+
 #ifdef FLAVOR_TABLES
-#include "torture/engine/options.h"
+#include "torture/engine/workload.h"
 
 #include <string.h>
 
@@ -260,13 +312,25 @@ static const char *const flavor_statistic_names[] = {"gps",
                                                      "readers_parked",
                                                      "readers_woken",
                                                      "exits_registered",
+                                                     "exclusive_sections",
+                                                     "exclusive_handed",
+                                                     "exclusive_waited",
+                                                     "exec_waits",
+                                                     "exec_counted",
+                                                     "pauses",
+                                                     "work_run",
+                                                     "safe_work_run",
+                                                     "kick_signals",
+                                                     "rr_timer_kicks",
                                                      NULL};
 
 static inline void flavor_sample(uint64_t *v)
 {
     struct rcu_stats s;
+    struct vcpu_stats c;
 
     rcu_get_stats(&s);
+    vcpu_get_stats(&c);
     v[0] = s.gps;
     v[1] = s.gps_proven;
     v[2] = s.gps_forced;
@@ -287,6 +351,26 @@ static inline void flavor_sample(uint64_t *v)
     v[17] = s.readers_parked;
     v[18] = s.readers_woken;
     v[19] = s.exits_registered;
+    v[20] = c.exclusive_sections;
+    v[21] = c.exclusive_handed;
+    v[22] = c.exclusive_waited;
+    v[23] = c.exec_waits;
+    v[24] = c.exec_counted;
+    v[25] = c.pauses;
+    v[26] = c.work_run;
+    v[27] = c.safe_work_run;
+    v[28] = c.signals;
+    v[29] = c.rr_timer_kicks;
+}
+
+#define FLAVOR_HAS_MISSING 1
+static inline const char *flavor_missing(unsigned capability)
+{
+    static char why[160];
+
+    if (capability != CAN_KVM || vcpu_accel_available(&vcpu_accel_kvm, why, sizeof why) == 0)
+        return NULL;
+    return why;
 }
 
 #define FLAVOR_HAS_HOLDOUTS 1

@@ -1,7 +1,7 @@
 /* An adaptor to start from: copy it, replace the calls, and
  *
  *     make flavor NAME=mine HEADER=/path/mine.h LIBS=-lmine
- *     build/stillpoint run configs/quick.json --flavor mine
+ *     build/stillpoint run configs/torture/store-buffer.json --flavor mine
  *
  * Define FLAVOR_CAN_... only for what the implementation really does: a scenario that needs more is
  * refused by name. docs/adding-a-flavor.md explains each. Everything here is inlined into the
@@ -65,6 +65,11 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_FORCE          flavor_notifier, flavor_add_notifier(), flavor_remove_notifier()
  *     FLAVOR_CAN_GP_TIMES       flavor_gp_times()
  *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
+ *     FLAVOR_CAN_EXCLUSIVE      flavor_vcpu, flavor_vcpu_enter(), flavor_vcpu_leave(),
+ *                               flavor_exec_start(), flavor_exec_end(), flavor_exec_wanted_out(),
+ *                               flavor_start_exclusive(), flavor_end_exclusive()
+ *     FLAVOR_CAN_VCPU           <stillpoint/vcpu.h> itself: capabilities "vcpu" and "kvm"
+ *     FLAVOR_HAS_MISSING        what this machine does not offer, and why     (under FLAVOR_TABLES)
  *     FLAVOR_HAS_SETTINGS       settings of the scenario's "library" object   (under FLAVOR_TABLES)
  *     FLAVOR_HAS_STATISTICS     counts that go into every result              (under FLAVOR_TABLES)
  *     FLAVOR_HAS_HOLDOUTS       who holds up a grace period, for stalls       (under FLAVOR_TABLES)

@@ -2,13 +2,29 @@
 #include "torture/engine/workload.h"
 
 extern const struct workload rcu_pipe_workload, rcu_callback_workload, rcu_fork_workload,
-    rcu_replay_workload, rcu_list_workload, gp_latency_workload, poll_latency_workload,
-    read_side_workload, registry_workload;
+    rcu_replay_workload, rcu_list_workload, exclusive_workload, safe_work_workload, kick_workload,
+    run_on_cpu_workload, pause_workload, unmap_workload, gp_latency_workload, poll_latency_workload,
+    read_side_workload, registry_workload, exec_pair_workload, exclusive_latency_workload,
+    kick_latency_workload;
 
 const struct workload *const workloads[] = {
-    &rcu_pipe_workload,     &rcu_callback_workload,
-    &rcu_fork_workload,     &rcu_replay_workload,
-    &rcu_list_workload,     &gp_latency_workload,
-    &poll_latency_workload, &read_side_workload,
-    &registry_workload,     NULL,
+    &rcu_pipe_workload,
+    &rcu_callback_workload,
+    &rcu_fork_workload,
+    &rcu_replay_workload,
+    &rcu_list_workload,
+    &exclusive_workload,
+    &safe_work_workload,
+    &kick_workload,
+    &run_on_cpu_workload,
+    &pause_workload,
+    &unmap_workload,
+    &gp_latency_workload,
+    &poll_latency_workload,
+    &read_side_workload,
+    &registry_workload,
+    &exec_pair_workload,
+    &exclusive_latency_workload,
+    &kick_latency_workload,
+    NULL,
 };

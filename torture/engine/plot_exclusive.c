@@ -1,0 +1,116 @@
+/* Data of a picture over the number of vCPUs: a sweep over an option "vcpus" is the axis, and what else is
+ * swept tells lines apart.
+ */
+#include "plot_data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATENCY "exclusive.enter"
+
+static bool is_axis(const char *key)
+{
+    return strcmp(plot_short_key(key), "vcpus") == 0;
+}
+
+/* The number of vCPUs at this point of the sweep; 0: it is not swept. */
+static double vcpus_of(struct point *p)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (json_object_get(json_array_get(p->runs, 0), "point"), key, value) {
+        if (is_axis(key)) {
+            return json_number_value(value);
+        }
+    }
+    return 0;
+}
+
+/* The point without its number of vCPUs, as text on the heap. */
+static char *line_of(struct point *p)
+{
+    json_t *run = json_array_get(p->runs, 0), *value;
+    char *label = NULL;
+    size_t size;
+    FILE *out = open_memstream(&label, &size);
+    const char *key, *separator = "";
+    if (!out) {
+        return NULL;
+    }
+    json_object_foreach (json_object_get(run, "point"), key, value) {
+        if (!is_axis(key)) {
+            char *plain = json_is_string(value) ? strdup(json_string_value(value))
+                                                : json_dumps(value, JSON_ENCODE_ANY);
+            fprintf(out, "%s%s=%s", separator, plot_short_key(key), plain ? plain : "?");
+            free(plain);
+            separator = " ";
+        }
+    }
+    if (!*separator) {
+        fputs(plot_text(run, "flavor"), out);
+    }
+    return fclose(out) == 0 ? label : NULL;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* The median over the repeats; 0: nothing was measured. */
+static double median(struct point *p, const char *percentile)
+{
+    size_t index, count = 0;
+    double *values = calloc(json_array_size(p->runs) + 1, sizeof(*values)), middle = 0;
+    json_t *run;
+    json_array_foreach (p->runs, index, run) {
+        json_t *latency = plot_run_latency(run, LATENCY);
+        if (values && plot_number(latency, "count") > 0) {
+            values[count++] = plot_number(json_object_get(latency, "percentiles"), percentile) *
+                              plot_to_ns(latency);
+        }
+    }
+    if (count > 0) {
+        qsort(values, count, sizeof(*values), by_value);
+        middle = (values[(count - 1) / 2] + values[count / 2]) / 2;
+    }
+    free(values);
+    return middle;
+}
+
+/* "vcpus p50 p99", if the point has them. */
+static void write_row(struct drawing *g, struct point *of_line, struct point *p, FILE *out)
+{
+    double p50 = median(p, "50"), p99 = median(p, "99");
+    if (p50 > 0) {
+        fprintf(out, "%.9g %.9g %.9g\n", vcpus_of(p), p50, p99);
+        plot_note_range(g, p50);
+        plot_note_range(g, p99);
+        g->last = fmax(g->last, vcpus_of(p));
+        of_line->rows++;
+    }
+}
+
+void plot_write_exclusive(struct drawing *g, struct point *p, FILE *out)
+{
+    char *line = line_of(p);
+    if (!line || vcpus_of(p) == 0) {
+        free(line);
+        return;
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        char *other = line_of(&g->points[i]);
+        bool same = other && strcmp(line, other) == 0 && vcpus_of(&g->points[i]) > 0;
+        free(other);
+        if (same && &g->points[i] < p) {
+            break; /* it is in that one's file */
+        }
+        if (same) {
+            write_row(g, p, &g->points[i], out);
+        }
+    }
+    snprintf(p->legend, sizeof(p->legend), "%.90s", line);
+    free(line);
+}

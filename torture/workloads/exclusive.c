@@ -1,0 +1,296 @@
+/* exclusive: vCPUs execute, and several threads enter exclusive sections.
+ *
+ * In a section its owner looks, when it begins and again before it ends, at each executor's word that says
+ * whether it executes. Nobody counts vCPUs together: a counter that all of them change would fence for the code
+ * under test. Plain memory says whether the order is there as well: words that each section counts up in two
+ * halves, and vCPUs compare while they execute; and what each vCPU changes while it executes, and sections
+ * compare. The words are the same from the beginning to the end of an execution, or a section was in it.
+ */
+#include "exclusive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const counter_names[] = {
+    "executions", "sections",   "checks",      "nested_sections", "own_sections",
+    "wanted_out", "re_entered", "quiet_turns", "guests_frozen",   NULL};
+static const struct measure measure_list[] = {
+    {"exclusive.enter", "ns"}, {"exclusive.stopped", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"exclusivity", NULL};
+static const char *const coverage_names[] = {
+    "sections",   "nested_sections", "own_sections",  "wanted_out",
+    "re_entered", "quiet_turns",     "guests_frozen", NULL};
+static const char *const note_formats[] = {"executes after section %lu, as vCPU %lu",
+                                           "left after section %lu, as vCPU %lu",
+                                           "asks for a section after %lu",
+                                           "entered section %lu, %lu deep",
+                                           "ends section %lu",
+                                           "came back, as vCPU %lu",
+                                           NULL};
+
+/* --- The section --- */
+
+/* No vCPU executes, and none has left its work half done. */
+static void look_at_executors(struct torture_thread *t, struct exclusive_state *state,
+                              unsigned long number, const char *when)
+{
+    for (size_t i = 0; i < state->executor_count; i++) {
+        struct executor *e = &state->executors[i];
+
+        if (atomic_load_explicit(&e->executing, memory_order_relaxed))
+            torture_violation(t->instance, t, EXCLUSIVITY,
+                              "vCPU %lu of executor %zu executes in section %lu, %s.", e->serial, i,
+                              number, when);
+        else if (e->left != e->right)
+            torture_violation(t->instance, t, EXCLUSIVITY,
+                              "Section %lu, %s, finds the work of vCPU %lu of executor %zu half "
+                              "done: %lu and %lu.",
+                              number, when, e->serial, i, e->left, e->right);
+        else if (e->newest >= number)
+            torture_violation(
+                t->instance, t, EXCLUSIVITY,
+                "vCPU %lu of executor %zu has seen what section %lu wrote, in section "
+                "%lu, %s.",
+                e->serial, i, e->newest, number, when);
+    }
+    torture_count(t, CHECKS, 1);
+}
+
+static void look_at_owner(struct torture_thread *t, struct exclusive_state *state,
+                          unsigned expected, unsigned long number, const char *when)
+{
+    if (state->owner != expected)
+        torture_violation(t->instance, t, EXCLUSIVITY,
+                          "Two sections at once: in section %lu of thread %u, %s, thread %d (-1: "
+                          "none) is the owner.",
+                          number, t->id, when, (int)state->owner - 1);
+#if FLAVOR_CAN_VCPU
+    if (!in_exclusive_section())
+        torture_violation(t->instance, t, EXCLUSIVITY,
+                          "in_exclusive_section() denies section %lu of thread %u, %s.", number,
+                          t->id, when);
+#endif
+}
+
+static void look_at_words(struct torture_thread *t, struct exclusive_state *state)
+{
+    for (unsigned i = 1; i < DATA_WORDS; i++) {
+        if (state->words[i] != state->words[0]) {
+            torture_violation(t->instance, t, EXCLUSIVITY,
+                              "Two sections at once: one begins in the middle of section %lu (word "
+                              "%u still says %lu).",
+                              state->words[0], i, state->words[i]);
+            return;
+        }
+    }
+}
+
+static void write_half(struct exclusive_state *state, unsigned half, unsigned long number)
+{
+    for (unsigned i = 0; i < DATA_WORDS / 2; i++)
+        state->words[half * DATA_WORDS / 2 + i] = number;
+    /* The compiler leaves the two halves where they are. */
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Nested sections, and whatever takes time. */
+static void stay(struct torture_thread *t, unsigned long number, uint64_t depth)
+{
+    const struct exclusive_params *p = t->instance->params;
+    uint64_t hold = random_below(&t->random, (uint64_t)p->hold_ns + 1);
+
+    for (uint64_t i = 1; i < depth; i++)
+        flavor_start_exclusive();
+#if FLAVOR_CAN_VCPU
+    if (p->machine.vcpus > 0)
+        exclusive_freeze_guests(t, number, hold);
+    else
+#endif
+        torture_spin(hold);
+    (void)number;
+    for (uint64_t i = 1; i < depth; i++)
+        flavor_end_exclusive();
+    if (depth > 1)
+        torture_count(t, NESTED_SECTIONS, 1);
+}
+
+void exclusive_section(struct torture_thread *t)
+{
+    const struct exclusive_params *p = t->instance->params;
+    struct exclusive_state *state = t->instance->state;
+    uint64_t depth = 1 + random_below(&t->random, (uint64_t)p->nest_max), asked, began, ends;
+    unsigned long number;
+
+    torture_note(t, NOTE_ASKS, atomic_load_explicit(&state->ended, memory_order_relaxed), 0);
+    exclusive_contend(state, p, t->id);
+    asked = clock_ticks();
+    flavor_start_exclusive();
+    began = clock_ticks();
+    number = state->words[0] + 1;
+    look_at_executors(t, state, number, "as it begins");
+    look_at_owner(t, state, 0, number, "as it begins");
+    look_at_words(t, state);
+    state->owner = t->id + 1;
+    torture_note_at(t, began, NOTE_BEGAN, number, (unsigned long)depth);
+    write_half(state, 0, number);
+    stay(t, number, depth);
+    write_half(state, 1, number);
+    look_at_owner(t, state, t->id + 1, number, "as it ends");
+    state->owner = 0;
+    look_at_executors(t, state, number, "as it ends");
+    ends = clock_ticks();
+    flavor_end_exclusive();
+    torture_note_at(t, ends, NOTE_ENDS, number, 0);
+    atomic_fetch_add_explicit(&state->ended, 1, memory_order_relaxed);
+    torture_measure(t, ENTER, clock_ticks_to_ns(began - asked));
+    torture_measure(t, STOPPED, clock_ticks_to_ns(ends - began));
+    torture_count(t, SECTIONS, 1);
+    torture_beat(t);
+}
+
+/* --- Roles --- */
+
+/* Pauses of each kind: none, so that sections follow one another; short ones; and sleep. */
+static void starter(struct torture_thread *t)
+{
+    const struct exclusive_params *p = t->instance->params;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        uint64_t pause = random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1);
+
+        exclusive_section(t);
+        switch (random_below(&t->random, 4)) {
+        case 0:
+            break;
+        case 1:
+            torture_spin(pause / 16);
+            break;
+        case 2:
+            torture_spin(pause);
+            break;
+        default:
+            torture_sleep(t, pause);
+        }
+    }
+    flavor_unregister_thread();
+}
+
+static void *lines(size_t size)
+{
+    void *memory = aligned_alloc(64, size > 0 ? size : 64);
+
+    memset(memory, 0, size > 0 ? size : 64);
+    return memory;
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct exclusive_params *p = in->params;
+    struct exclusive_state *state = lines(sizeof *state);
+
+    in->state = state;
+    state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->machine.vcpus);
+    state->executors = lines(state->executor_count * sizeof *state->executors);
+    state->contended = lines((size_t)p->contended_stores * sizeof *state->contended);
+#if FLAVOR_CAN_VCPU
+    return exclusive_machine_open(in, d);
+#else
+    (void)d;
+    return true;
+#endif
+}
+
+static void finish(struct instance *in)
+{
+    struct exclusive_state *state = in->state;
+    unsigned long ended = atomic_load_explicit(&state->ended, memory_order_relaxed);
+
+#if FLAVOR_CAN_VCPU
+    exclusive_machine_close(in);
+#endif
+    for (unsigned i = 0; i < DATA_WORDS; i++) {
+        if (state->words[i] != ended) {
+            torture_violation(
+                in, NULL, EXCLUSIVITY,
+                "There were %lu sections, and word %u, which each of them counted up, "
+                "says %lu.",
+                ended, i, state->words[i]);
+            break;
+        }
+    }
+    free(state->contended);
+    free(state->executors);
+    free(state);
+}
+
+static unsigned needs_by_params(const void *params)
+{
+    const struct exclusive_params *p = params;
+
+    if (p->machine.vcpus == 0)
+        return 0;
+    return CAN_VCPU | CAN_CALL | CAN_BARRIER | machine_needs(&p->machine);
+}
+
+#define FIELD(name) offsetof(struct exclusive_params, name)
+#define MINUTE      60e9
+static const struct option options[] = {
+    {"exec_vcpus", OPTION_INT, FIELD(exec_vcpus), "2", 0, 1024, "threads", NULL,
+     "vCPUs in loops of their own, without an accelerator; \"hotplug\" is for them as well"},
+    {"quiet_vcpus", OPTION_INT, FIELD(quiet_vcpus), "1", 0, 1024, "threads", NULL,
+     "vCPUs that execute once and stay out until a section has come and gone"},
+    {"starters", OPTION_INT, FIELD(starters), "3", 0, 1024, "threads", NULL,
+     "threads that enter exclusive sections"},
+    MACHINE_OPTIONS_WITH(struct exclusive_params, "0"),
+    {"exec", OPTION_DURATION, FIELD(exec_ns), "5us", 0, MINUTE, NULL, NULL,
+     "longest time that a vCPU executes unless it is wanted out earlier; of an accelerator's, a "
+     "block of it"},
+    {"gap", OPTION_DURATION, FIELD(gap_ns), "500ns", 0, MINUTE, NULL, NULL,
+     "longest time that a vCPU of exec_vcpus spins between two executions"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, MINUTE, NULL, NULL,
+     "mean pause of a starter when it makes a whole one: a quarter spin it, a quarter sleep it, "
+     "the "
+     "others are short or none"},
+    {"hold", OPTION_DURATION, FIELD(hold_ns), "3us", 0, MINUTE, NULL, NULL,
+     "longest time that a section spins"},
+    {"nest_max", OPTION_INT, FIELD(nest_max), "3", 1, 1000, "sections", NULL,
+     "how deep sections nest at most"},
+    {"own_section_one_in", OPTION_INT, FIELD(own_section_one_in), "500", 0, 1e9, "executions", NULL,
+     "a vCPU of exec_vcpus enters a section itself after one in so many; 0: never"},
+    {"contended_stores", OPTION_INT, FIELD(contended_stores), "2", 0, 64, "stores", NULL,
+     "stores to contended lines just before each start and end of an execution, which then are "
+     "seen "
+     "late"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+#undef MINUTE
+
+static const struct role roles[] = {
+    {"exec-vcpu", "exec_vcpus", exclusive_exec_vcpu, 0},
+    {"quiet-vcpu", "quiet_vcpus", exclusive_quiet_vcpu, 0},
+    {"vcpu", "vcpus", NEEDS_VCPU(exclusive_vcpu), CAN_VCPU},
+    {"starter", "starters", starter, 0},
+    /* Last, so that it takes no CPU from the others: without vCPUs to unplug it ends at once. */
+    {"plugger", NULL, exclusive_plugger, 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload exclusive_workload;
+const struct workload exclusive_workload = {
+    .name = "exclusive",
+    .summary = "vCPUs execute, and several threads enter exclusive sections, nested too",
+    .needs = CAN_EXCLUSIVE,
+    .needs_by_params = needs_by_params,
+    .options = options,
+    .params_size = sizeof(struct exclusive_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

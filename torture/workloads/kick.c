@@ -1,0 +1,345 @@
+/* kick: requests to leave the inner loop, each made once. kick.h says how a lost one is found. */
+#include "kick.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const counter_names[] = {"kicks",
+                                            "actions",
+                                            "checks",
+                                            "late",
+                                            "blocks",
+                                            "turn_checks",
+                                            "rescues",
+                                            "kicked_running",
+                                            "kicked_idle",
+                                            "kicked_starting",
+                                            "kicked_ending",
+                                            "kicked_ended",
+                                            "kicked_off_turn",
+                                            "merged_kicks",
+                                            "kicked_before_start",
+                                            "ended_pending",
+                                            NULL};
+static const char *const coverage_names[] = {
+    "kicked_running", "kicked_idle",     "kicked_starting", "kicked_ending",       "kicked_ended",
+    "merged_kicks",   "kicked_off_turn", "turn_checks",     "kicked_before_start", NULL};
+static const struct measure measure_list[] = {
+    {"kick.threads", "ns"}, {"kick.rr", "ns"},      {"kick.signal", "ns"},
+    {"kick.cancel", "ns"},  {"kick.user", "ns"},    {"kick.kvm", "ns"},
+    {"kick.idle", "ns"},    {"kick.crowded", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"kick-loss", "turns", NULL};
+static const char *const note_formats[] = {"kicked vCPU %lu for reason %lu",
+                                           "vCPU %lu acted on reason %lu",
+                                           "vCPU %lu halts after %lu actions",
+                                           "vCPU %lu has used %lu us of CPU time since the kick",
+                                           "vCPU %lu has slept for %lu us since the kick",
+                                           "unplugs vCPU %lu, then kicks it for reason %lu",
+                                           "watches whether vCPU %lu has a turn; it is at %lu",
+                                           NULL};
+
+#if FLAVOR_CAN_VCPU
+
+/* --- The vCPU --- */
+
+uint64_t kick_progress(struct kick_vcpu *v)
+{
+    struct vcpu_kvm_page *page;
+    uint64_t progress;
+
+    if (v->base.cpu.accel != &vcpu_accel_kvm)
+        return atomic_load_explicit(&v->blocks, memory_order_relaxed);
+    page = vcpu_kvm_page(&v->base.cpu);
+    if (!page)
+        return 0;
+    progress = atomic_load_explicit(&page->rounds, memory_order_relaxed);
+    /* The page is another's once this vCPU has ended: what was read counts when it was still its
+     * own after. Pairs with: the release of the page in the accelerator. Broken: another vCPU's
+     * rounds. */
+    atomic_thread_fence(memory_order_acquire);
+    return vcpu_kvm_page(&v->base.cpu) ? progress : 0;
+}
+
+/* Out of line, and rare: a reason is pending whose cpu_exit() has returned. It is lost if nobody
+ * asks the vCPU to leave: process_cpu_events() has taken that request back, and events() has come
+ * after. */
+static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned requester)
+{
+    struct torture_thread *t = v->base.thread;
+    struct kick_word *word = &v->words[requester];
+
+    /* After the look at `kicked`, so that a request which was there is seen.
+     * Pairs with: the release in kick(), kick_requester.c. Broken: a request that we do not see yet
+     * is taken for lost. */
+    atomic_thread_fence(memory_order_acquire);
+    if (cpu_exit_requested(&v->base.cpu) || v->reported)
+        return;
+    v->reported = true;
+    torture_violation(
+        t->instance, t, KICK_LOSS,
+        "vCPU %lu is in its inner loop, nobody asks it to leave, and reason %lu of requester %u is "
+        "pending (it has acted on %lu of them): the request was made, and is lost.",
+        v->base.serial, (unsigned long)atomic_load_explicit(&word->kicked, memory_order_relaxed),
+        requester, (unsigned long)atomic_load_explicit(&word->acted, memory_order_relaxed));
+}
+
+/* In the inner loop: relaxed loads of lines that seldom change, and stores to the vCPU's own. */
+static void block(struct vcpu *cpu)
+{
+    struct kick_vcpu *v = kick_vcpu_of(cpu);
+    struct torture_thread *t = v->base.thread;
+    _Atomic(unsigned long) *turn = &((struct kick_state *)t->instance->state)->turns[t->id];
+
+    histogram_bump(&v->blocks, 1);
+    if (atomic_load_explicit(turn, memory_order_relaxed) != v->base.serial + 1)
+        atomic_store_explicit(turn, v->base.serial + 1, memory_order_relaxed);
+    for (unsigned i = 0; i < v->words_count; i++)
+        if (__builtin_expect(atomic_load_explicit(&v->words[i].kicked, memory_order_relaxed) >
+                                 atomic_load_explicit(&v->words[i].acted, memory_order_relaxed),
+                             0))
+            look_closer(v, i);
+}
+
+/* How many reasons were new. */
+static unsigned act(struct kick_vcpu *v)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < v->words_count; i++) {
+        struct kick_word *word = &v->words[i];
+        uint64_t reason = atomic_load_explicit(&word->reason, memory_order_relaxed);
+
+        if (reason == atomic_load_explicit(&word->acted, memory_order_relaxed))
+            continue;
+        found++;
+        atomic_store_explicit(&word->acted_ticks, clock_ticks(), memory_order_relaxed);
+        /* Release, pairs with: the acquire in kick_wait(). Broken: it reads the time of another
+         * action. */
+        atomic_store_explicit(&word->acted, reason, memory_order_release);
+        torture_note(v->base.thread, NOTE_ACTED, v->base.serial, reason);
+    }
+    return found;
+}
+
+static void events(struct vcpu *cpu)
+{
+    struct kick_vcpu *v = kick_vcpu_of(cpu);
+    struct torture_thread *t = v->base.thread;
+    const struct kick_params *p = t->instance->params;
+    unsigned found = act(v);
+
+    torture_count(t, ACTIONS, found);
+    torture_count(t, MERGED, found > 1);
+    torture_beat(t);
+    /* It may halt, or go on, with what it was kicked for; and stays so until the next. */
+    if (found > 0)
+        v->halted = cpu->accel->idles && random_one_in(&t->random, (uint64_t)p->halt_one_in);
+    atomic_store_explicit(&v->guest_rounds, kick_progress(v), memory_order_relaxed);
+    atomic_store_explicit(&v->phase, v->halted ? VCPU_IS_HALTED : VCPU_IS_READY,
+                          memory_order_relaxed);
+    histogram_bump(&v->passes, 1);
+}
+
+static bool idle(struct vcpu *cpu)
+{
+    return kick_vcpu_of(cpu)->halted;
+}
+
+static unsigned io(struct vcpu *cpu, unsigned port, bool out, unsigned value)
+{
+    (void)cpu;
+    (void)port;
+    (void)out;
+    return value;
+}
+
+static const struct vcpu_guest guest = {.block = block, .events = events, .idle = idle, .io = io};
+
+/* --- Coming and going --- */
+
+/* In the vCPU's thread, before it runs: every second one is kicked for the first time here. */
+static void plugged(struct machine_vcpu *base)
+{
+    struct kick_vcpu *v = (struct kick_vcpu *)base;
+    struct kick_word *word;
+    const struct kick_params *p = base->thread->instance->params;
+
+    pthread_getcpuclockid(pthread_self(), &v->clock);
+    v->words_count = (unsigned)p->requesters + 1;
+    /* As vcpu_rr_init() would, for which machine.c has no option; its thread has not begun to run
+     * any. */
+    if (base->cpu.rr)
+        base->cpu.rr->turn_ns = p->turn_ns;
+    if (base->serial % 2 == 0)
+        return;
+    word = &v->words[p->requesters];
+    atomic_store_explicit(&word->reason, 1, memory_order_relaxed);
+    cpu_exit(&base->cpu);
+    atomic_store_explicit(&word->kicked, 1, memory_order_relaxed);
+    torture_count(base->thread, BORN_KICKED, 1);
+}
+
+static void unplugged(struct machine_vcpu *base)
+{
+    struct kick_vcpu *v = (struct kick_vcpu *)base;
+    struct torture_thread *t = base->thread;
+    struct kick_word *word = &v->words[v->words_count - 1];
+
+    torture_count(t, BLOCKS, atomic_load_explicit(&v->blocks, memory_order_relaxed));
+    if (atomic_load_explicit(&v->passes, memory_order_relaxed) > 0 &&
+        atomic_load_explicit(&word->acted, memory_order_relaxed) !=
+            atomic_load_explicit(&word->reason, memory_order_relaxed))
+        torture_violation(t->instance, t, KICK_LOSS,
+                          "vCPU %lu has looked at its reasons %lu times, and not seen the one that "
+                          "it was kicked for before it started.",
+                          base->serial,
+                          (unsigned long)atomic_load_explicit(&v->passes, memory_order_relaxed));
+    /* Release, pairs with: the acquire in kick_has_ended(). Broken: as said there. */
+    atomic_store_explicit(&v->ended, true, memory_order_release);
+}
+
+static const struct machine_hooks hooks = {.plugged = plugged, .unplugged = unplugged};
+
+static void vcpu_role(struct torture_thread *t)
+{
+    machine_vcpus(t, &((struct kick_state *)t->instance->state)->machine);
+}
+
+static void plugger(struct torture_thread *t)
+{
+    machine_plugger(t, &((struct kick_state *)t->instance->state)->machine);
+}
+
+/* --- Set-up --- */
+
+static enum kick_measure measure_of(const struct vcpu_accel *accel)
+{
+    static const struct {
+        const struct vcpu_accel *accel;
+        enum kick_measure measure;
+    } rows[] = {{&vcpu_accel_threads, KICK_THREADS}, {&vcpu_accel_rr, KICK_RR},
+                {&vcpu_accel_signal, KICK_SIGNAL},   {&vcpu_accel_cancel, KICK_CANCEL},
+                {&vcpu_accel_user, KICK_USER},       {&vcpu_accel_kvm, KICK_KVM}};
+    size_t i = 0;
+
+    while (rows[i].accel != accel)
+        i++;
+    return rows[i].measure;
+}
+
+/* CPUs that this process may use. */
+static int64_t cpus(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+    return online > 0 ? online : 1;
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct kick_params *p = in->params;
+    struct kick_state *state = aligned_alloc(64, sizeof *state);
+
+    memset(state, 0, sizeof *state);
+    if (!machine_open(
+            &state->machine, in, &p->machine, &guest, &hooks,
+            sizeof(struct kick_vcpu) + ((size_t)p->requesters + 1) * sizeof(struct kick_word), d)) {
+        free(state);
+        return false;
+    }
+    state->machine.guest_io = p->guest_io;
+    state->measure = measure_of(state->machine.accel);
+    state->crowded = p->machine.vcpus + p->requesters > cpus();
+    state->turns = calloc(in->thread_count + 1, sizeof *state->turns);
+    in->state = state;
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    struct kick_state *state = in->state;
+
+    machine_close(&state->machine);
+    free(state->turns);
+    free(state);
+}
+
+#else
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    (void)in;
+    (void)d;
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    (void)in;
+}
+
+#endif
+
+static unsigned needs_by_params(const void *params)
+{
+    return machine_needs(&((const struct kick_params *)params)->machine);
+}
+
+#define FIELD(name) offsetof(struct kick_params, name)
+static const struct option options[] = {
+    MACHINE_OPTIONS(struct kick_params),
+    {"turn", OPTION_DURATION, FIELD(turn_ns), "10ms", 1e3, 60e9, NULL, NULL,
+     "rr: how long a vCPU keeps its thread when others want it and nobody kicks"},
+    {"requesters", OPTION_INT, FIELD(requesters), "2", 1, 4096, "threads", NULL,
+     "threads that kick, each with a reason word of its own at every vCPU"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, 60e9, NULL, NULL,
+     "mean pause of a requester between two requests, every other time"},
+    {"burst", OPTION_INT, FIELD(burst), "3", 1, 1000, "kicks", NULL,
+     "a request is up to so many reasons, each with a kick, in close succession"},
+    {"gap", OPTION_DURATION, FIELD(gap_ns), "1us", 0, 60e9, NULL, NULL,
+     "longest time between two kicks of a burst; the second is to come while the vCPU acts"},
+    {"cpu_limit", OPTION_DURATION, FIELD(cpu_limit_ns), "200ms", 1e6, 60e9, NULL, NULL,
+     "CPU time of the vCPU's thread, or time for which it sleeps while nobody lacks a CPU, after "
+     "which a kick is lost"},
+    {"halt_one_in", OPTION_INT, FIELD(halt_one_in), "3", 0, 1e9, NULL, NULL,
+     "one in so many vCPUs that were kicked halts until the next kick; 0: none"},
+    {"unplug_one_in", OPTION_INT, FIELD(unplug_one_in), "200", 0, 1e9, NULL, NULL,
+     "one in so many requests goes to a vCPU that was just unplugged; 0, or hotplug 0: none"},
+    {"turns_pause", OPTION_DURATION, FIELD(turns_pause_ns), "100ms", 0, 60e9, NULL, NULL,
+     "mean time until all kicking stops, and one vCPU is watched until it executes; 0: never"},
+    {"guest_io", OPTION_BOOL, FIELD(guest_io), "false", 0, 0, NULL, NULL,
+     "kvm: the guest does port I/O now and then, and so leaves its inner loop by itself"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"kick-vcpu", "vcpus", NEEDS_VCPU(vcpu_role), 0},
+    {"kick-requester", "requesters", NEEDS_VCPU(kick_requester), 0},
+    {"kick-plugger", NULL, NEEDS_VCPU(plugger), 0},
+    {"kick-watcher", NULL, NEEDS_VCPU(kick_turn_watcher), 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload kick_workload;
+const struct workload kick_workload = {
+    .name = "kick",
+    .summary = "requests to vCPUs to leave their inner loop: each is acted on after one kick",
+    .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
+    .needs_by_params = needs_by_params,
+    .options = options,
+    .params_size = sizeof(struct kick_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

@@ -1,0 +1,124 @@
+/* What the files of the workload pause share: its options, its tables, its state. */
+#ifndef STILLPOINT_PAUSE_WORKLOAD_H
+#define STILLPOINT_PAUSE_WORKLOAD_H
+
+#include "machine.h"
+
+struct pause_params {
+    struct machine_params machine;
+    int64_t pausers, resumers, vcpu_pause_one_in, hand_one_in, own_work_one_in, await_one_in;
+    int64_t unplug_one_in, vcpu_call_one_in;
+    int64_t pause_ns, stay_ns, noise_ns;
+};
+
+enum {
+    PAUSES,
+    HANDED,
+    BLOCKS,
+    EVENTS,
+    WORK,
+    CHECKS,
+    WAITED,
+    PLUGGED,
+    UNPLUGGED,
+    IDLE,
+    BY_VCPU,
+    OWN_WORK
+};
+enum { PAUSE_ENTER, PAUSE_STAY };
+enum { PAUSE_CHECK };
+enum { NOTE_PAUSE, NOTE_PAUSED, NOTE_HAND, NOTE_RESUME, NOTE_WORK };
+
+#if FLAVOR_CAN_VCPU
+
+struct pause_vcpu {
+    struct machine_vcpu base;
+    /* Its thread's; one writer each. */
+    atomic_ulong blocks, events, work;
+    atomic_ulong last_work; /* the number of the newest item of the pauser's that it has run */
+    atomic_bool is_idle;
+    unsigned long trail; /* blocks + events; plain, so that a pause must order it */
+    bool idles;
+    /* Written under a pause. */
+    unsigned long seen;   /* the newest pause that has looked at it */
+    unsigned long asked;  /* items of pausers, counted */
+    atomic_bool serves;   /* it runs what the pauser asks for */
+    atomic_ulong backlog; /* items that it has not run */
+};
+
+struct look {
+    struct pause_vcpu *vcpu; /* with a reference */
+    unsigned long blocks, events, work;
+    bool unplug; /* it was about to end */
+};
+
+/* A pause: the pauser's, and then of the resumer that it is handed to. */
+struct hold {
+    struct hold *next;
+    struct torture_thread *pauser;
+    struct pause_vcpu *exempt; /* the vCPU that has paused the others, and goes on itself */
+    unsigned long number;
+    int64_t paused_ns;
+    struct look *looks;
+    unsigned count;
+    bool out; /* handed over, not yet resumed; under the lock of the queue */
+};
+
+struct pause_state {
+    struct instance *instance;
+    struct machine machine;
+    unsigned vcpus_limit;
+    /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find out. */
+    _Alignas(64) unsigned long left, right, number;
+    unsigned owner;               /* 0, or 1 + the pauser's thread */
+    _Alignas(64) atomic_ulong on; /* the pause that is on; 0: none */
+    struct pause_vcpu *_Atomic exempt;
+    /* Handed over. */
+    _Alignas(64) pthread_mutex_t lock;
+    pthread_cond_t resumed;
+    struct hold *first, **last;
+    int64_t resumers_left;
+};
+
+static inline struct pause_vcpu *pause_vcpu_of(struct vcpu *cpu)
+{
+    return (struct pause_vcpu *)machine_vcpu_of(cpu);
+}
+
+/* One writer: no locked instruction. */
+static inline void pause_bump(atomic_ulong *word)
+{
+    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+extern __thread struct torture_thread *pause_self;
+
+/* --- pause_work.c --- */
+
+/* => v's thread, which is about to do or has just done `what`: no pause is on, or v has paused. */
+void pause_check_may_move(struct pause_vcpu *v, const char *what);
+/* Queues an item that frees itself; `number`: among those of pausers, 0 for others. */
+void pause_queue_async(struct torture_thread *t, struct pause_vcpu *v, unsigned long number);
+/* run_on_cpu() from a vCPU's events. */
+void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct pause_vcpu *target);
+/* => Under the calling thread's pause: its own work runs at once, behind what it has queued. */
+void pause_own_work(struct torture_thread *t, struct hold *hold);
+
+/* --- pause_hold.c --- */
+
+void pause_hold_init(struct hold *hold, struct torture_thread *t);
+/* => Not handed over. */
+void pause_hold_destroy(struct hold *hold);
+bool pause_is_out(struct hold *hold);
+/* Waits until it has been resumed. */
+void pause_await_back(struct hold *hold);
+/* Pauses, looks, stays, looks again, and resumes or hands over. `v`: the vCPU whose events these are, or NULL. */
+void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v);
+/* The next that was handed over, or NULL. */
+struct hold *pause_take_over(struct pause_state *state);
+/* What is left of a pause that was handed over. */
+void pause_end(struct torture_thread *t, struct hold *hold);
+
+#endif
+#endif

@@ -1,0 +1,340 @@
+/* pause: a pause from the call to the resume, and the two looks at what must not move in it. */
+#include "pause.h"
+
+#if FLAVOR_CAN_VCPU
+
+#include <stdlib.h>
+
+/* --- Looking --- */
+
+static struct pause_state *state_of(struct torture_thread *t)
+{
+    return t->instance->state;
+}
+
+void pause_hold_init(struct hold *hold, struct torture_thread *t)
+{
+    *hold = (struct hold){.pauser = t};
+    hold->looks = calloc(state_of(t)->vcpus_limit, sizeof *hold->looks);
+}
+
+void pause_hold_destroy(struct hold *hold)
+{
+    free(hold->looks);
+}
+
+static bool is_to_end(struct pause_vcpu *v)
+{
+    /* The library's word: it may run its work any time now. */
+    return atomic_load_explicit(&v->base.cpu.unplug, memory_order_relaxed);
+}
+
+static void take_look(struct look *look, struct pause_vcpu *v)
+{
+    *look = (struct look){.vcpu = v,
+                          .blocks = atomic_load_explicit(&v->blocks, memory_order_relaxed),
+                          .events = atomic_load_explicit(&v->events, memory_order_relaxed),
+                          .work = atomic_load_explicit(&v->work, memory_order_relaxed),
+                          .unplug = is_to_end(v)};
+}
+
+/* A vCPU that is new to this pause has done nothing yet. */
+static void check_new(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
+{
+    struct look look;
+
+    take_look(&look, v);
+    torture_count(t, CHECKS, 1);
+    /* Its work first: one that ended in between may have run it. */
+    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !is_to_end(v)))
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "vCPU %lu was plugged during pause %lu, and has run %lu blocks, %lu "
+                          "rounds of events and %lu items of work.",
+                          v->base.serial, hold->number, look.blocks, look.events, look.work);
+}
+
+/* Takes a reference to each that is there. */
+static void look_first(struct torture_thread *t, struct hold *hold)
+{
+    struct machine *m = &state_of(t)->machine;
+    struct machine_vcpu *base;
+
+    hold->count = 0;
+    pthread_mutex_lock(&m->lock);
+    TAILQ_FOREACH(base, &m->live, live)
+    {
+        struct pause_vcpu *v = (struct pause_vcpu *)base;
+
+        atomic_fetch_add_explicit(&base->references, 1, memory_order_relaxed);
+        take_look(&hold->looks[hold->count++], v);
+        v->seen = hold->number;
+        if (atomic_load_explicit(&v->is_idle, memory_order_relaxed))
+            torture_count(t, IDLE, 1);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void give_back(struct hold *hold)
+{
+    for (unsigned i = 0; i < hold->count; i++)
+        machine_give(&hold->looks[i].vcpu->base);
+    hold->count = 0;
+}
+
+static void compare(struct torture_thread *t, struct hold *hold, const struct look *before)
+{
+    struct pause_vcpu *v = before->vcpu;
+    struct look now;
+    bool work_moved;
+
+    take_look(&now, v);
+    /* After the work is read: who runs it as it ends was told before. */
+    work_moved = now.work != before->work && !is_to_end(v);
+    torture_count(t, CHECKS, 1);
+    if (!before->unplug && now.unplug)
+        torture_count(t, UNPLUGGED, 1);
+    if (now.blocks != before->blocks || now.events != before->events || work_moved)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "vCPU %lu went on during pause %lu: %lu blocks, %lu rounds of events and "
+                          "%lu items of work between two looks.",
+                          v->base.serial, hold->number, now.blocks - before->blocks,
+                          now.events - before->events, now.work - before->work);
+    else if (v->trail != now.blocks + now.events)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Pause %lu found vCPU %lu in the middle of something: %lu blocks and "
+                          "rounds of events have begun, and %lu are over.",
+                          hold->number, v->base.serial, now.blocks + now.events, v->trail);
+}
+
+static void look_again(struct torture_thread *t, struct hold *hold)
+{
+    struct machine *m = &state_of(t)->machine;
+    struct machine_vcpu *base;
+
+    for (unsigned i = 0; i < hold->count; i++)
+        if (hold->looks[i].vcpu != hold->exempt)
+            compare(t, hold, &hold->looks[i]);
+    pthread_mutex_lock(&m->lock);
+    TAILQ_FOREACH(base, &m->live, live)
+    {
+        struct pause_vcpu *v = (struct pause_vcpu *)base;
+
+        if (v->seen == hold->number)
+            continue;
+        check_new(t, hold, v);
+        torture_count(t, PLUGGED, 1);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* --- Handing over --- */
+
+bool pause_is_out(struct hold *hold)
+{
+    struct pause_state *state = state_of(hold->pauser);
+    bool out;
+
+    pthread_mutex_lock(&state->lock);
+    out = hold->out;
+    pthread_mutex_unlock(&state->lock);
+    return out;
+}
+
+void pause_await_back(struct hold *hold)
+{
+    struct pause_state *state = state_of(hold->pauser);
+
+    pthread_mutex_lock(&state->lock);
+    while (hold->out)
+        pthread_cond_wait(&state->resumed, &state->lock);
+    pthread_mutex_unlock(&state->lock);
+}
+
+/* False when there is nobody to resume. */
+static bool hand_over(struct torture_thread *t, struct hold *hold)
+{
+    struct pause_state *state = state_of(t);
+    bool handed;
+
+    pthread_mutex_lock(&state->lock);
+    handed = state->resumers_left > 0;
+    if (handed) {
+        hold->out = true;
+        hold->next = NULL;
+        *state->last = hold;
+        state->last = &hold->next;
+        torture_note(t, NOTE_HAND, hold->number, 0);
+        torture_count(t, HANDED, 1);
+    }
+    pthread_mutex_unlock(&state->lock);
+    return handed;
+}
+
+struct hold *pause_take_over(struct pause_state *state)
+{
+    struct hold *hold;
+
+    pthread_mutex_lock(&state->lock);
+    hold = state->first;
+    if (hold) {
+        state->first = hold->next;
+        if (!state->first)
+            state->last = &state->first;
+    }
+    pthread_mutex_unlock(&state->lock);
+    return hold;
+}
+
+/* --- The pause --- */
+
+static void stay(struct torture_thread *t)
+{
+    const struct pause_params *p = t->instance->params;
+    uint64_t ns = random_below(&t->random, 2 * (uint64_t)p->stay_ns + 1);
+    bool locked = bql_locked();
+
+    if (random_one_in(&t->random, 2)) {
+        torture_spin(ns);
+        return;
+    }
+    if (locked)
+        bql_unlock();
+    torture_sleep(t, ns);
+    if (locked)
+        bql_lock();
+}
+
+/* => pause_all_vcpus() has returned. */
+static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
+{
+    struct pause_state *state = state_of(t);
+
+    hold->exempt = v;
+    hold->number = ++state->number;
+    torture_note(t, NOTE_PAUSED, hold->number, 0);
+    if (state->owner != 0)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Thread %u and thread %u both have paused the vCPUs.", state->owner - 1,
+                          t->id);
+    state->owner = t->id + 1;
+    /* Relaxed, and the vCPU first: those that look at both have been stopped, or are this thread's. */
+    atomic_store_explicit(&state->exempt, v, memory_order_relaxed);
+    atomic_store_explicit(&state->on, hold->number, memory_order_relaxed);
+    state->left++;
+    torture_count(t, PAUSES, 1);
+}
+
+/* Work, requests and the end come while it is on. */
+static void disturb(struct torture_thread *t, struct hold *hold)
+{
+    const struct pause_params *p = t->instance->params;
+
+    for (uint64_t i = random_below(&t->random, 3); i > 0 && p->noise_ns > 0; i--) {
+        struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
+
+        if (random_one_in(&t->random, 2))
+            pause_queue_async(t, v, ++v->asked);
+        else
+            cpu_exit(&v->base.cpu);
+    }
+    if (random_one_in(&t->random, (uint64_t)p->unplug_one_in))
+        vcpu_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base.cpu);
+}
+
+/* Each that was stopped acts on reasons again, though nobody asks it but the resume. */
+static void await_one(struct torture_thread *t, const struct look *look)
+{
+    struct pause_vcpu *v = look->vcpu;
+
+    while (atomic_load_explicit(&v->events, memory_order_relaxed) == look->events && !is_to_end(v))
+        torture_sleep(t, 20 * 1000);
+    torture_count(t, CHECKS, 1);
+}
+
+/* => Nobody has resumed it. `t` may be another thread than the pauser. */
+static void resume(struct torture_thread *t, struct hold *hold)
+{
+    struct pause_state *state = state_of(t);
+
+    look_again(t, hold);
+    torture_note(t, NOTE_RESUME, hold->number, 0);
+    if (state->owner != hold->pauser->id + 1)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Thread %u has paused the vCPUs during pause %lu of thread %u.",
+                          state->owner - 1, hold->number, hold->pauser->id);
+    state->owner = 0;
+    atomic_store_explicit(&state->on, 0, memory_order_relaxed);
+    torture_measure(t, PAUSE_STAY, (uint64_t)(clock_monotonic_ns() - hold->paused_ns));
+    resume_all_vcpus();
+}
+
+void pause_end(struct torture_thread *t, struct hold *hold)
+{
+    struct pause_state *state = state_of(t);
+
+    stay(t);
+    resume(t, hold);
+    give_back(hold);
+    pthread_mutex_lock(&state->lock);
+    hold->out = false;
+    pthread_cond_broadcast(&state->resumed);
+    pthread_mutex_unlock(&state->lock);
+}
+
+static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
+{
+    struct pause_state *state = state_of(t);
+    bool busy = atomic_load_explicit(&state->on, memory_order_relaxed) != 0;
+    int64_t begun = clock_monotonic_ns();
+    bool locked = bql_locked();
+
+    torture_note(t, NOTE_PAUSE, state->instance->index, 0);
+    pause_all_vcpus();
+    hold->paused_ns = clock_monotonic_ns();
+    torture_measure(t, PAUSE_ENTER, (uint64_t)(hold->paused_ns - begun));
+    begin(t, hold, v);
+    if (busy)
+        torture_count(t, WAITED, 1);
+    if (v)
+        torture_count(t, BY_VCPU, 1);
+    if (bql_locked() != locked)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "pause_all_vcpus() was called with the big lock %s, and returned with it "
+                          "%s.",
+                          locked ? "held" : "free", locked ? "free" : "held");
+}
+
+void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
+{
+    const struct pause_params *p = t->instance->params;
+    struct look awaited = {.vcpu = NULL};
+
+    enter(t, hold, v);
+    look_first(t, hold);
+    if (hold->count > 0)
+        disturb(t, hold);
+    stay(t);
+    if (hold->count > 0 && random_one_in(&t->random, (uint64_t)p->own_work_one_in)) {
+        look_again(t, hold);
+        pause_own_work(t, hold);
+        give_back(hold);
+        look_first(t, hold);
+    }
+    state_of(t)->right++;
+    /* Not by vCPUs, nor with the big lock, which vCPUs need to go on. */
+    if (!v && !bql_locked() && hold->count > 0 &&
+        random_one_in(&t->random, (uint64_t)p->await_one_in))
+        awaited = hold->looks[random_below(&t->random, hold->count)];
+    if (awaited.vcpu)
+        atomic_fetch_add_explicit(&awaited.vcpu->base.references, 1, memory_order_relaxed);
+    if (!random_one_in(&t->random, (uint64_t)p->hand_one_in) || !hand_over(t, hold)) {
+        resume(t, hold);
+        give_back(hold);
+    }
+    if (awaited.vcpu) {
+        await_one(t, &awaited);
+        machine_give(&awaited.vcpu->base);
+    }
+}
+
+#endif

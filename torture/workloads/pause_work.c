@@ -1,0 +1,164 @@
+/* pause: what vCPUs are asked to run, before, during and after pauses. */
+#include "pause.h"
+
+#if FLAVOR_CAN_VCPU
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct item {
+    struct pause_vcpu *vcpu;
+    unsigned long
+        number; /* among those that pausers have queued for the vCPU; 0: not one of them */
+    bool synchronous, done;
+};
+
+/* The guest's rounds, as the vCPU itself reads them. */
+struct rounds {
+    struct pause_vcpu *vcpu;
+    uint64_t rounds;
+    bool known;
+};
+
+__thread struct torture_thread *pause_self;
+
+void pause_check_may_move(struct pause_vcpu *v, const char *what)
+{
+    struct pause_state *state = pause_self->instance->state;
+    /* Relaxed: it is set when we have stopped and cleared before we are let go, and the library orders both. */
+    unsigned long on = atomic_load_explicit(&state->on, memory_order_relaxed);
+
+    if (__builtin_expect(on != 0 && atomic_load_explicit(&state->exempt, memory_order_relaxed) != v,
+                         0))
+        torture_violation(pause_self->instance, pause_self, PAUSE_CHECK,
+                          "vCPU %lu %s during pause %lu.", v->base.serial, what, on);
+}
+
+static void work(struct vcpu *cpu, void *data)
+{
+    struct item *item = data;
+    struct pause_vcpu *v = item->vcpu;
+    struct torture_thread *t = pause_self;
+
+    torture_note(t, NOTE_WORK, v->base.serial, item->number);
+    /* The library's word: one that ends runs its work first, pause or not. */
+    if (!atomic_load_explicit(&v->serves, memory_order_relaxed) &&
+        !atomic_load_explicit(&cpu->unplug, memory_order_relaxed))
+        pause_check_may_move(v, item->number ? "ran work that was queued in a pause" : "ran work");
+    pause_bump(&v->work);
+    if (item->number > 0)
+        atomic_store_explicit(&v->last_work, item->number, memory_order_relaxed);
+    torture_count(t, WORK, 1);
+    torture_beat(t);
+    if (item->synchronous) {
+        item->done = true;
+        return;
+    }
+    atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
+    memset(item, 0x6b, sizeof *item);
+    free(item);
+}
+
+void pause_queue_async(struct torture_thread *t, struct pause_vcpu *v, unsigned long number)
+{
+    struct item *item;
+
+    (void)t;
+    if (number == 0 && atomic_load_explicit(&v->backlog, memory_order_relaxed) >= 16)
+        return;
+    item = malloc(sizeof *item);
+    *item = (struct item){.vcpu = v, .number = number};
+    atomic_fetch_add_explicit(&v->backlog, 1, memory_order_relaxed);
+    if (async_run_on_cpu(&v->base.cpu, work, item) == 0)
+        return;
+    atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
+    free(item);
+}
+
+void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct pause_vcpu *target)
+{
+    struct item item = {.vcpu = target, .synchronous = true};
+    int result = run_on_cpu(&target->base.cpu, work, &item);
+
+    /* The library's word: one that is to end goes on to its end. */
+    if (!atomic_load_explicit(&caller->base.cpu.unplug, memory_order_relaxed))
+        pause_check_may_move(caller, "came back from run_on_cpu()");
+    if (item.done != (result == 0))
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "run_on_cpu() for vCPU %lu returned %d, and its work has %srun.",
+                          target->base.serial, result, item.done ? "" : "not ");
+}
+
+/* --- Under a pause --- */
+
+static void read_rounds(struct vcpu *cpu, void *data)
+{
+    struct rounds *rounds = data;
+    struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
+
+    rounds->known = page != NULL;
+    if (page)
+        rounds->rounds = atomic_load_explicit(&page->rounds, memory_order_relaxed);
+}
+
+/* False when it has ended. */
+static bool ask_rounds(struct rounds *rounds)
+{
+    return run_on_cpu(&rounds->vcpu->base.cpu, read_rounds, rounds) == 0 && rounds->known;
+}
+
+/* Guests stand still while the host looks twice. */
+static void check_guests(struct torture_thread *t, struct hold *hold)
+{
+    const struct pause_params *p = t->instance->params;
+    struct look *look = &hold->looks[random_below(&t->random, hold->count)];
+    struct rounds first = {.vcpu = look->vcpu}, second = {.vcpu = look->vcpu};
+
+    bool known;
+
+    if (look->vcpu == hold->exempt)
+        return;
+    /* What was queued before comes first. */
+    atomic_store_explicit(&look->vcpu->serves, true, memory_order_relaxed);
+    known = ask_rounds(&first);
+    torture_spin(random_below(&t->random, (uint64_t)p->stay_ns + 1));
+    known = known && ask_rounds(&second);
+    atomic_store_explicit(&look->vcpu->serves, false, memory_order_relaxed);
+    torture_count(t, CHECKS, 1);
+    if (known && second.rounds != first.rounds)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "The guest of vCPU %lu went round %lu times during pause %lu.",
+                          look->vcpu->base.serial, (unsigned long)(second.rounds - first.rounds),
+                          hold->number);
+}
+
+void pause_own_work(struct torture_thread *t, struct hold *hold)
+{
+    struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
+    struct item item = {.vcpu = v, .synchronous = true};
+    unsigned long ran;
+    int result;
+
+    atomic_store_explicit(&v->serves, true, memory_order_relaxed);
+    result = run_on_cpu(&v->base.cpu, work, &item);
+    ran = atomic_load_explicit(&v->last_work, memory_order_relaxed);
+    torture_count(t, OWN_WORK, 1);
+    torture_count(t, CHECKS, 1);
+    if (item.done != (result == 0) || (result != 0 && result != -ESHUTDOWN))
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "run_on_cpu() of the pauser for vCPU %lu returned %d, and its work has "
+                          "%srun.",
+                          v->base.serial, result, item.done ? "" : "not ");
+    /* By rr it may be the calling thread's own: then it comes before what is queued. */
+    if (result == 0 && v->base.thread != t && ran < v->asked)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Work of the pauser for vCPU %lu ran before item %lu of those that it "
+                          "had queued before; the newest that ran is %lu.",
+                          v->base.serial, v->asked, ran);
+    atomic_store_explicit(&v->serves, false, memory_order_relaxed);
+    if (v->base.machine->accel == &vcpu_accel_kvm)
+        check_guests(t, hold);
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* run-on-cpu: work for vCPUs, from threads and from one another.
+ *
+ * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, ask vCPUs taken by chance
+ * for synchronous, asynchronous and safe work, themselves among them. vCPUs come and go. Every thread numbers what it
+ * queues for each vCPU, and so do all that hold the big lock: what was accepted runs once and in that order, in the
+ * right thread and state, and nothing else runs.
+ */
+#include "run_on_cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const counter_names[] = {
+    "sync",   "async",  "safe",   "ran_sync", "ran_async",          "ran_safe",
+    "inline", "nested", "cycles", "refused",  "run_by_ending_vcpu", "blocks",
+    "events", "checks", NULL};
+static const struct measure measure_list[] = {
+    {"work.sync", "ns"}, {"work.queue_to_run", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"work-ledger", NULL};
+static const char *const coverage_names[] = {
+    "inline", "nested", "cycles", "refused", "run_by_ending_vcpu", NULL};
+static const char *const note_formats[] = {
+    "asks vCPU %lu for its item %lu", "is back from vCPU %lu with its item %lu",
+    "entered, as vCPU %lu, item %lu", "was refused by vCPU %lu with its item %lu", NULL};
+
+#if FLAVOR_CAN_VCPU
+
+/* --- vCPUs --- */
+
+static void block(struct vcpu *cpu)
+{
+    struct work_vcpu *v = work_vcpu_of(cpu);
+    struct work_state *state = work_self->instance->state;
+    struct torture_thread *t = work_self;
+    unsigned long left, right;
+
+    v->in_block = true;
+    left = state->left;
+    torture_spin(random_below(&t->random, 300));
+    right = state->right;
+    v->in_block = false;
+    torture_count(t, BLOCKS, 1);
+    torture_beat(t);
+    if (__builtin_expect(left != right, 0))
+        torture_violation(t->instance, t, WORK_LEDGER,
+                          "vCPU %lu executed while safe work was under way: it saw %lu and %lu.",
+                          v->base.serial, left, right);
+}
+
+static void events(struct vcpu *cpu)
+{
+    struct work_vcpu *v = work_vcpu_of(cpu);
+    struct torture_thread *t = work_self;
+    const struct work_params *p = t->instance->params;
+
+    torture_count(t, EVENTS, 1);
+    v->idles = p->callers > 0 && random_one_in(&t->random, 2);
+    if (torture_running(t) && random_one_in(&t->random, (uint64_t)p->vcpu_call_one_in))
+        work_call_any(t, p->nested_calls);
+}
+
+static bool idle(struct vcpu *cpu)
+{
+    return work_vcpu_of(cpu)->idles;
+}
+
+const struct vcpu_guest work_guest = {.block = block, .events = events, .idle = idle};
+
+static void unplugged(struct machine_vcpu *v)
+{
+    work_check_ended((struct work_vcpu *)v);
+}
+
+static const struct machine_hooks hooks = {.unplugged = unplugged};
+
+/* --- Roles --- */
+
+static void vcpu(struct torture_thread *t)
+{
+    work_self = t;
+    machine_vcpus(t, &((struct work_state *)t->instance->state)->machine);
+}
+
+static void plugger(struct torture_thread *t)
+{
+    machine_plugger(t, &((struct work_state *)t->instance->state)->machine);
+}
+
+static void caller(struct torture_thread *t)
+{
+    const struct work_params *p = t->instance->params;
+
+    work_self = t;
+    flavor_register_thread();
+    while (torture_running(t)) {
+        bool locked = random_one_in(&t->random, 4);
+
+        if (locked)
+            bql_lock();
+        for (uint64_t i = random_below(&t->random, 8) + 1; i > 0; i--)
+            work_call_any(t, p->nested_calls);
+        if (locked)
+            bql_unlock();
+        torture_beat(t);
+        if (p->pause_ns > 0)
+            torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns));
+    }
+    flavor_unregister_thread();
+}
+
+/* --- Set-up --- */
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct work_params *p = in->params;
+    struct work_state *state = aligned_alloc(64, sizeof *state);
+
+    memset(state, 0, sizeof *state);
+    state->instance = in;
+    state->big_lock_lane = (unsigned)in->thread_count;
+    if (!machine_open(&state->machine, in, &p->machine, &work_guest, &hooks,
+                      sizeof(struct work_vcpu) + (in->thread_count + 1) * sizeof(struct work_lane),
+                      d)) {
+        free(state);
+        return false;
+    }
+    in->state = state;
+    return true;
+}
+
+static uint64_t sum(const struct instance *in, unsigned counter)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < in->thread_count; i++)
+        if (in->threads[i].instance == in)
+            total += atomic_load_explicit(&in->threads[i].counters[counter], memory_order_relaxed);
+    return total;
+}
+
+static void finish(struct instance *in)
+{
+    struct work_state *state = in->state;
+
+    for (unsigned kind = 0; kind < WORK_KINDS; kind++) {
+        uint64_t taken = sum(in, ACCEPTED_SYNC + kind), ran = sum(in, RAN_SYNC + kind);
+
+        if (taken != ran)
+            torture_violation(in, NULL, WORK_LEDGER,
+                              "At the end of the run %lu items of %s work had been accepted and "
+                              "%lu had run.",
+                              (unsigned long)taken, counter_names[kind], (unsigned long)ran);
+    }
+    machine_close(&state->machine);
+    free(state);
+}
+
+#else
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    (void)in;
+    (void)d;
+    return false; /* the plan refuses the flavor */
+}
+
+static void finish(struct instance *in)
+{
+    (void)in;
+}
+#endif
+
+static unsigned needs(const void *params)
+{
+    return machine_needs(&((const struct work_params *)params)->machine);
+}
+
+#define FIELD(name) offsetof(struct work_params, name)
+static const struct option options[] = {
+    MACHINE_OPTIONS(struct work_params),
+    {"callers", OPTION_INT, FIELD(callers), "2", 0, 4096, "threads", NULL,
+     "threads that ask vCPUs for work, a quarter of it with the big lock held"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, 60e9, NULL, NULL,
+     "mean pause of a caller after one to eight calls"},
+    {"work", OPTION_DURATION, FIELD(work_ns), "2us", 0, 60e9, NULL, NULL,
+     "longest time that an item of work takes, calls of its own apart"},
+    {"vcpu_call_one_in", OPTION_INT, FIELD(vcpu_call_one_in), "2", 0, 1e9, NULL, NULL,
+     "a vCPU asks for work in one of so many rounds of events; 0: never"},
+    {"nested_calls", OPTION_INT, FIELD(nested_calls), "2", 0, 8, "calls", NULL,
+     "work asks for work, which asks for work, so many deep"},
+    {"backlog", OPTION_INT, FIELD(backlog), "64", 1, 1e6, "items", NULL,
+     "when so many asynchronous items wait for a vCPU, it is asked for synchronous work instead"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), CAN_VCPU},
+    {"plugger", NULL, NEEDS_VCPU(plugger), CAN_VCPU},
+    {"caller", "callers", NEEDS_VCPU(caller), CAN_VCPU},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload run_on_cpu_workload;
+const struct workload run_on_cpu_workload = {
+    .name = "run-on-cpu",
+    .summary = "vCPUs are asked for synchronous, asynchronous and safe work, by threads and by one "
+               "another",
+    .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
+    .needs_by_params = needs,
+    .options = options,
+    .params_size = sizeof(struct work_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+    .setup = setup,
+    .finish = finish,
+};

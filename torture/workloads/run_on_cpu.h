@@ -1,0 +1,82 @@
+/* What the files of the workload run-on-cpu share: its options, its tables, its ledger. */
+#ifndef STILLPOINT_RUN_ON_CPU_WORKLOAD_H
+#define STILLPOINT_RUN_ON_CPU_WORKLOAD_H
+
+#include "machine.h"
+
+struct work_params {
+    struct machine_params machine;
+    int64_t callers, vcpu_call_one_in, nested_calls, backlog;
+    int64_t pause_ns, work_ns;
+};
+
+/* The first of each group is by enum work_kind. */
+enum {
+    ACCEPTED_SYNC,
+    ACCEPTED_ASYNC,
+    ACCEPTED_SAFE,
+    RAN_SYNC,
+    RAN_ASYNC,
+    RAN_SAFE,
+    INLINE,
+    NESTED,
+    CYCLES,
+    REFUSED,
+    RUN_AT_THE_END,
+    BLOCKS,
+    EVENTS,
+    CHECKS
+};
+enum { SYNC_LATENCY, QUEUE_TO_RUN };
+enum { WORK_LEDGER };
+enum { NOTE_CALL, NOTE_RETURN, NOTE_RUN, NOTE_REFUSED };
+
+#if FLAVOR_CAN_VCPU
+
+enum work_kind { WORK_SYNC, WORK_ASYNC, WORK_SAFE, WORK_KINDS };
+
+/* What one thread, or all that hold the big lock, queue for one vCPU: numbers 1, 2, 3, which are to run in this
+ * order. */
+struct work_lane {
+    unsigned long queued;  /* the queuing side's */
+    unsigned long ran;     /* the vCPU's thread's */
+    atomic_ulong accepted; /* the queuing side's: no more than have been taken for sure */
+};
+
+struct work_vcpu {
+    struct machine_vcpu base;
+    bool in_block;            /* its thread's; plain, so that whoever stops it must order it */
+    bool idles;               /* its thread's */
+    atomic_bool refused;      /* somebody was told that it has ended */
+    atomic_ulong backlog;     /* asynchronous items that have not run */
+    struct work_lane lanes[]; /* by thread of the run; one more for those that hold the big lock */
+};
+
+struct work_state {
+    struct instance *instance;
+    struct machine machine;
+    unsigned big_lock_lane;
+    /* Changed together in safe work, looked at by whoever executes; plain. */
+    _Alignas(64) unsigned long left, right;
+};
+
+static inline struct work_vcpu *work_vcpu_of(struct vcpu *cpu)
+{
+    return (struct work_vcpu *)machine_vcpu_of(cpu);
+}
+
+extern const struct vcpu_guest work_guest;
+
+/* The torture thread that the calling thread is; set by each role. */
+extern __thread struct torture_thread *work_self;
+
+/* Asks for one item of work, of any kind, and sees to it that it runs as it should. `depth`: how many calls deep the
+ * item itself may call. => In a role's thread, not in an exclusive section unless `kind` is asynchronous. */
+void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);
+/* The same, of a kind and for a vCPU taken by chance; false when there is none. */
+bool work_call_any(struct torture_thread *t, int64_t depth);
+/* => v has been removed. */
+void work_check_ended(struct work_vcpu *v);
+
+#endif
+#endif

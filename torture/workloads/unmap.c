@@ -1,0 +1,291 @@
+/* unmap: a main loop unmaps memory that vCPUs may be using.
+ *
+ * A vCPU finds the region that is mapped when it enters, and goes on using it for as long as it stays in its
+ * inner loop, which is one read section. The main loop unpublishes the region and queues a callback that
+ * unmaps it; it can do nothing else until that has run, as a display whose memory is still in use. So the
+ * time to the callback is what a user sees, and it is as long as the vCPUs stay: they do not leave by
+ * themselves, unless a grace period that is forced kicks them out, or the guest has a reason of its own, which
+ * it has here once in a while (`stay`).
+ */
+#include "machine.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+struct unmap_params {
+    struct machine_params machine;
+    int64_t pages, stay_ns, pause_ns;
+};
+
+enum { UNMAPS, USES, RESCUES, CHECKS };
+enum { REQUEST_TO_DONE };
+enum { EARLY_REUSE };
+enum { NOTE_MAPPED, NOTE_UNPUBLISHED, NOTE_UNMAPPED, NOTE_ENTERED, NOTE_LEFT };
+
+static const char *const counter_names[] = {"unmaps", "uses", "rescues", "checks", NULL};
+static const struct measure measure_list[] = {{"unmap.request_to_done", "ns"}, {NULL, NULL}};
+static const char *const check_names[] = {"early-reuse", NULL};
+static const char *const coverage_names[] = {"unmaps", "uses", NULL};
+static const char *const note_formats[] = {"mapped region %lu",
+                                           "unpublished region %lu",
+                                           "region %lu was unmapped after %lu us",
+                                           "entered, uses region %lu on vCPU %lu",
+                                           "left region %lu on vCPU %lu",
+                                           NULL};
+
+#if FLAVOR_CAN_VCPU
+
+#define PAGE 4096
+
+/* Written before it is published, and by nobody after. */
+struct region {
+    uint64_t number;
+    char memory[];
+};
+
+/* What is queued; not in the region, which it unmaps. */
+struct unmapping {
+    flavor_head head;
+    struct region *region;
+    size_t size;
+    atomic_uint done; /* a futex word */
+    uint64_t done_ticks;
+};
+
+struct unmap_vcpu {
+    struct machine_vcpu machine;
+    struct region *region; /* found since the vCPU entered; NULL: none yet */
+    uint64_t number, looks;
+};
+
+struct unmap_state {
+    _Alignas(64) struct region *current; /* published; NULL: nothing is mapped */
+    struct machine machine;
+};
+
+/* --- vCPUs --- */
+
+/* One page each time, and the number with it: memory that was unmapped faults, and memory that was mapped
+ * again has another number. */
+static void use(struct unmap_vcpu *v, const struct unmap_params *p)
+{
+    struct torture_thread *t = v->machine.thread;
+    const volatile char *page =
+        (const char *)v->region + PAGE * (v->looks++ % (uint64_t)p->pages) + sizeof(struct region);
+    uint64_t number = ((const volatile struct region *)v->region)->number;
+
+    (void)*page;
+    if (number != v->number)
+        torture_violation(t->instance, t, EARLY_REUSE,
+                          "vCPU %lu uses region %lu, and finds region %lu in its place.",
+                          v->machine.serial, (unsigned long)v->number, (unsigned long)number);
+    torture_count(t, USES, 1);
+    torture_count(t, CHECKS, 1);
+}
+
+static void block(struct vcpu *cpu)
+{
+    struct unmap_vcpu *v = (struct unmap_vcpu *)machine_vcpu_of(cpu);
+    struct torture_thread *t = v->machine.thread;
+    struct unmap_state *state = t->instance->state;
+
+    torture_beat(t);
+    torture_section(t, true);
+    if (!v->region) {
+        v->region = flavor_dereference(state->current);
+        if (v->region) {
+            v->number = v->region->number;
+            torture_note(t, NOTE_ENTERED, (unsigned long)v->number, v->machine.serial);
+        }
+    }
+    if (v->region)
+        use(v, t->instance->params);
+    torture_section(t, false);
+}
+
+/* Between two stays. */
+static void events(struct vcpu *cpu)
+{
+    struct unmap_vcpu *v = (struct unmap_vcpu *)machine_vcpu_of(cpu);
+    struct torture_thread *t = v->machine.thread;
+
+    torture_beat(t);
+    if (v->region)
+        torture_note(t, NOTE_LEFT, (unsigned long)v->number, v->machine.serial);
+    v->region = NULL;
+}
+
+static const struct vcpu_guest guest = {.block = block, .events = events};
+
+/* --- The main loop --- */
+
+static struct region *map(uint64_t number, size_t size)
+{
+    struct region *r =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    if (r == MAP_FAILED)
+        return NULL;
+    r->number = number;
+    return r;
+}
+
+static void unmap(flavor_head *head)
+{
+    struct unmapping *u = (struct unmapping *)((char *)head - offsetof(struct unmapping, head));
+
+    munmap(u->region, u->size);
+    u->done_ticks = clock_ticks();
+    /* Release: the time comes with it. Pairs with: the acquire in wait_for(). Broken: a time from before. */
+    atomic_store_explicit(&u->done, 1, memory_order_release);
+    shared_wake(&u->done);
+}
+
+/* The guest's own reason to leave, which is nobody's request. */
+static void rescue(struct torture_thread *t, struct machine *m)
+{
+    struct machine_vcpu *v;
+
+    torture_count(t, RESCUES, 1);
+    pthread_mutex_lock(&m->lock);
+    TAILQ_FOREACH(v, &m->live, live)
+    cpu_exit(&v->cpu);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void wait_for(struct torture_thread *t, struct unmapping *u)
+{
+    const struct unmap_params *p = t->instance->params;
+    struct unmap_state *state = t->instance->state;
+    int64_t until = clock_monotonic_ns() + p->stay_ns;
+
+    while (!atomic_load_explicit(&u->done, memory_order_acquire)) {
+        int64_t left = until - clock_monotonic_ns();
+
+        if (left <= 0 || !torture_running(t)) {
+            rescue(t, &state->machine);
+            until = clock_monotonic_ns() + p->stay_ns;
+            continue;
+        }
+        shared_wait(&u->done, 0, left < 50 * 1000 * 1000 ? left : 50 * 1000 * 1000);
+    }
+}
+
+/* False when there is no memory. */
+static bool map_and_unmap(struct torture_thread *t, uint64_t number)
+{
+    const struct unmap_params *p = t->instance->params;
+    struct unmap_state *state = t->instance->state;
+    struct unmapping u = {.size = PAGE * (size_t)p->pages};
+    uint64_t begun, ns;
+
+    u.region = map(number, u.size);
+    if (!u.region)
+        return false;
+    torture_note(t, NOTE_MAPPED, (unsigned long)number, 0);
+    flavor_assign_pointer(state->current, u.region);
+    torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
+    torture_note(t, NOTE_UNPUBLISHED, (unsigned long)number, 0);
+    begun = clock_ticks();
+    flavor_assign_pointer(state->current, NULL);
+    flavor_call(&u.head, unmap);
+    wait_for(t, &u);
+    ns = (uint64_t)((double)(u.done_ticks - begun) * t->header->ns_per_tick);
+    torture_measure(t, REQUEST_TO_DONE, ns);
+    torture_note(t, NOTE_UNMAPPED, (unsigned long)number, (unsigned long)(ns / 1000));
+    torture_count(t, UNMAPS, 1);
+    return true;
+}
+
+static void main_loop(struct torture_thread *t)
+{
+    flavor_register_thread();
+    for (uint64_t number = 1; torture_running(t); number++) {
+        if (!map_and_unmap(t, number))
+            torture_sleep(t, 10 * 1000 * 1000); /* other processes may give some back */
+        torture_beat(t);
+    }
+    flavor_unregister_thread();
+}
+
+/* --- Set-up --- */
+
+static void vcpus(struct torture_thread *t)
+{
+    struct unmap_state *state = t->instance->state;
+
+    machine_vcpus(t, &state->machine);
+}
+
+static void plugger(struct torture_thread *t)
+{
+    struct unmap_state *state = t->instance->state;
+
+    machine_plugger(t, &state->machine);
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct unmap_params *p = in->params;
+    struct unmap_state *state = aligned_alloc(64, sizeof *state);
+
+    *state = (struct unmap_state){.current = NULL};
+    in->state = state;
+    return machine_open(&state->machine, in, &p->machine, &guest, NULL, sizeof(struct unmap_vcpu),
+                        d);
+}
+
+static void finish(struct instance *in)
+{
+    struct unmap_state *state = in->state;
+
+    machine_close(&state->machine);
+    free(state);
+}
+#endif
+
+/* --- Tables --- */
+
+static unsigned needs_by_params(const void *params)
+{
+    return machine_needs(&((const struct unmap_params *)params)->machine);
+}
+
+#define FIELD(name) offsetof(struct unmap_params, name)
+static const struct option options[] = {
+    MACHINE_OPTIONS(struct unmap_params),
+    {"pages", OPTION_INT, FIELD(pages), "16", 1, 1e6, "pages", NULL, "size of what is unmapped"},
+    {"stay", OPTION_DURATION, FIELD(stay_ns), "300ms", 1e6, 60e9, NULL, NULL,
+     "after so long a vCPU leaves by itself"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "2ms", 0, 60e9, NULL, NULL,
+     "mean time that memory stays mapped"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"vcpu", "vcpus", NEEDS_VCPU(vcpus), 0},
+    {"plugger", NULL, NEEDS_VCPU(plugger), 0},
+    {"main-loop", NULL, NEEDS_VCPU(main_loop), 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload unmap_workload;
+const struct workload unmap_workload = {
+    .name = "unmap",
+    .summary = "a main loop unmaps memory that busy vCPUs may be using",
+    .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
+    .needs_by_params = needs_by_params,
+    .options = options,
+    .params_size = sizeof(struct unmap_params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = check_names,
+    .coverage = coverage_names,
+    .notes = note_formats,
+#if FLAVOR_CAN_VCPU
+    .setup = setup,
+    .finish = finish,
+#endif
+};
