@@ -1,0 +1,235 @@
+/* exclusive-latency: how long start_exclusive takes against vCPUs that execute in short bursts.
+ *
+ * With the method raw-fence-and-wake the starter does instead what no exclusive section can do without: the
+ * heavy fence against threads that run, and one wake-up of a thread that sleeps in a futex, from the call to the
+ * first instruction of the other thread. The sum is recorded under the same name, so that the two points of a
+ * sweep compare. vCPUs do the same with either method; with the raw one the first of them is who sleeps and
+ * is woken. The system calls are the bench's own: no flavor changes them.
+ */
+#include "torture/engine/thread.h"
+#include "torture/flavors/flavor.h"
+
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct params {
+    int64_t vcpus, exec_ns, rest_ns, pause_ns, hold_ns;
+    int method;
+};
+enum { METHOD_EXCLUSIVE, METHOD_RAW };
+
+enum { EXECUTIONS, SECTIONS };
+static const char *const counter_names[] = {"executions", "sections", NULL};
+enum { ENTER, STOPPED, RAW_FENCE, RAW_WAKE };
+static const struct measure measure_list[] = {{"exclusive.enter", "ns"},
+                                              {"exclusive.stopped", "ns"},
+                                              {"raw.heavy_fence", "ns"},
+                                              {"raw.wake_up", "ns"},
+                                              {NULL, NULL}};
+static const char *const no_names[] = {NULL};
+
+/* What the first vCPU is to do, with the method raw-fence-and-wake. */
+enum { EXECUTE, SLEEP, ASLEEP };
+
+struct state {
+    bool membarrier;
+    _Alignas(64) atomic_uint sleeper; /* a futex word */
+    _Alignas(64) atomic_ulong woken;  /* ticks; 0: not yet */
+};
+
+static void execute(struct torture_thread *t, flavor_vcpu *v, uint64_t ns)
+{
+    flavor_exec_start(v);
+    torture_spin(ns);
+    flavor_exec_end(v);
+    if (flavor_exec_wanted_out(v))
+        flavor_exec_events(v);
+    torture_count(t, EXECUTIONS, 1);
+    torture_beat(t);
+}
+
+static void sleep_until_woken(struct torture_thread *t, struct state *state)
+{
+    uint64_t woken;
+
+    atomic_store_explicit(&state->sleeper, ASLEEP, memory_order_relaxed);
+    while (atomic_load_explicit(&state->sleeper, memory_order_relaxed) == ASLEEP &&
+           torture_running(t))
+        shared_wait(&state->sleeper, ASLEEP, 100 * 1000 * 1000);
+    woken = clock_ticks();
+    atomic_store_explicit(&state->woken, woken, memory_order_relaxed);
+}
+
+static void polling_vcpu(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+    flavor_vcpu *v = aligned_alloc(64, (sizeof(flavor_vcpu) + 63) & ~(size_t)63);
+
+    flavor_register_thread();
+    flavor_vcpu_enter(v);
+    while (torture_running(t)) {
+        execute(t, v, (uint64_t)p->exec_ns);
+        if (t->index == 0 && atomic_load_explicit(&state->sleeper, memory_order_relaxed) == SLEEP)
+            sleep_until_woken(t, state);
+        if (p->rest_ns > 0)
+            torture_sleep(t, (uint64_t)p->rest_ns);
+    }
+    flavor_vcpu_leave(v);
+    flavor_unregister_thread();
+    free(v);
+}
+
+/* --- The starter --- */
+
+static void enter(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    uint64_t asked = clock_ticks(), began, ends;
+
+    flavor_start_exclusive();
+    began = clock_ticks();
+    torture_spin((uint64_t)p->hold_ns);
+    ends = clock_ticks();
+    flavor_end_exclusive();
+    torture_measure(t, ENTER, clock_ticks_to_ns(began - asked));
+    torture_measure(t, STOPPED, clock_ticks_to_ns(ends - began));
+    torture_count(t, SECTIONS, 1);
+}
+
+static uint64_t heavy_fence_ns(const struct state *state)
+{
+    uint64_t begun = clock_ticks();
+
+    if (state->membarrier)
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+    return clock_ticks_to_ns(clock_ticks() - begun);
+}
+
+/* Waits for the other side, which does its part in microseconds. */
+static bool wait_until(struct torture_thread *t, atomic_uint *word, unsigned value)
+{
+    while (atomic_load_explicit(word, memory_order_relaxed) != value) {
+        if (!torture_running(t))
+            return false;
+    }
+    return true;
+}
+
+/* 0: the run is over. */
+static uint64_t wake_up_ns(struct torture_thread *t, struct state *state)
+{
+    uint64_t begun, woken;
+
+    atomic_store_explicit(&state->woken, 0, memory_order_relaxed);
+    atomic_store_explicit(&state->sleeper, SLEEP, memory_order_relaxed);
+    if (!wait_until(t, &state->sleeper, ASLEEP))
+        return 0;
+    torture_sleep(t, 100000); /* the sleeper has got to its sleep */
+    begun = clock_ticks();
+    atomic_store_explicit(&state->sleeper, EXECUTE, memory_order_relaxed);
+    shared_wake(&state->sleeper);
+    while ((woken = atomic_load_explicit(&state->woken, memory_order_relaxed)) == 0) {
+        if (!torture_running(t))
+            return 0;
+    }
+    return woken > begun ? clock_ticks_to_ns(woken - begun) : 1;
+}
+
+static void fence_and_wake(struct torture_thread *t)
+{
+    struct state *state = t->instance->state;
+    uint64_t fence = heavy_fence_ns(state), wake = wake_up_ns(t, state);
+
+    if (wake == 0)
+        return;
+    torture_measure(t, RAW_FENCE, fence);
+    torture_measure(t, RAW_WAKE, wake);
+    torture_measure(t, ENTER, fence + wake);
+}
+
+static void starter(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
+        if (p->method == METHOD_RAW)
+            fence_and_wake(t);
+        else
+            enter(t);
+        torture_beat(t);
+    }
+    flavor_unregister_thread();
+}
+
+/* --- The instance --- */
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct params *p = in->params;
+    struct state *state = aligned_alloc(64, sizeof *state);
+
+    *state =
+        (struct state){.membarrier = syscall(SYS_membarrier,
+                                             MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0};
+    in->state = state;
+    if (p->method == METHOD_RAW && p->vcpus == 0) {
+        diagnose(d, "exclusive-latency: method raw-fence-and-wake wakes a vCPU; set \"vcpus\" to 1 "
+                    "or more");
+        return false;
+    }
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    free(in->state);
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {"vcpus", OPTION_INT, FIELD(vcpus), "1", 0, 4096, "threads", NULL, "vCPUs, a thread each"},
+    {"exec", OPTION_DURATION, FIELD(exec_ns), "1us", 0, 60e9, NULL, NULL,
+     "how long a vCPU executes at a time"},
+    {"rest", OPTION_DURATION, FIELD(rest_ns), "0us", 0, 60e9, NULL, NULL,
+     "sleep of a vCPU between two executions, so that many of them leave CPUs idle"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "200us", 0, 60e9, NULL, NULL,
+     "mean sleep of the starter between two sections"},
+    {"hold", OPTION_DURATION, FIELD(hold_ns), "1us", 0, 60e9, NULL, NULL,
+     "how long a section lasts"},
+    {"method", OPTION_CHOICE, FIELD(method), "exclusive", 0, 0, NULL,
+     "exclusive raw-fence-and-wake",
+     "what is timed: an exclusive section, or the bare primitives under it"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"polling-vcpu", "vcpus", polling_vcpu, 0},
+    {"starter", NULL, starter, 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload exclusive_latency_workload;
+const struct workload exclusive_latency_workload = {
+    .name = "exclusive-latency",
+    .summary = "how long start_exclusive takes against vCPUs that execute in short bursts",
+    .bench = true,
+    .needs = CAN_EXCLUSIVE,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = no_names,
+    .coverage = no_names,
+    .notes = no_names,
+    .setup = setup,
+    .finish = finish,
+};

@@ -1,0 +1,102 @@
+/* exec-pair: what an uncontended pair of exec_start and exec_end costs.
+ *
+ * Timed as read-side does it: in batches, each followed by one of the empty loop, in picoseconds for a
+ * pair.
+ */
+#include "torture/engine/thread.h"
+#include "torture/flavors/flavor.h"
+
+#include <stdlib.h>
+
+struct params {
+    int64_t vcpus, batch, pause_ns;
+};
+
+enum { EXECUTIONS };
+static const char *const counter_names[] = {"executions", NULL};
+enum { PAIR, EMPTY, OVER_EMPTY };
+static const struct measure measure_list[] = {
+    {"exec.pair", "ps"}, {"exec.empty", "ps"}, {"exec.over_empty", "ps"}, {NULL, NULL}};
+static const char *const no_names[] = {NULL};
+
+static uint64_t ps_each(uint64_t ticks, uint64_t batch)
+{
+    return (uint64_t)((double)ticks * clock_ns_per_tick * 1000 / (double)batch);
+}
+
+static uint64_t time_pairs(flavor_vcpu *v, uint64_t batch)
+{
+    uint64_t start = clock_ticks();
+
+    for (uint64_t i = 0; i < batch; i++) {
+        flavor_exec_start(v);
+        atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps what lies between */
+        flavor_exec_end(v);
+    }
+    return ps_each(clock_ticks() - start, batch);
+}
+
+static uint64_t time_nothing(uint64_t batch)
+{
+    uint64_t start = clock_ticks();
+
+    for (uint64_t i = 0; i < batch; i++)
+        atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the loop */
+    return ps_each(clock_ticks() - start, batch);
+}
+
+static void pair_vcpu(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    uint64_t batch = (uint64_t)p->batch;
+    size_t size = (sizeof(flavor_vcpu) + 63) & ~(size_t)63;
+    flavor_vcpu *v = aligned_alloc(64, size);
+
+    flavor_register_thread();
+    flavor_vcpu_enter(v);
+    while (torture_running(t)) {
+        uint64_t with = time_pairs(v, batch), without = time_nothing(batch);
+
+        torture_measure(t, PAIR, with);
+        torture_measure(t, EMPTY, without);
+        torture_measure(t, OVER_EMPTY, with > without ? with - without : 0);
+        torture_count(t, EXECUTIONS, batch);
+        torture_beat(t);
+        if (p->pause_ns > 0)
+            torture_sleep(t, (uint64_t)p->pause_ns);
+    }
+    flavor_vcpu_leave(v);
+    flavor_unregister_thread();
+    free(v);
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {"vcpus", OPTION_INT, FIELD(vcpus), "1", 0, 4096, "threads", NULL, "vCPUs, a thread each"},
+    {"batch", OPTION_INT, FIELD(batch), "10000", 1, 1e9, "pairs", NULL, "pairs in one timing"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 60e9, NULL, NULL,
+     "sleep between batches, to leave the CPU to others"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"pair-vcpu", "vcpus", pair_vcpu, 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload exec_pair_workload;
+const struct workload exec_pair_workload = {
+    .name = "exec-pair",
+    .summary = "what an uncontended pair of exec_start and exec_end costs",
+    .bench = true,
+    .needs = CAN_EXCLUSIVE,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = no_names,
+    .coverage = no_names,
+    .notes = no_names,
+};

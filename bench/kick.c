@@ -1,0 +1,344 @@
+/* kick-latency: how long it takes from a request until the thread that it is for acts on it.
+ *
+ * One requester and one target. `threads` to `idle` are the library's vCPUs, from before cpu_exit()
+ * until events() finds the reason; `idle` is a vCPU of `threads` that halts. The others are the
+ * primitives under them without any library (kick_raw.c, kick_raw_kvm.c), from before the system
+ * call until the target's next instruction. Each time the requester waits until the target is known
+ * to be inside, and then for the same pause everywhere: how deep a CPU sleeps, and so how long it
+ * takes to wake, depends on it.
+ */
+#include "kick.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct params {
+    int method;
+    int64_t pause_ns;
+};
+
+enum { KICKS };
+static const char *const counter_names[] = {"kicks", NULL};
+enum { KICK };
+static const struct measure measure_list[] = {{"kick", "ns"}, {NULL, NULL}};
+static const char *const no_names[] = {NULL};
+
+struct state {
+    const struct kick_way *way;
+    enum kick_method method;
+    struct kick_target target;
+};
+
+#if FLAVOR_CAN_VCPU
+
+/* --- The library's vCPUs --- */
+
+static struct kick_target *target_of(struct vcpu *cpu)
+{
+    return cpu->data;
+}
+
+static void block(struct vcpu *cpu)
+{
+    histogram_bump(&target_of(cpu)->rounds, 1);
+}
+
+static void events(struct vcpu *cpu)
+{
+    struct kick_target *target = target_of(cpu);
+    uint64_t reason = atomic_load_explicit(&target->reason, memory_order_relaxed);
+
+    if (reason != atomic_load_explicit(&target->acted, memory_order_relaxed))
+        kick_target_acts(target, reason, clock_ticks());
+}
+
+static bool idle(struct vcpu *cpu)
+{
+    histogram_bump(&target_of(cpu)->rounds, 1);
+    return true;
+}
+
+static const struct vcpu_guest busy_guest = {.block = block, .events = events};
+static const struct vcpu_guest idle_guest = {.block = block, .events = events, .idle = idle};
+
+static void run_rr(struct vcpu *cpu, struct vcpu_rr *rr)
+{
+    vcpu_rr_add(rr, cpu);
+    vcpu_rr_end(rr); /* when it has been unplugged */
+    vcpu_rr_run(rr);
+}
+
+static void vcpu_way_run(struct kick_target *target, const struct vcpu_accel *accel,
+                         const struct vcpu_guest *guest)
+{
+    struct vcpu_rr rr = {.turn_ns = 0};
+    struct vcpu_config config = {
+        .accel = accel, .guest = guest, .data = target, .rr = accel->shares ? &rr : NULL};
+    struct vcpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
+
+    if (accel->shares)
+        vcpu_rr_init(&rr, 0);
+    vcpu_init(cpu, &config);
+    vcpu_add(cpu);
+    /* Release: it is whole.
+     * Pairs with: the acquire in cpu_of(). Broken: a kick of what is not there. */
+    __atomic_store_n(&target->cpu, cpu, __ATOMIC_RELEASE);
+    if (accel->shares)
+        run_rr(cpu, &rr);
+    else if (vcpu_run(cpu) != 0)
+        abort(); /* the plan has refused it */
+    vcpu_remove(cpu);
+    flavor_synchronize();
+    vcpu_destroy(cpu);
+    if (accel->shares)
+        vcpu_rr_destroy(&rr);
+    free(cpu);
+}
+
+#define VCPU_WAY(name, accel, guest)                   \
+    static void run_##name(struct kick_target *target) \
+    {                                                  \
+        vcpu_way_run(target, accel, guest);            \
+    }
+VCPU_WAY(threads, &vcpu_accel_threads, &busy_guest)
+VCPU_WAY(rr_alone, &vcpu_accel_rr, &busy_guest)
+VCPU_WAY(signal, &vcpu_accel_signal, &busy_guest)
+VCPU_WAY(cancel, &vcpu_accel_cancel, &busy_guest)
+VCPU_WAY(user, &vcpu_accel_user, &busy_guest)
+VCPU_WAY(kvm, &vcpu_accel_kvm, &busy_guest)
+VCPU_WAY(idle, &vcpu_accel_threads, &idle_guest)
+
+static struct vcpu *cpu_of(struct kick_target *target)
+{
+    /* Acquire, pairs with: the release in vcpu_way_run(). Broken: as said there. */
+    return __atomic_load_n(&target->cpu, __ATOMIC_ACQUIRE);
+}
+
+static void vcpu_kick(struct kick_target *target)
+{
+    cpu_exit(cpu_of(target));
+}
+
+static uint64_t guest_rounds(struct kick_target *target)
+{
+    struct vcpu *cpu = cpu_of(target);
+    struct vcpu_kvm_page *page = cpu ? vcpu_kvm_page(cpu) : NULL;
+
+    return page ? atomic_load_explicit(&page->rounds, memory_order_relaxed) : 0;
+}
+
+static void leave(struct kick_target *target)
+{
+    struct vcpu *cpu;
+
+    while (!(cpu = cpu_of(target)))
+        sched_yield();
+    flavor_read_lock(); /* it is freed by way of a grace period */
+    vcpu_unplug(cpu);
+    flavor_read_unlock();
+}
+
+#define LIBRARY(name, ...)                                  \
+    {                                                       \
+        .run = run_##name, .kick = vcpu_kick, ##__VA_ARGS__ \
+    }
+#else
+static void leave(struct kick_target *target)
+{
+    (void)target;
+}
+#define LIBRARY(name, ...) \
+    {                      \
+        .run = NULL        \
+    }
+#endif
+
+static const struct kick_way library_ways[] = {
+    [METHOD_THREADS] = LIBRARY(threads),
+    [METHOD_RR] = LIBRARY(rr_alone),
+    [METHOD_SIGNAL] = LIBRARY(signal, .sleeps = true),
+    [METHOD_CANCEL] = LIBRARY(cancel, .sleeps = true),
+    [METHOD_USER] = LIBRARY(user),
+    [METHOD_KVM] = LIBRARY(kvm, .rounds = guest_rounds),
+    [METHOD_IDLE] = LIBRARY(idle, .sleeps = true),
+};
+
+static const struct kick_way *way_of(enum kick_method method)
+{
+    switch (method) {
+    case METHOD_RAW_FUTEX:
+        return &kick_raw_futex;
+    case METHOD_RAW_SIGNAL:
+        return &kick_raw_signal;
+    case METHOD_RAW_INTERRUPT:
+        return &kick_raw_interrupt;
+    case METHOD_RAW_KVM:
+        return &kick_raw_kvm;
+    default:
+        return &library_ways[method];
+    }
+}
+
+/* --- The threads --- */
+
+static void target_role(struct torture_thread *t)
+{
+    struct state *state = t->instance->state;
+
+    flavor_register_thread();
+    atomic_store_explicit(&state->target.thread_id, gettid(), memory_order_release);
+    state->target.thread = t;
+    state->way->run(&state->target);
+    flavor_unregister_thread();
+}
+
+static uint64_t rounds_of(const struct kick_way *way, struct kick_target *target)
+{
+    return way->rounds ? way->rounds(target)
+                       : atomic_load_explicit(&target->rounds, memory_order_relaxed);
+}
+
+/* Returns when the target has gone in again since it acted; false when the run is over. */
+static bool wait_inside(struct torture_thread *t, struct state *state, uint64_t before)
+{
+    const struct params *p = t->instance->params;
+    /* The first round after the action may be the one that led to it: an inner loop has to go on.
+     */
+    uint64_t goal = before + (state->way->sleeps ? 1 : 2);
+
+    while (rounds_of(state->way, &state->target) < goal)
+        if (!torture_running(t))
+            return false;
+    torture_spin((uint64_t)p->pause_ns);
+    return torture_running(t);
+}
+
+static bool acted(struct kick_target *target, uint64_t reason)
+{
+    /* Acquire, pairs with: the release in kick_target_acts(). Broken: as said there. */
+    return atomic_load_explicit(&target->acted, memory_order_acquire) >= reason;
+}
+
+/* Looks without a pause: the requester has a CPU of its own. */
+static bool wait_for(struct torture_thread *t, struct kick_target *target, uint64_t reason)
+{
+    for (unsigned looks = 1; !acted(target, reason); looks++)
+        if (looks % 1024 == 0 && !torture_running(t))
+            return false;
+    return true;
+}
+
+/* Whatever it waits in, and not before it is ready for that. */
+static void end_target(struct state *state)
+{
+    struct kick_target *target = &state->target;
+
+    atomic_store_explicit(&target->leave, 1, memory_order_release);
+    if (state->method < METHOD_RAW_FUTEX) {
+        leave(target);
+        return;
+    }
+    while (rounds_of(state->way, target) == 0)
+        sched_yield();
+    state->way->kick(target);
+}
+
+static void requester(struct torture_thread *t)
+{
+    struct state *state = t->instance->state;
+    struct kick_target *target = &state->target;
+    uint64_t before = 0;
+
+    flavor_register_thread();
+    for (uint64_t reason = 1; wait_inside(t, state, before); reason++) {
+        uint64_t begun, ticks;
+
+        /* Of what it does after it acts, which may be to go in at once, none counts from before. */
+        before = rounds_of(state->way, target);
+        begun = clock_ticks();
+        atomic_store_explicit(&target->reason, reason, memory_order_release);
+        state->way->kick(target);
+        if (!wait_for(t, target, reason))
+            break;
+        if (!state->way->sleeps)
+            before = rounds_of(state->way, target);
+        ticks = atomic_load_explicit(&target->acted_ticks, memory_order_relaxed);
+        torture_measure(t, KICK, ticks > begun ? clock_ticks_to_ns(ticks - begun) : 0);
+        torture_count(t, KICKS, 1);
+        torture_beat(t);
+        torture_beat(target->thread);
+    }
+    end_target(state);
+    flavor_unregister_thread();
+}
+
+/* --- Set-up --- */
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct params *p = in->params;
+    struct state *state = aligned_alloc(64, sizeof *state);
+
+    memset(state, 0, sizeof *state);
+    state->method = (enum kick_method)p->method;
+    state->way = way_of(state->method);
+    if (!state->way->run) {
+        diagnose(d, "kick-latency: a bare guest needs an x86-64 machine with KVM; set another "
+                    "\"method\"");
+        free(state);
+        return false;
+    }
+    in->state = state;
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    free(in->state);
+}
+
+static unsigned needs_by_params(const void *params)
+{
+    int method = ((const struct params *)params)->method;
+
+    if (method == METHOD_KVM || method == METHOD_RAW_KVM)
+        return CAN_VCPU | CAN_KVM;
+    return method < METHOD_RAW_FUTEX ? CAN_VCPU | CAN_SYNCHRONIZE : 0;
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {"method", OPTION_CHOICE, FIELD(method), "threads", 0, 0, NULL,
+     "threads rr signal cancel user kvm idle raw-futex raw-signal raw-interrupt raw-kvm",
+     "a vCPU of that accelerator, an idle one, or the bare primitive"},
+    {"pause", OPTION_DURATION, FIELD(pause_ns), "100us", 50e3, 1e9, NULL, NULL,
+     "from when the target is inside until it is kicked; those that sleep, sleep for so long"},
+    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {"kick-target", NULL, target_role, 0},
+    {"kick-latency-requester", NULL, requester, 0},
+    {NULL, NULL, NULL, 0},
+};
+
+extern const struct workload kick_latency_workload;
+const struct workload kick_latency_workload = {
+    .name = "kick-latency",
+    .summary = "how long a kick takes, from the request until the target acts on it",
+    .bench = true,
+    .needs_by_params = needs_by_params,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counter_names,
+    .measures = measure_list,
+    .checks = no_names,
+    .coverage = no_names,
+    .notes = no_names,
+    .setup = setup,
+    .finish = finish,
+};
