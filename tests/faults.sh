@@ -47,7 +47,7 @@ run() {
 }
 
 try_fault() {
-    local name=$1 log=$out/fault-$1 check found status words
+    local name=$1 log=$out/fault-$1 check
     for check in Title Mechanism 'Seen in' Scenario Check Needs; do
         if [ -z "$(field "$check" "$name")" ]; then
             echo "torture/faults/$name.patch: has no \"$check:\" in its header" >"$log"
@@ -67,8 +67,14 @@ try_fault() {
         not_ok "fault $name applies to lib/ and builds" "$log"
         return
     fi
+    find_fault "$name" "$log" || mv "$log" "$out/missed-$name"
+}
+
+find_fault() { # NAME LOG [-- OPTION...]
+    local name=$1 log=$2 check found status words
+    shift 2
     read -ra words <<<"$(field Scenario "$name")"
-    STILLPOINT_RUNNERS=$BUILD/faults/$name run "$log" "${words[@]}"
+    STILLPOINT_RUNNERS=$BUILD/faults/$name run "$log" "${words[@]}" "$@"
     status=$?
     found=$(jq -r '[.runs[].findings[]] | min_by(.first_s) // empty | "\(.check) \(.first_s)"' \
         "$result" 2>/dev/null)
@@ -81,7 +87,15 @@ try_fault() {
     done
     echo "expected exit code 1 and check $(field Check "$name"), got exit code $status and" \
         "\"${found:-no finding}\"" >>"$log"
-    not_ok "fault $name is found" "$log"
+    return 1
+}
+
+# A window of nanoseconds is met by luck, and other programs on the machine take luck away: what was missed
+# is looked for once more, alone and for longer. TAP says so, and what the first try ended with.
+try_missed() { # NAME
+    local name=$1 log=$out/missed-$1
+    sed -n '$s/^/# first try: /p' "$log"
+    find_fault "$name" "$log" -- --duration 60s || not_ok "fault $name is found" "$log"
 }
 
 try_all() { # FUNCTION AT_ONCE: for each line of stdin
@@ -115,6 +129,9 @@ for name in "${names[@]}"; do
 done
 [ ${#races[@]} -eq 0 ] || printf '%s\n' "${races[@]}" | try_all try_fault 1
 [ ${#others[@]} -eq 0 ] || printf '%s\n' "${others[@]}" | try_all try_fault 2
+for name in "${names[@]}"; do
+    [ ! -e "$out/missed-$name" ] || echo "$name"
+done | try_all try_missed 1
 # Without what only shortens or lengthens the search, and so each once; FULL=1: in every variant, else
 # as they are but for fences and flavor.
 if [ -n "${FULL-}" ]; then
