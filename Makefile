@@ -330,8 +330,11 @@ lint_flags := -std=gnu11 -D_GNU_SOURCE= -I. -Ilib/include -Ilib -Itests/unit \
 
 lint: lint-format lint-tidy lint-cppcheck
 
+# clang-format leaves comments as long as they are.
 lint-format:
 	@clang-format --dry-run --Werror $(c_sources) $(c_headers)
+	@LC_ALL=C.UTF-8 grep -nP '^(?=.{101})' $(c_sources) $(c_headers) >&2; test $$? -ne 0 || \
+	    { echo 'over 100 columns' >&2; exit 1; }
 
 # What is off, and why, is in .clang-tidy. ANALYZE=0: without the analyser, in a twentieth of the time.
 lint-tidy: $(tidy_stamps)

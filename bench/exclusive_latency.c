@@ -1,10 +1,11 @@
 /* exclusive-latency: how long start_exclusive takes against vCPUs that execute in short bursts.
  *
- * With the method raw-fence-and-wake the starter does instead what no exclusive section can do without: the
- * heavy fence against threads that run, and one wake-up of a thread that sleeps in a futex, from the call to the
- * first instruction of the other thread. The sum is recorded under the same name, so that the two points of a
- * sweep compare. vCPUs do the same with either method; with the raw one the first of them is who sleeps and
- * is woken. The system calls are the bench's own: no flavor changes them.
+ * With the method raw-fence-and-wake the starter does instead what no exclusive section can do
+ * without: the heavy fence against threads that run, and one wake-up of a thread that sleeps in a
+ * futex, from the call to the first instruction of the other thread. The sum is recorded under the
+ * same name, so that the two points of a sweep compare. vCPUs do the same with either method; with
+ * the raw one the first of them is who sleeps and is woken. The system calls are the bench's own:
+ * no flavor changes them.
  */
 #include "torture/engine/thread.h"
 #include "torture/flavors/flavor.h"

@@ -1,7 +1,7 @@
 /* exec-pair: what an uncontended pair of exec_start and exec_end costs.
  *
- * Timed as read-side does it: in batches, each followed by one of the empty loop, in picoseconds for a
- * pair.
+ * Timed as read-side does it: in batches, each followed by one of the empty loop, in picoseconds
+ * for a pair.
  */
 #include "torture/engine/thread.h"
 #include "torture/flavors/flavor.h"

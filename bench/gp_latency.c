@@ -126,7 +126,8 @@ static void invoked(flavor_head *head)
 
     call->invoked_ns = clock_monotonic_ns();
     call->gp_end_ns = flavor_gp_times(&start, &end) ? end : 0;
-    /* Release, pairs with: the acquire in call_rcu_caller(). Broken: it reads the times too early. */
+    /* Release, pairs with: the acquire in call_rcu_caller(). Broken: it reads the times too
+     * early. */
     atomic_store_explicit(&call->done, 1, memory_order_release);
     shared_wake(&call->done);
 }

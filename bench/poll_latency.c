@@ -1,7 +1,7 @@
 /* poll-latency: how long a polled grace period takes, from its cookie until that has expired.
  *
- * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a pause
- * between cookies whoever leads the grace period has gone to sleep, and has to be woken.
+ * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a
+ * pause between cookies whoever leads the grace period has gone to sleep, and has to be woken.
  */
 #include "torture/engine/thread.h"
 #include "torture/flavors/flavor.h"
@@ -81,8 +81,8 @@ static void caller(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* The flavor's thread that leads these grace periods may be started by the first cookie, and inherits
- * where that may run: not on the CPU that the caller is pinned to, and keeps busy. */
+/* The flavor's thread that leads these grace periods may be started by the first cookie, and
+ * inherits where that may run: not on the CPU that the caller is pinned to, and keeps busy. */
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     (void)in;

@@ -1,10 +1,10 @@
 /* read-side: what an uncontended pair of rcu_read_lock() and rcu_read_unlock() costs.
  *
- * Timed in batches, so that reading the clock costs nothing; a figure is a batch's time divided by its
- * pairs, in picoseconds. The loop around the pair is part of it, the same for every flavor. Each batch
- * is followed by one of the empty loop, so that the pair alone, as the difference, is from the same
- * moment. Readers in quiescent-state mode come by a quiescent state after each batch, outside of its
- * time.
+ * Timed in batches, so that reading the clock costs nothing; a figure is a batch's time divided by
+ * its pairs, in picoseconds. The loop around the pair is part of it, the same for every flavor.
+ * Each batch is followed by one of the empty loop, so that the pair alone, as the difference, is
+ * from the same moment. Readers in quiescent-state mode come by a quiescent state after each batch,
+ * outside of its time.
  */
 #include "torture/engine/thread.h"
 #include "torture/flavors/flavor.h"

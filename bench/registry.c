@@ -1,9 +1,9 @@
 /* registry: what it costs to register threads while grace periods run without a pause.
  *
- * A maker makes a crowd of threads, all of which live until the last one is there, and lets them end.
- * When they register, the time in that call is summed up; when they do not, making them is all. Both are
- * recorded as registry.total, so that the two points of a sweep can be compared: registering a crowd
- * should cost less than making it.
+ * A maker makes a crowd of threads, all of which live until the last one is there, and lets them
+ * end. When they register, the time in that call is summed up; when they do not, making them is
+ * all. Both are recorded as registry.total, so that the two points of a sweep can be compared:
+ * registering a crowd should cost less than making it.
  */
 #include "torture/engine/thread.h"
 #include "torture/flavors/flavor.h"

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* The calling thread, outside of sections, is about to wait inside the library: an online thread goes
- * offline, and is parked. rcu_blocked_end() takes what this returns. */
+/* The calling thread, outside of sections, is about to wait inside the library: an online thread
+ * goes offline, and is parked. rcu_blocked_end() takes what this returns. */
 bool rcu_blocked_begin(void);
 void rcu_blocked_end(bool online);
 

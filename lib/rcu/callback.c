@@ -1,21 +1,23 @@
 /* Callbacks: a queue that any thread adds to without waiting, and the one thread that empties it.
  *
- * The queue is a list from `head` to `tail` that is never empty: the consumer appends a dummy before it
- * takes the last callback. A producer exchanges the tail and then links its node to the one before;
- * between the two the list is cut, and the consumer waits for the link. The count is raised after linking; the consumer takes as many callbacks as it counted before
- * the grace period, so that none is run that was queued during it.
+ * The queue is a list from `head` to `tail` that is never empty: the consumer appends a dummy
+ * before it takes the last callback. A producer exchanges the tail and then links its node to the
+ * one before; between the two the list is cut, and the consumer waits for the link. The count is
+ * raised after linking; the consumer takes as many callbacks as it counted before the grace period,
+ * so that none is run that was queued during it.
  *
- * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's RCU.
+ * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's
+ * RCU.
  */
 #include "internal.h"
 
-/* How long a caller beyond the bound is delayed: so long for each multiple of the bound that is pending,
- * and at most. */
+/* How long a caller beyond the bound is delayed: so long for each multiple of the bound that is
+ * pending, and at most. */
 #define DELAY_NS      (100 * 1000)
 #define DELAY_MOST_NS (10 * 1000 * 1000)
 /* Between two batches, so that a thread that waits for the callback lock is woken before we take it
- * again: a wake-up takes 30 to 50 us. (Yielding the CPU instead costs a whole slice of the scheduler's
- * where other threads are busy.) */
+ * again: a wake-up takes 30 to 50 us. (Yielding the CPU instead costs a whole slice of the
+ * scheduler's where other threads are busy.) */
 #define LOCK_PAUSE_NS (50 * 1000)
 
 static struct rcu_head dummy;
@@ -102,8 +104,9 @@ static void append(struct rcu_head *node)
     atomic_store_explicit(next_of(node), NULL, memory_order_relaxed);
     /* Release: the callback is complete before the node can be reached. Acquire: a producer whose
      * count covers the callbacks queued before its own has them ordered before that count.
-     * Pairs with: the same exchange in other producers, and the acquire in count_callbacks(). Broken:
-     * the callback of a slower producer runs without the grace period that came after it. */
+     * Pairs with: the same exchange in other producers, and the acquire in count_callbacks().
+     * Broken: the callback of a slower producer runs without the grace period that came after
+     * it. */
     before = atomic_exchange_explicit(&queue.tail, node, memory_order_acq_rel);
     /* Release: the node is complete before it is reached through the link.
      * Pairs with: the acquire in take(). Broken: the consumer calls through a stale pointer. */
@@ -117,8 +120,8 @@ bool rcu_over_callback_bound(unsigned long pending)
     return bound > 0 && pending > bound;
 }
 
-/* Whether the caller of call_rcu() may be made to wait: not where its waiting holds up the very callbacks
- * that it waits for. */
+/* Whether the caller of call_rcu() may be made to wait: not where its waiting holds up the very
+ * callbacks that it waits for. */
 static bool may_delay(void)
 {
     struct rcu_callback_lock lock = queue.lock_set;
@@ -182,8 +185,8 @@ static bool enough_to_start(unsigned long count)
                                ~1UL);
 }
 
-/* Under the event policy: lets callbacks pile up for force_naps intervals, or until there are enough
- * or somebody is in a hurry. */
+/* Under the event policy: lets callbacks pile up for force_naps intervals, or until there are
+ * enough or somebody is in a hurry. */
 static void pile_up(void)
 {
     int64_t now = platform_now_ns(), limit, end;
@@ -199,8 +202,8 @@ static void pile_up(void)
     }
 }
 
-/* How many callbacks the program wants the next batch to have. It is asked as if in a callback: it must
- * not wait for the callbacks that wait for it. */
+/* How many callbacks the program wants the next batch to have. It is asked as if in a callback: it
+ * must not wait for the callbacks that wait for it. */
 static unsigned long next_of_replay(bool *force)
 {
     /* First the barrier, then the count that includes it. */
@@ -213,8 +216,8 @@ static unsigned long next_of_replay(bool *force)
     return count;
 }
 
-/* => Callback thread, parked. Blocks until a grace period is worth while; returns how many callbacks
- *    it will cover. */
+/* => Callback thread, parked. Blocks until a grace period is worth while; returns how many
+ *    callbacks it will cover. */
 static unsigned long wait_for_callbacks(bool *force)
 {
     *force = false;
@@ -232,7 +235,8 @@ static unsigned long wait_for_callbacks(bool *force)
     }
 }
 
-/* => Callback thread. The next callback; one has been counted, so at worst its link is on the way. */
+/* => Callback thread. The next callback; one has been counted, so at worst its link is on the
+ *    way. */
 static struct rcu_head *take(void)
 {
     for (;;) {
@@ -353,7 +357,8 @@ struct barrier {
 
 bool rcu_barrier_queued(void)
 {
-    /* Acquire, pairs with: the release in rcu_barrier(). Broken: its callback is not counted yet. */
+    /* Acquire, pairs with: the release in rcu_barrier(). Broken: its callback is not counted
+     * yet. */
     return atomic_load_explicit(&queue.barriers, memory_order_acquire) > 0;
 }
 
@@ -381,8 +386,8 @@ void rcu_barrier(void)
     online = rcu_blocked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
-    /* Not before it is in the queue, or what callbacks queue until then would be in front of it. Release,
-     * pairs with: the acquire in rcu_barrier_queued(). Broken: as there. */
+    /* Not before it is in the queue, or what callbacks queue until then would be in front of it.
+     * Release, pairs with: the acquire in rcu_barrier_queued(). Broken: as there. */
     atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
     rcu_poke_leader();
     rcu_poke_callback_thread();

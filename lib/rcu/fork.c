@@ -1,8 +1,9 @@
 /* Fork: the child gets a library as new, with one thread in it.
  *
- * There is no prepare handler. The forking thread may be inside a section, or hold the callback lock, so it
- * must not wait for whoever leads a grace period or runs callbacks. Nor need it: all that other threads
- * were doing is thrown away in the child, where no other thread is, and every lock is made anew.
+ * There is no prepare handler. The forking thread may be inside a section, or hold the callback
+ * lock, so it must not wait for whoever leads a grace period or runs callbacks. Nor need it: all
+ * that other threads were doing is thrown away in the child, where no other thread is, and every
+ * lock is made anew.
  */
 #include "internal.h"
 

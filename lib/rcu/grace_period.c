@@ -1,10 +1,10 @@
 /* Grace periods: who leads, how the end is awaited. How readers are proven to be done is in scan.c.
  *
- * Sharing. The sequence is odd while a grace period runs. A caller that finds s is served by the first
- * grace period that begins after it looked, the one that ends with (s + 3) & ~1.
+ * Sharing. The sequence is odd while a grace period runs. A caller that finds s is served by the
+ * first grace period that begins after it looked, the one that ends with (s + 3) & ~1.
  *
- * The orders here were model-checked (RC11, IMM, TSO); docs/architecture.md says what breaks without
- * each.
+ * The orders here were model-checked (RC11, IMM, TSO); docs/architecture.md says what breaks
+ * without each.
  */
 #include "internal.h"
 
@@ -72,8 +72,8 @@ static void number_advance(struct grace_period *g)
 
 static void take_request(struct rcu_reader *self)
 {
-    /* Acquire: taking a request takes the new number with it, so that sections which begin after it are
-     * not waited for. A read-modify-write, or a stored 0 could sit in the store buffer while
+    /* Acquire: taking a request takes the new number with it, so that sections which begin after it
+     * are not waited for. A read-modify-write, or a stored 0 could sit in the store buffer while
      * the next section loads an old number, and then erase the request of the next grace period,
      * whose leader would sleep for ever.
      * Pairs with: the release in ask_to_wake(). */
@@ -94,8 +94,9 @@ static void take_request(struct rcu_reader *self)
 /* The slow path of rcu_read_unlock() and of the renewal: a leader may wait for this reader. */
 void rcu_reader_left(struct rcu_reader *self)
 {
-    /* Full fence: as the light one in rcu_read_unlock(), where the leader's heavy one is an ordinary
-     * fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as there. */
+    /* Full fence: as the light one in rcu_read_unlock(), where the leader's heavy one is an
+     * ordinary fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as
+     * there. */
     if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_FULL_FENCE)
         atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: only a hint; take_request() takes it over. */
@@ -142,9 +143,10 @@ static void ask_to_wake(struct grace_period *g)
     g->waiting = true;
 }
 
-/* => Registry lock. Whether every pending reader still has the request. One that took it is done, but for
- * a reader whose signal handler took it in a section of its own, in the middle of the reader's entry:
- * the reader goes on to store the number that it had loaded before. */
+/* => Registry lock. Whether every pending reader still has the request. One that took it is done,
+ *    but for
+ * a reader whose signal handler took it in a section of its own, in the middle of the reader's
+ * entry: the reader goes on to store the number that it had loaded before. */
 static bool all_asked(void)
 {
     struct rcu_link *l, *after;
@@ -185,8 +187,8 @@ static void nap(struct grace_period *g, int policy)
     int64_t length = tuned(poll_interval_ns);
 
     if (policy == RCU_GP_ADAPTIVE) {
-        /* An eighth of its age: grows from the first nap on, and the end is never noticed later than
-         * by that part. Not beyond the moment at which the grace period becomes forced. */
+        /* An eighth of its age: grows from the first nap on, and the end is never noticed later
+         * than by that part. Not beyond the moment at which the grace period becomes forced. */
         int64_t age = age_ns(g), least = tuned(first_nap_ns), left = tuned(force_after_ns) - age;
         int64_t wanted = age / 8 > least ? age / 8 : least;
 
@@ -235,7 +237,8 @@ static void await_readers(struct grace_period *g)
         if (events) {
             sleep_until_woken();
         } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {
-            /* Idle readers made a spin before the fence pointless; those that are left are inside. */
+            /* Idle readers made a spin before the fence pointless; those that are left are
+             * inside. */
             if (rcu_spin(g))
                 return;
         } else {
@@ -260,8 +263,8 @@ static void lead(struct grace_period *g)
     /* Release: the leader before us ended its grace period before ours begins.
      * Pairs with: the load in rcu_wait_for(). Broken: a follower counts the wrong one. */
     atomic_store_explicit(&rcu_sequence, g->end - 1, memory_order_release);
-    /* Full fence: a caller that did not see the odd sequence has published before we look at anyone;
-     * a reader that we leave asleep sees all of it when it announces itself.
+    /* Full fence: a caller that did not see the odd sequence has published before we look at
+     * anyone; a reader that we leave asleep sees all of it when it announces itself.
      * Pairs with: the full fences in rcu_goal() and rcu_reader_entered(). Broken: a follower is
      * served by a grace period whose readers may still find what it unpublished. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -323,8 +326,8 @@ static void remember_times(unsigned long end)
 unsigned long rcu_goal(void)
 {
     /* Full fence: what the caller unpublished is unpublished before the sequence is looked at.
-     * Pairs with: the full fence in lead(). Broken: we take a grace period for ours that began before
-     * our publishing was visible, and free early, on x86 too. */
+     * Pairs with: the full fence in lead(). Broken: we take a grace period for ours that began
+     * before our publishing was visible, and free early, on x86 too. */
     atomic_thread_fence(memory_order_seq_cst);
     return (atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) & ~1UL;
 }
@@ -408,8 +411,8 @@ void rcu_grace_periods_after_fork(void)
     gp_init();
     gp.leading = false;
     gp.followers = 0;
-    /* A grace period that was under way has no leader any more: back to before it. Whoever waits for
-     * its end, or for that of the next, gets two more. */
+    /* A grace period that was under way has no leader any more: back to before it. Whoever waits
+     * for its end, or for that of the next, gets two more. */
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);
     rcu_requests_reset(sequence);
 }

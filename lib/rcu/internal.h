@@ -58,10 +58,10 @@ struct sleepers {
     struct rcu_link readers;
 };
 
-/* Registered threads: those that a leader looks at, and those that are asleep. The leader moves readers
- * it waits for to `pending` and back. `lock` is let go while it naps or sleeps, so a thread may
- * unregister from either list then. A reader changes between `readers` and its group under `lock` and the
- * group's lock, in this order; a thread registers under its group's lock alone. */
+/* Registered threads: those that a leader looks at, and those that are asleep. The leader moves
+ * readers it waits for to `pending` and back. `lock` is let go while it naps or sleeps, so a thread
+ * may unregister from either list then. A reader changes between `readers` and its group under
+ * `lock` and the group's lock, in this order; a thread registers under its group's lock alone. */
 struct registry {
     platform_mutex lock;
     platform_cond entered;
@@ -79,8 +79,8 @@ static inline struct rcu_reader *reader_of(struct rcu_link *l)
     return container_of(l, struct rcu_reader, link);
 }
 
-/* Takes the registry lock for a leader that just let go of it: those who waited meanwhile come first, or
- * a leader in a loop would keep them out. */
+/* Takes the registry lock for a leader that just let go of it: those who waited meanwhile come
+ * first, or a leader in a loop would keep them out. */
 void rcu_registry_lead(void);
 /* Takes and lets go of it for everybody else. */
 void rcu_registry_enter(void);
@@ -121,18 +121,19 @@ bool rcu_scan_with_fence(struct grace_period *g);
 bool rcu_worth_spinning(const struct grace_period *g);
 bool rcu_spin(struct grace_period *g);
 
-/* Grace periods, grace_period.c. The sequence that a grace period which begins from now on ends with. */
+/* Grace periods, grace_period.c. The sequence that a grace period which begins from now on ends
+ * with. */
 unsigned long rcu_goal(void);
-/* Until that sequence is reached. `force` as synchronize_rcu_expedited(). Any thread outside sections;
- * blocks. */
+/* Until that sequence is reached. `force` as synchronize_rcu_expedited(). Any thread outside
+ * sections; blocks. */
 void rcu_wait_for(unsigned long goal, bool force);
 /* Wakes a leader that naps or sleeps, to look at the requests again. */
 void rcu_poke_leader(void);
 /* Aborts when the calling thread must not wait for a grace period. */
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
 
-/* Installs the handler, fork.c. Called from the registry rather than by a constructor of its own: a static
- * library's file that nobody refers to is not linked. */
+/* Installs the handler, fork.c. Called from the registry rather than by a constructor of its own: a
+ * static library's file that nobody refers to is not linked. */
 void rcu_fork_start(void);
 /* Of a forked child, each in its file: nothing that other threads held or did is left. */
 void rcu_registry_after_fork(void);
@@ -154,8 +155,8 @@ extern struct tuning rcu_tuning;
 /* Sequence of grace periods: odd while one runs. */
 extern atomic_ulong rcu_sequence;
 
-/* A goal is at most 3 ahead of the sequence when it is taken, and the sequence never goes back: what
- * seems farther ahead is behind, however far. So a wrap does no harm. */
+/* A goal is at most 3 ahead of the sequence when it is taken, and the sequence never goes back:
+ * what seems farther ahead is behind, however far. So a wrap does no harm. */
 static inline bool sequence_reached(unsigned long now, unsigned long goal)
 {
     return goal - now - 1 >= 3;
@@ -184,7 +185,8 @@ void rcu_wake_callback_thread(void);
 bool rcu_barrier_queued(void);
 /* Deterministic mode, replay.c: nothing is forced by counts or by time. */
 bool rcu_replaying(void);
-/* Of `queued` callbacks, how many the next grace period covers; 0: not yet. `barrier`: one is among them. */
+/* Of `queued` callbacks, how many the next grace period covers; 0: not yet. `barrier`: one is among
+ * them. */
 unsigned long rcu_replay_next(unsigned long queued, bool barrier, bool *force);
 
 /* Counters of the leader's: one thread at a time writes, any thread reads. */

@@ -66,8 +66,8 @@ void rcu_get_settings(struct rcu_settings *s)
 static atomic_ulong force_until;
 static atomic_uint draining;
 
-/* Whether a request until then covers the grace period that ends with `end`: requests are for one of
- * the next two. */
+/* Whether a request until then covers the grace period that ends with `end`: requests are for one
+ * of the next two. */
 static bool covers(unsigned long until, unsigned long end)
 {
     return until - end <= 3;
@@ -114,8 +114,8 @@ bool rcu_draining(void)
 
 void force_rcu(void)
 {
-    /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the snapshot,
-     * or that would be older than the grace period which already covers the callback. */
+    /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the
+     * snapshot, or that would be older than the grace period which already covers the callback. */
     rcu_request_force(rcu_goal());
     rcu_poke_leader();
     rcu_poke_callback_thread();

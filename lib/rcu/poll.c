@@ -1,4 +1,5 @@
-/* Polled grace periods: a cookie is the sequence that the grace period which it waits for ends with.
+/* Polled grace periods: a cookie is the sequence that the grace period which it waits for ends
+ * with.
  *
  * Nobody waits for a started one, so a thread of the library's leads it: one of its own, since the
  * callback thread may have to wait for the program's lock.
@@ -12,7 +13,8 @@ static struct {
 } poll;
 
 #ifdef STILLPOINT_DEBUG
-/* The upper bits of a cookie say whose it is. What is left still counts thousands of grace periods. */
+/* The upper bits of a cookie say whose it is. What is left still counts thousands of grace
+ * periods. */
 #define TAG_BITS   12
 #define VALUE_MASK (~0UL >> TAG_BITS)
 static unsigned long tag;
@@ -71,8 +73,8 @@ void rcu_polls_after_fork(void)
 static bool reached(unsigned long goal)
 {
     /* Acquire: the readers' sections come before what the caller does when it has passed.
-     * Pairs with: the release of the even sequence in take_the_lead(). Broken: it frees what is being
-     * read. */
+     * Pairs with: the release of the even sequence in take_the_lead(). Broken: it frees what is
+     * being read. */
     return sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal);
 }
 

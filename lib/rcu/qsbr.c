@@ -1,8 +1,9 @@
 /* Quiescent-state mode: an online thread is inside an outermost level which it renews.
  *
- * A renewal stores the current number in place of the old one. To a leader it looks as if the thread had
- * left and entered again: with acquire and release on the same sides as in rcu_read_lock(), the new number
- * is the same proof. A thread that shows the current number already has nothing to say.
+ * A renewal stores the current number in place of the old one. To a leader it looks as if the
+ * thread had left and entered again: with acquire and release on the same sides as in
+ * rcu_read_lock(), the new number is the same proof. A thread that shows the current number already
+ * has nothing to say.
  */
 #include "internal.h"
 
@@ -48,12 +49,14 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
             "rcu_quiescent_state() in an online thread that has called rcu_read_unlock() once "
             "too often");
     /* Release: what we read before comes before the new number is seen.
-     * Pairs with: the acquire in look_at(). Broken: memory is freed while it is still being read. */
+     * Pairs with: the acquire in look_at(). Broken: memory is freed while it is still being
+     * read. */
     atomic_store_explicit(&self->counter, number, memory_order_release);
-    /* Light fence: the number is stored before we look whether a leader waits, and before anything is
-     * read that we may hold from now on.
-     * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader sees the old
-     * number, we do not see that it waits, and it sleeps until the next renewal, if there is one. */
+    /* Light fence: the number is stored before we look whether a leader waits, and before anything
+     * is read that we may hold from now on.
+     * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader sees the
+     * old number, we do not see that it waits, and it sleeps until the next renewal, if there is
+     * one. */
     atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&self->attention, memory_order_relaxed))
         rcu_reader_left(self);

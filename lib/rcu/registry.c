@@ -12,13 +12,13 @@
  *     read                                look at the lists
  *
  * Either the leader sees the bit, and with it the counter, or the reader sees what was published. A
- * signal handler that interrupts the announcement and reads repeats all of it; nothing is done twice
- * that may be done once only.
+ * signal handler that interrupts the announcement and reads repeats all of it; nothing is done
+ * twice that may be done once only.
  *
- * A thread sets the flag itself when it registers, goes offline, or waits inside the library: what it
- * stored it sees, and the leader may take it off at once. For a reader that has been idle for some grace
- * periods the leader sets it, and takes it off only when the next heavy fence finds the counter still at
- * 0: an entry that was on its way without having seen the flag is visible then.
+ * A thread sets the flag itself when it registers, goes offline, or waits inside the library: what
+ * it stored it sees, and the leader may take it off at once. For a reader that has been idle for
+ * some grace periods the leader sets it, and takes it off only when the next heavy fence finds the
+ * counter still at 0: an entry that was on its way without having seen the flag is visible then.
  */
 #include "internal.h"
 
@@ -86,8 +86,8 @@ void rcu_misuse(const char *what)
 void rcu_registry_lead(void)
 {
     platform_mutex_lock(&rcu_registry.lock);
-    /* Once is enough: whoever comes in says so, and none of them waits for more than one turn of the
-     * leader's. Each counts itself out with the lock held, so one of them is yet to come. */
+    /* Once is enough: whoever comes in says so, and none of them waits for more than one turn of
+     * the leader's. Each counts itself out with the lock held, so one of them is yet to come. */
     if (atomic_load_explicit(&rcu_registry.wanting, memory_order_relaxed) > 0) {
         rcu_registry.leader_waits = true;
         platform_cond_wait(&rcu_registry.entered, &rcu_registry.lock);
@@ -140,9 +140,10 @@ static void wake_group(struct sleepers *group)
     list_for_each (l, after, &group->readers) {
         struct rcu_reader *r = reader_of(l);
 
-        /* Acquire: a counter of 0 that was stored after the announcement comes with the flag cleared.
-         * Pairs with: the releases in rcu_read_unlock() and rcu_reader_entered(). Broken: a reader that
-         * announced itself, left, and is on its way in again, stays asleep. */
+        /* Acquire: a counter of 0 that was stored after the announcement comes with the flag
+         * cleared.
+         * Pairs with: the releases in rcu_read_unlock() and rcu_reader_entered(). Broken: a reader
+         * that announced itself, left, and is on its way in again, stays asleep. */
         if (atomic_load_explicit(&r->counter, memory_order_acquire) == 0 &&
             (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_ASLEEP))
             continue;
@@ -182,7 +183,8 @@ void rcu_reader_entered(struct rcu_reader *self)
      * Pairs with: the acquire in rcu_collect_awake(). Broken: as there. */
     atomic_fetch_or_explicit(&rcu_registry.awake, 1UL << self->group, memory_order_release);
     /* Full fence: the bit is set before the section reads anything.
-     * Pairs with: the full fence in lead(), between the callers' publishing and the look at the bits.
+     * Pairs with: the full fence in lead(), between the callers' publishing and the look at the
+     * bits.
      * Broken: the leader misses the bit, and this section still finds what is freed then. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Release: the announcement comes before the flag is seen cleared.

@@ -1,34 +1,36 @@
 /* Looking at readers: the proof that none of them is in a section from before.
  *
- * Callers publish, then the leader advances the number and looks at every reader that is not asleep:
+ * Callers publish, then the leader advances the number and looks at every reader that is not
+ * asleep:
  *
  *   the new number   the reader loaded it with acquire, so its section sees what was published, and
- *                    stored it with release, so its sections before have ended. Done, no fence needed.
+ *                    stored it with release, so its sections before have ended. Done, no fence
+ *                    needed.
  *   an old number    in a section from before. Not done.
  *   0                outside, or inside with the counter still in its store buffer. Done only when
- *                    this 0 is loaded after this grace period's heavy fence: an entry before the fence
- *                    is visible after it, an entry after the fence sees what was published.
+ *                    this 0 is loaded after this grace period's heavy fence: an entry before the
+ *                    fence is visible after it, an entry after the fence sees what was published.
  *   0 and asleep     reads nothing until it has announced itself, through a full fence. Done.
  *
- * So a leader spins for a moment; readers that come and go show the new number, and the grace period
- * has cost no fence. Only when a 0 is in the way, one heavy fence is run. A reader that was once seen
- * inside an old section and now shows 0 is no better than any other 0: the next entry may be on its
- * way already.
+ * So a leader spins for a moment; readers that come and go show the new number, and the grace
+ * period has cost no fence. Only when a 0 is in the way, one heavy fence is run. A reader that was
+ * once seen inside an old section and now shows 0 is no better than any other 0: the next entry may
+ * be on its way already.
  *
- * With two phases the number comes round at once, so that a reader which loaded it long ago may show the
- * current phase in an old section: a number proves nothing, the fence is always run, and every reader
- * is looked at in either phase. One fence is enough for both: whoever holds what was unpublished entered
- * before it, and is visible from then on with the one phase or the other.
+ * With two phases the number comes round at once, so that a reader which loaded it long ago may
+ * show the current phase in an old section: a number proves nothing, the fence is always run, and
+ * every reader is looked at in either phase. One fence is enough for both: whoever holds what was
+ * unpublished entered before it, and is visible from then on with the one phase or the other.
  */
 #include "internal.h"
 
-/* How many grace periods in a row a reader may let the spin run out before it is no longer spun for,
- * and how often it then gets another chance. */
+/* How many grace periods in a row a reader may let the spin run out before it is no longer spun
+ * for, and how often it then gets another chance. */
 #define MISSED_SPINS_LIMIT 3
 #define SPIN_AGAIN_EVERY   64
-/* A reader that so many grace periods in a row found outside is told to sleep. A heavy fence that is a
- * system call takes as long as many sections; one that is not is so short that a reader would be told
- * between two of its sections, and gain nothing. */
+/* A reader that so many grace periods in a row found outside is told to sleep. A heavy fence that
+ * is a system call takes as long as many sections; one that is not is so short that a reader would
+ * be told between two of its sections, and gain nothing. */
 #define IDLE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
 
 enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, ASLEEP };
@@ -42,8 +44,8 @@ static enum state look_at(const struct grace_period *g, struct rcu_reader *r)
 
     if (counter != 0)
         return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
-    /* After the counter: whatever the thread did in between ended before the flag was set that we see.
-     * Acquire, pairs with: the release in rcu_park(). Broken: as above. */
+    /* After the counter: whatever the thread did in between ended before the flag was set that we
+     * see. Acquire, pairs with: the release in rcu_park(). Broken: as above. */
     if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_ASLEEP) &&
         (!r->proposed || (g->fenced && g->last_look)))
         return ASLEEP;
@@ -57,7 +59,8 @@ static void reader_is_idle(struct rcu_reader *r)
         r->proposed = false; /* it came by, and announced itself */
         r->idle_gps = 0;
     } else if (++r->idle_gps >= IDLE_LIMIT) {
-        /* Release: what the leader did comes before the flag. Entries after the next heavy fence see it.
+        /* Release: what the leader did comes before the flag. Entries after the next heavy fence
+         * see it.
          * Pairs with: the light fence in rcu_read_lock(). Broken: see registry.c. */
         atomic_fetch_or_explicit(&r->attention, RCU_ASLEEP, memory_order_release);
         r->proposed = true;
@@ -80,8 +83,8 @@ static void reader_passed(const struct grace_period *g, struct rcu_reader *r, en
     }
 }
 
-/* Looks at the readers of a list once; those that are not done are pending after it. True when nobody is;
- * `uncertain` says that one of them showed a 0 that does not count yet. */
+/* Looks at the readers of a list once; those that are not done are pending after it. True when
+ * nobody is; `uncertain` says that one of them showed a 0 that does not count yet. */
 static bool look_at_all(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
 {
     struct rcu_link *l, *after;
@@ -132,8 +135,8 @@ bool rcu_collect(struct grace_period *g)
     bool uncertain;
 
 #ifdef STILLPOINT_TWO_PHASE
-    /* Once for both phases, and before any look; see above. Not when nobody is there to be looked at.
-     * Heavy fence, pairs with: as in rcu_scan_with_fence(). Broken: as there. */
+    /* Once for both phases, and before any look; see above. Not when nobody is there to be looked
+     * at. Heavy fence, pairs with: as in rcu_scan_with_fence(). Broken: as there. */
     if (!g->fenced && !link_alone(&rcu_registry.readers)) {
         asymmetric_fence_heavy();
         count_up(&rcu_counts.heavy_fences);
@@ -143,8 +146,8 @@ bool rcu_collect(struct grace_period *g)
     return look_at_all(g, &rcu_registry.readers, &uncertain);
 }
 
-/* Spinning is worth its time only when every pending reader can be expected to come by: one that stays
- * away makes the fence necessary anyway. */
+/* Spinning is worth its time only when every pending reader can be expected to come by: one that
+ * stays away makes the fence necessary anyway. */
 bool rcu_worth_spinning(const struct grace_period *g)
 {
     bool again = g->end / 2 % SPIN_AGAIN_EVERY == 0;

@@ -4,8 +4,8 @@
 
 #ifndef STILLPOINT_PORTABLE
 
-/* FREE -> BUSY when a waiter is about to sleep; either -> SET by a setter, which wakes when it found
- * BUSY; SET -> FREE by a reset.
+/* FREE -> BUSY when a waiter is about to sleep; either -> SET by a setter, which wakes when it
+ * found BUSY; SET -> FREE by a reset.
  *
  * Setters and resets are read-modify-writes of one word, so they stand in one order, and each takes
  * over the release of those before it. A reset that comes after a set has therefore seen what the
@@ -101,8 +101,8 @@ void event_reset(struct event *e)
     platform_mutex_unlock(&e->lock);
 }
 
-/* Under the lock also when the event is set already: the setter has left when we return, so that the
- * caller may destroy the event. */
+/* Under the lock also when the event is set already: the setter has left when we return, so that
+ * the caller may destroy the event. */
 static bool wait_until(struct event *e, int64_t deadline_ns)
 {
     bool in_time = true;

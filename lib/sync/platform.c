@@ -81,7 +81,8 @@ void platform_nap(int64_t ns)
 
 static unsigned cpus = 1;
 
-/* In a constructor: threads may be pinned later, the process's own limits are those at its start. */
+/* In a constructor: threads may be pinned later, the process's own limits are those at its
+ * start. */
 static void __attribute__((constructor)) count_cpus(void)
 {
     cpu_set_t allowed;

@@ -1,8 +1,8 @@
 /* The one seam between the library and the system.
  *
  * Shared variables are C11 atomics. Everything else by which threads wait for, wake, start or fence
- * one another is here and nowhere around it, so that the same .c files can be built over a controlled
- * scheduler or a model checker by replacing this header.
+ * one another is here and nowhere around it, so that the same .c files can be built over a
+ * controlled scheduler or a model checker by replacing this header.
  */
 #ifndef STILLPOINT_PLATFORM_H
 #define STILLPOINT_PLATFORM_H
@@ -130,7 +130,8 @@ void platform_heavy_fence(void);
 unsigned platform_cpus(void);
 int platform_thread_id(void);
 int platform_process_id(void);
-/* A detached thread with all signals blocked and the finest timers. Aborts when there can be none. */
+/* A detached thread with all signals blocked and the finest timers. Aborts when there can be
+ * none. */
 void platform_thread_start(const char *name, void (*run)(void));
 
 /* A thread that is waited for by platform_thread_join(); otherwise as above. */
@@ -152,9 +153,9 @@ bool platform_signal_take(int signal);
 /* To a thread of this process; one that has ended gets nothing. */
 void platform_signal_send(int thread_id, int signal);
 
-/* Sets, once, what is called at the end of threads that asked for it: in each round of destructors in
- * which it asks again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is the
- * sanitizers' own. */
+/* Sets, once, what is called at the end of threads that asked for it: in each round of destructors
+ * in which it asks again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is
+ * the sanitizers' own. */
 #define PLATFORM_EXIT_CALLS 3
 void platform_at_thread_exit(void (*run)(void));
 void platform_call_at_thread_exit(void);

@@ -8,8 +8,8 @@ static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 static STILLPOINT_THREAD_LOCAL const char *taken_file;
 static STILLPOINT_THREAD_LOCAL int taken_line;
 
-/* A thread that is not in the child may have held it; callbacks and barriers there take it. The forking thread's
- * own stays its own. */
+/* A thread that is not in the child may have held it; callbacks and barriers there take it. The
+ * forking thread's own stays its own. */
 static void in_child_of_fork(void)
 {
     if (!taken_file)
@@ -76,7 +76,8 @@ void bql_check_not_held(const char *doing, const char *file, int line)
         doing, taken_file, taken_line);
 }
 
-/* Where the thread had it from when RCU let go of it: a barrier gives it back to its caller as it was. */
+/* Where the thread had it from when RCU let go of it: a barrier gives it back to its caller as it
+ * was. */
 static STILLPOINT_THREAD_LOCAL struct bql_place let_go;
 
 static void callback_lock(void *data)

@@ -1,30 +1,32 @@
 /* Exclusive sections.
  *
- * A starter stores `exclusive_pending`, runs the heavy fence, and looks at each vCPU's `running`. A vCPU
- * stores `running`, runs the light fence, and looks at `exclusive_pending`. So at least one of the two sees
- * the other, and there are three cases:
+ * A starter stores `exclusive_pending`, runs the heavy fence, and looks at each vCPU's `running`. A
+ * vCPU stores `running`, runs the light fence, and looks at `exclusive_pending`. So at least one of
+ * the two sees the other, and there are three cases:
  *
- * 1. The starter sees the vCPU running. It counts it, with `has_waiter`, and kicks it. The vCPU leaves with
- *    cpu_exec_end(): its store of `running` was not there when the starter looked, so its own look, behind
- *    a fence, finds `exclusive_pending`; under the lock it finds `has_waiter` and counts itself out. The same
- *    holds when the vCPU was just about to start: it finds `exclusive_pending` in cpu_exec_start(), and under
- *    the lock that it is counted; so it goes on, and counts itself out when it leaves.
- * 2. The starter sees the vCPU not running, and the vCPU sees `exclusive_pending`. Under the lock, which the
- *    starter holds while it looks at all of them, the vCPU finds that it is not counted, takes `running`
- *    back, and waits until the section is over.
- * 3. The starter sees the vCPU not running, and the vCPU sees no `exclusive_pending`. The fences exclude it
- *    for a vCPU that starts. It remains for one that has ended: its release of `running` comes with all that
- *    it did.
+ * 1. The starter sees the vCPU running. It counts it, with `has_waiter`, and kicks it. The vCPU
+ *    leaves with cpu_exec_end(): its store of `running` was not there when the starter looked, so
+ *    its own look, behind a fence, finds `exclusive_pending`; under the lock it finds `has_waiter`
+ *    and counts itself out. The same holds when the vCPU was just about to start: it finds
+ *    `exclusive_pending` in cpu_exec_start(), and under the lock that it is counted; so it goes on,
+ *    and counts itself out when it leaves.
+ * 2. The starter sees the vCPU not running, and the vCPU sees `exclusive_pending`. Under the lock,
+ *    which the starter holds while it looks at all of them, the vCPU finds that it is not counted,
+ *    takes `running` back, and waits until the section is over.
+ * 3. The starter sees the vCPU not running, and the vCPU sees no `exclusive_pending`. The fences
+ *    exclude it for a vCPU that starts. It remains for one that has ended: its release of `running`
+ *    comes with all that it did.
  *
- * Sections that are asked for while one is on queue up. Each hands over to the next while vCPUs stay out:
- * those that were there when the first of them ended, and more as long as no vCPU waits. Then vCPUs have their turn: the next section begins
- * when each that waited has said that it runs.
+ * Sections that are asked for while one is on queue up. Each hands over to the next while vCPUs
+ * stay out: those that were there when the first of them ended, and more as long as no vCPU waits.
+ * Then vCPUs have their turn: the next section begins when each that waited has said that it runs.
  */
 #include "internal.h"
 
 #include "stillpoint/exclusive.h"
 
-/* How long a starter looks for vCPUs that leave at once before it sleeps; a wake-up takes longer. */
+/* How long a starter looks for vCPUs that leave at once before it sleeps; a wake-up takes
+ * longer. */
 #define SPIN_NS 20000
 
 /* A section that was asked for while another is on. */
@@ -113,8 +115,8 @@ void vcpu_exec_start_slow(struct vcpu *cpu)
 
     platform_mutex_lock(&vcpu_lock);
     if (cpu->has_waiter || pending() == 0) {
-        /* Waited for: it has to go on and leave, or the starter waits for ever. Or over already: the
-         * next starter takes the lock before it looks at us. */
+        /* Waited for: it has to go on and leave, or the starter waits for ever. Or over already:
+         * the next starter takes the lock before it looks at us. */
         if (cpu->has_waiter)
             vcpu_count_up(&vcpu_counts.exec_counted);
         platform_mutex_unlock(&vcpu_lock);
@@ -144,7 +146,8 @@ void vcpu_exec_end_slow(struct vcpu *cpu)
     if (cpu->has_waiter) {
         cpu->has_waiter = false;
         /* Release and acquire: what all of them did comes before the 1 that the starter sees.
-         * Pairs with: the acquire in wait_for_vcpus(). Broken: the section sees a vCPU's work half done. */
+         * Pairs with: the acquire in wait_for_vcpus(). Broken: the section sees a vCPU's work half
+         * done. */
         if (atomic_fetch_sub_explicit(&exclusive_pending, 1, memory_order_acq_rel) ==
             (full_fence | 2))
             event_set(&exclusive.left);
@@ -170,8 +173,8 @@ static void stop_vcpus(void)
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
         /* Acquire: a vCPU that has left did all before.
-         * Pairs with: the releases of `running` in cpu_exec_end() and vcpu_exec_start_slow(). Broken: the
-         * section sees its work half done. */
+         * Pairs with: the releases of `running` in cpu_exec_end() and vcpu_exec_start_slow().
+         * Broken: the section sees its work half done. */
         if (atomic_load_explicit(&cpu->running, memory_order_acquire)) {
             cpu->has_waiter = true;
             running++;

@@ -56,8 +56,8 @@ enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service);
 void vcpu_execute(struct vcpu *cpu);
 /* True when the calling thread is the one that runs it. */
 bool vcpu_is_mine(struct vcpu *cpu);
-/* For the loops of vCPUs, whose sections are ordinary ones: an online thread would hold up grace periods between
- * them. True when it was online. */
+/* For the loops of vCPUs, whose sections are ordinary ones: an online thread would hold up grace
+ * periods between them. True when it was online. */
 bool vcpu_go_offline(void);
 /* True between cpu_exec_start() and cpu_exec_end() of the calling thread. */
 bool vcpu_executes(void);
@@ -69,24 +69,26 @@ void vcpu_check_may_wait(const char *executing, const char *exclusive, const cha
 /* Leaves a request for the vCPU's thread, which is on its way to look, so without a kick. */
 static inline void vcpu_leave_request(struct vcpu *cpu)
 {
-    /* An exchange, not a store: that would stand between a requester's release and the acquire in vcpu_serve().
+    /* An exchange, not a store: that would stand between a requester's release and the acquire in
+     * vcpu_serve().
      * Relaxed: it says nothing itself.
-     * Pairs with: the exchange in vcpu_serve(). Broken: the vCPU takes our 1, without the reason of a requester
-     * that found it there. */
+     * Pairs with: the exchange in vcpu_serve(). Broken: the vCPU takes our 1, without the reason of
+     * a requester that found it there. */
     atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_relaxed);
 }
 
-/* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will look for requests
- * before it enters. False may be wrong. */
+/* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will look for
+ * requests before it enters. False may be wrong. */
 bool vcpu_wake(struct vcpu *cpu);
 /* Sends the kick signal to the vCPU's thread, if that waits for it. */
 void vcpu_signal(struct vcpu *cpu);
-/* The vCPU's thread is about to make calls that the signal ends, and looks at the request before each; and no longer
- * is. In between alone it gets signals: they would pile up, and interrupt the program's calls. */
+/* The vCPU's thread is about to make calls that the signal ends, and looks at the request before
+ * each; and no longer is. In between alone it gets signals: they would pile up, and interrupt the
+ * program's calls. */
 void vcpu_signal_begin(struct vcpu *cpu);
 void vcpu_signal_end(struct vcpu *cpu);
-/* Installs the handler, once, and blocks the signal in the calling thread, or lets it in. 0, or -EBUSY when the
- * program has a handler of its own for that signal. */
+/* Installs the handler, once, and blocks the signal in the calling thread, or lets it in. 0, or
+ * -EBUSY when the program has a handler of its own for that signal. */
 int vcpu_kick_signal_prepare(bool blocked);
 int vcpu_kick_signal(void);
 /* What the handler sets to 1 in the thread that it interrupts; NULL: nothing. */
@@ -97,8 +99,8 @@ extern STILLPOINT_THREAD_LOCAL volatile uint8_t *vcpu_immediate_exit;
 void vcpu_work_init(struct vcpu *cpu);
 void vcpu_work_destroy(struct vcpu *cpu);
 void vcpu_open_work(struct vcpu *cpu);
-/* Runs what is queued, in order, until a pause is asked for; during a pause, or when asked for no more, until
- * nothing is left that the pausing thread waits for. */
+/* Runs what is queued, in order, until a pause is asked for; during a pause, or when asked for no
+ * more, until nothing is left that the pausing thread waits for. */
 void vcpu_run_work(struct vcpu *cpu, bool urgent_only);
 /* Runs all of it, whatever is asked for, and refuses more. */
 void vcpu_close_work(struct vcpu *cpu);
@@ -110,10 +112,10 @@ extern STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
 /* Whether the vCPU has to stop, or to stay so. */
 static inline bool vcpu_told_to_stop(struct vcpu *cpu)
 {
-    /* Acquire: with a false comes what was done during the pause. (A true comes with the request that has been
-     * taken before.)
-     * Pairs with: the release in let_go(). Broken: a vCPU that something else woke goes on, on what the pausing
-     * thread has replaced. */
+    /* Acquire: with a false comes what was done during the pause. (A true comes with the request
+     * that has been taken before.)
+     * Pairs with: the release in let_go(). Broken: a vCPU that something else woke goes on, on what
+     * the pausing thread has replaced. */
     return atomic_load_explicit(&cpu->stop, memory_order_acquire);
 }
 

@@ -6,11 +6,12 @@
 void cpu_exit(struct vcpu *cpu)
 {
     atomic_fetch_add_explicit(&cpu->kicks, 1, memory_order_relaxed);
-    /* An exchange, so that one requester kicks for all that come before the vCPU has looked. Release: the
-     * reason comes before the request. Acquire and the total order: who finds 0 looks next at whether the
-     * thread is there and sleeps.
-     * Pairs with: the exchange in vcpu_serve(); each reads what the other wrote, so a request that finds 1
-     * is seen by the look that comes next. Broken: a request that nobody kicks for and nobody sees. */
+    /* An exchange, so that one requester kicks for all that come before the vCPU has looked.
+     * Release: the reason comes before the request. Acquire and the total order: who finds 0 looks
+     * next at whether the thread is there and sleeps.
+     * Pairs with: the exchange in vcpu_serve(); each reads what the other wrote, so a request that
+     * finds 1 is seen by the look that comes next. Broken: a request that nobody kicks for and
+     * nobody sees. */
     if (atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_seq_cst) != 0) {
         atomic_fetch_add_explicit(&cpu->kicks_merged, 1, memory_order_relaxed);
         return;
@@ -34,8 +35,8 @@ static atomic_int chosen; /* 0: the standard one */
 
 STILLPOINT_THREAD_LOCAL volatile uint8_t *vcpu_immediate_exit;
 
-/* In the vCPU's thread: nothing but what makes a KVM_RUN that is yet to come return at once. That the
- * signal came is enough for one under way. */
+/* In the vCPU's thread: nothing but what makes a KVM_RUN that is yet to come return at once. That
+ * the signal came is enough for one under way. */
 static void kicked(void)
 {
     if (vcpu_immediate_exit)
@@ -80,9 +81,10 @@ int vcpu_kick_signal_prepare(bool blocked)
 
 void vcpu_signal(struct vcpu *cpu)
 {
-    /* In the total order with cpu_exit()'s exchange before it: a thread that stores `waits` later looks at the
-     * request after that. A thread that is there has stored its id before.
-     * Pairs with: the store in vcpu_signal_begin(). Broken: neither is a signal sent nor the request seen. */
+    /* In the total order with cpu_exit()'s exchange before it: a thread that stores `waits` later
+     * looks at the request after that. A thread that is there has stored its id before.
+     * Pairs with: the store in vcpu_signal_begin(). Broken: neither is a signal sent nor the
+     * request seen. */
     if (!atomic_load_explicit(&cpu->waits, memory_order_seq_cst))
         return;
     vcpu_count_up(&vcpu_counts.signals);

@@ -94,7 +94,8 @@ int vcpu_add(struct vcpu *cpu)
         TAILQ_INSERT_TAIL_RCU(&vcpu_list, cpu, link);
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
         /* Release: who sees the number has seen the list.
-         * Pairs with: the acquire in vcpu_list_generation(). Broken: the same number, another list. */
+         * Pairs with: the acquire in vcpu_list_generation(). Broken: the same number, another
+         * list. */
         atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     }
     platform_mutex_unlock(&vcpu_lock);

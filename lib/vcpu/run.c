@@ -32,13 +32,13 @@ void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
 
 static bool is_done(struct vcpu_wait *w)
 {
-    /* Acquire, pairs with: the release in vcpu_wait_done(). Broken: the caller does not see what it has
-     * waited for. */
+    /* Acquire, pairs with: the release in vcpu_wait_done(). Broken: the caller does not see what it
+     * has waited for. */
     return atomic_load_explicit(&w->done, memory_order_acquire);
 }
 
-/* A vCPU that has counted itself as stopped stays so: it does not go on in the middle of another's pause, though
- * what it waits for is done. */
+/* A vCPU that has counted itself as stopped stays so: it does not go on in the middle of another's
+ * pause, though what it waits for is done. */
 static bool is_over(struct vcpu_wait *w)
 {
     struct vcpu *cpu = w->cpu;
@@ -56,7 +56,8 @@ static void serve_thread(struct vcpu_wait *w)
         vcpu_serve(w->cpu, w->service);
 }
 
-/* A wait within what the thread serves leaves a request behind, which nobody would kick for again. */
+/* A wait within what the thread serves leaves a request behind, which nobody would kick for
+ * again. */
 static bool is_asked(struct vcpu *cpu)
 {
     return cpu->rr ? vcpu_rr_kicked(cpu->rr) : cpu_exit_requested(cpu);
@@ -140,10 +141,11 @@ void vcpu_check_may_wait(const char *executing, const char *exclusive, const cha
 
 enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service)
 {
-    /* By exchange: it has happened before anything is read that requesters wrote. Acquire: with the request
-     * comes the reason. Release, and one order of all exchanges: a requester that finds our 0 kicks.
-     * Pairs with: the exchange in cpu_exit(). Broken, with a store: it sits in the store buffer while the
-     * reasons are read, comes out after a newer request, and erases it. */
+    /* By exchange: it has happened before anything is read that requesters wrote. Acquire: with the
+     * request comes the reason. Release, and one order of all exchanges: a requester that finds our
+     * 0 kicks.
+     * Pairs with: the exchange in cpu_exit(). Broken, with a store: it sits in the store buffer
+     * while the reasons are read, comes out after a newer request, and erases it. */
     atomic_exchange_explicit(&cpu->exit_request, 0, memory_order_seq_cst);
     vcpu_run_work(cpu, service == SERVE_PAUSE);
     if (service != SERVE_ALL) {

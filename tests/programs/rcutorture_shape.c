@@ -1,5 +1,6 @@
-/* A small torture of user-space RCU in one file, in the shape that such programs have: threads register,
- * read, pass quiescent states, go offline; one updater waits for grace periods, one queues callbacks.
+/* A small torture of user-space RCU in one file, in the shape that such programs have: threads
+ * register, read, pass quiescent states, go offline; one updater waits for grace periods, one
+ * queues callbacks.
  *
  * Whose RCU it is, only the include says:
  *
@@ -7,8 +8,8 @@
  *     cc -DRCU_HEADER='<urcu-qsbr.h>'      rcutorture_shape.c -lurcu-qsbr -lpthread
  *     cc -DRCU_HEADER='<stillpoint/rcu.h>' rcutorture_shape.c -lstillpoint -lpthread
  *
- * `rcutorture_shape [MILLISECONDS]` ends with 0 when no reader found anything too old and no callback
- * was lost, else with 1.
+ * `rcutorture_shape [MILLISECONDS]` ends with 0 when no reader found anything too old and no
+ * callback was lost, else with 1.
  */
 #include RCU_HEADER
 
@@ -27,8 +28,8 @@
 static atomic_bool stop;
 static atomic_ulong violations;
 
-/* Published one after the other, each grace period makes those that were unpublished before it older by
- * one. A reader may find the one that it holds unpublished, at age 1, and never at 2. */
+/* Published one after the other, each grace period makes those that were unpublished before it
+ * older by one. A reader may find the one that it holds unpublished, at age 1, and never at 2. */
 struct item {
     atomic_int age;
 };

@@ -14,8 +14,8 @@
 #define HOUR_NS  INT64_C(3600000000000)
 #define POLICIES (RCU_GP_ADAPTIVE + 1)
 
-/* With two phases a number proves nothing: there is a heavy fence whenever there is a reader to look at,
- * and a section that began in the first phase may be waited for in the second. */
+/* With two phases a number proves nothing: there is a heavy fence whenever there is a reader to
+ * look at, and a section that began in the first phase may be waited for in the second. */
 #ifdef STILLPOINT_TWO_PHASE
 #define TWO_PHASES true
 #else
@@ -221,13 +221,15 @@ static inline struct rcu_stats stats(void)
     return s;
 }
 
-/* The leader has looked at the readers, and naps or sleeps: otherwise it holds the registry lock. */
+/* The leader has looked at the readers, and naps or sleeps: otherwise it holds the registry
+ * lock. */
 static inline bool leader_waits_for(unsigned readers)
 {
     return rcu_holdouts(NULL, 0) == readers;
 }
 
-/* Begins the job, a grace period that must wait for so many readers, and comes back when it does. */
+/* Begins the job, a grace period that must wait for so many readers, and comes back when it
+ * does. */
 static inline void begin_and_wait(struct actor *a, void (*job)(void), unsigned readers)
 {
     begin(a, job);

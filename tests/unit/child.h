@@ -12,9 +12,9 @@
 #endif
 #endif
 
-/* Children start threads. ThreadSanitizer refuses that after a fork from several, unless told; and it still
- * knows the parent's threads, so that none of the child's may have their address: with stacks that are
- * larger, none fits where one of theirs was. */
+/* Children start threads. ThreadSanitizer refuses that after a fork from several, unless told; and
+ * it still knows the parent's threads, so that none of the child's may have their address: with
+ * stacks that are larger, none fits where one of theirs was. */
 #ifdef CHILD_UNDER_TSAN
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
@@ -39,8 +39,8 @@ static inline void use_new_stacks(void)
 }
 #endif
 
-/* The child runs it and exits; an assertion that fails is told by Check, which the parent has to wait
- * for. */
+/* The child runs it and exits; an assertion that fails is told by Check, which the parent has to
+ * wait for. */
 static inline pid_t child_of(void (*function)(void))
 {
     pid_t child;

@@ -1,4 +1,5 @@
-/* An object that readers look at until it is retired; a reader that finds it dead has not been waited for. */
+/* An object that readers look at until it is retired; a reader that finds it dead has not been
+ * waited for. */
 #ifndef STILLPOINT_TESTS_LIFE_H
 #define STILLPOINT_TESTS_LIFE_H
 

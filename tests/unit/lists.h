@@ -1,7 +1,7 @@
 /* What the tests of lists have in common: lists to try operations on, and what is in them.
  *
- * => Comes before any other that includes stillpoint/rcu_list.h: every access to a link is an atomic one,
- *    which this file puts itself into.
+ * => Comes before any other that includes stillpoint/rcu_list.h: every access to a link is an
+ *    atomic one, which this file puts itself into.
  */
 #ifndef STILLPOINT_TESTS_LISTS_H
 #define STILLPOINT_TESTS_LISTS_H

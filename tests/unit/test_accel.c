@@ -1,5 +1,5 @@
-/* Accelerators and kicks: what stillpoint/accel.h and stillpoint/vcpu_kick.h promise of all of them but kvm.
- * rr has a file of its own as well, test_rr.c. */
+/* Accelerators and kicks: what stillpoint/accel.h and stillpoint/vcpu_kick.h promise of all of them
+ * but kvm. rr has a file of its own as well, test_rr.c. */
 #include <stillpoint/vcpu.h>
 
 #include "actor.h"
@@ -346,8 +346,8 @@ static void see_reasons(struct vcpu *cpu)
     }
 }
 
-/* Mostly it goes quiet until its reason was seen, so that no later request of its own heals one that was
- * lost. */
+/* Mostly it goes quiet until its reason was seen, so that no later request of its own heals one
+ * that was lost. */
 static void *request(void *data)
 {
     unsigned self = (unsigned)(unsigned long)data;

@@ -1,5 +1,5 @@
-/* The big lock: what stillpoint/big_lock.h promises, and the order in which it and exclusive sections are
- * taken. That run_on_cpu() and pauses let go of it is tested with them. */
+/* The big lock: what stillpoint/big_lock.h promises, and the order in which it and exclusive
+ * sections are taken. That run_on_cpu() and pauses let go of it is tested with them. */
 #include <stillpoint/vcpu.h>
 
 #include "vcpus.h"
@@ -311,8 +311,8 @@ START_TEST(an_unlock_by_another_thread_is_diagnosed)
 }
 END_TEST
 
-/* A vCPU must not hold the lock where it may have to wait: diagnosed when it has to, which is the loop's first
- * way, and in a build with DEBUG=1 at once. */
+/* A vCPU must not hold the lock where it may have to wait: diagnosed when it has to, which is the
+ * loop's first way, and in a build with DEBUG=1 at once. */
 #ifdef STILLPOINT_DEBUG
 #define MISUSE_WAYS 2
 #else

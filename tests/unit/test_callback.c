@@ -62,7 +62,8 @@ static void use_policy(int policy)
     use(settings);
 }
 
-/* The leader has looked at the readers, and naps or sleeps: otherwise it holds the registry lock. */
+/* The leader has looked at the readers, and naps or sleeps: otherwise it holds the registry
+ * lock. */
 static bool leader_waits(void)
 {
     return rcu_holdouts(NULL, 0) > 0;

@@ -189,7 +189,8 @@ END_TEST
 
 /* ---- delays ---- */
 
-/* A reader that stays keeps all callbacks queued; so many are pending, and none was delayed for it. */
+/* A reader that stays keeps all callbacks queued; so many are pending, and none was delayed for
+ * it. */
 static void begin_with(unsigned pending)
 {
     struct rcu_settings settings = bounded(RCU_GP_POLL);

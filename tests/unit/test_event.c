@@ -327,8 +327,8 @@ static void *setter_main(void *unused)
     }
 }
 
-/* A setter that only looked ("it is set, nothing to do") would have its condition in the store buffer
- * while the waiter resets the event and looks: the waiter then sleeps for ever. */
+/* A setter that only looked ("it is set, nothing to do") would have its condition in the store
+ * buffer while the waiter resets the event and looks: the waiter then sleeps for ever. */
 START_TEST(a_set_counts_also_when_already_set)
 {
     int64_t end_ns = now_ns() + SECOND_NS;

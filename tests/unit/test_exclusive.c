@@ -1,7 +1,7 @@
 /* Exclusive sections: what stillpoint/exclusive.h promises.
  *
- * The big lock and the order in which the two are taken have a file of their own, test_big_lock.c. Check runs
- * each test in a process of its own, so that indexes and counts begin at 0. */
+ * The big lock and the order in which the two are taken have a file of their own, test_big_lock.c.
+ * Check runs each test in a process of its own, so that indexes and counts begin at 0. */
 #include <stillpoint/vcpu.h>
 
 #include "vcpus.h"
@@ -76,8 +76,8 @@ static void come_in_execution(void)
     cpu_exec_end(current_cpu);
 }
 
-/* It does not come to an end by itself. Not for long, as a machine that is busy may take its time for each
- * look. */
+/* It does not come to an end by itself. Not for long, as a machine that is busy may take its time
+ * for each look. */
 static void stays_busy(struct actor *a)
 {
     int64_t end_ns = now_ns() + MS_NS;
@@ -240,7 +240,8 @@ END_TEST
 
 /* ---- the moments in which a vCPU and a starter meet ---- */
 
-/* cpu_exec_start() and cpu_exec_end() in two halves, before and after the look at `exclusive_pending`. */
+/* cpu_exec_start() and cpu_exec_end() in two halves, before and after the look at
+ * `exclusive_pending`. */
 static void say_that_it_runs(void)
 {
     atomic_store(&current_cpu->running, true);
@@ -339,15 +340,15 @@ static struct {
     atomic_uint begun, ended;
     _Alignas(64) volatile unsigned inside;
     _Alignas(64) volatile unsigned left, right;
-    /* A store to a line that the other side has just read takes long, and keeps those after it in the store
-     * buffer. */
+    /* A store to a line that the other side has just read takes long, and keeps those after it in
+     * the store buffer. */
     _Alignas(64) atomic_uint slow_store;
     _Alignas(64) atomic_uint wrong;
     unsigned rounds; /* what was done, at the end */
 } race;
 
-/* Gives the calling thread a CPU, the first or the second of those it may use. The scheduler likes to put
- * threads that meet on one, and there they do not race. */
+/* Gives the calling thread a CPU, the first or the second of those it may use. The scheduler likes
+ * to put threads that meet on one, and there they do not race. */
 static void use_cpu(int which)
 {
     cpu_set_t allowed, chosen;
@@ -586,8 +587,8 @@ START_TEST(sections_queue_up_again_after_all_were_served)
 }
 END_TEST
 
-/* starters[0] to [2] are a row, as the others asked during the section of [0]; [3] asks during the section of
- * [1], when vCPUs wait. */
+/* starters[0] to [2] are a row, as the others asked during the section of [0]; [3] asks during the
+ * section of [1], when vCPUs wait. */
 START_TEST(vcpus_that_wait_go_before_a_section_that_was_asked_for_later)
 {
     begin_test(2, 4);
@@ -619,7 +620,8 @@ static void come_in_execution_and_in_section(void)
     come_in_section();
 }
 
-/* The vCPU that was let in hands over to starters[0], which takes long to wake up, and asks right after. */
+/* The vCPU that was let in hands over to starters[0], which takes long to wake up, and asks right
+ * after. */
 START_TEST(a_section_that_a_vcpu_has_handed_over_to_is_not_overtaken)
 {
     begin_test(1, 2);
@@ -1122,8 +1124,8 @@ START_TEST(an_execution_in_an_exclusive_section_of_the_same_thread_is_diagnosed)
 }
 END_TEST
 
-/* What a vCPU must not do is diagnosed where it would wait; that is the loop's first way. In a build with
- * DEBUG=1 it is diagnosed at once. */
+/* What a vCPU must not do is diagnosed where it would wait; that is the loop's first way. In a
+ * build with DEBUG=1 it is diagnosed at once. */
 #ifdef STILLPOINT_DEBUG
 #define MISUSE_WAYS 2
 #else

@@ -1,5 +1,5 @@
-/* Fork: what stillpoint/rcu_fork.h promises about the child's locks, readers and grace periods. Callbacks
- * have a file of their own, test_fork_callback.c. */
+/* Fork: what stillpoint/rcu_fork.h promises about the child's locks, readers and grace periods.
+ * Callbacks have a file of their own, test_fork_callback.c. */
 #include <stillpoint/rcu.h>
 
 #include "child.h"
@@ -246,7 +246,8 @@ START_TEST(a_child_of_an_online_thread_is_online)
 }
 END_TEST
 
-/* The forking thread is what a grace period of the parent's waits for: fork cannot wait for that. */
+/* The forking thread is what a grace period of the parent's waits for: fork cannot wait for
+ * that. */
 START_TEST(fork_in_a_section_does_not_wait_for_a_grace_period_under_way)
 {
     use(patient(the_policy, MS_NS));

@@ -1,6 +1,8 @@
-/* Fork and callbacks: the parent's are dropped in the child, which has a queue and a thread of its own.
+/* Fork and callbacks: the parent's are dropped in the child, which has a queue and a thread of its
+ * own.
  *
- * Nothing here names what rcu_fork.h declares: the handler must be there in programs that do not. */
+ * Nothing here names what rcu_fork.h declares: the handler must be there in programs that do
+ * not. */
 #include <stillpoint/rcu.h>
 #include <stillpoint/rcu_replay.h>
 

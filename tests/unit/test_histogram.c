@@ -1,4 +1,5 @@
-/* The histogram's error bound against exact percentiles, and the random numbers it is tested with. */
+/* The histogram's error bound against exact percentiles, and the random numbers it is tested
+ * with. */
 #include "torture/engine/histogram.h"
 #include "torture/engine/random.h"
 

@@ -153,8 +153,8 @@ static bool idle_by_turns(struct vcpu *cpu)
 static const struct vcpu_guest acting = {.events = act},
                                acting_and_idling = {.events = act, .idle = idle_by_turns};
 
-/* One at a time, so that none heals the loss of another; a few microseconds after the one before, when the
- * vCPU is on its way into the guest, or somewhat later. */
+/* One at a time, so that none heals the loss of another; a few microseconds after the one before,
+ * when the vCPU is on its way into the guest, or somewhat later. */
 static void expect_each_to_be_acted_on(unsigned requests)
 {
     unsigned random = 1;

@@ -1,8 +1,8 @@
 /* Lists: what stillpoint/rcu_list.h promises of each operation.
  *
- * After every store of a link, and so at every moment that a reader can meet, this walks the lists as a
- * reader would, from the heads and from the nodes that a reader may stand on. What the reader may see is
- * written as keys: "abc|axbc" is one or the other.
+ * After every store of a link, and so at every moment that a reader can meet, this walks the lists
+ * as a reader would, from the heads and from the nodes that a reader may stand on. What the reader
+ * may see is written as keys: "abc|axbc" is one or the other.
  */
 #include "lists.h"
 
@@ -33,8 +33,8 @@ static struct watch {
     char allowed[128];
 } watches[MOST];
 static unsigned watch_count;
-/* A reader that looks at `source` at any moment and then at `list`, at that or any later moment, must
- * find each of `keys` in one of them. */
+/* A reader that looks at `source` at any moment and then at `list`, at that or any later moment,
+ * must find each of `keys` in one of them. */
 static struct {
     const struct lists *source, *list;
     const char *keys;

@@ -105,11 +105,12 @@ static void concat_with_itself(void)
 }
 #endif
 
-#define A_LIST    " of a node that is not in a list; pass one that was inserted"
-#define THIS_LIST " of a node that is not in this list; pass one that was inserted"
-#define BESIDE    " beside a node that is not in "
-#define AGAIN     " of a node that is in a list already; remove it and wait for a grace period first"
-#define ITSELF    " of a list and itself; pass two lists"
+#define A_LIST     " of a node that is not in a list; pass one that was inserted"
+#define THIS_LIST  " of a node that is not in this list; pass one that was inserted"
+#define BESIDE     " beside a node that is not in "
+#define AGAIN      " of a node that is in a list already; " AFTER_A_GP
+#define AFTER_A_GP "remove it and wait for a grace period first"
+#define ITSELF     " of a list and itself; pass two lists"
 
 /* What it says after the shape's name; NULL where the shape does not have it, or cannot tell. */
 static const struct {

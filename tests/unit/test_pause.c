@@ -528,7 +528,8 @@ static void pause_and_look(void)
     resume_all_vcpus();
 }
 
-/* It has counted itself as stopped while it waited; what it waits for ends before the pause has begun. */
+/* It has counted itself as stopped while it waited; what it waits for ends before the pause has
+ * begun. */
 START_TEST(a_vcpu_that_stops_while_it_waits_for_work_stays_stopped)
 {
     struct test_cpu *helper = &cpus[1];

@@ -1,4 +1,5 @@
-/* Polled grace periods: what stillpoint/rcu_poll.h promises. The wrap has a file of its own, test_wrap.c. */
+/* Polled grace periods: what stillpoint/rcu_poll.h promises. The wrap has a file of its own,
+ * test_wrap.c. */
 #include <stillpoint/rcu.h>
 
 #include "actor.h"
@@ -87,7 +88,8 @@ START_TEST(a_cookie_does_not_expire_in_the_section_it_was_taken_in)
 }
 END_TEST
 
-/* One that is under way began before the cookie was taken, and need not wait for what came since. */
+/* One that is under way began before the cookie was taken, and need not wait for what came
+ * since. */
 START_TEST(a_grace_period_under_way_is_not_a_cookies)
 {
     struct actor second;

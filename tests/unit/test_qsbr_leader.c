@@ -60,7 +60,8 @@ static void load_number(void)
     stale = atomic_load(&rcu_gp_number);
 }
 
-/* The handler leaves its section, and rcu_read_lock() goes on: at once, before the leader can look. */
+/* The handler leaves its section, and rcu_read_lock() goes on: at once, before the leader can
+ * look. */
 static void leave_and_go_on_entering(void)
 {
     rcu_read_unlock();
@@ -76,8 +77,8 @@ static void renew_and_go_on_renewing(void)
     rcu_reader_renews(&rcu_reader, stale);
 }
 
-/* The handler's section takes the request to wake the leader, who then finds the reader inside again,
- * with the number from before. */
+/* The handler's section takes the request to wake the leader, who then finds the reader inside
+ * again, with the number from before. */
 START_TEST(an_entry_that_a_reading_handler_interrupts_wakes_the_leader)
 {
     use(patient(RCU_GP_POLL, HOUR_NS));

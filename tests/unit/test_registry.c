@@ -17,8 +17,8 @@ static void enter_and_leave(void)
     rcu_read_unlock();
 }
 
-/* Grace periods, until readers have been taken off the leader's lists; after some where the heavy fence is
- * a system call, after many where both are full. */
+/* Grace periods, until readers have been taken off the leader's lists; after some where the heavy
+ * fence is a system call, after many where both are full. */
 static void until_parked(unsigned long before, unsigned readers)
 {
     while (stats().readers_parked < before + readers) {

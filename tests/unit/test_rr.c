@@ -504,7 +504,8 @@ START_TEST(vcpus_of_two_threads_may_run_on_one_another)
 }
 END_TEST
 
-/* One that is new while the thread waits is taken in by the wait: work of another's may be for it. */
+/* One that is new while the thread waits is taken in by the wait: work of another's may be for
+ * it. */
 static atomic_bool waits, gate;
 
 static void wait_at_gate(struct vcpu *cpu, void *unused)

@@ -380,8 +380,8 @@ START_TEST(sections_in_signal_handlers_are_sections)
 }
 END_TEST
 
-/* A signal comes when rcu_read_lock() of a reader that is asleep has stored the counter, and has not yet
- * looked whether to announce itself; the handler reads. */
+/* A signal comes when rcu_read_lock() of a reader that is asleep has stored the counter, and has
+ * not yet looked whether to announce itself; the handler reads. */
 static void enter_interrupted(void)
 {
     atomic_store(&rcu_reader.counter, atomic_load(&rcu_gp_number));

@@ -1,4 +1,5 @@
-/* The list of vCPUs: what stillpoint/vcpu.h promises of vcpu_add(), vcpu_remove() and VCPU_FOREACH().
+/* The list of vCPUs: what stillpoint/vcpu.h promises of vcpu_add(), vcpu_remove() and
+ * VCPU_FOREACH().
  *
  * Check runs each test in a process of its own, so that indexes and counts begin at 0. */
 #include <stillpoint/vcpu.h>
@@ -242,7 +243,8 @@ START_TEST(a_walk_meets_each_vcpu_once_in_the_order_of_addition)
     for (unsigned i = 0; i < 5; i++) {
         ck_assert_ptr_eq(met[i], &cpus[i]);
     }
-    /* The first, the last, one in the middle; then a newcomer, which is last whatever its index is. */
+    /* The first, the last, one in the middle; then a newcomer, which is last whatever its index
+     * is. */
     remove_and_destroy(&cpus[0]);
     remove_and_destroy(&cpus[4]);
     remove_and_destroy(&cpus[2]);
@@ -374,7 +376,8 @@ static atomic_bool stop;
 static atomic_uint wrong, walks;
 static atomic_ulong longest;
 
-/* Each of those that stay is met once, those that come and go are alive, and no walk is without an end. */
+/* Each of those that stay is met once, those that come and go are alive, and no walk is without an
+ * end. */
 static void walk_again_and_again(void)
 {
     rcu_register_thread();

@@ -1,4 +1,5 @@
-/* Work: what stillpoint/vcpu_work.h promises but for pauses, which have a file of their own, test_pause.c. */
+/* Work: what stillpoint/vcpu_work.h promises but for pauses, which have a file of their own,
+ * test_pause.c. */
 #include <stillpoint/vcpu.h>
 
 #include "actor.h"
@@ -297,7 +298,8 @@ static void count_in(struct vcpu *cpu, void *unused)
     atomic_fetch_add(&ran, 1);
 }
 
-/* All of the cycle are in their work, but for those that share a thread, before any asks the next. */
+/* All of the cycle are in their work, but for those that share a thread, before any asks the
+ * next. */
 static void call_next(struct vcpu *cpu, void *data)
 {
     unsigned self = (unsigned)(unsigned long)data;

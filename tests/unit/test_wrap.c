@@ -8,8 +8,8 @@
 
 #define ROUNDS 300
 
-/* Where to start: the number is a number of grace periods in the upper bits, the sequence counts by two.
- * In a cookie of a DEBUG build there are fewer bits. */
+/* Where to start: the number is a number of grace periods in the upper bits, the sequence counts by
+ * two. In a cookie of a DEBUG build there are fewer bits. */
 static const unsigned long starts[] = {
     0,
     ~0UL - 1,

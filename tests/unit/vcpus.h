@@ -101,7 +101,8 @@ static inline void begin_and_wait_to_execute(struct actor *a, void (*job)(void))
     ck_assert_msg(is_busy(a), "cpu_exec_start() did not wait");
 }
 
-/* Begins the job, which calls start_exclusive(), and comes back when that waits for so many vCPUs. */
+/* Begins the job, which calls start_exclusive(), and comes back when that waits for so many
+ * vCPUs. */
 static inline void begin_and_wait_for_vcpus(struct actor *a, void (*job)(void), unsigned vcpus)
 {
     begin(a, job);
@@ -109,8 +110,8 @@ static inline void begin_and_wait_for_vcpus(struct actor *a, void (*job)(void), 
     ck_assert_msg(is_busy(a), "start_exclusive() did not wait");
 }
 
-/* Begins the job, which calls start_exclusive(), and comes back when that waits for other sections. Looks
- * twice, as a lock may put it to sleep for a moment. */
+/* Begins the job, which calls start_exclusive(), and comes back when that waits for other sections.
+ * Looks twice, as a lock may put it to sleep for a moment. */
 static inline void begin_and_wait_for_turn(struct actor *a, void (*job)(void))
 {
     begin(a, job);

@@ -1,7 +1,7 @@
 /* Time for measuring: the cheapest monotonic counter that can be trusted, and what a tick is worth.
  *
- * On x86 with an invariant time-stamp counter that the kernel itself keeps time by, a reading is one
- * instruction that neither fences nor enters the kernel. Elsewhere it is CLOCK_MONOTONIC.
+ * On x86 with an invariant time-stamp counter that the kernel itself keeps time by, a reading is
+ * one instruction that neither fences nor enters the kernel. Elsewhere it is CLOCK_MONOTONIC.
  */
 #ifndef STILLPOINT_CLOCK_H
 #define STILLPOINT_CLOCK_H

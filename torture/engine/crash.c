@@ -35,8 +35,8 @@ static size_t put_hex(char *text, size_t at, size_t room, uint64_t value)
     return put(text, at, room, digits);
 }
 
-/* The calling thread's stack from the interrupted instruction on, a line a frame. libunwind says that
- * these calls are safe in a signal handler for the local address space. */
+/* The calling thread's stack from the interrupted instruction on, a line a frame. libunwind says
+ * that these calls are safe in a signal handler for the local address space. */
 static void write_stack(char *text, size_t room, void *context)
 {
     unw_cursor_t cursor;
@@ -80,8 +80,9 @@ static void on_stack_signal(int number, siginfo_t *info, void *context)
                           memory_order_release);
 }
 
-/* Writes down what is needed for a finding, then lets the signal do what it does. The first thread that
- * crashes ends the process: another one waits, or it would end it in the middle of the report. */
+/* Writes down what is needed for a finding, then lets the signal do what it does. The first thread
+ * that crashes ends the process: another one waits, or it would end it in the middle of the
+ * report. */
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     struct shared_crash *crash = &shared->crash;

@@ -6,8 +6,8 @@
 
 #include <signal.h>
 
-/* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away from
- * the code under test. */
+/* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away
+ * from the code under test. */
 #define STACK_SIGNAL (SIGRTMIN + 5)
 
 /* Installs the handlers, once, in the main thread. */

@@ -28,8 +28,8 @@ struct invocation {
 void execution_signals(bool gdb);
 bool execution_interrupted(void);
 
-/* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with a
- * line in d when it could not be started at all. */
+/* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with
+ * a line in d when it could not be started at all. */
 json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d);
 
 #endif

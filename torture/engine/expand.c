@@ -1,5 +1,5 @@
-/* From a scenario to its runs: points of the sweep, repeats, seeds, and what a flavor, or a machine,
- * cannot do. */
+/* From a scenario to its runs: points of the sweep, repeats, seeds, and what a flavor, or a
+ * machine, cannot do. */
 #include "scenario.h"
 
 #include "scenario_keys.h"
@@ -82,7 +82,8 @@ static char *text_append(char *text, const char *more)
 struct lack {
     const struct flavor_description *description;
     unsigned told;
-    /* `"call" (needed by rcu-pipe updater)`: what no machine would offer; empty when there is none */
+    /* `"call" (needed by rcu-pipe updater)`: what no machine would offer; empty when there is
+     * none */
     char *anywhere;
     /* `"kvm" (needed by kick) is missing here: /dev/kvm: ...`: what another machine may offer */
     char *here;
@@ -195,8 +196,8 @@ static size_t point_count(json_t *sweep)
     return count;
 }
 
-/* Point number `index`, {"library.gp_policy": "fqs"}: the first key varies slowest. `points` is what
- * point_count() returned. */
+/* Point number `index`, {"library.gp_policy": "fqs"}: the first key varies slowest. `points` is
+ * what point_count() returned. */
 static json_t *point_at(json_t *sweep, size_t index, size_t points)
 {
     json_t *point = json_object();

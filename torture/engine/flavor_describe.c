@@ -277,7 +277,8 @@ static bool capabilities_read(const char *program, json_t *json, unsigned *capab
     return true;
 }
 
-/* What the machine does not offer: taken out of the capabilities. The reasons stay where they are. */
+/* What the machine does not offer: taken out of the capabilities. The reasons stay where they
+ * are. */
 static bool missing_read(const char *program, json_t *json, unsigned *capabilities,
                          unsigned *missing, struct diagnostics *d)
 {

@@ -8,10 +8,10 @@ struct flavor {
     const char *name;
     const char *summary;
     unsigned capabilities;
-    /* Why this machine does not offer one capability, in a line: "/dev/kvm: Permission denied; ...";
-     * NULL: it does, or no machine would make a difference. Asked by --describe, one bit at a time;
-     * with a reason the flavor lacks the capability here, whatever `capabilities` says. NULL: nothing
-     * depends on the machine. */
+    /* Why this machine does not offer one capability, in a line: "/dev/kvm: Permission denied;
+     * ..."; NULL: it does, or no machine would make a difference. Asked by --describe, one bit at a
+     * time; with a reason the flavor lacks the capability here, whatever `capabilities` says. NULL:
+     * nothing depends on the machine. */
     const char *(*missing)(unsigned capability);
     const struct option *settings; /* of the scenario's "library" object */
     size_t settings_size;

@@ -5,16 +5,17 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* 0 and 1 for what a grace period took, `gp` and `gp.total`; 2 for everything else, of which the first
- * in the order of the scenario's workloads and their measures comes first. */
+/* 0 and 1 for what a grace period took, `gp` and `gp.total`; 2 for everything else, of which the
+ * first in the order of the scenario's workloads and their measures comes first. */
 unsigned headline_rank(const char *name);
 bool headline_is_gp(const char *name);
 
 /* Names of the latencies that the runs of a result have, best first: the first one is the headline.
- * Those that a passed run has stand before the others. A new array, empty when nothing was measured. */
+ * Those that a passed run has stand before the others. A new array, empty when nothing was
+ * measured. */
 json_t *headline_order(json_t *result);
-/* The headline of one run: the first of the order that it has; NULL when it has none. A result about
- * grace periods has no other headline in any of its runs. */
+/* The headline of one run: the first of the order that it has; NULL when it has none. A result
+ * about grace periods has no other headline in any of its runs. */
 const char *headline_of(json_t *order, json_t *run);
 
 #endif

@@ -1,8 +1,8 @@
 /* Log-linear histogram: constant time, no allocation, relative error at most 1/128.
  *
- * Values below 128 have a bucket each; every octave above is cut into 128. One thread adds; any thread
- * or process may read meanwhile, and sees each bucket whole. A value that is larger than the last
- * bucket's counts there, and in `max` as it is.
+ * Values below 128 have a bucket each; every octave above is cut into 128. One thread adds; any
+ * thread or process may read meanwhile, and sees each bucket whole. A value that is larger than the
+ * last bucket's counts there, and in `max` as it is.
  */
 #ifndef STILLPOINT_HISTOGRAM_H
 #define STILLPOINT_HISTOGRAM_H
@@ -82,11 +82,11 @@ struct tally {
 
 void tally_clear(struct tally *t);
 void tally_add(struct tally *t, const struct histogram *h);
-/* What came after `before`, which an earlier sum of the same histograms filled. The extremes are then
- * known to their bucket only, but never lie outside of what was seen. */
+/* What came after `before`, which an earlier sum of the same histograms filled. The extremes are
+ * then known to their bucket only, but never lie outside of what was seen. */
 void tally_subtract(struct tally *t, const struct tally *before);
-/* The smallest value such that at least percent % of all values are not larger, rounded up to the end
- * of its bucket, but never above the maximum. 0 when empty. */
+/* The smallest value such that at least percent % of all values are not larger, rounded up to the
+ * end of its bucket, but never above the maximum. 0 when empty. */
 uint64_t tally_percentile(const struct tally *t, double percent);
 
 #endif

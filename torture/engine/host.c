@@ -299,7 +299,8 @@ static void describe_load(json_t *load)
     set(load, "running", known ? json_integer((json_int_t)running) : NULL);
 }
 
-/* "cpu user nice system idle iowait irq softirq steal ...": what follows steal is in user already. */
+/* "cpu user nice system idle iowait irq softirq steal ...": what follows steal is in user
+ * already. */
 static void describe_ticks(json_t *load)
 {
     enum { TICKS = 8, STEAL = 7 };

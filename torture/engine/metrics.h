@@ -20,8 +20,8 @@ void metrics_open(struct metrics *m, const struct view *v);
 void metrics_close(struct metrics *m);
 /* The warm-up ends now. */
 void metrics_baseline(struct metrics *m, double now_s);
-/* {"t", "gps_per_second", "latency": {NAME: {count, p50, p99, max, "delta": [[bucket, n]...]}}} of what
- * came since the call before. */
+/* {"t", "gps_per_second", "latency": {NAME: {count, p50, p99, max, "delta": [[bucket, n]...]}}} of
+ * what came since the call before. */
 json_t *metrics_interval(struct metrics *m, double now_s);
 /* The "latency" object of a run: all since the baseline. */
 json_t *metrics_latency(struct metrics *m);

@@ -31,9 +31,10 @@ struct option {
 };
 
 /* Returns a new object that holds every option of the table: the given value where `given` has one
- * (which may be NULL), the default elsewhere. Durations stay strings, in the shortest form. Every unknown key (with the
- * nearest name), wrong type and value out of range adds a line "WHERE: POINTER/key: ..." to d; then
- * NULL is returned. `where` is the file, `pointer` the JSON pointer of the object. */
+ * (which may be NULL), the default elsewhere. Durations stay strings, in the shortest form. Every
+ * unknown key (with the nearest name), wrong type and value out of range adds a line "WHERE:
+ * POINTER/key: ..." to d; then NULL is returned. `where` is the file, `pointer` the JSON pointer of
+ * the object. */
 json_t *options_complete(const struct option *table, json_t *given, const char *where,
                          const char *pointer, struct diagnostics *d);
 
@@ -69,7 +70,8 @@ const char *option_type_name(enum option_type type);
 /* The words of a choices list as a NULL-ended heap array; one free() releases all. */
 char **option_choices(const struct option *option);
 
-/* "1500ms", "45s", "10m", "8h", "20us", "100ns", "2.5" (seconds) to nanoseconds; false if it is none. */
+/* "1500ms", "45s", "10m", "8h", "20us", "100ns", "2.5" (seconds) to nanoseconds; false if it is
+ * none. */
 bool duration_parse(const char *text, int64_t *ns);
 /* The shortest exact way to write it: "1500ms". `buffer` holds at least 32 bytes. */
 const char *duration_format(int64_t ns, char *buffer);

@@ -1,4 +1,5 @@
-/* Where the program's own files are: beside the executable, or under the prefix it was installed to. */
+/* Where the program's own files are: beside the executable, or under the prefix it was installed
+ * to. */
 #ifndef STILLPOINT_PATHS_H
 #define STILLPOINT_PATHS_H
 

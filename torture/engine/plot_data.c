@@ -354,7 +354,8 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
     free(medians);
 }
 
-/* ---- Data: what a reader saw ------------------------------------------------------------------ */
+/* ---- Data: what a reader saw
+ * ------------------------------------------------------------------ */
 
 /* Adds up how often an object of each age was seen; returns one more than the highest age known. */
 static size_t count_ages(struct point *p, double ages[AGES_MAX])

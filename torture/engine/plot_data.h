@@ -52,7 +52,8 @@ void plot_free_points(struct drawing *g);
 void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
-/* Into the file of the first point of each line: what start_exclusive() took, by the number of vCPUs. */
+/* Into the file of the first point of each line: what start_exclusive() took, by the number of
+ * vCPUs. */
 void plot_write_exclusive(struct drawing *g, struct point *p, FILE *out);
 /* The table of pipe ages; false when there are none to show. */
 bool plot_write_pipe_ages(struct drawing *g, FILE *out);

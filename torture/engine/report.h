@@ -25,8 +25,9 @@ void report_state(FILE *f, json_t *counters, json_t *library, json_t *stacks);
 json_t *report_rows(json_t *runs);
 /* The "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
-/* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array of
- * strings) is what lies in `directory`. Only findings beyond those shown already are told in full. */
+/* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array
+ * of strings) is what lies in `directory`. Only findings beyond those shown already are told in
+ * full. */
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);
 
 #endif

@@ -32,7 +32,8 @@ static json_t *merge_members(json_t *same, const char *key)
     return merged;
 }
 
-/* A value of the same shape as the first of an array, in which every number is the median of all. */
+/* A value of the same shape as the first of an array, in which every number is the median of
+ * all. */
 static json_t *merge(json_t *same)
 {
     json_t *first = json_array_get(same, 0), *merged, *value, *member;

@@ -251,8 +251,8 @@ struct start {
     size_t index;
 };
 
-/* Threads and the main thread meet here: nobody begins before everyone is in place. False when the run
- * is called off. */
+/* Threads and the main thread meet here: nobody begins before everyone is in place. False when the
+ * run is called off. */
 static bool wait_at_gate(struct run *run)
 {
     atomic_fetch_add_explicit(&run->arrived, 1, memory_order_relaxed);
@@ -425,7 +425,8 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
     return ok;
 }
 
-/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that asks the whole group. */
+/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that asks the whole
+ * group. */
 static void set_signals(void)
 {
     sigset_t none;

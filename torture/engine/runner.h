@@ -1,7 +1,7 @@
 /* The runner: one process, one run, one flavor.
  *
- * Started by the driver with three descriptors: the run config (JSON, read to its end), the pipe for
- * events, and the memory that becomes the shared mapping. Ends when the driver sets `stop`.
+ * Started by the driver with three descriptors: the run config (JSON, read to its end), the pipe
+ * for events, and the memory that becomes the shared mapping. Ends when the driver sets `stop`.
  */
 #ifndef STILLPOINT_RUNNER_H
 #define STILLPOINT_RUNNER_H

@@ -22,7 +22,8 @@ struct flavor_description {
  * result is cached and lives until the program ends. */
 const struct flavor_description *flavor_describe(const char *name, struct diagnostics *d);
 
-/* Why this machine does not offer capability number `bit`: a line, or NULL when it is not `missing`. */
+/* Why this machine does not offer capability number `bit`: a line, or NULL when it is not
+ * `missing`. */
 const char *flavor_missing_reason(const struct flavor_description *description, unsigned bit);
 
 struct scenario {
@@ -57,10 +58,10 @@ struct override {
 bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
                    size_t override_count, struct diagnostics *d);
 /* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
- * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived from
- * that and its number, the same at all points. A scenario without sweep that asks more of its flavor
- * than that can do on any machine is refused with a line in d; within a sweep such a point gets `skip`.
- * What only this machine does not offer is `skip` with and without a sweep. */
+ * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived
+ * from that and its number, the same at all points. A scenario without sweep that asks more of its
+ * flavor than that can do on any machine is refused with a line in d; within a sweep such a point
+ * gets `skip`. What only this machine does not offer is `skip` with and without a sweep. */
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
 /* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */

@@ -1,6 +1,6 @@
 /* Keys of settings as typed after --set and in a sweep: "duration", "library.gp_policy",
- * "placement.policy", "rcu-pipe.readers" (every workload of that type), "workloads.0.readers"; after
- * --set also "sweep.KEY" and "require.NAME".
+ * "placement.policy", "rcu-pipe.readers" (every workload of that type), "workloads.0.readers";
+ * after --set also "sweep.KEY" and "require.NAME".
  *
  * `root` is a scenario or run config, complete or as read; nothing here trusts its types.
  */
@@ -15,8 +15,8 @@ const struct workload *workload_named(const char *name);
 /* The type of element `index` of the scenario's workloads, or NULL when that is none. */
 const struct workload *workload_at(json_t *root, size_t index);
 
-/* The flavors that the scenario runs: those swept, else the one given, else the default. A new array
- * of strings. */
+/* The flavors that the scenario runs: those swept, else the one given, else the default. A new
+ * array of strings. */
 json_t *scenario_flavors(json_t *root);
 /* The first row of that name among the settings of the flavors; NULL when none has it. */
 const struct option *library_option(json_t *flavors, const char *name);

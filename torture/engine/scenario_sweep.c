@@ -17,7 +17,8 @@ static bool is_foreign_key(struct scenario_reading *reading, const char *key, co
 /* What a sweep cannot vary: it would change what the runs are called or how they are counted. */
 static const char *const never_swept[] = {"name", "description", "seed", "repeat", NULL};
 
-/* The option behind a key of the sweep; NULL, with a line in the diagnostics, when there is none. */
+/* The option behind a key of the sweep; NULL, with a line in the diagnostics, when there is
+ * none. */
 static const struct option *swept_option(struct scenario_reading *reading, const char *key,
                                          const char *pointer)
 {

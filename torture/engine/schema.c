@@ -1,5 +1,5 @@
-/* The JSON Schema of a scenario (draft 2020-12), from the tables that also do the checking. A schema
- * cannot say everything that scenario_load() checks; it never refuses what that accepts. */
+/* The JSON Schema of a scenario (draft 2020-12), from the tables that also do the checking. A
+ * schema cannot say everything that scenario_load() checks; it never refuses what that accepts. */
 #include "scenario.h"
 
 #include "scenario_keys.h"
@@ -176,8 +176,8 @@ static json_t *budgets_schema(void)
                      "Limits of performance; never mixed with correctness", "items", budget);
 }
 
-/* The settings of the default flavor, for scenarios that run that and no other; NULL when its runner
- * is not there to ask. */
+/* The settings of the default flavor, for scenarios that run that and no other; NULL when its
+ * runner is not there to ask. */
 static json_t *library_case(void)
 {
     const char *flavor = options_find(scenario_options, "flavor")->standard;

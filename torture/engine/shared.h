@@ -1,9 +1,9 @@
 /* The mapping that a runner shares with its driver.
  *
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
- * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the driver
- * only reads, but for `stop` and `thaw`. Every field that both may touch at once is an atomic, and has
- * one writer unless it says otherwise.
+ * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
+ * driver only reads, but for `stop` and `thaw`. Every field that both may touch at once is an
+ * atomic, and has one writer unless it says otherwise.
  */
 #ifndef STILLPOINT_SHARED_H
 #define STILLPOINT_SHARED_H

@@ -1,7 +1,8 @@
 /* The engine as a workload's threads see it.
  *
- * Nothing here allocates, fences, calls the system or writes a line that another thread reads often,
- * except where it says so; torture_* calls that do are for outside of read sections and timed loops.
+ * Nothing here allocates, fences, calls the system or writes a line that another thread reads
+ * often, except where it says so; torture_* calls that do are for outside of read sections and
+ * timed loops.
  */
 #ifndef STILLPOINT_THREAD_H
 #define STILLPOINT_THREAD_H
@@ -65,9 +66,9 @@ static inline void torture_section(struct torture_thread *t, bool inside)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Flight recorder: what this thread just did, or did at `ticks`. The first number says what it is about:
- * a report prefers what other threads noted about the same. A note that begins with "entered" opens
- * a section that lasts until the violation which the thread reports next. */
+/* Flight recorder: what this thread just did, or did at `ticks`. The first number says what it is
+ * about: a report prefers what other threads noted about the same. A note that begins with
+ * "entered" opens a section that lasts until the violation which the thread reports next. */
 static inline void torture_note_at(struct torture_thread *t, uint64_t ticks, unsigned kind,
                                    unsigned long a, unsigned long b)
 {

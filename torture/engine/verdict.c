@@ -150,7 +150,8 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it one. */
+/* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it
+ * one. */
 static bool is_everywhere(json_t *scenario, const char *key, json_t *value)
 {
     json_t *pointers = key_pointers(scenario, key);
@@ -220,8 +221,8 @@ static json_t *base_of(json_t *scenario, json_t *point, json_t *ratio_to)
     return base;
 }
 
-/* Why nothing was measured at a point (NULL: there is none), which is nobody's fault; NULL when there is
- * a run that was more than skipped. */
+/* Why nothing was measured at a point (NULL: there is none), which is nobody's fault; NULL when
+ * there is a run that was more than skipped. */
 static const char *absence(json_t *runs, json_t *point)
 {
     const char *why = "was not run";
@@ -308,8 +309,8 @@ static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *poi
     return result;
 }
 
-/* Judges every budget at every point that it selects; a point that it is compared with is left out. One
- * that finds no figure anywhere, although something ran where it looks, is not met. */
+/* Judges every budget at every point that it selects; a point that it is compared with is left out.
+ * One that finds no figure anywhere, although something ran where it looks, is not met. */
 static json_t *judge_all(json_t *runs, json_t *scenario)
 {
     json_t *results = json_array(), *budgets = json_object_get(scenario, "budgets"), *budget, *run;

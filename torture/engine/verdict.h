@@ -12,8 +12,8 @@
  * line of "missing" in the run. */
 void verdict_of_run(json_t *run, json_t *require, json_t *declared);
 
-/* The "verdict" object over all runs. `scenario` is the effective one, with its "budgets"; `reasons` (array
- * of strings, kept) what else happened, such as an interruption. */
+/* The "verdict" object over all runs. `scenario` is the effective one, with its "budgets";
+ * `reasons` (array of strings, kept) what else happened, such as an interruption. */
 json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons);
 
 /* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",

@@ -31,8 +31,8 @@ static json_t *known_finding(json_t *known, size_t workload, const char *check)
     return NULL;
 }
 
-/* Of the moments of all threads, at most TIMELINE are shown: what is about the finding first, then what
- * is nearest to it in time. */
+/* Of the moments of all threads, at most TIMELINE are shown: what is about the finding first, then
+ * what is nearest to it in time. */
 static int by_use(const void *left, const void *right)
 {
     const struct moment *a = left, *b = right;
@@ -77,8 +77,8 @@ static void mark(json_t *list, size_t i, const char *thread, const char *what)
     json_object_set_new(json_array_get(list, i), "mark", json_sprintf("%s %s", thread, what));
 }
 
-/* Marks the section in which the thread found the violation, and the last that another did meanwhile
- * with what it held. */
+/* Marks the section in which the thread found the violation, and the last that another did
+ * meanwhile with what it held. */
 static void mark_section(const struct view *v, const struct moment *moments, size_t count,
                          int thread, json_t *list)
 {

@@ -27,8 +27,8 @@ void watchdog_close(struct watchdog *w)
     *w = (struct watchdog){.view = NULL};
 }
 
-/* What the kernel tells of a thread: its time on CPUs and on run queues since it started. False where it
- * does not. */
+/* What the kernel tells of a thread: its time on CPUs and on run queues since it started. False
+ * where it does not. */
 static bool read_times(int pid, int tid, struct watchdog_times *times)
 {
     char path[64];
@@ -73,7 +73,8 @@ static int64_t longest_wait(struct watchdog *w, int64_t step)
 
         if (read_times(w->pid, tid, &now) && before->waited_ns >= 0) {
             waited = now.waited_ns - before->waited_ns;
-            /* The time on a run queue is added up when it ends: who has been there all along shows none. */
+            /* The time on a run queue is added up when it ends: who has been there all along shows
+             * none. */
             if (waited == 0 && now.ran_ns == before->ran_ns && is_runnable(w->pid, tid))
                 waited = step;
         }

@@ -21,13 +21,13 @@ struct watchdog {
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns);
 void watchdog_close(struct watchdog *w);
-/* Index of the thread that has been silent for longest, beyond the limit; -1: none. Threads that have
- * ended are not watched.
+/* Index of the thread that has been silent for longest, beyond the limit; -1: none. Threads that
+ * have ended are not watched.
  *
- * Silence is counted in observed time. Where the driver itself did not run, the machine was suspended
- * or starved, and so were the threads: a longer step counts as a short one. And while some thread is
- * silent, the time that a thread of the run is kept waiting for a CPU does not count, but for a tenth:
- * it may be the one that all others wait for. */
+ * Silence is counted in observed time. Where the driver itself did not run, the machine was
+ * suspended or starved, and so were the threads: a longer step counts as a short one. And while
+ * some thread is silent, the time that a thread of the run is kept waiting for a CPU does not
+ * count, but for a tenth: it may be the one that all others wait for. */
 int watchdog_look(struct watchdog *w);
 /* How long that thread has been silent. */
 double watchdog_silence_s(const struct watchdog *w, int thread);

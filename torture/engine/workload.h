@@ -1,8 +1,8 @@
 /* What a workload is to the engine: names, options, roles and checks in one table.
  *
- * A workload file defines one `const struct workload`, compiled once for each flavor. It reaches the
- * code under test through flavor_* calls only (torture/flavors/flavor.h), and the engine through
- * torture_* calls (thread.h).
+ * A workload file defines one `const struct workload`, compiled once for each flavor. It reaches
+ * the code under test through flavor_* calls only (torture/flavors/flavor.h), and the engine
+ * through torture_* calls (thread.h).
  */
 #ifndef STILLPOINT_WORKLOAD_H
 #define STILLPOINT_WORKLOAD_H
@@ -53,8 +53,9 @@ struct workload {
     const char *summary; /* one sentence, no full stop */
     bool bench;          /* measures (bench/) rather than breaks (torture/workloads/) */
     unsigned needs;      /* capabilities, whatever the roles */
-    /* Capabilities that the values of the options ask for, such as an accelerator; NULL: none. `params`
-     * is filled from the completed options of one point. Called in the driver, before anything runs. */
+    /* Capabilities that the values of the options ask for, such as an accelerator; NULL: none.
+     * `params` is filled from the completed options of one point. Called in the driver, before
+     * anything runs. */
     unsigned (*needs_by_params)(const void *params);
     const struct option *options;
     size_t params_size; /* of the struct that the options fill */

@@ -1,8 +1,8 @@
 /* The code under test, as workloads see it: flavor_* inline calls, whatever the implementation.
  *
- * FLAVOR_HEADER is one adaptor (template.h says what it defines). What an adaptor does not say that it
- * can do gets a stub here, so that every workload compiles; the engine never runs a role that needs
- * what is missing.
+ * FLAVOR_HEADER is one adaptor (template.h says what it defines). What an adaptor does not say that
+ * it can do gets a stub here, so that every workload compiles; the engine never runs a role that
+ * needs what is missing.
  */
 #ifndef STILLPOINT_FLAVOR_H
 #define STILLPOINT_FLAVOR_H
@@ -203,8 +203,8 @@ static inline void flavor_end_exclusive(void)
 }
 #endif
 
-/* After an execution that was wanted out, outside of any: takes back what wanted it out. Nothing where nothing
- * is left to be taken back. */
+/* After an execution that was wanted out, outside of any: takes back what wanted it out. Nothing
+ * where nothing is left to be taken back. */
 #ifndef FLAVOR_HAS_EXEC_EVENTS
 #define FLAVOR_HAS_EXEC_EVENTS 0
 static inline void flavor_exec_events(flavor_vcpu *v)

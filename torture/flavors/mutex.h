@@ -1,5 +1,5 @@
-/* `mutex`: what exclusive sections were before they were lock-free. Start and end of a vCPU's execution each
- * take one lock. As an RCU it is the lock and nothing else. */
+/* `mutex`: what exclusive sections were before they were lock-free. Start and end of a vCPU's
+ * execution each take one lock. As an RCU it is the lock and nothing else. */
 #ifndef FLAVOR_MUTEX_H
 #define FLAVOR_MUTEX_H
 

@@ -1,5 +1,5 @@
-/* `null` does nothing: it measures the harness itself. It protects nobody, so torture workloads refuse
- * it; benchmarks run it. */
+/* `null` does nothing: it measures the harness itself. It protects nobody, so torture workloads
+ * refuse it; benchmarks run it. */
 #ifndef FLAVOR_NULL_H
 #define FLAVOR_NULL_H
 

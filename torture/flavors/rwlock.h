@@ -1,5 +1,5 @@
-/* `rwlock`: a reader of RCU, and a vCPU that executes, is a reader of the lock; an updater that waits, and an
- * exclusive section, is a writer. */
+/* `rwlock`: a reader of RCU, and a vCPU that executes, is a reader of the lock; an updater that
+ * waits, and an exclusive section, is a writer. */
 #ifndef FLAVOR_RWLOCK_H
 #define FLAVOR_RWLOCK_H
 

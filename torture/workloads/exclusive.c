@@ -1,10 +1,11 @@
 /* exclusive: vCPUs execute, and several threads enter exclusive sections.
  *
- * In a section its owner looks, when it begins and again before it ends, at each executor's word that says
- * whether it executes. Nobody counts vCPUs together: a counter that all of them change would fence for the code
- * under test. Plain memory says whether the order is there as well: words that each section counts up in two
- * halves, and vCPUs compare while they execute; and what each vCPU changes while it executes, and sections
- * compare. The words are the same from the beginning to the end of an execution, or a section was in it.
+ * In a section its owner looks, when it begins and again before it ends, at each executor's word
+ * that says whether it executes. Nobody counts vCPUs together: a counter that all of them change
+ * would fence for the code under test. Plain memory says whether the order is there as well: words
+ * that each section counts up in two halves, and vCPUs compare while they execute; and what each
+ * vCPU changes while it executes, and sections compare. The words are the same from the beginning
+ * to the end of an execution, or a section was in it.
  */
 #include "exclusive.h"
 

@@ -28,8 +28,8 @@ enum { NOTE_EXECUTES, NOTE_LEFT, NOTE_ASKS, NOTE_BEGAN, NOTE_ENDS, NOTE_RE_ENTER
 
 #define DATA_WORDS 16 /* two cache lines */
 
-/* A thread that runs vCPUs, one at a time. All is written by it alone, while it executes, so that nothing that
- * two vCPUs share fences for the code under test. */
+/* A thread that runs vCPUs, one at a time. All is written by it alone, while it executes, so that
+ * nothing that two vCPUs share fences for the code under test. */
 struct executor {
     _Alignas(64) atomic_uint executing; /* relaxed */
     /* Plain: sections read them, and the order comes from the code under test. */
@@ -44,7 +44,8 @@ struct contended_line {
 };
 
 struct exclusive_state {
-    /* Plain: changed in sections only, each of which counts all words up, the second half at its end. */
+    /* Plain: changed in sections only, each of which counts all words up, the second half at its
+     * end. */
     _Alignas(64) unsigned long words[DATA_WORDS];
     _Alignas(64) unsigned owner; /* plain: 1 + the id of the thread whose section it is; 0: none */
     _Alignas(64) atomic_ulong ended; /* sections that were ended: what quiet vCPUs wait for */
@@ -71,7 +72,8 @@ struct exclusive_sight {
     unsigned word; /* DATA_WORDS: nothing */
 };
 
-/* Executes for that long, or until it is wanted out, between cpu_exec_start() and cpu_exec_end(). */
+/* Executes for that long, or until it is wanted out, between cpu_exec_start() and
+ * cpu_exec_end(). */
 struct exclusive_sight exclusive_execute(struct exclusive_state *state, struct executor *e,
                                          flavor_vcpu *v, uint64_t ticks);
 /* Reports what it found. */
@@ -87,8 +89,8 @@ void exclusive_quiet_vcpu(struct torture_thread *t);
 bool exclusive_machine_open(struct instance *in, struct diagnostics *d);
 void exclusive_machine_close(struct instance *in);
 void exclusive_vcpu(struct torture_thread *t);
-/* => In the section of that number. Looks at the guests of kvm, and after the time once more, and changes what
- *    only sections change. */
+/* => In the section of that number. Looks at the guests of kvm, and after the time once more, and
+ *    changes what only sections change. */
 void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uint64_t ns);
 #endif
 void exclusive_plugger(struct torture_thread *t);

@@ -124,8 +124,9 @@ static void look_again(struct torture_thread *t, struct exclusive_machine_vcpu *
     torture_count(t, CHECKS, 1);
 }
 
-/* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock between; so while we hold
- * it, the page of one that is not to end stays that vCPU's, and has been so since it was published. */
+/* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock between; so
+ * while we hold it, the page of one that is not to end stays that vCPU's, and has been so since it
+ * was published. */
 static bool stays(struct exclusive_machine_vcpu *v)
 {
     return !atomic_load_explicit(&v->machine.cpu.unplug, memory_order_relaxed);

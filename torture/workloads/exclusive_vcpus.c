@@ -18,8 +18,8 @@ struct exclusive_sight exclusive_execute(struct exclusive_state *state, struct e
     uint64_t begun = clock_ticks();
     struct exclusive_sight sight = {.begun = begun, .first = state->words[0]};
 
-    /* Relaxed: x86 shows a vCPU that executes all the same, and elsewhere the code under test has to order it
-     * or the plain words show it. */
+    /* Relaxed: x86 shows a vCPU that executes all the same, and elsewhere the code under test has
+     * to order it or the plain words show it. */
     atomic_store_explicit(&e->executing, 1, memory_order_relaxed);
     e->left++;
     do {
@@ -117,8 +117,8 @@ void exclusive_exec_vcpu(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* Until a section has ended, or the run is over. Does not beat: with a starter that waits for ever it is
- * silent as well. */
+/* Until a section has ended, or the run is over. Does not beat: with a starter that waits for ever
+ * it is silent as well. */
 static void stay_out(struct torture_thread *t, struct exclusive_state *state, unsigned long seen)
 {
     uint64_t begun = clock_ticks(), spin = clock_ns_to_ticks(50000);
@@ -130,8 +130,8 @@ static void stay_out(struct torture_thread *t, struct exclusive_state *state, un
     }
 }
 
-/* Whoever goes round finds at the next execution what it missed at the end of the last; this one does not come
- * back before the starter has. */
+/* Whoever goes round finds at the next execution what it missed at the end of the last; this one
+ * does not come back before the starter has. */
 void exclusive_quiet_vcpu(struct torture_thread *t)
 {
     const struct exclusive_params *p = t->instance->params;

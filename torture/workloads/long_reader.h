@@ -1,8 +1,8 @@
 /* A reader that stays: it holds its section for long, and leaves when it is told to.
  *
  * It stands for a vCPU that executes inside a read section until it is kicked. Where the flavor has
- * force notifiers, one of them wakes it; elsewhere it stays for its time. Blocking inside the section
- * enters the kernel, so it is no reader for finding missing fences; the others are.
+ * force notifiers, one of them wakes it; elsewhere it stays for its time. Blocking inside the
+ * section enters the kernel, so it is no reader for finding missing fences; the others are.
  */
 #ifndef STILLPOINT_LONG_READER_H
 #define STILLPOINT_LONG_READER_H

@@ -104,7 +104,8 @@ struct machine_vcpu *machine_take(struct machine *m, struct random *random)
     pthread_mutex_lock(&m->lock);
     if (m->live_count > 0) {
         v = draw(m, random);
-        if (v->told_to_end) /* an rr thread keeps those until the last has ended: not too many of them */
+        /* An rr thread keeps those until the last has ended: not too many of them. */
+        if (v->told_to_end)
             v = draw(m, random);
         atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
     }

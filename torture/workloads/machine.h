@@ -1,11 +1,13 @@
 /* What the vCPU workloads share: vCPUs of one accelerator that come and go.
  *
- * The role `vcpu` is machine_vcpus(): each thread plugs a vCPU (with rr: several), runs it until it is unplugged,
- * and plugs another one. The role `plugger` is machine_plugger(): it unplugs them, one now and then, and all at
- * the end of the run. Other threads take a vCPU, ask it for something, and give it back.
+ * The role `vcpu` is machine_vcpus(): each thread plugs a vCPU (with rr: several), runs it until it
+ * is unplugged, and plugs another one. The role `plugger` is machine_plugger(): it unplugs them,
+ * one now and then, and all at the end of the run. Other threads take a vCPU, ask it for something,
+ * and give it back.
  *
- * A workload's own vCPU has a struct machine_vcpu as its first member. All but the options is there for flavors
- * that have vCPUs: the rest of a workload stands in #if FLAVOR_CAN_VCPU, and its roles are NEEDS_VCPU(function).
+ * A workload's own vCPU has a struct machine_vcpu as its first member. All but the options is there
+ * for flavors that have vCPUs: the rest of a workload stands in #if FLAVOR_CAN_VCPU, and its roles
+ * are NEEDS_VCPU(function).
  */
 #ifndef STILLPOINT_MACHINE_H
 #define STILLPOINT_MACHINE_H
@@ -80,8 +82,8 @@ struct machine_vcpu {
     flavor_head head;
 };
 
-/* The workload's: called in the thread that plugs, before the vCPU can be taken, and after it has ended and been
- * removed, when others may still hold it. NULL: nothing. */
+/* The workload's: called in the thread that plugs, before the vCPU can be taken, and after it has
+ * ended and been removed, when others may still hold it. NULL: nothing. */
 struct machine_hooks {
     void (*plugged)(struct machine_vcpu *v);
     void (*unplugged)(struct machine_vcpu *v);
@@ -117,8 +119,8 @@ void machine_close(struct machine *m);
 void machine_vcpus(struct torture_thread *t, struct machine *m);
 void machine_plugger(struct torture_thread *t, struct machine *m);
 
-/* One of those that are there, at random; NULL: there is none just now. It is not freed before it is given
- * back, but it may end at any time. */
+/* One of those that are there, at random; NULL: there is none just now. It is not freed before it
+ * is given back, but it may end at any time. */
 struct machine_vcpu *machine_take(struct machine *m, struct random *random);
 void machine_give(struct machine_vcpu *v);
 

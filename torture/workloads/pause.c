@@ -1,10 +1,11 @@
 /* pause: nothing moves while the vCPUs are paused.
  *
- * Pausers, and vCPUs in their events, pause all vCPUs, look at the progress of each, stay, look again, and resume or
- * have it done by a resumer. vCPUs come and go; work and requests are queued all the time. Each vCPU counts the
- * blocks, rounds of events and items of work that it runs, in words that nobody else writes: between the two looks
- * none changes, but for the work of one that ends and for the vCPU that has paused the others. Each also looks at the
- * words that only pausers change.
+ * Pausers, and vCPUs in their events, pause all vCPUs, look at the progress of each, stay, look
+ * again, and resume or have it done by a resumer. vCPUs come and go; work and requests are queued
+ * all the time. Each vCPU counts the blocks, rounds of events and items of work that it runs, in
+ * words that nobody else writes: between the two looks none changes, but for the work of one that
+ * ends and for the vCPU that has paused the others. Each also looks at the words that only pausers
+ * change.
  */
 #include "pause.h"
 

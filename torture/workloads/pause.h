@@ -68,7 +68,8 @@ struct pause_state {
     struct instance *instance;
     struct machine machine;
     unsigned vcpus_limit;
-    /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find out. */
+    /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find
+     * out. */
     _Alignas(64) unsigned long left, right, number;
     unsigned owner;               /* 0, or 1 + the pauser's thread */
     _Alignas(64) atomic_ulong on; /* the pause that is on; 0: none */
@@ -113,7 +114,8 @@ void pause_hold_destroy(struct hold *hold);
 bool pause_is_out(struct hold *hold);
 /* Waits until it has been resumed. */
 void pause_await_back(struct hold *hold);
-/* Pauses, looks, stays, looks again, and resumes or hands over. `v`: the vCPU whose events these are, or NULL. */
+/* Pauses, looks, stays, looks again, and resumes or hands over. `v`: the vCPU whose events these
+ * are, or NULL. */
 void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v);
 /* The next that was handed over, or NULL. */
 struct hold *pause_take_over(struct pause_state *state);

@@ -217,7 +217,8 @@ static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu
                           "Thread %u and thread %u both have paused the vCPUs.", state->owner - 1,
                           t->id);
     state->owner = t->id + 1;
-    /* Relaxed, and the vCPU first: those that look at both have been stopped, or are this thread's. */
+    /* Relaxed, and the vCPU first: those that look at both have been stopped, or are this
+     * thread's. */
     atomic_store_explicit(&state->exempt, v, memory_order_relaxed);
     atomic_store_explicit(&state->on, hold->number, memory_order_relaxed);
     state->left++;

@@ -26,7 +26,8 @@ __thread struct torture_thread *pause_self;
 void pause_check_may_move(struct pause_vcpu *v, const char *what)
 {
     struct pause_state *state = pause_self->instance->state;
-    /* Relaxed: it is set when we have stopped and cleared before we are let go, and the library orders both. */
+    /* Relaxed: it is set when we have stopped and cleared before we are let go, and the library
+     * orders both. */
     unsigned long on = atomic_load_explicit(&state->on, memory_order_relaxed);
 
     if (__builtin_expect(on != 0 && atomic_load_explicit(&state->exempt, memory_order_relaxed) != v,

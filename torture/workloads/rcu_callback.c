@@ -1,10 +1,11 @@
-/* rcu-callback: a ledger of callbacks. None may be lost, run twice, out of order, early, or without the
- * big lock; a barrier may not return before those queued before it have run; a flood must drain.
+/* rcu-callback: a ledger of callbacks. None may be lost, run twice, out of order, early, or without
+ * the big lock; a barrier may not return before those queued before it have run; a flood must
+ * drain.
  *
- * Each caller publishes items, replaces them and queues a callback for the old one. Readers hold items
- * and look whether their callback has run meanwhile. Callers work in bursts, so that callbacks pile
- * up; flooders queue without any restraint. Busy readers stay inside until the flavor tells them to
- * leave.
+ * Each caller publishes items, replaces them and queues a callback for the old one. Readers hold
+ * items and look whether their callback has run meanwhile. Callers work in bursts, so that
+ * callbacks pile up; flooders queue without any restraint. Busy readers stay inside until the
+ * flavor tells them to leave.
  */
 #include "rcu_callback.h"
 

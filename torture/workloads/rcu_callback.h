@@ -81,7 +81,8 @@ void callback_barrier(struct torture_thread *t);
 void callback_lock_user(struct torture_thread *t);
 void callback_flooder(struct torture_thread *t);
 
-/* An item that nobody uses; NULL when all are on their way. The caller's thread, or before it starts. */
+/* An item that nobody uses; NULL when all are on their way. The caller's thread, or before it
+ * starts. */
 struct item *callback_take_item(struct caller *c);
 
 #endif

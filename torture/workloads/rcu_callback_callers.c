@@ -1,4 +1,5 @@
-/* rcu-callback: those who queue callbacks in bursts, who wait for them, and who use the big lock. */
+/* rcu-callback: those who queue callbacks in bursts, who wait for them, and who use the big
+ * lock. */
 #include "rcu_callback.h"
 
 #include <stdlib.h>

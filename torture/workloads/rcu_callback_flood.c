@@ -1,5 +1,5 @@
-/* rcu-callback: floods. A flooder queues callbacks as fast as it can and never waits by itself, so that
- * only the flavor can slow it down; then it waits until the flood has drained.
+/* rcu-callback: floods. A flooder queues callbacks as fast as it can and never waits by itself, so
+ * that only the flavor can slow it down; then it waits until the flood has drained.
  *
  * It beats only when a callback of its own has run. A flavor that neither runs them nor forces the
  * readers in the way is a stall, however busily the flooder queues.

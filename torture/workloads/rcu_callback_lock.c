@@ -52,8 +52,8 @@ static void flavor_takes(void *data)
     lock->holds++;
 }
 
-/* A barrier lets go of what a role took, and takes what a role lets go of: of these one end is missing,
- * and nothing is recorded. */
+/* A barrier lets go of what a role took, and takes what a role lets go of: of these one end is
+ * missing, and nothing is recorded. */
 static void flavor_releases(void *data)
 {
     struct big_lock *lock = data;

@@ -1,7 +1,7 @@
 /* A program's big lock, as callbacks are to run under it: a mutex that knows who holds it.
  *
- * The three functions that the flavor gets are those a program would pass; how long the flavor's callback
- * thread holds the lock at once is measured there.
+ * The three functions that the flavor gets are those a program would pass; how long the flavor's
+ * callback thread holds the lock at once is measured there.
  */
 #ifndef STILLPOINT_RCU_CALLBACK_LOCK_H
 #define STILLPOINT_RCU_CALLBACK_LOCK_H

@@ -1,10 +1,11 @@
 /* rcu-fork: bursts of children, forked in the middle of everything, that go on using the library.
  *
- * While readers, updaters with callbacks, threads that wait for grace periods and users of the big lock
- * torture the parent, forkers fork: outside, inside nested sections, online, not registered, and any of
- * these with the big lock held. Each child finds its section, its lock and its registration as they were
- * and none of its ancestors' callbacks; it reads, waits, queues, polls, makes threads, and forks again
- * (rcu_fork_child.c). A child that hangs silences its forker, which is a stall.
+ * While readers, updaters with callbacks, threads that wait for grace periods and users of the big
+ * lock torture the parent, forkers fork: outside, inside nested sections, online, not registered,
+ * and any of these with the big lock held. Each child finds its section, its lock and its
+ * registration as they were and none of its ancestors' callbacks; it reads, waits, queues, polls,
+ * makes threads, and forks again (rcu_fork_child.c). A child that hangs silences its forker, which
+ * is a stall.
  */
 #include "rcu_fork.h"
 
@@ -199,9 +200,9 @@ const char *__tsan_default_options(void)
     return "die_after_fork=0";
 }
 
-/* It takes the threads of ancestors for alive, and dies of a new one that gets the stack of one of them.
- * Stacks of a size of their own are new ones; all are so small that the C library keeps those of the
- * ancestors (up to 40 MiB), rather than give back and be given the same addresses again. */
+/* It takes the threads of ancestors for alive, and dies of a new one that gets the stack of one of
+ * them. Stacks of a size of their own are new ones; all are so small that the C library keeps those
+ * of the ancestors (up to 40 MiB), rather than give back and be given the same addresses again. */
 void fork_use_new_stacks(unsigned generation)
 {
     pthread_attr_t standard;

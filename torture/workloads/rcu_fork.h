@@ -1,4 +1,5 @@
-/* What the two sides of the workload rcu-fork share: its options, its state, and what a child reports. */
+/* What the two sides of the workload rcu-fork share: its options, its state, and what a child
+ * reports. */
 #ifndef STILLPOINT_RCU_FORK_WORKLOAD_H
 #define STILLPOINT_RCU_FORK_WORKLOAD_H
 
@@ -71,8 +72,9 @@ enum child_step {
 };
 extern const char *const child_steps[]; /* by step: what it did, after "it" */
 
-/* Shared with the children of one forker, of whom one lives at a time, and their descendants: counts of
- * what they did, and what the first that failed has to say. The parent's mapping is not theirs. */
+/* Shared with the children of one forker, of whom one lives at a time, and their descendants:
+ * counts of what they did, and what the first that failed has to say. The parent's mapping is not
+ * theirs. */
 struct fork_report {
     atomic_uint step; /* of the youngest */
     atomic_uint claimed, ready;
@@ -123,8 +125,8 @@ void fork_updater_role(struct torture_thread *t);
 void fork_waiter(struct torture_thread *t);
 void fork_lock_user(struct torture_thread *t);
 
-/* An item that nobody uses; NULL when all are on their way. From a pool: what allocates under a sanitizer
- * may hold locks that a child cannot get. The updater's thread, or before it starts. */
+/* An item that nobody uses; NULL when all are on their way. From a pool: what allocates under a
+ * sanitizer may hold locks that a child cannot get. The updater's thread, or before it starts. */
 struct fork_item *fork_take_item(struct fork_updater *u);
 
 /* Gets the calling thread, registered and outside, into such a state, and back. */

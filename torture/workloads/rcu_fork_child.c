@@ -1,8 +1,8 @@
-/* rcu-fork, the child's side: everything that the library is for, in a process that is a copy of one
- * thread of a process under torture.
+/* rcu-fork, the child's side: everything that the library is for, in a process that is a copy of
+ * one thread of a process under torture.
  *
- * A child touches nothing of the mapping that its parent shares with the driver. It tells what it found
- * through the forker's report and its exit code.
+ * A child touches nothing of the mapping that its parent shares with the driver. It tells what it
+ * found through the forker's report and its exit code.
  */
 #include "rcu_fork.h"
 
@@ -135,7 +135,8 @@ static void expect_held(struct child *c, struct replacer *r, const char *what)
     count(&c->report->checks, 2);
 }
 
-/* The section, or being online, protects what was loaded before the fork: whoever replaces it waits. */
+/* The section, or being online, protects what was loaded before the fork: whoever replaces it
+ * waits. */
 static void use_inherited(struct child *c, const struct fork_birth *birth)
 {
     const char *what =
@@ -320,8 +321,9 @@ static void poll_some(struct child *c)
 
 /* --- Its own children --- */
 
-/* What sanitizers do at the beginning and the end of a thread takes locks of theirs that a child does not
- * get when the fork comes then. Under them no thread begins or ends meanwhile, nor one of the flavor's. */
+/* What sanitizers do at the beginning and the end of a thread takes locks of theirs that a child
+ * does not get when the fork comes then. Under them no thread begins or ends meanwhile, nor one of
+ * the flavor's. */
 static void wait_for_threads(struct child *c)
 {
     while (atomic_load_explicit(&c->gate, memory_order_relaxed) <
@@ -357,7 +359,8 @@ static void fork_again(struct child *c)
 
 /* --- Its life --- */
 
-/* A crash of a child's is the forker's to report; the runner's handlers would say that it is its own. */
+/* A crash of a child's is the forker's to report; the runner's handlers would say that it is its
+ * own. */
 static void set_signals(void)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};

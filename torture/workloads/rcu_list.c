@@ -1,10 +1,10 @@
 /* rcu-list: readers walk lists of four shapes while updaters insert, remove, replace and splice.
  *
- * Each updater owns two lists of nodes with rising keys: `main`, and `side`, which holds either nothing
- * or a region of the keys, the low ones or the high ones. Every fourth key is permanent: its node is
- * replaced but never removed. A region moves to `side` as a copy, which appears at once, and leaves
- * `main` a grace period later; it comes back by a splice (low) or a concat (high). So this holds for
- * every traversal, whenever it begins and however long it takes:
+ * Each updater owns two lists of nodes with rising keys: `main`, and `side`, which holds either
+ * nothing or a region of the keys, the low ones or the high ones. Every fourth key is permanent:
+ * its node is replaced but never removed. A region moves to `side` as a copy, which appears at
+ * once, and leaves `main` a grace period later; it comes back by a splice (low) or a concat (high).
+ * So this holds for every traversal, whenever it begins and however long it takes:
  *
  *     keys rise, so each node is met once, a replaced one or its successor but not both
  *     `main` has all permanent keys of the middle region

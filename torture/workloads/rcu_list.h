@@ -1,5 +1,5 @@
-/* What the files of rcu-list share: nodes, the lists that they are in, and the names of what is counted,
- * checked and noted. rcu_list.c says what the workload does.
+/* What the files of rcu-list share: nodes, the lists that they are in, and the names of what is
+ * counted, checked and noted. rcu_list.c says what the workload does.
  *
  *     rcu_list_shapes.c      the shapes: each operation of each, and the walk of a reader
  *     rcu_list_readers.c     readers, judging what they met
@@ -134,7 +134,8 @@ static inline unsigned key_of(const struct node *n)
 
 /* --- The shapes --- */
 
-/* One of the kinds of list. Operations are the updater's; walks are a reader's, inside a section. */
+/* One of the kinds of list. Operations are the updater's; walks are a reader's, inside a
+ * section. */
 struct shape {
     const char *name;
     void (*init)(union head *);

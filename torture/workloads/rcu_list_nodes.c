@@ -31,7 +31,8 @@ void lists_removed(struct lists *l, struct torture_thread *t, struct node *n)
     lists_retire(l, n);
 }
 
-/* What is poisoned has its links poisoned, too: who follows one of them crashes inside a section. */
+/* What is poisoned has its links poisoned, too: who follows one of them crashes inside a
+ * section. */
 void lists_reclaim(struct lists *l, struct torture_thread *t)
 {
     unsigned long last = l->retired ? id_of(l->retired) : 0;

@@ -1,5 +1,5 @@
-/* rcu-list: the shapes, as rows of a table. The walks are the read side: inlined into them, it adds no
- * fence, no shared write and no system call.
+/* rcu-list: the shapes, as rows of a table. The walks are the read side: inlined into them, it adds
+ * no fence, no shared write and no system call.
  */
 #include "rcu_list.h"
 
@@ -27,8 +27,8 @@ static inline bool meet(struct walk *w, const struct node *n)
     return true;
 }
 
-/* What is spelt alike in all four. `back`, `tail`: what its updater has as the link that leads to n, and
- * as the one that ends the list. */
+/* What is spelt alike in all four. `back`, `tail`: what its updater has as the link that leads to
+ * n, and as the one that ends the list. */
 #define SHAPE(SHAPE, name, first, next, back, tail)                         \
     static void name##_init(union head *h)                                  \
     {                                                                       \

@@ -1,4 +1,5 @@
-/* rcu-list: updaters, which change their lists in every way there is, and wait for grace periods. */
+/* rcu-list: updaters, which change their lists in every way there is, and wait for grace
+ * periods. */
 #include "rcu_list.h"
 
 /* In any of the ways that there are for its place. */
@@ -82,8 +83,8 @@ static void join(struct lists *l, struct torture_thread *t, struct keyed *to, st
     }
 }
 
-/* A region appears in `side`, at once, and leaves `main` when every reader has had a chance to see it
- * there: one that found `side` empty must still find it in `main`. */
+/* A region appears in `side`, at once, and leaves `main` when every reader has had a chance to see
+ * it there: one that found `side` empty must still find it in `main`. */
 static void move_out(struct lists *l, struct torture_thread *t)
 {
     int region = random_one_in(&t->random, 2) ? LOW : HIGH;

@@ -1,17 +1,17 @@
-/* rcu-pipe: objects travel down a pipe, one step a grace period, and readers tell how far one was when
- * they saw it.
+/* rcu-pipe: objects travel down a pipe, one step a grace period, and readers tell how far one was
+ * when they saw it.
  *
- * Each updater owns a cell with one published object. It publishes a fresh one, and from then on the
- * old one ages by one with each grace period of that updater's. A reader that entered while an object
- * was current may see it at age 0 or 1 when it leaves; a 2 means that a grace period ended although
- * the reader had been inside since before it began. Objects of two kinds: slots, which keep their age
- * for ever, and heap objects, which are poisoned and freed, some with their page unmapped, as soon as
- * their grace period has ended.
+ * Each updater owns a cell with one published object. It publishes a fresh one, and from then on
+ * the old one ages by one with each grace period of that updater's. A reader that entered while an
+ * object was current may see it at age 0 or 1 when it leaves; a 2 means that a grace period ended
+ * although the reader had been inside since before it began. Objects of two kinds: slots, which
+ * keep their age for ever, and heap objects, which are poisoned and freed, some with their page
+ * unmapped, as soon as their grace period has ended.
  *
  * Here are the tables, the set-up and the checks of the end; rcu_pipe.h says where the rest is.
  *
- * Source of the pipe: the kernel's rcutorture. One updater thread per grace-period primitive, so that
- * the slow ones do not starve the checks of the fast ones.
+ * Source of the pipe: the kernel's rcutorture. One updater thread per grace-period primitive, so
+ * that the slow ones do not starve the checks of the fast ones.
  */
 #include "rcu_pipe.h"
 

@@ -164,22 +164,22 @@ static inline void object_scribble(struct object *o)
 
 /* --- Cells --- */
 
-/* A cell that no other updater has taken; once for each updater's thread, which is then the only one to
- * call what follows with it. */
+/* A cell that no other updater has taken; once for each updater's thread, which is then the only
+ * one to call what follows with it. */
 struct updater *pipe_own_cell(struct torture_thread *t);
 /* Publishes a new object and returns the one it replaces, or NULL when all slots are retired. */
 struct object *pipe_replace(struct updater *u, struct torture_thread *t);
 /* Publishes a new object and keeps the old one in the cell's pipe; returns the old one's id. */
 unsigned long pipe_retire(struct updater *u, struct torture_thread *t);
-/* A grace period has ended: everything in the pipe is one older. Heap objects go, the oldest slots are
- * used again. */
+/* A grace period has ended: everything in the pipe is one older. Heap objects go, the oldest slots
+ * are used again. */
 void pipe_age(struct updater *u);
 
-/* For objects that are not in the pipe but have a callback, which calls both. A grace period has ended:
- * the object is one older; returns its age. */
+/* For objects that are not in the pipe but have a callback, which calls both. A grace period has
+ * ended: the object is one older; returns its age. */
 unsigned pipe_older(struct object *o);
-/* Its grace period has ended: nobody may hold it, so what it held may go. Counted by the owner of its
- * cell, which waits for its callbacks before it ends. */
+/* Its grace period has ended: nobody may hold it, so what it held may go. Counted by the owner of
+ * its cell, which waits for its callbacks before it ends. */
 void pipe_free_heap(struct object *o);
 
 /* --- What roles have in common --- */

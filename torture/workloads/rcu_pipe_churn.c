@@ -1,9 +1,9 @@
 /* rcu-pipe: threads that come and go.
  *
- * A churner starts threads in bursts. Each registers, reads, idles between some of its sections, and
- * unregisters, or just ends. The flavor may stop looking at a thread that is idle: the section after a
- * pause is the one that it must not miss. What the threads saw is judged by the churner, once they have
- * ended: counters and findings have one writer.
+ * A churner starts threads in bursts. Each registers, reads, idles between some of its sections,
+ * and unregisters, or just ends. The flavor may stop looking at a thread that is idle: the section
+ * after a pause is the one that it must not miss. What the threads saw is judged by the churner,
+ * once they have ended: counters and findings have one writer.
  */
 #include "rcu_pipe_look.h"
 

@@ -1,5 +1,5 @@
-/* The read side of rcu-pipe: what its readers do inside their sections. All of it is inlined, and adds no
- * fence, no shared write and no system call.
+/* The read side of rcu-pipe: what its readers do inside their sections. All of it is inlined, and
+ * adds no fence, no shared write and no system call.
  */
 #ifndef STILLPOINT_RCU_PIPE_LOOK_H
 #define STILLPOINT_RCU_PIPE_LOOK_H
@@ -50,10 +50,10 @@ static inline struct updater *any_updater(const struct state *state, struct rand
                                                       : random_below(random, state->updater_count)];
 }
 
-/* Plain stores to lines that readers and updaters fight for. Readers make them just before a section:
- * they keep the store buffer busy, so that the entry of the section, and what came before, is seen
- * late. A reader whose entry nobody sees yet is what a missing fence forgets. Nothing of this happens
- * inside a section or while a grace period is waited for. */
+/* Plain stores to lines that readers and updaters fight for. Readers make them just before a
+ * section: they keep the store buffer busy, so that the entry of the section, and what came before,
+ * is seen late. A reader whose entry nobody sees yet is what a missing fence forgets. Nothing of
+ * this happens inside a section or while a grace period is waited for. */
 static inline void contend(const struct params *p, const struct state *state, unsigned value)
 {
     for (int64_t i = 0; i < p->entry_stores; i++)

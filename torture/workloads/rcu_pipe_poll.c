@@ -1,8 +1,8 @@
 /* rcu-pipe: updaters that poll for the end of a grace period, and readers that hold a cookie.
  *
- * A cookie may not expire while a section goes on that was entered before it was taken, and has expired
- * once a grace period has passed that began after it was taken. So of two cookies the one that was taken
- * first never outlasts the other.
+ * A cookie may not expire while a section goes on that was entered before it was taken, and has
+ * expired once a grace period has passed that began after it was taken. So of two cookies the one
+ * that was taken first never outlasts the other.
  */
 #include "rcu_pipe_look.h"
 
@@ -44,8 +44,8 @@ static void check_expired(struct torture_thread *t, unsigned long cookie, const 
                           "A cookie had not expired although %s had.", since);
 }
 
-/* Starts a grace period and polls until it has ended. Does not beat meanwhile: with nobody else it must
- * end all the same, or it is a stall. */
+/* Starts a grace period and polls until it has ended. Does not beat meanwhile: with nobody else it
+ * must end all the same, or it is a stall. */
 static void start_and_poll(struct torture_thread *t, const struct params *p)
 {
     bool expedited = random_one_in(&t->random, (uint64_t)p->poll_expedite_one_in);

@@ -1,9 +1,9 @@
 /* rcu-pipe: readers in quiescent-state mode.
  *
- * Between two quiescent states an online reader may hold what it found, with or without a section of
- * its own in between; a grace period waits for the next quiescent state. What was found before one is
- * judged after it. A spell of such intervals ends offline, where the reader is idle, or reads as any
- * other thread does.
+ * Between two quiescent states an online reader may hold what it found, with or without a section
+ * of its own in between; a grace period waits for the next quiescent state. What was found before
+ * one is judged after it. A spell of such intervals ends offline, where the reader is idle, or
+ * reads as any other thread does.
  */
 #include "rcu_pipe_look.h"
 
@@ -24,8 +24,8 @@ static void interval_without_section(struct torture_thread *t, const struct para
     judge(t, &sight);
 }
 
-/* An object is held across a section of the interval's, and another one within it: the section's end
- * must not end the interval. */
+/* An object is held across a section of the interval's, and another one within it: the section's
+ * end must not end the interval. */
 static void interval_with_section(struct torture_thread *t, const struct params *p,
                                   const struct state *state)
 {
@@ -53,8 +53,8 @@ static void interval_with_section(struct torture_thread *t, const struct params 
     judge(t, &outside);
 }
 
-/* Goes on, online, until an updater has got on: a wake-up that a quiescent state owes and forgets is
- * healed neither by the next one nor by going offline. */
+/* Goes on, online, until an updater has got on: a wake-up that a quiescent state owes and forgets
+ * is healed neither by the next one nor by going offline. */
 static void stay_online(struct torture_thread *t, const struct params *p, const struct state *state)
 {
     unsigned long before = atomic_load_explicit(&state->progress, memory_order_relaxed);
@@ -67,8 +67,8 @@ static void stay_online(struct torture_thread *t, const struct params *p, const 
     }
 }
 
-/* Online, and without blocking: any number of intervals. Only the wait for a grace period blocks, for
- * which the flavor takes the thread offline. */
+/* Online, and without blocking: any number of intervals. Only the wait for a grace period blocks,
+ * for which the flavor takes the thread offline. */
 static void spell(struct torture_thread *t, const struct params *p, const struct state *state)
 {
     uint64_t intervals = 1 + random_below(&t->random, (uint64_t)p->qsbr_spell);

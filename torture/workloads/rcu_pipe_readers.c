@@ -168,8 +168,8 @@ void pipe_long_reader(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* One of very many that are registered and hardly ever read: it must cost grace periods nothing while
- * it sleeps, and be waited for when it reads. */
+/* One of very many that are registered and hardly ever read: it must cost grace periods nothing
+ * while it sleeps, and be waited for when it reads. */
 void pipe_sleeper(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;

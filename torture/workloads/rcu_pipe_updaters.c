@@ -1,7 +1,8 @@
 /* rcu-pipe: updaters that wait for grace periods, and those that queue callbacks. */
 #include "rcu_pipe.h"
 
-/* Records how a wait for a grace period went: its own time, and its parts where the flavor tells. */
+/* Records how a wait for a grace period went: its own time, and its parts where the flavor
+ * tells. */
 static void measure_wait(struct torture_thread *t, int64_t requested, int64_t returned)
 {
     int64_t start, end;
@@ -81,8 +82,8 @@ static void aged(flavor_head *head)
     } else {
         pipe_free_heap(o);
     }
-    /* Release, pairs with: the acquire in wait_for_callbacks(). Broken: it ends, and its counters are
-     * read, while a callback still counts. */
+    /* Release, pairs with: the acquire in wait_for_callbacks(). Broken: it ends, and its counters
+     * are read, while a callback still counts. */
     atomic_fetch_sub_explicit(&u->in_flight, 1, memory_order_release);
 }
 

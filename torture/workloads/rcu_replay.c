@@ -2,9 +2,9 @@
  *
  * A driver has a virtual time of its own. By a seed it decides, at each step, how many callbacks it
  * queues, how many more these queue when they run, and how many of all that are queued run at this
- * point of virtual time; the flavor asks for the last of these (decide()). Each seed is played twice,
- * while readers and waiters torture beside it. Which callback ran at which virtual time, and in which
- * order, must be the same, however differently the clock and the CPUs went.
+ * point of virtual time; the flavor asks for the last of these (decide()). Each seed is played
+ * twice, while readers and waiters torture beside it. Which callback ran at which virtual time, and
+ * in which order, must be the same, however differently the clock and the CPUs went.
  *
  * The flavor has one queue of callbacks: no other workload of the same run may queue any.
  */
@@ -152,7 +152,8 @@ static void ask(struct replay_state *state)
     shared_wake(&state->asked);
 }
 
-/* Returns when they have run. Does not beat: it may take as long as a grace period and no longer. */
+/* Returns when they have run. Does not beat: it may take as long as a grace period and no
+ * longer. */
 static void let_run(struct torture_thread *t, struct replay_state *state, uint64_t count)
 {
     uint64_t goal = have_run(state) + count;

@@ -1,9 +1,10 @@
 /* run-on-cpu: work for vCPUs, from threads and from one another.
  *
- * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, ask vCPUs taken by chance
- * for synchronous, asynchronous and safe work, themselves among them. vCPUs come and go. Every thread numbers what it
- * queues for each vCPU, and so do all that hold the big lock: what was accepted runs once and in that order, in the
- * right thread and state, and nothing else runs.
+ * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, ask
+ * vCPUs taken by chance for synchronous, asynchronous and safe work, themselves among them. vCPUs
+ * come and go. Every thread numbers what it queues for each vCPU, and so do all that hold the big
+ * lock: what was accepted runs once and in that order, in the right thread and state, and nothing
+ * else runs.
  */
 #include "run_on_cpu.h"
 

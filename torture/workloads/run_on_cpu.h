@@ -35,8 +35,8 @@ enum { NOTE_CALL, NOTE_RETURN, NOTE_RUN, NOTE_REFUSED };
 
 enum work_kind { WORK_SYNC, WORK_ASYNC, WORK_SAFE, WORK_KINDS };
 
-/* What one thread, or all that hold the big lock, queue for one vCPU: numbers 1, 2, 3, which are to run in this
- * order. */
+/* What one thread, or all that hold the big lock, queue for one vCPU: numbers 1, 2, 3, which are to
+ * run in this order. */
 struct work_lane {
     unsigned long queued;  /* the queuing side's */
     unsigned long ran;     /* the vCPU's thread's */
@@ -70,8 +70,9 @@ extern const struct vcpu_guest work_guest;
 /* The torture thread that the calling thread is; set by each role. */
 extern __thread struct torture_thread *work_self;
 
-/* Asks for one item of work, of any kind, and sees to it that it runs as it should. `depth`: how many calls deep the
- * item itself may call. => In a role's thread, not in an exclusive section unless `kind` is asynchronous. */
+/* Asks for one item of work, of any kind, and sees to it that it runs as it should. `depth`: how
+ * many calls deep the item itself may call. => In a role's thread, not in an exclusive section
+ * unless `kind` is asynchronous. */
 void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);
 /* The same, of a kind and for a vCPU taken by chance; false when there is none. */
 bool work_call_any(struct torture_thread *t, int64_t depth);

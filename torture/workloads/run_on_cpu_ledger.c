@@ -12,7 +12,8 @@
 #define RAN     0xdeadUL
 #define REFUSAL 0xbadUL
 
-/* Waits that one thread has begun and not ended: more of them are a matter of stack, not of the library. */
+/* Waits that one thread has begun and not ended: more of them are a matter of stack, not of the
+ * library. */
 #define NESTING_LIMIT 12
 
 static const char *const kind_names[WORK_KINDS] = {"synchronous", "asynchronous", "safe"};
@@ -123,7 +124,8 @@ static bool check_life(struct work_item *item)
     return true;
 }
 
-/* Whoever is refused knows that the vCPU has run all its work: what runs when that can be seen is late. */
+/* Whoever is refused knows that the vCPU has run all its work: what runs when that can be seen is
+ * late. */
 static void check_not_ended(struct work_item *item)
 {
     if (atomic_load_explicit(&item->vcpu->refused, memory_order_relaxed))

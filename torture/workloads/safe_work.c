@@ -1,17 +1,19 @@
 /* safe-work: three things that need it, used by vCPUs that come and go.
  *
- * Translation buffer: vCPUs append blocks to a buffer in plain memory, and execute them. Who finds it full asks
- * for a flush, as safe work. A vCPU whose block is wiped under its hands has seen a violation.
+ * Translation buffer: vCPUs append blocks to a buffer in plain memory, and execute them. Who finds
+ * it full asks for a flush, as safe work. A vCPU whose block is wiped under its hands has seen a
+ * violation.
  *
- * TLB: pages are remapped, and what backed them is poisoned once no vCPU may have it in its TLB; in four ways,
- * see safe_work_tlb.c. A vCPU that reads poison has seen a violation.
+ * TLB: pages are remapped, and what backed them is poisoned once no vCPU may have it in its TLB; in
+ * four ways, see safe_work_tlb.c. A vCPU that reads poison has seen a violation.
  *
- * LL/SC: vCPUs read pairs of plain words while they execute; exclusive sections change them, and each change
- * is counted. A torn pair is a violation, and so is a sum that is not the count.
+ * LL/SC: vCPUs read pairs of plain words while they execute; exclusive sections change them, and
+ * each change is counted. A torn pair is a violation, and so is a sum that is not the count.
  *
- * All work that a vCPU accepts is counted when async_run_on_cpu() has returned, and again when it runs. A vCPU
- * that has seen the first count during a block must find the second one there when its next block begins: the
- * request to leave was made before it was counted, so the inner loop has seen it, and has been left for it.
+ * All work that a vCPU accepts is counted when async_run_on_cpu() has returned, and again when it
+ * runs. A vCPU that has seen the first count during a block must find the second one there when its
+ * next block begins: the request to leave was made before it was counted, so the inner loop has
+ * seen it, and has been left for it.
  */
 #include "safe_work.h"
 
@@ -56,8 +58,8 @@ bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool sa
         return false;
     }
     /* Release: the vCPU has been asked to leave before it is counted.
-     * Pairs with: the acquire at the end of block(). Broken: the harness reports work that nobody has
-     * asked for yet. */
+     * Pairs with: the acquire at the end of block(). Broken: the harness reports work that nobody
+     * has asked for yet. */
     atomic_fetch_add_explicit(&v->asked, 1, memory_order_release);
     return true;
 }
@@ -74,8 +76,8 @@ void safe_work_count(struct safe_work_vcpu *v, bool safe)
                           "Safe work of vCPU %lu ran with the big lock held.", v->machine.serial);
 }
 
-/* A grace period after the vCPU was removed: those who found it in the list have counted what they asked
- * for. */
+/* A grace period after the vCPU was removed: those who found it in the list have counted what they
+ * asked for. */
 static void check_ledger(flavor_head *head)
 {
     struct safe_work_vcpu *v =

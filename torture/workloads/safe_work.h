@@ -64,12 +64,14 @@ struct code {
     uint64_t words[];
 };
 
-/* What backs a guest page: plain memory. All words are the same, a number that says the page too. */
+/* What backs a guest page: plain memory. All words are the same, a number that says the page
+ * too. */
 struct frame {
     uint64_t words[FRAME_WORDS];
 };
 
-/* A guest page. Who has set `busy` may remap it; all below belongs to the request that is on its way. */
+/* A guest page. Who has set `busy` may remap it; all below belongs to the request that is on its
+ * way. */
 struct safe_work_page {
     _Alignas(64) struct frame *map; /* published */
     _Alignas(64) atomic_bool busy;
@@ -90,8 +92,8 @@ struct cell {
 
 struct safe_work_vcpu {
     struct machine_vcpu machine;
-    /* Requesters'. Pieces of work that were accepted: counted inside a read section, when the call has
-     * returned. */
+    /* Requesters'. Pieces of work that were accepted: counted inside a read section, when the call
+     * has returned. */
     _Alignas(64) _Atomic uint64_t asked;
     /* Its thread's. */
     _Alignas(64) uint64_t ran; /* pieces of work */
@@ -104,16 +106,16 @@ struct safe_work_vcpu {
     flavor_head ledger;
     /* Zero is empty: a vCPU that is plugged starts so. */
     const struct frame *tlb[SAFE_WORK_MOST_PAGES];
-    /* Its thread's while it executes, and anybody's in an exclusive section. The TLB is not: its thread runs
-     * flushes beside exclusive sections of others. */
+    /* Its thread's while it executes, and anybody's in an exclusive section. The TLB is not: its
+     * thread runs flushes beside exclusive sections of others. */
     bool emptied[SAFE_WORK_MOST_PAGES]; /* what the TLB has of that page does not count */
     const struct code *jumps[SAFE_WORK_JUMPS];
 };
 
 struct safe_work_state {
     struct machine machine;
-    /* Exactly one of two comes first: a vCPU is in the list before somebody walks it, or it starts after
-     * that somebody has published. Both add 1 here, in between. */
+    /* Exactly one of two comes first: a vCPU is in the list before somebody walks it, or it starts
+     * after that somebody has published. Both add 1 here, in between. */
     _Alignas(64) atomic_ulong walks_and_plugs;
     /* Translation buffer. */
     _Alignas(64) _Atomic uint64_t fill; /* words; may pass the end */
@@ -137,7 +139,8 @@ static inline struct safe_work_state *safe_work_state_of(struct safe_work_vcpu *
     return v->machine.thread->instance->state;
 }
 
-/* The vCPUs of this machine; other workloads may have some in the list. => Inside a read section. */
+/* The vCPUs of this machine; other workloads may have some in the list. => Inside a read
+ * section. */
 #define SAFE_WORK_FOREACH(cpu, state)             \
     VCPU_FOREACH(cpu)                             \
     if ((cpu)->guest == (state)->machine.guest && \
@@ -166,7 +169,8 @@ void safe_work_add_to_cell(struct torture_thread *t);
 /* By run_on_cpu(), from any thread that may wait. */
 void safe_work_remap_sync(struct torture_thread *t);
 void safe_work_remapper(struct torture_thread *t);
-/* Asks `v` for a flush of the translation buffer, if it is still of that generation. => Inside a read section. */
+/* Asks `v` for a flush of the translation buffer, if it is still of that generation. => Inside a
+ * read section. */
 #define SAFE_WORK_ANY_GENERATION UINT64_MAX
 void safe_work_ask_for_flush(struct torture_thread *t, struct safe_work_vcpu *v,
                              uint64_t generation);

@@ -1,5 +1,5 @@
-/* safe-work: load-linked, store-conditional, and the wide store that it stands for. vCPUs load while they
- * execute; they store in an exclusive section of their own, or as safe work. */
+/* safe-work: load-linked, store-conditional, and the wide store that it stands for. vCPUs load
+ * while they execute; they store in an exclusive section of their own, or as safe work. */
 #include "safe_work.h"
 
 #if FLAVOR_CAN_VCPU

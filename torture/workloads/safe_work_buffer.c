@@ -1,5 +1,5 @@
-/* safe-work: the translation buffer. vCPUs append blocks to it and execute them; when it is full, one of them
- * asks for a flush, which wipes it while nobody executes. */
+/* safe-work: the translation buffer. vCPUs append blocks to it and execute them; when it is full,
+ * one of them asks for a flush, which wipes it while nobody executes. */
 #include "safe_work.h"
 
 #if FLAVOR_CAN_VCPU
@@ -64,7 +64,8 @@ static struct code *translate(struct safe_work_vcpu *v, uint64_t program)
         code->words[i] = random_mix(program + i);
     code->checksum = checksum(code);
     /* Release: the block is whole before others find it.
-     * Pairs with: the acquire in find(). Broken: the harness itself reports blocks that are half made. */
+     * Pairs with: the acquire in find(). Broken: the harness itself reports blocks that are half
+     * made. */
     __atomic_store_n(&state->programs[program], code, __ATOMIC_RELEASE);
     torture_count(t, TRANSLATED, 1);
     return code;

@@ -1,14 +1,15 @@
-/* safe-work: the TLBs. Each vCPU has one of its own; guest pages are remapped, and the memory that they had is
- * poisoned. When that may be is what the four ways of remapping differ in:
+/* safe-work: the TLBs. Each vCPU has one of its own; guest pages are remapped, and the memory that
+ * they had is poisoned. When that may be is what the four ways of remapping differ in:
  *
  *   sync       run_on_cpu() has flushed each vCPU, one after the other
  *   async      async_run_on_cpu() was called for each vCPU, and the last flush has run
- *   synced     the same, and then in safe work that was queued for one of them: the others may not have run
+ *   synced     the same, and then in safe work that was queued for one of them: the others may not
+ *   have run
  *              their flush yet, but none executes before it has
  *   exclusive  in safe work, which empties everybody's TLB itself
  *
- * A vCPU that is plugged while somebody walks the list starts with an empty TLB; either it is found, or it
- * sees the new mapping (`walks_and_plugs`).
+ * A vCPU that is plugged while somebody walks the list starts with an empty TLB; either it is
+ * found, or it sees the new mapping (`walks_and_plugs`).
  */
 #include "safe_work.h"
 
@@ -53,7 +54,8 @@ static void read_page(struct safe_work_vcpu *v, struct safe_work_page *page)
     if (!frame) {
         v->emptied[page->number] = false;
         /* Acquire: the frame was filled before it was published.
-         * Pairs with: the release in publish(). Broken: the harness itself reports changed memory. */
+         * Pairs with: the release in publish(). Broken: the harness itself reports changed
+         * memory. */
         frame = __atomic_load_n(&page->map, __ATOMIC_ACQUIRE);
         v->tlb[page->number] = frame;
         torture_count(t, TLB_FILLS, 1);
@@ -124,8 +126,8 @@ static void begin_walk(struct torture_thread *t, struct safe_work_page *page)
 
     publish(page);
     torture_note(t, NOTE_REMAPPED, page->number, (unsigned long)page->version);
-    /* Pairs with: plugged(), after vcpu_add(). Broken: a vCPU that the walk does not find, and that still
-     * loads the old mapping. */
+    /* Pairs with: plugged(), after vcpu_add(). Broken: a vCPU that the walk does not find, and that
+     * still loads the old mapping. */
     atomic_fetch_add_explicit(&state->walks_and_plugs, 1, memory_order_acq_rel);
 }
 
@@ -218,8 +220,8 @@ static void poison_synced(struct vcpu *cpu, void *data)
     retire(t, page);
 }
 
-/* => Inside a read section. The host is taken by the caller. False: it has ended, and did not take the safe
- *    work; somebody else has to poison, in an exclusive section. */
+/* => Inside a read section. The host is taken by the caller. False: it has ended, and did not take
+ *    the safe work; somebody else has to poison, in an exclusive section. */
 static bool remap_synced(struct torture_thread *t, struct safe_work_page *page,
                          struct safe_work_vcpu *host)
 {
@@ -295,8 +297,8 @@ static bool take(struct machine_vcpu *v)
     return false;
 }
 
-/* The one with the lowest serial number from `serial` on: one is taken at a time, and the list walked anew, for
- * run_on_cpu() may not be called in a read section. NULL: there is none left. */
+/* The one with the lowest serial number from `serial` on: one is taken at a time, and the list
+ * walked anew, for run_on_cpu() may not be called in a read section. NULL: there is none left. */
 static struct machine_vcpu *next_vcpu(struct safe_work_state *state, unsigned long serial)
 {
     struct machine_vcpu *found;

@@ -1,11 +1,11 @@
 /* unmap: a main loop unmaps memory that vCPUs may be using.
  *
- * A vCPU finds the region that is mapped when it enters, and goes on using it for as long as it stays in its
- * inner loop, which is one read section. The main loop unpublishes the region and queues a callback that
- * unmaps it; it can do nothing else until that has run, as a display whose memory is still in use. So the
- * time to the callback is what a user sees, and it is as long as the vCPUs stay: they do not leave by
- * themselves, unless a grace period that is forced kicks them out, or the guest has a reason of its own, which
- * it has here once in a while (`stay`).
+ * A vCPU finds the region that is mapped when it enters, and goes on using it for as long as it
+ * stays in its inner loop, which is one read section. The main loop unpublishes the region and
+ * queues a callback that unmaps it; it can do nothing else until that has run, as a display whose
+ * memory is still in use. So the time to the callback is what a user sees, and it is as long as the
+ * vCPUs stay: they do not leave by themselves, unless a grace period that is forced kicks them out,
+ * or the guest has a reason of its own, which it has here once in a while (`stay`).
  */
 #include "machine.h"
 
@@ -65,8 +65,8 @@ struct unmap_state {
 
 /* --- vCPUs --- */
 
-/* One page each time, and the number with it: memory that was unmapped faults, and memory that was mapped
- * again has another number. */
+/* One page each time, and the number with it: memory that was unmapped faults, and memory that was
+ * mapped again has another number. */
 static void use(struct unmap_vcpu *v, const struct unmap_params *p)
 {
     struct torture_thread *t = v->machine.thread;
@@ -136,7 +136,8 @@ static void unmap(flavor_head *head)
 
     munmap(u->region, u->size);
     u->done_ticks = clock_ticks();
-    /* Release: the time comes with it. Pairs with: the acquire in wait_for(). Broken: a time from before. */
+    /* Release: the time comes with it. Pairs with: the acquire in wait_for(). Broken: a time from
+     * before. */
     atomic_store_explicit(&u->done, 1, memory_order_release);
     shared_wake(&u->done);
 }

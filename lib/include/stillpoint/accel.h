@@ -3,13 +3,13 @@
  *     threads   a thread each; the inner loop polls
  *     rr        one thread runs several in turn; the inner loop polls; a timer ends turns
  *     signal    the inner loop waits for a signal
- *     cancel    the inner loop is a blocking call with an explicit cancel, as HVF, NVMM and WHPX have it
- *     user      a thread each; polls; never idles, and takes no big lock
+ *     cancel    the inner loop is a blocking call with an explicit cancel, as HVF, NVMM and WHPX
+ *     have it user      a thread each; polls; never idles, and takes no big lock
  *     kvm       KVM_RUN on a small guest that spins, or does port I/O; a signal gets it out
  *
- * While a vCPU runs its inner loop it is between cpu_exec_start() and cpu_exec_end(), and in a read section
- * inside that. A force notifier kicks it out, so that no grace period waits for a guest that does not exit
- * by itself.
+ * While a vCPU runs its inner loop it is between cpu_exec_start() and cpu_exec_end(), and in a read
+ * section inside that. A force notifier kicks it out, so that no grace period waits for a guest
+ * that does not exit by itself.
  */
 #ifndef STILLPOINT_ACCEL_H
 #define STILLPOINT_ACCEL_H
@@ -47,12 +47,12 @@ const struct vcpu_accel *vcpu_accel_find(const char *name);
 int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size);
 
 /* The vCPU's loop: runs it until vcpu_unplug().
- * => The vCPU's own thread, which is registered with RCU, and goes offline if it is online; after vcpu_add(); the
- *    big lock not held.
+ * => The vCPU's own thread, which is registered with RCU, and goes offline if it is online; after
+ *    vcpu_add(); the big lock not held.
  * => 0 when it was unplugged, or the negative error number of the accelerator's create(). */
 int vcpu_run(struct vcpu *cpu);
-/* Asks the vCPU to end: its thread runs the work that is queued, and vcpu_run() returns; one of rr is left
- * out from then on. => Any thread. Does not wait. */
+/* Asks the vCPU to end: its thread runs the work that is queued, and vcpu_run() returns; one of rr
+ * is left out from then on. => Any thread. Does not wait. */
 void vcpu_unplug(struct vcpu *cpu);
 
 /* rr: the vCPUs of one thread. All of it is the library's. */
@@ -77,9 +77,11 @@ struct vcpu_rr {
 
 /* `turn_ns`: how long a turn lasts when there are others; 0: 10 ms. */
 void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns);
-/* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one reaches for the thread. */
+/* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one reaches for
+ *    the thread. */
 void vcpu_rr_destroy(struct vcpu_rr *rr);
-/* Gives a vCPU, whose config names this rr, to the thread. => After vcpu_add(); any thread, any time. */
+/* Gives a vCPU, whose config names this rr, to the thread. => After vcpu_add(); any thread, any
+ * time. */
 void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu);
 /* Waits until the thread has let go of a vCPU that vcpu_unplug() was called for.
  * => Not in a vCPU's thread; lets go of the big lock while it waits. */
@@ -89,9 +91,9 @@ void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu);
 void vcpu_rr_run(struct vcpu_rr *rr);
 void vcpu_rr_end(struct vcpu_rr *rr);
 
-/* kvm: what host and guest share, a page for each vCPU. The guest adds 1 to `rounds` all the time, and to
- * `unequal` when it finds `left` and `right` different: exclusive sections change both. Once in 65536 rounds
- * it writes to VCPU_KVM_PORT and reads it, when the config says guest_io. */
+/* kvm: what host and guest share, a page for each vCPU. The guest adds 1 to `rounds` all the time,
+ * and to `unequal` when it finds `left` and `right` different: exclusive sections change both. Once
+ * in 65536 rounds it writes to VCPU_KVM_PORT and reads it, when the config says guest_io. */
 #define VCPU_KVM_PORT 0x80
 struct vcpu_kvm_page {
     _Atomic uint64_t rounds, unequal, left, right;

@@ -2,8 +2,9 @@
  *
  * => X; event_set(e) happens before Y where Y follows an event_wait(e), event_timedwait(e) or
  *    event_reset(e) that found the event set, even when it was already set.
- * => The usual waiter is: event_reset(e); look at the condition; if it does not hold, event_wait(e);
- *    and round again. A wait that returns says "look again", never that the condition holds.
+ * => The usual waiter is: event_reset(e); look at the condition; if it does not hold,
+ *    event_wait(e); and round again. A wait that returns says "look again", never that the
+ *    condition holds.
  * => Any number of threads may set. Several may wait, but only a waiter should reset.
  * => A waiter may destroy the event, and free its memory, as soon as its wait has returned.
  *
@@ -30,8 +31,8 @@ struct event {
 
 void event_init(struct event *e, bool set);
 void event_destroy(struct event *e);
-/* Wakes the waiters. Does not block; one atomic exchange when nobody sleeps. True when it woke somebody;
- * false may be wrong in a build with PORTABLE=1. */
+/* Wakes the waiters. Does not block; one atomic exchange when nobody sleeps. True when it woke
+ * somebody; false may be wrong in a build with PORTABLE=1. */
 bool event_set(struct event *e);
 void event_reset(struct event *e);
 /* Blocks until the event is set; leaves it set. */

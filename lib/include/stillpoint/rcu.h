@@ -22,8 +22,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where an unsigned long has 32 bits the number would come round while a reader is on its way in; there
- * it is a phase that flips twice in each grace period. TWO_PHASE=1 builds that on 64 bits too. */
+/* Where an unsigned long has 32 bits the number would come round while a reader is on its way in;
+ * there it is a phase that flips twice in each grace period. TWO_PHASE=1 builds that on 64 bits
+ * too. */
 #if __SIZEOF_LONG__ < 8 && !defined(STILLPOINT_TWO_PHASE)
 #define STILLPOINT_TWO_PHASE
 #endif
@@ -33,8 +34,8 @@
  *     63 ............ 15  | 14 ... 0
  *     grace-period number | nesting depth (1 in the number)
  *
- * The number is what a reader stores on entry, so it has the depth of one already. A counter of 0 is a
- * quiescent thread. Comparisons mask the depth. */
+ * The number is what a reader stores on entry, so it has the depth of one already. A counter of 0
+ * is a quiescent thread. Comparisons mask the depth. */
 #define RCU_DEPTH_MASK  0x7fffUL
 #define RCU_NUMBER_STEP 0x8000UL
 #define RCU_CACHE_LINE  64
@@ -85,16 +86,16 @@ extern atomic_ulong rcu_gp_number;
  *    soon costs nothing again.
  * => Unregistering inside a section, in a callback, or in a signal handler while the thread waits
  *    inside the library aborts with a message. An online thread goes offline first.
- * => A thread that ends without unregistering is unregistered by a hook, after its other thread-specific
- *    destructors, and counted (rcu_stats.exits_registered). Ending inside a section aborts in builds with
- *    DEBUG=1; else the section ends there.
+ * => A thread that ends without unregistering is unregistered by a hook, after its other
+ *    thread-specific destructors, and counted (rcu_stats.exits_registered). Ending inside a section
+ *    aborts in builds with DEBUG=1; else the section ends there.
  * => A section in a thread that is not registered protects nothing; builds with DEBUG=1
  *    (-DSTILLPOINT_DEBUG in programs too) abort. */
 void rcu_register_thread(void);
 void rcu_unregister_thread(void);
 
-/* True for ordinary readers, false for online ones: likely enough to come first, and not so likely that
- * the other way becomes a jump out of the reader's loop and back. */
+/* True for ordinary readers, false for online ones: likely enough to come first, and not so likely
+ * that the other way becomes a jump out of the reader's loop and back. */
 #define RCU_OUTERMOST(condition) __builtin_expect_with_probability(condition, 1, 0.7)
 
 /* Slow paths of the inline functions below; not for applications. */
@@ -120,13 +121,13 @@ static inline void rcu_read_lock(void)
          * "entered after" on a reader that still finds what was unpublished. */
         counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
         /* Release: a scan that reads this number has also seen the end of our sections before it.
-         * Pairs with: the acquire in look_at(). Broken: memory is freed while it is, in the order of
-         * a weak machine, still being read by the section before this one. */
+         * Pairs with: the acquire in look_at(). Broken: memory is freed while it is, in the order
+         * of a weak machine, still being read by the section before this one. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
         /* Light fence: the counter is stored before anything in the section is loaded, and before
          * the look at `attention`, which asks for a full fence where there is no heavy one.
-         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader finds 0 and
-         * frees what this section has already loaded; or it takes us off its list unnoticed. */
+         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader finds 0
+         * and frees what this section has already loaded; or it takes us off its list unnoticed. */
         atomic_signal_fence(memory_order_seq_cst);
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_entered(self);
@@ -161,9 +162,9 @@ static inline void rcu_read_unlock(void)
         atomic_store_explicit(&self->counter, 0, memory_order_release);
         /* Light fence: leaving is stored before `attention` is looked at; where there is no heavy
          * fence, rcu_reader_left() runs a full one and looks again.
-         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(), between asking to be woken and
-         * the scan. Broken: the leader sees us inside, we do not see that it waits, and it sleeps
-         * for ever. */
+         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(), between asking to be woken
+         * and the scan. Broken: the leader sees us inside, we do not see that it waits, and it
+         * sleeps for ever. */
         atomic_signal_fence(memory_order_seq_cst);
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_left(self);
@@ -187,8 +188,9 @@ static inline void rcu_init(void)
 {
 }
 
-/* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the pointer.
- * Acquire on the reader's side rather than a dependency: it is free on x86 and honest elsewhere. */
+/* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the
+ * pointer. Acquire on the reader's side rather than a dependency: it is free on x86 and honest
+ * elsewhere. */
 #define rcu_assign_pointer(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
 #define rcu_dereference(pointer)           __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
 #define rcu_set_pointer(address, value)    rcu_assign_pointer(*(address), value)

@@ -1,7 +1,7 @@
 /* Callbacks after a grace period: for updaters that must not wait.
  *
- * One thread of the library's runs them in the order in which they were queued. It sleeps, and costs
- * grace periods nothing, while there are none.
+ * One thread of the library's runs them in the order in which they were queued. It sleeps, and
+ * costs grace periods nothing, while there are none.
  */
 #ifndef STILLPOINT_RCU_CALLBACK_H
 #define STILLPOINT_RCU_CALLBACK_H
@@ -15,12 +15,13 @@ struct rcu_head {
 };
 
 /* Queues callback(head), to be called after a grace period.
- * => Any thread, also inside a section, also from a callback. Wait-free, but for the very first call,
- *    which starts the thread, and callers that rcu_settings.callback_bound slows down. `head` must not be queued already. */
+ * => Any thread, also inside a section, also from a callback. Wait-free, but for the very first
+ *    call, which starts the thread, and callers that rcu_settings.callback_bound slows down. `head`
+ *    must not be queued already. */
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *head));
 
-/* Waits until every callback queued before the call has returned. Forces grace periods meanwhile, and
- * lets go of the callback lock while it waits when the caller holds it.
+/* Waits until every callback queued before the call has returned. Forces grace periods meanwhile,
+ * and lets go of the callback lock while it waits when the caller holds it.
  * => Outside sections and callbacks (either aborts with a message). */
 void rcu_barrier(void);
 /* The same wait, by the name that programs with a big lock know. */
@@ -39,7 +40,8 @@ struct rcu_callback_lock {
  * => While no callback is queued and none is running. */
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock);
 
-/* Starts the callback thread now, from a thread whose CPU affinity and priority it should inherit. */
+/* Starts the callback thread now, from a thread whose CPU affinity and priority it should
+ * inherit. */
 void rcu_start_callback_thread(void);
 
 #endif

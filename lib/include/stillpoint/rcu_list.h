@@ -9,21 +9,23 @@
  *     splice, concat               walks   walks      x        x
  *     traverse, one direction        x       x        x        x
  *
- * Heads and entries are those of <sys/queue.h>, and so are its initialisers; the operations have its
- * names and arguments, and end in _RCU. They work with any RCU: nothing here needs libstillpoint.
+ * Heads and entries are those of <sys/queue.h>, and so are its initialisers; the operations have
+ * its names and arguments, and end in _RCU. They work with any RCU: nothing here needs
+ * libstillpoint.
  *
- * => Readers: FIRST, NEXT, EMPTY, FOREACH and FOREACH_SAFE, inside a section. What they found is good
- *    until the section ends.
+ * => Readers: FIRST, NEXT, EMPTY, FOREACH and FOREACH_SAFE, inside a section. What they found is
+ *    good until the section ends.
  * => Updaters: a lock of the caller's lets one at a time change a list; splice and concat take the
  *    locks of both. Readers know nothing of it.
- * => A node is zeroed before it is first inserted. One that was removed or replaced keeps its forward
- *    link, for readers that stand on it; it is freed, or inserted again, after a grace period only.
+ * => A node is zeroed before it is first inserted. One that was removed or replaced keeps its
+ *    forward link, for readers that stand on it; it is freed, or inserted again, after a grace
+ *    period only.
  * => Misuse that the operation runs into is diagnosed always, the rest with -DSTILLPOINT_DEBUG: a
  *    message on stderr, and abort(). Debug builds walk the list at each insertion into a SLIST or
  *    SIMPLEQ.
  *
- * Whatever is going on, a traversal ends, and meets no node twice. It meets each node that is in the
- * list from its beginning to its end. What each operation adds to that is said with it.
+ * Whatever is going on, a traversal ends, and meets no node twice. It meets each node that is in
+ * the list from its beginning to its end. What each operation adds to that is said with it.
  *
  * Source of the method: McKenney and Slingwine, "Read-Copy Update" (1998). Names: BSD's queue(3).
  */
@@ -43,8 +45,8 @@
 
 /* ---- What the shapes have in common; not for applications ---- */
 
-/* An entry, whatever its shape and the type of its nodes, and the head of a shape with a tail, whose
- * `back` is the link that ends the list. Readers load `next` and nothing else. */
+/* An entry, whatever its shape and the type of its nodes, and the head of a shape with a tail,
+ * whose `back` is the link that ends the list. Readers load `next` and nothing else. */
 typedef void *rcu_list_link __attribute__((may_alias));
 struct rcu_list_entry {
     rcu_list_link next;
@@ -91,11 +93,11 @@ static inline struct rcu_list_entry *rcu_list_entry(void *node, size_t offset)
     return (struct rcu_list_entry *)(void *)((char *)node + offset);
 }
 
-/* Release: what was written to the node, and to all that can be reached from it, comes before the link.
- * It does so also where the node is not new: a reader that came by the old link has loaded no link to
- * this one, so removals and splices publish too.
- * Pairs with: RCU_LIST_LOAD() in FIRST and NEXT. Broken: a reader follows a link into a node that it
- * sees as it was before, and loses the rest of the list or runs into freed memory. */
+/* Release: what was written to the node, and to all that can be reached from it, comes before the
+ * link. It does so also where the node is not new: a reader that came by the old link has loaded no
+ * link to this one, so removals and splices publish too.
+ * Pairs with: RCU_LIST_LOAD() in FIRST and NEXT. Broken: a reader follows a link into a node that
+ * it sees as it was before, and loses the rest of the list or runs into freed memory. */
 static inline void rcu_list_publish(rcu_list_link *link, void *node)
 {
     __atomic_store_n(link, node, __ATOMIC_RELEASE);
@@ -151,7 +153,8 @@ static inline rcu_list_link *rcu_list_find(const char *operation, const char *ho
     return link;
 }
 
-/* Debug: the node is not in the list already. `from`: where to look in a shape without back links. */
+/* Debug: the node is not in the list already. `from`: where to look in a shape without back
+ * links. */
 static inline void rcu_list_check_new(const char *operation, unsigned shape, rcu_list_link *from,
                                       void *node, size_t offset)
 {
@@ -262,8 +265,8 @@ static inline void rcu_list_replace(const char *operation, unsigned shape, void 
 
 /* The end of splice and concat: all nodes of `source` are in another list now.
  * Release: that they are there comes before that they are not here.
- * Pairs with: RCU_LIST_LOAD() in FIRST. Broken: a reader that finds `source` empty, and then looks at
- * the other list, does not find them there either. */
+ * Pairs with: RCU_LIST_LOAD() in FIRST. Broken: a reader that finds `source` empty, and then looks
+ * at the other list, does not find them there either. */
 static inline void rcu_list_drained(unsigned shape, void *source)
 {
     rcu_list_publish((rcu_list_link *)source, NULL);
@@ -285,8 +288,8 @@ static inline void rcu_list_splice(const char *operation, unsigned shape, void *
     rcu_list_check_two(operation, head, source);
     if (!first)
         return;
-    /* In this order. A reader that comes by the head must find a way out of the new nodes into the old
-     * ones; the other way round it would lose the old ones. */
+    /* In this order. A reader that comes by the head must find a way out of the new nodes into the
+     * old ones; the other way round it would lose the old ones. */
     rcu_list_publish(end, next);
     rcu_list_publish((rcu_list_link *)head, first);
     rcu_list_lead(shape, head, next, offset, end);
@@ -331,15 +334,15 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
 #define SIMPLEQ_FIRST_RCU(head) RCU_LIST_LOAD((head)->sqh_first)
 #define TAILQ_FIRST_RCU(head)   RCU_LIST_LOAD((head)->tqh_first)
 
-/* A list found empty may have become so by a splice or concat: who looks at the other list afterwards
- * finds the nodes there. */
+/* A list found empty may have become so by a splice or concat: who looks at the other list
+ * afterwards finds the nodes there. */
 #define LIST_EMPTY_RCU(head)    (!LIST_FIRST_RCU(head))
 #define SLIST_EMPTY_RCU(head)   (!SLIST_FIRST_RCU(head))
 #define SIMPLEQ_EMPTY_RCU(head) (!SIMPLEQ_FIRST_RCU(head))
 #define TAILQ_EMPTY_RCU(head)   (!TAILQ_FIRST_RCU(head))
 
-/* The node after this one, or NULL. Of a node that was removed or replaced: the one that came after it
- * then. */
+/* The node after this one, or NULL. Of a node that was removed or replaced: the one that came after
+ * it then. */
 #define LIST_NEXT_RCU(node, field)    RCU_LIST_LOAD((node)->field.le_next)
 #define SLIST_NEXT_RCU(node, field)   RCU_LIST_LOAD((node)->field.sle_next)
 #define SIMPLEQ_NEXT_RCU(node, field) RCU_LIST_LOAD((node)->field.sqe_next)
@@ -355,8 +358,9 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
 #define TAILQ_FOREACH_RCU(variable, head, field) \
     RCU_LIST_FOREACH(variable, TAILQ_FIRST_RCU(head), TAILQ_NEXT_RCU(variable, field))
 
-/* The same; the link to the `following` node is loaded before the body runs, so an updater may remove
- * `variable` in it, and free it where no reader can have it. A reader gains nothing by it. */
+/* The same; the link to the `following` node is loaded before the body runs, so an updater may
+ * remove `variable` in it, and free it where no reader can have it. A reader gains nothing by
+ * it. */
 #define LIST_FOREACH_SAFE_RCU(variable, head, field, following) \
     RCU_LIST_FOREACH_SAFE(variable, LIST_FIRST_RCU(head), following, LIST_NEXT_RCU(variable, field))
 #define SLIST_FOREACH_SAFE_RCU(variable, head, field, following)      \
@@ -389,8 +393,8 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
                          RCU_LIST_NODE(node, (head)->tqh_first),                      \
                          RCU_LIST_OFFSET(node, field.tqe_next))
 
-/* Inserts the node behind `after`. A reader that comes by sees it, whole, or goes from `after` to the one
- * that followed. SLIST: that `after` is in the list is not checked. */
+/* Inserts the node behind `after`. A reader that comes by sees it, whole, or goes from `after` to
+ * the one that followed. SLIST: that `after` is in the list is not checked. */
 #define LIST_INSERT_AFTER_RCU(after, node, field)                              \
     rcu_list_insert_after("LIST_INSERT_AFTER_RCU", RCU_LIST_LIST, NULL, after, \
                           RCU_LIST_NODE(node, after), RCU_LIST_OFFSET(node, field.le_next))
@@ -422,8 +426,8 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
                          RCU_LIST_NODE(node, (head)->tqh_first),                      \
                          RCU_LIST_OFFSET(node, field.tqe_next))
 
-/* Removes the node. A reader sees it or not, and all others in both cases; one that stands on it goes on
- * to what followed when it was removed. SLIST and SIMPLEQ walk to the node. */
+/* Removes the node. A reader sees it or not, and all others in both cases; one that stands on it
+ * goes on to what followed when it was removed. SLIST and SIMPLEQ walk to the node. */
 #define LIST_REMOVE_RCU(node, field)                              \
     rcu_list_remove("LIST_REMOVE_RCU", RCU_LIST_LIST, NULL, node, \
                     RCU_LIST_OFFSET(node, field.le_next))
@@ -447,8 +451,9 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
     rcu_list_remove_head("SIMPLEQ_REMOVE_HEAD_RCU", RCU_LIST_SIMPLEQ, &(head)->sqh_first, \
                          RCU_LIST_OFFSET((head)->sqh_first, field.sqe_next))
 
-/* Puts the node where `old` is. A reader sees the old node or the new one: never both, never neither.
- * One that stands on `old` goes on to what followed when it was replaced. SLIST and SIMPLEQ walk. */
+/* Puts the node where `old` is. A reader sees the old node or the new one: never both, never
+ * neither. One that stands on `old` goes on to what followed when it was replaced. SLIST and
+ * SIMPLEQ walk. */
 #define LIST_REPLACE_RCU(old, node, field)                                                   \
     rcu_list_replace("LIST_REPLACE_RCU", RCU_LIST_LIST, NULL, old, RCU_LIST_NODE(node, old), \
                      RCU_LIST_OFFSET(node, field.le_next))
@@ -467,8 +472,8 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
 
 /* Moves all nodes of `source` in front of those of `head`, and leaves `source` empty.
  * => A reader of `head` sees all of them and then the old ones, or only the old ones.
- * => A reader of `source` sees all of them or none. If it sees them, it may run on into the nodes of
- *    `head`.
+ * => A reader of `source` sees all of them or none. If it sees them, it may run on into the nodes
+ *    of `head`.
  * => For a moment they are in both lists, never in neither: a reader that looks at `source` first
  *    and then at `head` meets each at least once.
  * LIST and SLIST walk `source`. */

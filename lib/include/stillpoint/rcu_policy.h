@@ -7,14 +7,15 @@
  *     fqs       as poll, then the forced state                                on request, callbacks
  *                                                                             >= force_callbacks,
  *                                                                             after force_naps naps
- *     adaptive  a short spin, then naps of an eighth of the grace period's    on request, callbacks,
+ *     adaptive  a short spin, then naps of an eighth of the grace period's    on request,
+ *     callbacks,
  *               age, from first_nap up to poll_interval, then the forced      after force_after
  *               state
  *
- * Under each policy the leader first spins for a moment where that can spare the heavy fence, never on
- * one CPU. A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or force_rcu(). In
- * the forced state the force notifiers of the readers in the way run, each reader is asked to wake the
- * leader, and the leader sleeps until one does.
+ * Under each policy the leader first spins for a moment where that can spare the heavy fence, never
+ * on one CPU. A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or
+ * force_rcu(). In the forced state the force notifiers of the readers in the way run, each reader
+ * is asked to wake the leader, and the leader sleeps until one does.
  *
  * Source: the polled and forced states, their count of callbacks and of naps follow QEMU's RCU.
  */
@@ -36,10 +37,10 @@ struct rcu_settings {
     unsigned callback_batch; /* most callbacks between two moments without the callback lock, and */
     int64_t
         callback_hold_ns; /* about how long it is held at once; a single callback is never cut */
-    /* 0: none. From so many pending callbacks on, call_rcu() forces grace periods; from twice as many on
-     * it also delays its caller, the longer the more there are, up to 10 ms a call. It never delays inside
-     * a section, an online thread, a callback, or while the callback lock is held: there it would hold
-     * up the very grace period or the callbacks. */
+    /* 0: none. From so many pending callbacks on, call_rcu() forces grace periods; from twice as
+     * many on it also delays its caller, the longer the more there are, up to 10 ms a call. It
+     * never delays inside a section, an online thread, a callback, or while the callback lock is
+     * held: there it would hold up the very grace period or the callbacks. */
     unsigned long callback_bound;
     bool gp_times; /* record when grace periods start and end, for rcu_gp_times() */
 };
@@ -52,8 +53,9 @@ void rcu_get_settings(struct rcu_settings *settings);
 /* The settings at the start of the program: adaptive. */
 extern const struct rcu_settings rcu_standard_settings;
 
-/* For tests: grace periods are counted from here on, so that what happens when the counts wrap need not
- * be waited for. The number takes the upper bits of `number`, the sequence the even part of `sequence`.
+/* For tests: grace periods are counted from here on, so that what happens when the counts wrap need
+ * not be waited for. The number takes the upper bits of `number`, the sequence the even part of
+ * `sequence`.
  * => Before any other thread uses the library, and before the first grace period. */
 void rcu_start_counting_at(unsigned long number, unsigned long sequence);
 
@@ -62,8 +64,8 @@ void force_rcu(void);
 
 /* Called for a reader that holds up a forced grace period, to make it leave its section: kick the
  * vCPU, set the flag its loop looks at.
- * => Called by whoever leads the grace period, under the library's registry lock: it must not block,
- *    and must not call the library, but for cpu_exit().
+ * => Called by whoever leads the grace period, under the library's registry lock: it must not
+ *    block, and must not call the library, but for cpu_exit().
  * => May be called again while the reader stays, and once more just after it left.
  * => Added to and removed from the calling, registered thread; when remove returns, it is not
  *    running and will not be called again. */
@@ -74,8 +76,8 @@ struct rcu_force_notifier {
 void rcu_add_force_notifier(struct rcu_force_notifier *notifier);
 void rcu_remove_force_notifier(struct rcu_force_notifier *notifier);
 
-/* Counts since the program started. Read without a lock: each is exact, together they may be a grace
- * period apart. */
+/* Counts since the program started. Read without a lock: each is exact, together they may be a
+ * grace period apart. */
 struct rcu_stats {
     unsigned long gps;                /* grace periods led */
     unsigned long gps_proven;         /* of these, without any heavy fence */
@@ -102,8 +104,8 @@ struct rcu_stats {
 void rcu_get_stats(struct rcu_stats *stats);
 
 /* When the grace period began and ended that satisfied the calling thread's last synchronize_rcu(),
- * or, in a callback, that callback. CLOCK_MONOTONIC. False while gp_times is off, or when that grace
- * period is no longer remembered. */
+ * or, in a callback, that callback. CLOCK_MONOTONIC. False while gp_times is off, or when that
+ * grace period is no longer remembered. */
 bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns);
 
 /* The readers that hold up the grace period under way: fills at most `room` thread ids, returns how

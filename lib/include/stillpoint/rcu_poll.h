@@ -7,11 +7,11 @@
  *     if (poll_state_synchronize_rcu(cookie))
  *         free(old);
  *
- * A cookie names the end of the first grace period that begins after it was taken. It is a value: copy
- * it, store it, drop it. It never expires while a section goes on that was entered before it was taken,
- * and it has expired once any grace period has passed that began after it was taken. That holds
- * however often the sequence wraps; a cookie that has been kept for exactly as many grace periods as
- * the sequence counts may seem to be pending again, until the next one.
+ * A cookie names the end of the first grace period that begins after it was taken. It is a value:
+ * copy it, store it, drop it. It never expires while a section goes on that was entered before it
+ * was taken, and it has expired once any grace period has passed that began after it was taken.
+ * That holds however often the sequence wraps; a cookie that has been kept for exactly as many
+ * grace periods as the sequence counts may seem to be pending again, until the next one.
  *
  * Source: the names and guarantees are those of the Linux kernel's polled grace periods.
  */
@@ -20,8 +20,8 @@
 
 #include <stdbool.h>
 
-/* => Any thread, also inside sections and callbacks. None blocks. The first start_poll starts a thread
- *    of the library's, which leads the grace periods that nobody waits for. */
+/* => Any thread, also inside sections and callbacks. None blocks. The first start_poll starts a
+ *    thread of the library's, which leads the grace periods that nobody waits for. */
 /* Takes a cookie; somebody else must see to it that grace periods happen. */
 unsigned long get_state_synchronize_rcu(void);
 /* Takes a cookie, and starts the grace period: it will expire without anyone waiting. */
@@ -38,7 +38,8 @@ static inline bool same_state_synchronize_rcu(unsigned long a, unsigned long b)
     return a == b;
 }
 
-/* Returns at once when the cookie has expired, else waits for the rest of the grace period it needs.
+/* Returns at once when the cookie has expired, else waits for the rest of the grace period it
+ * needs.
  * => As synchronize_rcu(): outside sections and callbacks. */
 void cond_synchronize_rcu(unsigned long cookie);
 void cond_synchronize_rcu_expedited(unsigned long cookie);

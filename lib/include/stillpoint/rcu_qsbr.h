@@ -1,9 +1,10 @@
-/* Quiescent-state mode: for threads that read all the time and come by points at which they hold nothing.
+/* Quiescent-state mode: for threads that read all the time and come by points at which they hold
+ * nothing.
  *
  * A thread that goes online is inside an outermost level that is not ended but renewed: by
- * rcu_quiescent_state(), which says "what I found before now, I hold no more". In between, a pair of
- * rcu_read_lock() and rcu_read_unlock() only counts its depth, and may be left out. Online and ordinary
- * readers mix freely, and a thread may change between the two.
+ * rcu_quiescent_state(), which says "what I found before now, I hold no more". In between, a pair
+ * of rcu_read_lock() and rcu_read_unlock() only counts its depth, and may be left out. Online and
+ * ordinary readers mix freely, and a thread may change between the two.
  *
  *     rcu_thread_online();
  *     for (;;) {
@@ -12,12 +13,12 @@
  *     }
  *     rcu_thread_offline();       before it blocks, or ends
  *
- * => An online thread must not block, nor wait for a lock that is held across a grace period: until its
- *    next quiescent state every grace period waits for it. Calls of this library that wait take it
- *    offline meanwhile.
+ * => An online thread must not block, nor wait for a lock that is held across a grace period: until
+ *    its next quiescent state every grace period waits for it. Calls of this library that wait take
+ *    it offline meanwhile.
  *
- * Source: the quiescent-state-based flavour in Desnoyers et al. (2012); here it is the same state as a
- * read section, seen differently.
+ * Source: the quiescent-state-based flavour in Desnoyers et al. (2012); here it is the same state
+ * as a read section, seen differently.
  */
 #ifndef STILLPOINT_RCU_QSBR_H
 #define STILLPOINT_RCU_QSBR_H
@@ -35,7 +36,8 @@ void rcu_thread_offline(void);
 void rcu_reader_renews(struct rcu_reader *self, unsigned long number);
 
 /* => Any thread; without effect in one that is not online. Outside explicit sections: in an online
- *    thread's section it aborts with a message. Never blocks; two loads when no grace period has begun. */
+ *    thread's section it aborts with a message. Never blocks; two loads when no grace period has
+ *    begun. */
 static inline void rcu_quiescent_state(void)
 {
     struct rcu_reader *self = &rcu_reader;

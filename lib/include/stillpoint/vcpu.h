@@ -9,12 +9,13 @@
  *     ... a grace period ...
  *     vcpu_destroy(&cpu);
  *
- * An accelerator says how the code runs and how the vCPU is got out of it (accel.h). What others may ask of
- * a vCPU: to leave (vcpu_kick.h), to stay out while something runs that no vCPU may see half done
- * (exclusive.h), to run a function, and to stop (vcpu_work.h).
+ * An accelerator says how the code runs and how the vCPU is got out of it (accel.h). What others
+ * may ask of a vCPU: to leave (vcpu_kick.h), to stay out while something runs that no vCPU may see
+ * half done (exclusive.h), to run a function, and to stop (vcpu_work.h).
  *
- * Sources: the semantics are those of QEMU's vCPU threads; the exclusive sections follow the lock-free
- * design of Paolo Bonzini and Emilio Cota there, with the asymmetric fence in place of two full ones.
+ * Sources: the semantics are those of QEMU's vCPU threads; the exclusive sections follow the
+ * lock-free design of Paolo Bonzini and Emilio Cota there, with the asymmetric fence in place of
+ * two full ones.
  */
 #ifndef STILLPOINT_VCPU_H
 #define STILLPOINT_VCPU_H
@@ -32,20 +33,21 @@ struct vcpu_accel;
 struct vcpu_rr;
 struct vcpu_work_item;
 
-/* What a vCPU runs, and what it does when it is asked to leave. All but `block` may be NULL; all are
- * called in the vCPU's thread. */
+/* What a vCPU runs, and what it does when it is asked to leave. All but `block` may be NULL; all
+ * are called in the vCPU's thread. */
 struct vcpu_guest {
-    /* Runs a little, and returns: a translated block. Called again and again in the inner loop, inside
-     * cpu_exec_start() and a read section. `kvm` has a guest of its own and never calls it; `signal` and
-     * `cancel` call it once each time they enter, and then wait. */
+    /* Runs a little, and returns: a translated block. Called again and again in the inner loop,
+     * inside cpu_exec_start() and a read section. `kvm` has a guest of its own and never calls it;
+     * `signal` and `cancel` call it once each time they enter, and then wait. */
     void (*block)(struct vcpu *cpu);
     /* Reads what requesters wrote before they called cpu_exit(), and acts on it. Called outside of
      * cpu_exec_start() and read sections, with the big lock held but for the accelerator `user`. */
     void (*events)(struct vcpu *cpu);
-    /* True when there is nothing to run until somebody calls cpu_exit(): halted, no interrupt. Called after
-     * events(). */
+    /* True when there is nothing to run until somebody calls cpu_exit(): halted, no interrupt.
+     * Called after events(). */
     bool (*idle)(struct vcpu *cpu);
-    /* kvm only: the guest wrote `value` to `port`, or reads it (`out` false; returns what it gets). */
+    /* kvm only: the guest wrote `value` to `port`, or reads it (`out` false; returns what it
+     * gets). */
     unsigned (*io)(struct vcpu *cpu, unsigned port, bool out, unsigned value);
 };
 
@@ -106,24 +108,27 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config);
 void vcpu_destroy(struct vcpu *cpu);
 
 /* Puts it into the list: from now on exclusive sections, pauses and VCPU_FOREACH() know it.
- * => Any thread, at any time, also while an exclusive section or a pause is on. The lowest free index.
+ * => Any thread, at any time, also while an exclusive section or a pause is on. The lowest free
+ *    index.
  * => -ENOSPC when VCPU_LIMIT are there. */
 int vcpu_add(struct vcpu *cpu);
-/* => Any thread; not between cpu_exec_start() and cpu_exec_end(), nor while vcpu_run() runs (aborts).
+/* => Any thread; not between cpu_exec_start() and cpu_exec_end(), nor while vcpu_run() runs
+ *    (aborts).
  * => Work that is queued for it is run, by the caller, before it returns; later work is refused. */
 void vcpu_remove(struct vcpu *cpu);
 
-/* For threads with loops of their own, which vcpu_run() and vcpu_rr_run() do without: makes the calling thread
- * the vCPU's, and no longer.
- * => After vcpu_add(); registered with RCU. Between the two the thread calls process_cpu_events() soon after
- *    each cpu_exit_requested(), or a pause and run_on_cpu() wait for it. */
+/* For threads with loops of their own, which vcpu_run() and vcpu_rr_run() do without: makes the
+ * calling thread the vCPU's, and no longer.
+ * => After vcpu_add(); registered with RCU. Between the two the thread calls process_cpu_events()
+ *    soon after each cpu_exit_requested(), or a pause and run_on_cpu() wait for it. */
 void vcpu_attach(struct vcpu *cpu);
 void vcpu_detach(struct vcpu *cpu);
 
 /* The vCPU that the calling thread runs, or NULL. */
 extern STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
 
-/* Grows with every vcpu_add() and vcpu_remove(): who finds the same before and after has seen all. */
+/* Grows with every vcpu_add() and vcpu_remove(): who finds the same before and after has seen
+ * all. */
 unsigned long vcpu_list_generation(void);
 unsigned vcpu_count(void);
 

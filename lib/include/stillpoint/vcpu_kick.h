@@ -8,18 +8,19 @@
  *                                           read the reasons, act
  *                                           idle? sleep until a kick
  *
- * => Each reason that was written before cpu_exit() is acted on after it. Requests that come before the
- *    vCPU has looked share one kick; none is lost.
- * => exit_request is cleared nowhere but in process_cpu_events(), and by an exchange: a plain store could
- *    sit in the store buffer while the reasons are read, and erase a newer request when it comes out.
+ * => Each reason that was written before cpu_exit() is acted on after it. Requests that come before
+ *    the vCPU has looked share one kick; none is lost.
+ * => exit_request is cleared nowhere but in process_cpu_events(), and by an exchange: a plain store
+ *    could sit in the store buffer while the reasons are read, and erase a newer request when it
+ *    comes out.
  */
 #ifndef STILLPOINT_VCPU_KICK_H
 #define STILLPOINT_VCPU_KICK_H
 
 #include <stillpoint/vcpu.h>
 
-/* => Any thread, also a force notifier, also under any lock, also for a vCPU that idles, is stopped, has
- *    not started or has ended. Never blocks. Not from a signal handler. */
+/* => Any thread, also a force notifier, also under any lock, also for a vCPU that idles, is
+ *    stopped, has not started or has ended. Never blocks. Not from a signal handler. */
 void cpu_exit(struct vcpu *cpu);
 
 /* => The inner loop: true when it is to be left. */
@@ -37,18 +38,19 @@ enum vcpu_state {
     VCPU_ENDED,   /* vcpu_unplug() was called; all work has been run */
 };
 
-/* What every event loop calls between two runs of the inner loop: clears the request, runs the work,
- * stops when a pause is on, lets the program read its reasons, and says what to do next.
- * => The vCPU's thread, outside of cpu_exec_start() and of read sections. Does not sleep for want of work;
- *    work that it runs may block. The big lock is as the caller has it. */
+/* What every event loop calls between two runs of the inner loop: clears the request, runs the
+ * work, stops when a pause is on, lets the program read its reasons, and says what to do next.
+ * => The vCPU's thread, outside of cpu_exec_start() and of read sections. Does not sleep for want
+ *    of work; work that it runs may block. The big lock is as the caller has it. */
 enum vcpu_state process_cpu_events(struct vcpu *cpu);
 
-/* What a loop of one's own does when it is told VCPU_IDLE or VCPU_STOPPED: sleeps until a kick, with the big lock let
- * go of. Returns at once when a request is there.
+/* What a loop of one's own does when it is told VCPU_IDLE or VCPU_STOPPED: sleeps until a kick,
+ * with the big lock let go of. Returns at once when a request is there.
  * => The thread that has attached the vCPU. */
 void vcpu_wait_for_kick(struct vcpu *cpu);
 
-/* The signal that kicks `signal` and `kvm`: between SIGRTMIN and SIGRTMAX, SIGRTMIN + 1 if never called.
+/* The signal that kicks `signal` and `kvm`: between SIGRTMIN and SIGRTMAX, SIGRTMIN + 1 if never
+ * called.
  * => Before the first vCPU of these runs. -EINVAL for another signal, -EBUSY later on. */
 int vcpu_set_kick_signal(int signal);
 

@@ -1,9 +1,10 @@
 /* Work: functions that run in a vCPU's thread, while it executes nothing. And pauses.
  *
  * => Each vCPU runs its work in the order of queueing. It is kicked for it.
- * => Work that was accepted is run exactly once: by the vCPU, or by vcpu_remove() if it never ran. A vCPU
- *    that was not added yet or has ended refuses: -ESHUTDOWN.
- * => Work runs with the big lock held, as all that vCPUs do between runs (but for the accelerator `user`).
+ * => Work that was accepted is run exactly once: by the vCPU, or by vcpu_remove() if it never ran.
+ *    A vCPU that was not added yet or has ended refuses: -ESHUTDOWN.
+ * => Work runs with the big lock held, as all that vCPUs do between runs (but for the accelerator
+ *    `user`).
  * => The caller sees to it that the vCPU is not freed during the call.
  */
 #ifndef STILLPOINT_VCPU_WORK_H
@@ -13,14 +14,14 @@
 
 typedef void vcpu_work_func(struct vcpu *cpu, void *data);
 
-/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. In this very thread at once,
- * before what is queued.
- * => Lets go of the big lock while it waits. A vCPU that waits runs its own work meanwhile, so two may call
- *    one another.
- * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread, in an
- *    exclusive section or in a read section, where the vCPU might wait for the caller.
- * => For a vCPU that is paused: at once when the calling thread has paused it, after what was queued before,
- *    which must not wait for a paused vCPU; else after the resume. */
+/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. In this very thread
+ * at once, before what is queued.
+ * => Lets go of the big lock while it waits. A vCPU that waits runs its own work meanwhile, so two
+ *    may call one another.
+ * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread, in
+ *    an exclusive section or in a read section, where the vCPU might wait for the caller.
+ * => For a vCPU that is paused: at once when the calling thread has paused it, after what was
+ *    queued before, which must not wait for a paused vCPU; else after the resume. */
 int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 /* Queues it and returns. -ENOMEM when there is no memory for the item.
  * => Any thread, anywhere but in signal handlers. */
@@ -28,17 +29,18 @@ int async_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 /* The same; func runs in an exclusive section, with the big lock not held. */
 int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 
-/* Stops all vCPUs: when it returns, none runs code, acts on a reason or runs work, until the resume. A vCPU
- * that calls it goes on itself.
- * => Any thread, but not between cpu_exec_start() and cpu_exec_end() of its own, in an exclusive section or
- *    in a read section (aborts). Lets go of the big lock while it waits.
+/* Stops all vCPUs: when it returns, none runs code, acts on a reason or runs work, until the
+ * resume. A vCPU that calls it goes on itself.
+ * => Any thread, but not between cpu_exec_start() and cpu_exec_end() of its own, in an exclusive
+ *    section or in a read section (aborts). Lets go of the big lock while it waits.
  * => One pause at a time: another caller waits until the resume, as a stopped one if it is a vCPU.
- * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with what
- *    it was stopped in, and runs its work first.
- *    The work that the pausing thread asks for with run_on_cpu() is run, after what was queued before. */
+ * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with
+ *    what it was stopped in, and runs its work first.
+ *    The work that the pausing thread asks for with run_on_cpu() is run, after what was queued
+ *    before. */
 void pause_all_vcpus(void);
-/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. Another thread
- *    than the one that paused has to when that one ends. */
+/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none.
+ *    Another thread than the one that paused has to when that one ends. */
 void resume_all_vcpus(void);
 
 #endif

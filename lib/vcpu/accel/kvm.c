@@ -1,18 +1,20 @@
 /* kvm: a vCPU is one of KVM's, in a machine that the process has one of.
  *
- * The machine is made by the first create() and is there until the process ends. KVM does not give a vCPU id
- * twice in the life of a machine, so a vCPU that is destroyed is kept for the next create().
+ * The machine is made by the first create() and is there until the process ends. KVM does not give
+ * a vCPU id twice in the life of a machine, so a vCPU that is destroyed is kept for the next
+ * create().
  *
  *     request                          vCPU's thread, run()
  *     exit_request = 1                 immediate_exit = 0
  *     signal -> immediate_exit = 1     exit_request? leave
- *                                      KVM_RUN, -EINTR when immediate_exit is 1 or a signal is there
+ *                                      KVM_RUN: -EINTR if immediate_exit is 1, or by a signal
  *
- * A signal between the look at exit_request and KVM_RUN so ends KVM_RUN at once. Where the kernel has no
- * immediate_exit the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays pending, and run()
- * consumes it. ThreadSanitizer puts off the handlers of signals that come outside of system calls it
- * knows as blocking, so there the second way is taken too. STILLPOINT_KVM_KICK, "signal-mask" or
- * "immediate-exit", chooses for tests; STILLPOINT_KVM_GUEST=real does without long mode.
+ * A signal between the look at exit_request and KVM_RUN so ends KVM_RUN at once. Where the kernel
+ * has no immediate_exit the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays
+ * pending, and run() consumes it. ThreadSanitizer puts off the handlers of signals that come
+ * outside of system calls it knows as blocking, so there the second way is taken too.
+ * STILLPOINT_KVM_KICK, "signal-mask" or "immediate-exit", chooses for tests;
+ * STILLPOINT_KVM_GUEST=real does without long mode.
  */
 #include "kvm_guest.h"
 
@@ -44,8 +46,8 @@ static platform_mutex machine_lock = PLATFORM_MUTEX_INITIALIZER;
 
 /* ---- The machine of the process ---- */
 
-/* The machine is the parent's: KVM refuses it to other processes, and its memory is not there. The descriptors
- * are given back; the child gets a machine of its own when it wants one. */
+/* The machine is the parent's: KVM refuses it to other processes, and its memory is not there. The
+ * descriptors are given back; the child gets a machine of its own when it wants one. */
 static void forget_machine(void)
 {
     platform_mutex_init(&machine_lock);
@@ -153,7 +155,8 @@ static void do_port_io(struct vcpu *cpu, struct kvm_run *run)
         memcpy(data, &value, sizeof value);
 }
 
-/* KVM_RUN. True when the guest waits for an I/O to be completed, which the next KVM_RUN does first. */
+/* KVM_RUN. True when the guest waits for an I/O to be completed, which the next KVM_RUN does
+ * first. */
 static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
 {
     if (ioctl(v->fd, KVM_RUN, 0) == 0) {
@@ -165,8 +168,8 @@ static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
     if (errno != EINTR && errno != EAGAIN)
         fail_for_error(v);
     /* Before the look at exit_request in run(): what we take here asks for what is found there.
-     * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: the signal of a
-     * request that came after the look is taken, and nothing ends KVM_RUN. */
+     * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: the
+     * signal of a request that came after the look is taken, and nothing ends KVM_RUN. */
     if (kick_by_mask)
         consume_kicks();
     return false;
@@ -194,8 +197,8 @@ static void touch_kernel(struct kvm_vcpu *v)
         consume_kicks();
 }
 
-/* io() is called here: inside cpu_exec_start() and the read section. It must not wait for an exclusive
- * section or a grace period, and may call cpu_exit(). */
+/* io() is called here: inside cpu_exec_start() and the read section. It must not wait for an
+ * exclusive section or a grace period, and may call cpu_exit(). */
 static void run_kvm(struct vcpu *cpu)
 {
     struct kvm_vcpu *v = cpu->accel_state;
@@ -204,18 +207,18 @@ static void run_kvm(struct vcpu *cpu)
     vcpu_signal_begin(cpu);
     for (;;) {
         set_immediate_exit(v, 0);
-        /* Cleared before the look at exit_request; against the handler, which runs in this thread, the
-         * compiler's order is enough.
-         * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: a kick
-         * between the two is erased, and nothing ends KVM_RUN. */
+        /* Cleared before the look at exit_request; against the handler, which runs in this thread,
+         * the compiler's order is enough.
+         * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: a
+         * kick between the two is erased, and nothing ends KVM_RUN. */
         atomic_signal_fence(memory_order_seq_cst);
         if (cpu_exit_requested(cpu))
             break;
         io_pending = enter_guest(cpu, v);
     }
     vcpu_signal_end(cpu);
-    /* Nobody may find, or set, registers with an instruction half done: RIP at the `in`, its value still
-     * with us, to be put into them by a later KVM_RUN. */
+    /* Nobody may find, or set, registers with an instruction half done: RIP at the `in`, its value
+     * still with us, to be put into them by a later KVM_RUN. */
     if (io_pending)
         touch_kernel(v);
 }
@@ -262,8 +265,8 @@ static int prepare_kicks(struct kvm_vcpu *v)
 static void release_vcpu(struct kvm_vcpu *v)
 {
     /* First: the handler, in this thread, would write into another's.
-     * Pairs with: the handler of the kick signal, which compiler order is enough for. Broken: a late kick
-     * for us gets the next owner out, once, for nothing. */
+     * Pairs with: the handler of the kick signal, which compiler order is enough for. Broken: a
+     * late kick for us gets the next owner out, once, for nothing. */
     vcpu_immediate_exit = NULL;
     atomic_signal_fence(memory_order_seq_cst);
     platform_mutex_lock(&machine_lock);
@@ -285,9 +288,9 @@ static int create_kvm(struct vcpu *cpu)
         return error;
     error = prepare_kicks(v);
     if (!error) {
-        /* What another thread left to be done, and what KVM does for a thread that is new to the vCPU: it
-         * may wait for a grace period of the kernel's, and no kick ends that. Here nobody waits for
-         * us. Before the reset, as it may move RIP. */
+        /* What another thread left to be done, and what KVM does for a thread that is new to the
+         * vCPU: it may wait for a grace period of the kernel's, and no kick ends that. Here nobody
+         * waits for us. Before the reset, as it may move RIP. */
         touch_kernel(v);
         error = kvm_guest_reset(machine, v, cpu->guest_io);
     }
@@ -296,8 +299,8 @@ static int create_kvm(struct vcpu *cpu)
         return error;
     }
     /* Release: with the pointer comes what is behind it.
-     * Pairs with: vcpu_kvm_page(). Broken: another thread finds the page of the vCPU's former owner with
-     * what that has counted. */
+     * Pairs with: vcpu_kvm_page(). Broken: another thread finds the page of the vCPU's former owner
+     * with what that has counted. */
     __atomic_store_n(&cpu->accel_state, v, __ATOMIC_RELEASE);
     return 0;
 }
@@ -310,8 +313,8 @@ static void destroy_kvm(struct vcpu *cpu)
     release_vcpu(v);
 }
 
-/* The machine's memory is never unmapped, so the page may be looked at for ever; after destroy() it may be
- * another vCPU's. */
+/* The machine's memory is never unmapped, so the page may be looked at for ever; after destroy() it
+ * may be another vCPU's. */
 struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
 {
     /* Acquire: as said in create_kvm(). */

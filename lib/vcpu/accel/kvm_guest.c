@@ -33,10 +33,10 @@ _Static_assert(offsetof(struct vcpu_kvm_page, rounds) == 0 &&
 
 /* The guests. EBX: the page (long); EBP: 0 for no port I/O; EAX: what `in` brought, 0 at first.
  *
- * `left` and `right` are read by one instruction, cmps. The host may freeze the vCPU between any two
- * instructions, change both and let it go on. Broken, with a load each: the left of before is compared with
- * the right of after, and `unequal` counts although no vCPU ran while they differed. Real mode compares
- * the halves, each with one instruction.
+ * `left` and `right` are read by one instruction, cmps. The host may freeze the vCPU between any
+ * two instructions, change both and let it go on. Broken, with a load each: the left of before is
+ * compared with the right of after, and `unequal` counts although no vCPU ran while they differed.
+ * Real mode compares the halves, each with one instruction.
  *
  * No stack, no interrupts: a fault of any kind ends in KVM_EXIT_SHUTDOWN. */
 __asm__(".pushsection .rodata\n"
@@ -271,8 +271,8 @@ static int add_memory(struct kvm_machine *m)
     return ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) == 0 ? 0 : -errno;
 }
 
-/* What the host's CPU and KVM can do, which is what vCPUs say of themselves: KVM refuses long mode to
- * others. */
+/* What the host's CPU and KVM can do, which is what vCPUs say of themselves: KVM refuses long mode
+ * to others. */
 static int get_cpuid(struct kvm_machine *m)
 {
     const unsigned room = 512;
@@ -315,8 +315,8 @@ static int set_up(struct kvm_machine *m)
             error = -EIO;
         m->run_size = (size_t)size;
     }
-    /* Intel CPUs that cannot run real mode themselves want three pages for it, outside of our memory.
-     * Others take it as well, or refuse, which is as good. */
+    /* Intel CPUs that cannot run real mode themselves want three pages for it, outside of our
+     * memory. Others take it as well, or refuse, which is as good. */
     ioctl(m->vm_fd, KVM_SET_TSS_ADDR, 0xfffbd000UL);
     choose_limit(m);
     m->has_immediate_exit = capability(m, KVM_CAP_IMMEDIATE_EXIT, 0) != 0;
@@ -469,8 +469,8 @@ static int make_in_mode(struct kvm_machine **made, enum kvm_guest_mode mode, cha
     return error;
 }
 
-/* Not from processes of 32 bits: on a host whose KVM runs level 3 without hardware they got a SIGBUS out of
- * KVM_RUN. */
+/* Not from processes of 32 bits: on a host whose KVM runs level 3 without hardware they got a
+ * SIGBUS out of KVM_RUN. */
 static bool may_use_long_mode(void)
 {
     const char *wish = getenv("STILLPOINT_KVM_GUEST");

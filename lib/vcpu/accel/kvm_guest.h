@@ -1,17 +1,19 @@
-/* What the accelerator kvm runs: a machine, its vCPUs, and a guest of a few instructions in one of two modes.
+/* What the accelerator kvm runs: a machine, its vCPUs, and a guest of a few instructions in one of
+ * two modes.
  *
  *     long    64 bits, privilege level 3: native wherever KVM works at all
  *     real    16 bits: where the guest does not run in long mode, and in processes of 32 bits
  *
- * Both do the same. The `in` of their port I/O puts into EAX what their next `out` writes, so a program that
- * counts in its io() finds lost values. The memory of the machine is, by guest-physical address:
+ * Both do the same. The `in` of their port I/O puts into EAX what their next `out` writes, so a
+ * program that counts in its io() finds lost values. The memory of the machine is, by
+ * guest-physical address:
  *
  *     0x1000    code of both
  *     0x2000    page tables of long mode: all of this memory at its physical address
  *     0x10000   a struct vcpu_kvm_page for each vCPU, by its id
  *
- * KVM does not give a vCPU id twice in the life of a machine, so vCPUs are kept for the next who needs one.
- * STILLPOINT_KVM_GUEST=real does without long mode, for tests.
+ * KVM does not give a vCPU id twice in the life of a machine, so vCPUs are kept for the next who
+ * needs one. STILLPOINT_KVM_GUEST=real does without long mode, for tests.
  */
 #ifndef STILLPOINT_KVM_GUEST_H
 #define STILLPOINT_KVM_GUEST_H
@@ -50,16 +52,16 @@ struct kvm_machine {
     SLIST_HEAD(kvm_vcpu_list, kvm_vcpu) vcpus; /* those taken and those free */
 };
 
-/* In long mode if the guest runs in it, else in real mode. 0, or a negative error number, and in `why` one line
- * that a person can act on.
+/* In long mode if the guest runs in it, else in real mode. 0, or a negative error number, and in
+ * `why` one line that a person can act on.
  * => Calls for one machine are one at a time; no other lock. May block for milliseconds. */
 int kvm_machine_make(struct kvm_machine **made, char *why, size_t size);
 /* => None of its vCPUs is used. */
 void kvm_machine_close(struct kvm_machine *m);
 /* In the child of a fork: gives back the descriptors of the parent's. The memory is not there. */
 void kvm_machine_forget(struct kvm_machine *m);
-/* A vCPU that was free, or a new one; NULL, and a negative error number, when there is none: -ENOSPC when
- * there are `limit`. It may have an I/O to be completed from before. */
+/* A vCPU that was free, or a new one; NULL, and a negative error number, when there is none:
+ * -ENOSPC when there are `limit`. It may have an I/O to be completed from before. */
 struct kvm_vcpu *kvm_machine_take(struct kvm_machine *m, int *error);
 void kvm_machine_give(struct kvm_vcpu *v);
 /* Puts the vCPU at the start of the guest, and its page too. `io`: the guest does port I/O.

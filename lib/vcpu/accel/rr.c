@@ -1,9 +1,9 @@
 /* `rr`: one thread runs several vCPUs in turn.
  *
- * A round: serve all of them, then run the one that is next and has something to run. Whoever is kicked, it
- * is the one whose turn it is that has to leave, so that the next round begins. The turn may change while
- * somebody kicks: `kicked` is for that, under the lock, under which turns change too. A turn ends by a timer
- * when there are others; one alone is never disturbed.
+ * A round: serve all of them, then run the one that is next and has something to run. Whoever is
+ * kicked, it is the one whose turn it is that has to leave, so that the next round begins. The turn
+ * may change while somebody kicks: `kicked` is for that, under the lock, under which turns change
+ * too. A turn ends by a timer when there are others; one alone is never disturbed.
  */
 #include "vcpu/internal.h"
 

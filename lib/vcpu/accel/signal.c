@@ -1,5 +1,5 @@
-/* `signal`: the inner loop waits for the kick signal, which stays blocked all the time: one that comes
- * before the wait ends it at once. */
+/* `signal`: the inner loop waits for the kick signal, which stays blocked all the time: one that
+ * comes before the wait ends it at once. */
 #include "vcpu/internal.h"
 
 static int create(struct vcpu *cpu)

@@ -1,5 +1,6 @@
-/* `user`: the shape of user-mode emulation. Threads are the guest's own: they block in the guest's system
- * calls, so nothing idles in the loop; there is no big lock; and nobody asks them to leave without need. */
+/* `user`: the shape of user-mode emulation. Threads are the guest's own: they block in the guest's
+ * system calls, so nothing idles in the loop; there is no big lock; and nobody asks them to leave
+ * without need. */
 #include "vcpu/internal.h"
 
 static void run(struct vcpu *cpu)
@@ -8,7 +9,8 @@ static void run(struct vcpu *cpu)
         cpu->guest->block(cpu);
 }
 
-/* The request is all that the inner loop looks at; the event is for one that a pause has stopped. */
+/* The request is all that the inner loop looks at; the event is for one that a pause has
+ * stopped. */
 static void kick(struct vcpu *cpu)
 {
     vcpu_wake(cpu);
