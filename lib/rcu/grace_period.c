@@ -144,9 +144,8 @@ static void ask_to_wake(struct grace_period *g)
 }
 
 /* => Registry lock. Whether every pending reader still has the request. One that took it is done,
- *    but for
- * a reader whose signal handler took it in a section of its own, in the middle of the reader's
- * entry: the reader goes on to store the number that it had loaded before. */
+ * but for a reader whose signal handler took it in a section of its own, in the middle of the
+ * reader's entry: the reader goes on to store the number that it had loaded before. */
 static bool all_asked(void)
 {
     struct rcu_link *l, *after;

@@ -54,6 +54,8 @@ void vcpu_wait_done(struct vcpu_wait *w);
 enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service);
 /* Enters, runs the inner loop once, leaves. */
 void vcpu_execute(struct vcpu *cpu);
+/* An inner loop: block() of the guest, until a request. */
+void vcpu_run_blocks(struct vcpu *cpu);
 /* True when the calling thread is the one that runs it. */
 bool vcpu_is_mine(struct vcpu *cpu);
 /* For the loops of vCPUs, whose sections are ordinary ones: an online thread would hold up grace
@@ -77,9 +79,17 @@ static inline void vcpu_leave_request(struct vcpu *cpu)
     atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_relaxed);
 }
 
+/* What the vCPU's thread sleeps on in its loop. */
+static inline struct event *vcpu_wake_event(struct vcpu *cpu)
+{
+    return cpu->rr ? &cpu->rr->wake : &cpu->wake;
+}
+
 /* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will look for
  * requests before it enters. False may be wrong. */
 bool vcpu_wake(struct vcpu *cpu);
+/* A kick for such an inner loop, which has seen the request already: for one that sleeps. */
+void vcpu_kick_sleeper(struct vcpu *cpu);
 /* Sends the kick signal to the vCPU's thread, if that waits for it. */
 void vcpu_signal(struct vcpu *cpu);
 /* The vCPU's thread is about to make calls that the signal ends, and looks at the request before

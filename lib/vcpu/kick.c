@@ -24,7 +24,12 @@ void cpu_exit(struct vcpu *cpu)
 
 bool vcpu_wake(struct vcpu *cpu)
 {
-    return event_set(cpu->rr ? &cpu->rr->wake : &cpu->wake);
+    return event_set(vcpu_wake_event(cpu));
+}
+
+void vcpu_kick_sleeper(struct vcpu *cpu)
+{
+    vcpu_wake(cpu);
 }
 
 /* --- The signal --- */

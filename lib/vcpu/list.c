@@ -35,6 +35,10 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
 {
     if (config && (config->rr != NULL) != (config->accel && config->accel->shares))
         vcpu_misuse("vcpu_init(): config.rr goes with the accelerator rr, and with no other");
+    if (config && config->accel && config->accel->run == vcpu_run_blocks &&
+        !(config->guest && config->guest->block))
+        vcpu_misuse("vcpu_init(): the accelerator %s needs a guest with a block()",
+                    config->accel->name);
     *cpu = (struct vcpu){.guest_io = false};
     if (config) {
         cpu->accel = config->accel;

@@ -17,11 +17,6 @@ void vcpu_sleep(struct event *e)
     bql_regain(place);
 }
 
-static struct event *wake_of(struct vcpu *cpu)
-{
-    return cpu->rr ? &cpu->rr->wake : &cpu->wake;
-}
-
 void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
 {
     w->service = service;
@@ -72,14 +67,14 @@ static void wait_and_serve(struct vcpu_wait *w)
     if (lock)
         bql_lock();
     for (;;) {
-        event_reset(wake_of(cpu));
+        event_reset(vcpu_wake_event(cpu));
         if (is_over(w))
             break;
         serve_thread(w);
         if (is_over(w))
             break;
         if (!is_asked(cpu))
-            vcpu_sleep(wake_of(cpu));
+            vcpu_sleep(vcpu_wake_event(cpu));
     }
     if (lock)
         bql_unlock();
@@ -112,7 +107,7 @@ void vcpu_wait_done(struct vcpu_wait *w)
     /* Release: what was waited for comes first.
      * Pairs with: the acquire in is_done(). Broken: as said there. */
     atomic_store_explicit(&w->done, true, memory_order_release);
-    event_set(wake_of(cpu));
+    event_set(vcpu_wake_event(cpu));
     platform_mutex_unlock(&vcpu_lock);
 }
 
@@ -219,6 +214,12 @@ void vcpu_execute(struct vcpu *cpu)
         cpu->accel->run(cpu);
     rcu_read_unlock();
     cpu_exec_end(cpu);
+}
+
+void vcpu_run_blocks(struct vcpu *cpu)
+{
+    while (!cpu_exit_requested(cpu))
+        cpu->guest->block(cpu);
 }
 
 void vcpu_wait_for_kick(struct vcpu *cpu)

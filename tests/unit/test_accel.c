@@ -690,6 +690,40 @@ static void rr_add_another_accelerator(void)
     vcpu_rr_add(&the_rr, &attached);
 }
 
+static void rr_add_after_the_end(void)
+{
+    rcu_register_thread();
+    vcpu_rr_init(&the_rr, 0);
+    vcpu_rr_end(&the_rr);
+    vcpu_rr_run(&the_rr);
+    plug(&cpus[0], &vcpu_accel_rr);
+    vcpu_rr_add(&the_rr, &cpus[0].vcpu);
+}
+
+static void rr_wait_as_a_vcpu(void)
+{
+    vcpu_rr_init(&the_rr, 0);
+    plug(&cpus[0], &vcpu_accel_rr);
+    vcpu_rr_add(&the_rr, &cpus[0].vcpu);
+    attach_one();
+    vcpu_rr_wait(&the_rr, &cpus[0].vcpu);
+}
+
+static void poll_without_a_block(void)
+{
+    static const struct vcpu_guest guest = {.events = test_events};
+    struct vcpu_config config = {.accel = &vcpu_accel_user, .guest = &guest};
+
+    vcpu_init(&attached, &config);
+}
+
+static void poll_without_a_guest(void)
+{
+    struct vcpu_config config = {.accel = &vcpu_accel_threads};
+
+    vcpu_init(&attached, &config);
+}
+
 static const struct {
     void (*function)(void);
     const char *text;
@@ -702,8 +736,12 @@ static const struct {
     {rr_add_another_accelerator, "vcpu_rr_add() of vCPU 0, whose config names another"},
     {attach_two, "vCPU 1 is to run in the thread of vCPU 0"},
     {rr_with_another_accelerator, "config.rr goes with the accelerator rr"},
+    {rr_add_after_the_end, "vcpu_rr_add() of vCPU 0 after the end"},
+    {rr_wait_as_a_vcpu, "vcpu_rr_wait() by the thread of vCPU 1"},
+    {poll_without_a_block, "the accelerator user needs a guest with a block()"},
+    {poll_without_a_guest, "the accelerator threads needs a guest with a block()"},
 };
-#define MISUSES 8
+#define MISUSES ((int)(sizeof misuses / sizeof misuses[0]))
 
 START_TEST(misuse_is_diagnosed)
 {

@@ -52,9 +52,14 @@ static void remove_and_destroy(struct vcpu *cpu)
 
 /* ---- what a vCPU is at first ---- */
 
+static void no_block(struct vcpu *cpu)
+{
+    (void)cpu;
+}
+
 START_TEST(a_vcpu_has_what_its_config_says)
 {
-    static const struct vcpu_guest guest;
+    static const struct vcpu_guest guest = {.block = no_block};
     struct vcpu_config config = {
         .accel = &vcpu_accel_threads, .guest = &guest, .data = &config, .guest_io = true};
 

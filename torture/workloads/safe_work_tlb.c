@@ -4,8 +4,7 @@
  *   sync       run_on_cpu() has flushed each vCPU, one after the other
  *   async      async_run_on_cpu() was called for each vCPU, and the last flush has run
  *   synced     the same, and then in safe work that was queued for one of them: the others may not
- *   have run
- *              their flush yet, but none executes before it has
+ *              have run their flush yet, but none executes before it has
  *   exclusive  in safe work, which empties everybody's TLB itself
  *
  * A vCPU that is plugged while somebody walks the list starts with an empty TLB; either it is

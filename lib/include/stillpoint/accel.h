@@ -3,8 +3,8 @@
  *     threads   a thread each; the inner loop polls
  *     rr        one thread runs several in turn; the inner loop polls; a timer ends turns
  *     signal    the inner loop waits for a signal
- *     cancel    the inner loop is a blocking call with an explicit cancel, as HVF, NVMM and WHPX
- *     have it user      a thread each; polls; never idles, and takes no big lock
+ *     cancel    the inner loop is a blocking call with an explicit cancel, as with HVF and WHPX
+ *     user      a thread each; polls; never idles, and takes no big lock
  *     kvm       KVM_RUN on a small guest that spins, or does port I/O; a signal gets it out
  *
  * While a vCPU runs its inner loop it is between cpu_exec_start() and cpu_exec_end(), and in a read
@@ -80,11 +80,11 @@ void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns);
 /* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one reaches for
  *    the thread. */
 void vcpu_rr_destroy(struct vcpu_rr *rr);
-/* Gives a vCPU, whose config names this rr, to the thread. => After vcpu_add(); any thread, any
- * time. */
+/* Gives a vCPU, whose config names this rr, to the thread.
+ * => After vcpu_add(); any thread, at any time until vcpu_rr_run() returns (aborts). */
 void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu);
 /* Waits until the thread has let go of a vCPU that vcpu_unplug() was called for.
- * => Not in a vCPU's thread; lets go of the big lock while it waits. */
+ * => Not in a vCPU's thread (aborts); lets go of the big lock while it waits. */
 void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu);
 /* The loop of the thread; returns after vcpu_rr_end(), when each vCPU has been unplugged.
  * => Registered with RCU; the big lock not held. */

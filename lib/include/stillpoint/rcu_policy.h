@@ -8,9 +8,8 @@
  *                                                                             >= force_callbacks,
  *                                                                             after force_naps naps
  *     adaptive  a short spin, then naps of an eighth of the grace period's    on request,
- *     callbacks,
- *               age, from first_nap up to poll_interval, then the forced      after force_after
- *               state
+ *               age, from first_nap up to poll_interval, then the forced      callbacks,
+ *               state                                                         after force_after
  *
  * Under each policy the leader first spins for a moment where that can spare the heavy fence, never
  * on one CPU. A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or

@@ -97,6 +97,11 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
         vcpu_misuse("vcpu_rr_add() of vCPU %u, whose config names another accelerator or thread",
                     cpu->index);
     platform_mutex_lock(&rr->lock);
+    if (rr->ended)
+        vcpu_misuse(
+            "vcpu_rr_add() of vCPU %u after the end: vcpu_rr_end() was called, and the last "
+            "vCPU has been unplugged",
+            cpu->index);
     cpu->in_rr = true;
     TAILQ_INSERT_TAIL(&rr->coming, cpu, rr_link);
     ask_for_round(rr);
@@ -106,9 +111,14 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
 
 void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu)
 {
-    struct bql_place place = bql_drop();
-    bool online = rcu_blocked_begin();
+    struct bql_place place;
+    bool online;
 
+    if (current_cpu)
+        vcpu_misuse("vcpu_rr_wait() by the thread of vCPU %u, which would serve nobody meanwhile",
+                    current_cpu->index);
+    place = bql_drop();
+    online = rcu_blocked_begin();
     platform_mutex_lock(&rr->lock);
     while (cpu->in_rr)
         platform_cond_wait(&rr->left, &rr->lock);
@@ -260,21 +270,19 @@ static void wait_for_kick(struct vcpu_rr *rr)
         vcpu_sleep(&rr->wake);
 }
 
-static bool is_over(struct vcpu_rr *rr)
+/* True when the loop is over; vcpu_rr_add() comes too late from here on. */
+static bool ends(struct vcpu_rr *rr)
 {
-    bool over;
+    bool ended;
 
     platform_mutex_lock(&rr->lock);
-    over = rr->ending && TAILQ_EMPTY(&rr->vcpus) && TAILQ_EMPTY(&rr->coming);
+    ended = rr->ended = rr->ending && TAILQ_EMPTY(&rr->vcpus) && TAILQ_EMPTY(&rr->coming);
     platform_mutex_unlock(&rr->lock);
-    return over;
+    return ended;
 }
 
 static void end_timer(struct vcpu_rr *rr)
 {
-    platform_mutex_lock(&rr->lock);
-    rr->ended = true;
-    platform_mutex_unlock(&rr->lock);
     event_set(&rr->change);
     if (rr->has_timer)
         platform_thread_join(rr->timer);
@@ -291,7 +299,7 @@ void vcpu_rr_run(struct vcpu_rr *rr)
         take_in(rr);
         serve_all(rr);
         /* After take_in(), which forgets the kick that vcpu_rr_end() gives. */
-        if (is_over(rr))
+        if (ends(rr))
             break;
         cpu = next_ready(rr);
         if (cpu)
@@ -314,18 +322,12 @@ void vcpu_rr_end(struct vcpu_rr *rr)
     event_set(&rr->wake);
 }
 
-static void run(struct vcpu *cpu)
-{
-    while (!cpu_exit_requested(cpu))
-        cpu->guest->block(cpu);
-}
-
 const struct vcpu_accel vcpu_accel_rr = {
     .name = "rr",
     .summary = "one thread runs several in turn; the inner loop polls; a timer ends turns",
     .big_lock = true,
     .idles = true,
     .shares = true,
-    .run = run,
+    .run = vcpu_run_blocks,
     .kick = kick,
 };

@@ -3,22 +3,9 @@
  * without need. */
 #include "vcpu/internal.h"
 
-static void run(struct vcpu *cpu)
-{
-    while (!cpu_exit_requested(cpu))
-        cpu->guest->block(cpu);
-}
-
-/* The request is all that the inner loop looks at; the event is for one that a pause has
- * stopped. */
-static void kick(struct vcpu *cpu)
-{
-    vcpu_wake(cpu);
-}
-
 const struct vcpu_accel vcpu_accel_user = {
     .name = "user",
     .summary = "a thread each; polls; never idles, and takes no big lock",
-    .run = run,
-    .kick = kick,
+    .run = vcpu_run_blocks,
+    .kick = vcpu_kick_sleeper,
 };
