@@ -17,21 +17,35 @@
 
 #ifndef STILLPOINT_PORTABLE
 
-/* The call that takes this libc's struct timespec. */
-#ifdef SYS_futex_time64
-#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
-#else
+/* Deadlines count from the boot, so a long holds their seconds, and the older call will do, which
+ * every kernel and every seccomp list knows. */
+#ifdef SYS_futex
 #define FUTEX_CALL SYS_futex
+typedef long futex_time;
+#define FUTEX_TIME_MAX LONG_MAX
+#else
+#define FUTEX_CALL     SYS_futex_time64
+typedef int64_t futex_time;
+#define FUTEX_TIME_MAX INT64_MAX
 #endif
 
 bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns)
 {
-    struct timespec deadline = platform_timespec(deadline_ns < 0 ? 0 : deadline_ns);
+    int64_t seconds = deadline_ns / 1000000000;
+    struct {
+        futex_time seconds, ns;
+    } deadline = {(futex_time)(seconds < FUTEX_TIME_MAX ? seconds : FUTEX_TIME_MAX),
+                  (futex_time)(deadline_ns % 1000000000)};
 
     /* The bitset variant takes an absolute time, so that a spurious return costs no precision. */
-    long result = syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-                          deadline_ns < 0 ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
-    return !(result == -1 && errno == ETIMEDOUT);
+    if (syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                deadline_ns < 0 ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY) == 0)
+        return true;
+    if (errno == ETIMEDOUT)
+        return false;
+    if (errno != EAGAIN && errno != EINTR) /* or the caller would look again for ever */
+        platform_fail("the system call futex does not work; is it missing in a seccomp list?");
+    return true;
 }
 
 void platform_futex_wake(atomic_uint *word)

@@ -31,8 +31,9 @@ struct event {
 
 void event_init(struct event *e, bool set);
 void event_destroy(struct event *e);
-/* Wakes the waiters. Does not block; one atomic exchange when nobody sleeps. True when it woke
- * somebody; false may be wrong in a build with PORTABLE=1. */
+/* Wakes the waiters. Does not block; one atomic exchange when nobody sleeps. True when somebody
+ * slept, or slept until its time ran out, since the last set; false may be wrong in a build with
+ * PORTABLE=1. */
 bool event_set(struct event *e);
 void event_reset(struct event *e);
 /* Blocks until the event is set; leaves it set. */
