@@ -394,10 +394,12 @@ void rcu_barrier(void)
     rcu_wake_callback_thread();
     event_wait(&barrier.reached);
     rcu_drain_end();
-    rcu_blocked_end(online);
     event_destroy(&barrier.reached);
+    /* First: an online thread that waits for the lock holds up a grace period that its holder may
+     * wait for. */
     if (held)
         lock.lock(lock.data);
+    rcu_blocked_end(online);
 }
 
 void drain_call_rcu(void)

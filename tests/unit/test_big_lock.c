@@ -225,6 +225,81 @@ START_TEST(a_barrier_of_a_holder_lets_go_of_the_lock_and_takes_it_again)
 }
 END_TEST
 
+#define ROUNDS 1000
+
+static void barriers_while_online(void)
+{
+    rcu_register_thread();
+    for (int i = 0; i < ROUNDS; i++) {
+        bql_lock();
+        rcu_thread_online();
+        rcu_barrier();
+        rcu_thread_offline();
+        bql_unlock();
+    }
+    rcu_unregister_thread();
+}
+
+/* One that is online again before it has the lock would be waited for by the one who has it. */
+START_TEST(an_online_thread_waits_for_the_lock_as_one_that_is_offline)
+{
+    rcu_set_callback_lock(&bql_callback_lock);
+    hire(&other);
+    begin(&other, barriers_while_online);
+    for (int i = 0; i < ROUNDS; i++) {
+        bql_lock();
+        synchronize_rcu();
+        bql_unlock();
+    }
+    finish(&other);
+    dismiss(&other);
+}
+END_TEST
+
+static void serve_until_ended(void)
+{
+    enum vcpu_state state;
+
+    while ((state = process_cpu_events(current_cpu)) != VCPU_ENDED) {
+        vcpu_wait_for_kick(current_cpu);
+    }
+}
+
+static void pause_while_online(void)
+{
+    rcu_register_thread();
+    for (int i = 0; i < ROUNDS; i++) {
+        bql_lock();
+        rcu_thread_online();
+        pause_all_vcpus();
+        rcu_thread_offline();
+        bql_unlock();
+        resume_all_vcpus();
+    }
+    rcu_unregister_thread();
+}
+
+START_TEST(so_does_one_that_waits_for_a_vcpu)
+{
+    struct vcpu cpu;
+    struct actor vcpu;
+
+    hire_vcpu(&vcpu, &cpu);
+    hire(&other);
+    begin(&vcpu, serve_until_ended);
+    begin(&other, pause_while_online);
+    while (is_busy(&other)) {
+        bql_lock();
+        synchronize_rcu();
+        bql_unlock();
+    }
+    dismiss(&other);
+    vcpu_unplug(&cpu);
+    finish(&vcpu);
+    dismiss_vcpu(&vcpu, &cpu);
+}
+END_TEST
+
 START_TEST(the_lock_of_callbacks_knows_who_holds_it)
 {
     ck_assert(!bql_callback_lock.held(bql_callback_lock.data));
@@ -368,6 +443,8 @@ static Suite *big_lock_suite(void)
     tcase_add_test(callbacks, callbacks_run_with_the_lock_held);
     tcase_add_test(callbacks, no_callback_runs_while_another_thread_has_the_lock);
     tcase_add_test(callbacks, a_barrier_of_a_holder_lets_go_of_the_lock_and_takes_it_again);
+    tcase_add_test(callbacks, an_online_thread_waits_for_the_lock_as_one_that_is_offline);
+    tcase_add_test(callbacks, so_does_one_that_waits_for_a_vcpu);
     tcase_add_test(callbacks, the_lock_of_callbacks_knows_who_holds_it);
 
     tcase_add_test(misuse, a_lock_taken_twice_is_diagnosed_with_both_places);
