@@ -262,6 +262,9 @@ void rcu_unregister_thread(void)
     if (rcu_read_locked())
         rcu_misuse("rcu_unregister_thread() inside a read section; "
                    "leave it with rcu_read_unlock() first");
+    if (!link_alone(&self->notifiers))
+        rcu_misuse("a thread ended or unregistered with a force notifier of its own; call "
+                   "rcu_remove_force_notifier(), or vcpu_detach(), first");
     if (self->online)
         rcu_thread_offline();
     platform_mutex_lock(&group_of(self)->lock);

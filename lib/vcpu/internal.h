@@ -31,6 +31,10 @@ static inline void vcpu_count_up(atomic_ulong *counter)
 /* Sleeps until the event is set, with the big lock let go of, and as one that is blocked to RCU. */
 void vcpu_sleep(struct event *e);
 
+/* Takes the big lock when the vCPU's work runs with it, and the calling thread does not hold it;
+ * true when it did. */
+bool vcpu_lock_for_work(struct vcpu *cpu);
+
 /* How much of what others ask of a vCPU is done. */
 enum vcpu_service {
     SERVE_ALL,

@@ -48,6 +48,17 @@ static void kicked(void)
         *vcpu_immediate_exit = 1;
 }
 
+/* A thread that is not in the child may have held it. */
+static void in_child_of_fork(void)
+{
+    platform_mutex_init(&lock);
+}
+
+static void __attribute__((constructor)) kick_init(void)
+{
+    platform_at_fork(in_child_of_fork);
+}
+
 int vcpu_set_kick_signal(int signal)
 {
     int result = 0;
@@ -72,9 +83,10 @@ int vcpu_kick_signal(void)
 
 int vcpu_kick_signal_prepare(bool blocked)
 {
-    int signal = vcpu_kick_signal(), result = 0;
+    int signal, result = 0;
 
     platform_mutex_lock(&lock);
+    signal = vcpu_kick_signal();
     if (!installed)
         result = platform_signal_handle(signal, kicked);
     installed = installed || result == 0;
@@ -99,9 +111,11 @@ void vcpu_signal(struct vcpu *cpu)
 
 void vcpu_signal_begin(struct vcpu *cpu)
 {
-    /* In the total order with the look at the request that follows.
-     * Pairs with: the load in vcpu_signal(). Broken: as said there. */
-    atomic_exchange_explicit(&cpu->waits, true, memory_order_seq_cst);
+    /* Full fence: we say that we wait before we look at the request.
+     * Pairs with: the exchange in cpu_exit() and the load in vcpu_signal(), in the total order.
+     * Broken: as said there. */
+    atomic_store_explicit(&cpu->waits, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 void vcpu_signal_end(struct vcpu *cpu)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 platform_mutex vcpu_lock = PLATFORM_MUTEX_INITIALIZER;
@@ -39,6 +40,9 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
         !(config->guest && config->guest->block))
         vcpu_misuse("vcpu_init(): the accelerator %s needs a guest with a block()",
                     config->accel->name);
+    if ((uintptr_t)cpu % RCU_CACHE_LINE != 0)
+        vcpu_misuse("vcpu_init() at %p, which is no multiple of %d; use aligned_alloc()",
+                    (void *)cpu, RCU_CACHE_LINE);
     *cpu = (struct vcpu){.guest_io = false};
     if (config) {
         cpu->accel = config->accel;
@@ -88,6 +92,8 @@ int vcpu_add(struct vcpu *cpu)
     platform_mutex_lock(&vcpu_lock);
     if (cpu->listed)
         vcpu_misuse("vcpu_add() of vCPU %u, which is in the list already", cpu->index);
+    if (cpu->leaves)
+        vcpu_misuse("vcpu_add() of vCPU %u before vcpu_remove() has returned", cpu->index);
     index = take_index();
     if (index < VCPU_LIMIT) {
         cpu->index = index;
@@ -118,21 +124,21 @@ void vcpu_remove(struct vcpu *cpu)
                     "thread has left vcpu_run()",
                     cpu->index);
     cpu->listed = false;
+    cpu->leaves = true;
     TAILQ_REMOVE_RCU(&vcpu_list, cpu, link);
     atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
     /* Release: as in vcpu_add(). */
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     platform_mutex_unlock(&vcpu_lock);
     /* In the place of the vCPU's thread, so as it would. */
-    lock = cpu->accel && cpu->accel->big_lock && !bql_locked();
-    if (lock)
-        bql_lock();
+    lock = vcpu_lock_for_work(cpu);
     vcpu_close_work(cpu);
     if (lock)
         bql_unlock();
     /* Until now it was still that of the vCPU's work. */
     platform_mutex_lock(&vcpu_lock);
     give_index(cpu->index);
+    cpu->leaves = false;
     platform_mutex_unlock(&vcpu_lock);
 }
 

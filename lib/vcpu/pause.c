@@ -48,13 +48,17 @@ void vcpu_pause_attach(struct vcpu *cpu)
 {
     platform_mutex_lock(&pause.lock);
     platform_mutex_lock(&vcpu_lock);
+    if (!cpu->listed)
+        vcpu_misuse("a vCPU that is not in the list cannot run; call vcpu_add() first");
     if (cpu->attached)
-        vcpu_misuse("vCPU %u runs in another thread already", cpu->index);
+        vcpu_misuse("vCPU %u runs in a thread already", cpu->index);
     cpu->attached = true;
     platform_mutex_unlock(&vcpu_lock);
     cpu->stopped = atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0;
     atomic_store_explicit(&cpu->stop, cpu->stopped, memory_order_relaxed);
     platform_mutex_unlock(&pause.lock);
+    if (cpu->stopped)
+        vcpu_leave_request(cpu);
 }
 
 void vcpu_pause_detach(struct vcpu *cpu)
@@ -67,6 +71,9 @@ void vcpu_pause_detach(struct vcpu *cpu)
         count_stopped(cpu);
     atomic_store_explicit(&cpu->stop, false, memory_order_relaxed);
     platform_mutex_unlock(&pause.lock);
+    /* In a pause it may have taken the request of what waits for the resume: who attaches it next
+     * has to look. */
+    vcpu_leave_request(cpu);
 }
 
 /* => pause.lock; lets go of it and takes it again. */

@@ -13,8 +13,23 @@ void vcpu_sleep(struct event *e)
     bool online = rcu_blocked_begin();
 
     event_wait(e);
-    rcu_blocked_end(online);
+    /* The lock first: an online thread that waits for it holds up a grace period that its holder
+     * may wait for. */
     bql_regain(place);
+    rcu_blocked_end(online);
+}
+
+bool vcpu_lock_for_work(struct vcpu *cpu)
+{
+    bool inside = rcu_read_locked(), online;
+
+    if (!cpu->accel || !cpu->accel->big_lock || bql_locked())
+        return false;
+    online = !inside && rcu_blocked_begin();
+    bql_lock();
+    if (!inside)
+        rcu_blocked_end(online);
+    return true;
 }
 
 void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
@@ -61,11 +76,9 @@ static bool is_asked(struct vcpu *cpu)
 static void wait_and_serve(struct vcpu_wait *w)
 {
     struct vcpu *cpu = w->cpu;
-    /* Work runs with the big lock held, whoever waits; it is let go of while we sleep. */
-    bool lock = cpu->accel && cpu->accel->big_lock && !bql_locked();
+    /* Let go of while we sleep. */
+    bool lock = vcpu_lock_for_work(cpu);
 
-    if (lock)
-        bql_lock();
     for (;;) {
         event_reset(vcpu_wake_event(cpu));
         if (is_over(w))
@@ -163,6 +176,9 @@ enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service)
 
 enum vcpu_state process_cpu_events(struct vcpu *cpu)
 {
+    if (current_cpu != cpu)
+        vcpu_misuse("process_cpu_events() of vCPU %u by a thread that has not attached it",
+                    cpu->index);
     return vcpu_serve(cpu, SERVE_ALL);
 }
 
@@ -176,8 +192,8 @@ static void leave_for_grace_period(struct rcu_force_notifier *notifier)
 
 void vcpu_attach(struct vcpu *cpu)
 {
-    if (!cpu->listed)
-        vcpu_misuse("a vCPU that is not in the list cannot run; call vcpu_add() first");
+    if (rcu_read_locked())
+        vcpu_misuse("vCPU %u is to run inside a read section, which would never end", cpu->index);
     if (current_cpu && !vcpu_is_mine(cpu))
         vcpu_misuse(
             "vCPU %u is to run in the thread of vCPU %u; only those of one rr share a thread",
@@ -192,11 +208,15 @@ void vcpu_attach(struct vcpu *cpu)
 
 void vcpu_detach(struct vcpu *cpu)
 {
+    if (!cpu->attached || current_cpu != cpu)
+        vcpu_misuse("vcpu_detach() of vCPU %u by a thread that has not attached it", cpu->index);
+    if (vcpu_executes())
+        vcpu_misuse("vcpu_detach() of vCPU %u, which executes; call cpu_exec_end() first",
+                    cpu->index);
     atomic_store_explicit(&cpu->thread_id, 0, memory_order_relaxed);
     vcpu_pause_detach(cpu);
     rcu_remove_force_notifier(&cpu->notifier);
-    if (current_cpu == cpu)
-        current_cpu = NULL;
+    current_cpu = NULL;
 }
 
 void vcpu_unplug(struct vcpu *cpu)
@@ -224,6 +244,9 @@ void vcpu_run_blocks(struct vcpu *cpu)
 
 void vcpu_wait_for_kick(struct vcpu *cpu)
 {
+    if (current_cpu != cpu || cpu->rr)
+        vcpu_misuse("vcpu_wait_for_kick() of vCPU %u, which this thread has not attached by itself",
+                    cpu->index);
     event_reset(&cpu->wake);
     /* After the reset: a kick that comes now leaves the event set. */
     if (!cpu_exit_requested(cpu))

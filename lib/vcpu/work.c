@@ -14,6 +14,8 @@ struct vcpu_work_item {
     bool urgent;              /* the thread that has paused the vCPU waits for it */
 };
 
+STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
+
 void vcpu_work_init(struct vcpu *cpu)
 {
     platform_mutex_init(&cpu->work_lock);
@@ -80,16 +82,22 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
 static int run_inline(struct vcpu *cpu, vcpu_work_func *func, void *data)
 {
     struct vcpu *before = current_cpu;
-    bool refused;
+    bool refused, lock;
 
     platform_mutex_lock(&cpu->work_lock);
     refused = cpu->work_closed;
     platform_mutex_unlock(&cpu->work_lock);
     if (refused)
         return -ESHUTDOWN;
-    current_cpu = cpu;
+    lock = vcpu_lock_for_work(cpu); /* safe work has let go of it */
+    /* One that no thread runs does not become ours: whoever pauses in `func` would stop the one
+     * that is. */
+    if (cpu->attached)
+        current_cpu = cpu;
     func(cpu, data);
     current_cpu = before;
+    if (lock)
+        bql_unlock();
     return 0;
 }
 
@@ -168,8 +176,6 @@ void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
            (item = take(cpu, urgent_only || vcpu_told_to_stop(cpu))) != NULL)
         run(cpu, item);
 }
-
-STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
 
 void vcpu_close_work(struct vcpu *cpu)
 {

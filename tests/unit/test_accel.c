@@ -700,6 +700,14 @@ static void rr_add_after_the_end(void)
     vcpu_rr_add(&the_rr, &cpus[0].vcpu);
 }
 
+static void rr_add_twice(void)
+{
+    vcpu_rr_init(&the_rr, 0);
+    plug(&cpus[0], &vcpu_accel_rr);
+    vcpu_rr_add(&the_rr, &cpus[0].vcpu);
+    vcpu_rr_add(&the_rr, &cpus[0].vcpu);
+}
+
 static void rr_wait_as_a_vcpu(void)
 {
     vcpu_rr_init(&the_rr, 0);
@@ -737,7 +745,8 @@ static const struct {
     {attach_two, "vCPU 1 is to run in the thread of vCPU 0"},
     {rr_with_another_accelerator, "config.rr goes with the accelerator rr"},
     {rr_add_after_the_end, "vcpu_rr_add() of vCPU 0 after the end"},
-    {rr_wait_as_a_vcpu, "vcpu_rr_wait() by the thread of vCPU 1"},
+    {rr_add_twice, "vcpu_rr_add() of vCPU 0, which the thread has already"},
+    {rr_wait_as_a_vcpu, "vcpu_rr_wait() in a vCPU's thread"},
     {poll_without_a_block, "the accelerator user needs a guest with a block()"},
     {poll_without_a_guest, "the accelerator threads needs a guest with a block()"},
 };

@@ -530,20 +530,21 @@ static void pause_and_look(void)
 
 /* It has counted itself as stopped while it waited; what it waits for ends before the pause has
  * begun. */
-START_TEST(a_vcpu_that_stops_while_it_waits_for_work_stays_stopped)
+static void stay_stopped(const struct vcpu_accel *accel, vcpu_work_func *work, void *data)
 {
     struct test_cpu *helper = &cpus[1];
     struct actor pauser;
 
-    if (the_accel->shares) {
+    if (accel->shares) {
         begin_rr(MS_NS);
     }
     hire(&pauser);
     plug(helper, &vcpu_accel_threads);
     start(helper);
-    plug(&cpus[0], the_accel);
+    plug(&cpus[2], accel); /* not started */
+    plug(&cpus[0], accel);
     start(&cpus[0]);
-    ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, call_and_move, &helper->vcpu), 0);
+    ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, work, data), 0);
     UNTIL(atomic_load(&order_count) == 1);
     begin(&pauser, pause_and_look);
     UNTIL(atomic_load(&cpus[0].vcpu.stop) && !cpu_exit_requested(&cpus[0].vcpu));
@@ -555,13 +556,31 @@ START_TEST(a_vcpu_that_stops_while_it_waits_for_work_stays_stopped)
     dismiss(&pauser);
     unplug(helper);
     unplug(&cpus[0]);
-    if (the_accel->shares) {
+    vcpu_remove(&cpus[2].vcpu);
+    vcpu_destroy(&cpus[2].vcpu);
+    if (accel->shares) {
         end_rr();
     }
 }
+
+START_TEST(a_vcpu_that_stops_while_it_waits_for_work_stays_stopped)
+{
+    stay_stopped(the_accel, call_and_move, &cpus[1].vcpu);
+}
 END_TEST
 
-/* ---- hot-plug ---- */
+static void call_another_that_calls(struct vcpu *cpu, void *data)
+{
+    (void)cpu;
+    ck_assert_int_eq(run_on_cpu(&cpus[2].vcpu, call_and_move, data), 0);
+}
+
+/* The work is that of one which the thread is to run, and does not yet. */
+START_TEST(it_stays_stopped_in_the_work_of_another_of_its_thread_too)
+{
+    stay_stopped(&vcpu_accel_rr, call_another_that_calls, &cpus[1].vcpu);
+}
+END_TEST
 
 START_TEST(a_vcpu_that_starts_during_a_pause_starts_stopped)
 {
@@ -762,6 +781,7 @@ int main(void)
     tcase_add_loop_test(c, run_on_cpu_of_the_pausing_thread_runs_at_once_behind_earlier_work, 0,
                         ACCELS);
     tcase_add_loop_test(c, a_vcpu_that_stops_while_it_waits_for_work_stays_stopped, 0, ACCELS);
+    tcase_add_test(c, it_stays_stopped_in_the_work_of_another_of_its_thread_too);
 
     c = add_case(suite, "hot-plug");
     tcase_add_loop_test(c, a_vcpu_that_starts_during_a_pause_starts_stopped, 0, ACCELS);

@@ -529,20 +529,48 @@ START_TEST(a_removal_of_a_vcpu_that_a_thread_runs_is_diagnosed)
 }
 END_TEST
 
-/* In a thread that took itself for done. */
-static void detach_and_remove_while_it_executes(void)
+static void add_again(struct vcpu *cpu, void *unused)
+{
+    (void)unused;
+    vcpu_add(cpu);
+}
+
+static void add_in_its_last_work(void)
+{
+    async_run_on_cpu(&cpus[0], add_again, NULL);
+    vcpu_remove(&cpus[0]);
+}
+
+START_TEST(an_addition_before_the_removal_has_returned_is_diagnosed)
+{
+    add_all(1);
+    dies_saying(add_in_its_last_work, "vcpu_add() of vCPU 0 before vcpu_remove() has returned");
+}
+END_TEST
+
+static void init_anywhere(void)
+{
+    vcpu_init((struct vcpu *)((char *)&cpus[0] + 16), NULL);
+}
+
+START_TEST(a_vcpu_that_is_not_aligned_is_diagnosed)
+{
+    dies_saying(init_anywhere, "which is no multiple of 64; use aligned_alloc()");
+}
+END_TEST
+
+/* In a thread that has not attached it, which only DEBUG=1 finds at once. */
+static void remove_while_it_executes(void)
 {
     rcu_register_thread();
-    vcpu_attach(&cpus[0]);
-    cpu_exec_start(&cpus[0]);
-    vcpu_detach(&cpus[0]);
+    atomic_store(&cpus[0].running, true);
     vcpu_remove(&cpus[0]);
 }
 
 START_TEST(a_removal_of_a_vcpu_that_executes_is_diagnosed)
 {
     add_all(1);
-    dies_saying(detach_and_remove_while_it_executes, "vcpu_remove() of vCPU 0, which runs");
+    dies_saying(remove_while_it_executes, "vcpu_remove() of vCPU 0, which runs");
 }
 END_TEST
 
@@ -601,6 +629,8 @@ static Suite *list_suite(void)
     tcase_add_test(misuse, a_removal_of_what_is_not_in_the_list_is_diagnosed);
     tcase_add_test(misuse, a_removal_of_a_vcpu_that_a_thread_runs_is_diagnosed);
     tcase_add_test(misuse, a_removal_of_a_vcpu_that_executes_is_diagnosed);
+    tcase_add_test(misuse, an_addition_before_the_removal_has_returned_is_diagnosed);
+    tcase_add_test(misuse, a_vcpu_that_is_not_aligned_is_diagnosed);
     tcase_add_test(misuse, a_destruction_of_a_vcpu_in_the_list_is_diagnosed);
     tcase_add_test(misuse, a_thread_for_a_vcpu_that_is_not_in_the_list_is_diagnosed);
     return suite;

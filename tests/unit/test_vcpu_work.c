@@ -578,6 +578,54 @@ START_TEST(work_has_the_big_lock_also_in_a_wait_that_has_not)
 }
 END_TEST
 
+static void call_for_itself(struct vcpu *cpu, void *unused)
+{
+    ck_assert_int_eq(run_on_cpu(cpu, look_at_lock, unused), 0);
+}
+
+START_TEST(work_has_the_big_lock_also_when_safe_work_calls_for_it)
+{
+    begin_cpus(the_accel, 1);
+    ck_assert_int_eq(async_safe_run_on_cpu(&cpus[0].vcpu, call_for_itself, NULL), 0);
+    UNTIL(atomic_load(&ran) == 1);
+    ck_assert_uint_eq(atomic_load(&ran_without_lock), the_accel->big_lock ? 0 : 1);
+    end_cpus(1);
+}
+END_TEST
+
+static void pause_and_resume(struct vcpu *cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    pause_all_vcpus();
+    count_ran(NULL, NULL);
+    resume_all_vcpus();
+}
+
+static void pause_in_work_of_its_own(struct vcpu *cpu, void *unused)
+{
+    ck_assert_int_eq(run_on_cpu(cpu, pause_and_resume, unused), 0);
+}
+
+static void remove_another(struct vcpu *cpu, void *other)
+{
+    (void)cpu;
+    vcpu_remove(other);
+}
+
+START_TEST(a_vcpu_that_removes_another_may_pause_in_the_work_that_is_left)
+{
+    struct vcpu *other = &cpus[1].vcpu;
+
+    begin_cpus(&vcpu_accel_threads, 1);
+    plug(&cpus[1], &vcpu_accel_threads);
+    ck_assert_int_eq(async_run_on_cpu(other, pause_in_work_of_its_own, NULL), 0);
+    ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, remove_another, other), 0);
+    ck_assert_uint_eq(atomic_load(&ran), 1);
+    vcpu_destroy(other);
+    end_cpus(1);
+}
+END_TEST
+
 START_TEST(work_is_refused_before_the_vcpu_is_added_and_after_it_has_ended)
 {
     struct test_cpu *t = &cpus[0];
@@ -835,6 +883,8 @@ int main(void)
     tcase_add_loop_test(c, the_work_of_a_vcpu_that_never_ran_is_run_by_its_removal, 0, ACCELS);
     tcase_add_test(c, work_that_is_left_to_the_removal_may_call_for_more);
     tcase_add_test(c, work_has_the_big_lock_also_in_a_wait_that_has_not);
+    tcase_add_loop_test(c, work_has_the_big_lock_also_when_safe_work_calls_for_it, 0, ACCELS);
+    tcase_add_test(c, a_vcpu_that_removes_another_may_pause_in_the_work_that_is_left);
     tcase_add_loop_test(c, work_is_refused_before_the_vcpu_is_added_and_after_it_has_ended, 0,
                         ACCELS);
     tcase_add_loop_test(c, a_vcpu_that_ends_runs_what_is_queued, 0, ACCELS);

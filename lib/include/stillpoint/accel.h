@@ -84,7 +84,8 @@ void vcpu_rr_destroy(struct vcpu_rr *rr);
  * => After vcpu_add(); any thread, at any time until vcpu_rr_run() returns (aborts). */
 void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu);
 /* Waits until the thread has let go of a vCPU that vcpu_unplug() was called for.
- * => Not in a vCPU's thread (aborts); lets go of the big lock while it waits. */
+ * => Not in a vCPU's thread, in an exclusive section or in a read section (aborts); lets go of the
+ *    big lock while it waits. */
 void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu);
 /* The loop of the thread; returns after vcpu_rr_end(), when each vCPU has been unplugged.
  * => Registered with RCU; the big lock not held. */

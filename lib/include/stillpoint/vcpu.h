@@ -61,6 +61,8 @@ struct vcpu_config {
 
 /* => Embedded in what the program calls a vCPU. `data` and `index` are for reading; all else is the
  *    library's.
+ * => At a multiple of RCU_CACHE_LINE, as static and automatic objects are; allocate it with
+ *    aligned_alloc(). vcpu_init() aborts elsewhere.
  * => Whoever holds a pointer by VCPU_FOREACH() may use it until its read section ends. So after
  *    vcpu_remove() the memory is freed by way of a grace period. */
 struct vcpu {
@@ -89,6 +91,7 @@ struct vcpu {
     TAILQ_ENTRY(vcpu) link;
     unsigned index;
     bool listed;
+    bool leaves;     /* vcpu_remove() runs what is left of its work */
     bool has_waiter; /* counted by start_exclusive(), and to count itself out */
     bool attached;   /* vcpu_run() is in its loop; under the pauses' lock as well */
     bool stopped;    /* has counted itself as stopped; under the pauses' lock only */
@@ -108,11 +111,13 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config);
 void vcpu_destroy(struct vcpu *cpu);
 
 /* Puts it into the list: from now on exclusive sections, pauses and VCPU_FOREACH() know it.
- * => Any thread, at any time, also while an exclusive section or a pause is on. The lowest free
- *    index.
+ * => Any thread, at any time, also while an exclusive section or a pause is on. One that was
+ *    removed comes back after a grace period only.
+ * => The lowest free index. That of a removed one is free at once: who walks the list may meet
+ *    both.
  * => -ENOSPC when VCPU_LIMIT are there. */
 int vcpu_add(struct vcpu *cpu);
-/* => Any thread; not between cpu_exec_start() and cpu_exec_end(), nor while vcpu_run() runs
+/* => Any thread, outside of read sections; not while a thread has attached it, or it executes
  *    (aborts).
  * => Work that is queued for it is run, by the caller, before it returns; later work is refused. */
 void vcpu_remove(struct vcpu *cpu);

@@ -10,7 +10,8 @@
  *
  * => Each reason that was written before cpu_exit() is acted on after it. Requests that come before
  *    the vCPU has looked share one kick; none is lost.
- * => exit_request is cleared nowhere but in process_cpu_events(), and by an exchange: a plain store
+ * => exit_request is cleared in one place, which process_cpu_events() and the waits of a vCPU's
+ *    thread go through, and by an exchange: a plain store
  *    could sit in the store buffer while the reasons are read, and erase a newer request when it
  *    comes out.
  */
@@ -51,7 +52,9 @@ void vcpu_wait_for_kick(struct vcpu *cpu);
 
 /* The signal that kicks `signal` and `kvm`: between SIGRTMIN and SIGRTMAX, SIGRTMIN + 1 if never
  * called.
- * => Before the first vCPU of these runs. -EINVAL for another signal, -EBUSY later on. */
+ * => Before the first vCPU of these runs. -EINVAL for another signal, -EBUSY later on.
+ * => A thread that has run a vCPU of `signal`, or of `kvm` without immediate_exit, keeps it
+ *    blocked. */
 int vcpu_set_kick_signal(int signal);
 
 #endif

@@ -24,7 +24,7 @@ typedef void vcpu_work_func(struct vcpu *cpu, void *data);
  *    queued before, which must not wait for a paused vCPU; else after the resume. */
 int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 /* Queues it and returns. -ENOMEM when there is no memory for the item.
- * => Any thread, anywhere but in signal handlers. */
+ * => Any thread, anywhere but in signal handlers and force notifiers. */
 int async_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 /* The same; func runs in an exclusive section, with the big lock not held. */
 int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
@@ -35,7 +35,8 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
  *    section or in a read section (aborts). Lets go of the big lock while it waits.
  * => One pause at a time: another caller waits until the resume, as a stopped one if it is a vCPU.
  * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with
- *    what it was stopped in, and runs its work first.
+ *    what it was stopped in, and runs its work first; not before the resume if that waits in
+ *    run_on_cpu() for one that is paused.
  *    The work that the pausing thread asks for with run_on_cpu() is run, after what was queued
  *    before. */
 void pause_all_vcpus(void);

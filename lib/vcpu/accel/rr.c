@@ -97,6 +97,8 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
         vcpu_misuse("vcpu_rr_add() of vCPU %u, whose config names another accelerator or thread",
                     cpu->index);
     platform_mutex_lock(&rr->lock);
+    if (cpu->in_rr)
+        vcpu_misuse("vcpu_rr_add() of vCPU %u, which the thread has already", cpu->index);
     if (rr->ended)
         vcpu_misuse(
             "vcpu_rr_add() of vCPU %u after the end: vcpu_rr_end() was called, and the last "
@@ -105,8 +107,8 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
     cpu->in_rr = true;
     TAILQ_INSERT_TAIL(&rr->coming, cpu, rr_link);
     ask_for_round(rr);
-    platform_mutex_unlock(&rr->lock);
     event_set(&rr->wake);
+    platform_mutex_unlock(&rr->lock);
 }
 
 void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu)
@@ -114,17 +116,18 @@ void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu)
     struct bql_place place;
     bool online;
 
-    if (current_cpu)
-        vcpu_misuse("vcpu_rr_wait() by the thread of vCPU %u, which would serve nobody meanwhile",
-                    current_cpu->index);
+    if (current_cpu || in_exclusive_section() || rcu_read_locked())
+        vcpu_misuse("vcpu_rr_wait() in a vCPU's thread, in an exclusive section or in a read "
+                    "section, which vCPU %u may wait for",
+                    cpu->index);
     place = bql_drop();
     online = rcu_blocked_begin();
     platform_mutex_lock(&rr->lock);
     while (cpu->in_rr)
         platform_cond_wait(&rr->left, &rr->lock);
     platform_mutex_unlock(&rr->lock);
+    bql_regain(place); /* first, as in vcpu_sleep() */
     rcu_blocked_end(online);
-    bql_regain(place);
 }
 
 /* => rr->lock. */
@@ -318,8 +321,10 @@ void vcpu_rr_end(struct vcpu_rr *rr)
     platform_mutex_lock(&rr->lock);
     rr->ending = true;
     ask_for_round(rr);
-    platform_mutex_unlock(&rr->lock);
+    /* Under the lock: after it the thread may have ended, and somebody may have destroyed the
+     * rr. */
     event_set(&rr->wake);
+    platform_mutex_unlock(&rr->lock);
 }
 
 const struct vcpu_accel vcpu_accel_rr = {
