@@ -174,17 +174,17 @@ static void starter(struct torture_thread *t)
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
-    struct state *state = aligned_alloc(64, sizeof *state);
+    struct state *state;
 
-    *state =
-        (struct state){.membarrier = syscall(SYS_membarrier,
-                                             MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0};
-    in->state = state;
     if (p->method == METHOD_RAW && p->vcpus == 0) {
         diagnose(d, "exclusive-latency: method raw-fence-and-wake wakes a vCPU; set \"vcpus\" to 1 "
                     "or more");
         return false;
     }
+    in->state = state = aligned_alloc(64, sizeof *state);
+    *state =
+        (struct state){.membarrier = syscall(SYS_membarrier,
+                                             MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0};
     return true;
 }
 

@@ -25,12 +25,6 @@ enum { KICK };
 static const struct measure measure_list[] = {{"kick", "ns"}, {NULL, NULL}};
 static const char *const no_names[] = {NULL};
 
-struct state {
-    const struct kick_way *way;
-    enum kick_method method;
-    struct kick_target target;
-};
-
 #if FLAVOR_CAN_VCPU
 
 /* --- The library's vCPUs --- */
@@ -70,12 +64,14 @@ static void run_rr(struct vcpu *cpu, struct vcpu_rr *rr)
     vcpu_rr_run(rr);
 }
 
-static void vcpu_way_run(struct kick_target *target, const struct vcpu_accel *accel,
-                         const struct vcpu_guest *guest)
+static void vcpu_run_target(struct kick_target *target)
 {
+    const struct vcpu_accel *accel = target->way->accel;
     struct vcpu_rr rr = {.turn_ns = 0};
-    struct vcpu_config config = {
-        .accel = accel, .guest = guest, .data = target, .rr = accel->shares ? &rr : NULL};
+    struct vcpu_config config = {.accel = accel,
+                                 .guest = target->way->guest,
+                                 .data = target,
+                                 .rr = accel->shares ? &rr : NULL};
     struct vcpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
 
     if (accel->shares)
@@ -97,22 +93,9 @@ static void vcpu_way_run(struct kick_target *target, const struct vcpu_accel *ac
     free(cpu);
 }
 
-#define VCPU_WAY(name, accel, guest)                   \
-    static void run_##name(struct kick_target *target) \
-    {                                                  \
-        vcpu_way_run(target, accel, guest);            \
-    }
-VCPU_WAY(threads, &vcpu_accel_threads, &busy_guest)
-VCPU_WAY(rr_alone, &vcpu_accel_rr, &busy_guest)
-VCPU_WAY(signal, &vcpu_accel_signal, &busy_guest)
-VCPU_WAY(cancel, &vcpu_accel_cancel, &busy_guest)
-VCPU_WAY(user, &vcpu_accel_user, &busy_guest)
-VCPU_WAY(kvm, &vcpu_accel_kvm, &busy_guest)
-VCPU_WAY(idle, &vcpu_accel_threads, &idle_guest)
-
 static struct vcpu *cpu_of(struct kick_target *target)
 {
-    /* Acquire, pairs with: the release in vcpu_way_run(). Broken: as said there. */
+    /* Acquire, pairs with: the release in vcpu_run_target(). Broken: as said there. */
     return __atomic_load_n(&target->cpu, __ATOMIC_ACQUIRE);
 }
 
@@ -129,7 +112,7 @@ static uint64_t guest_rounds(struct kick_target *target)
     return page ? atomic_load_explicit(&page->rounds, memory_order_relaxed) : 0;
 }
 
-static void leave(struct kick_target *target)
+static void vcpu_end(struct kick_target *target)
 {
     struct vcpu *cpu;
 
@@ -140,75 +123,58 @@ static void leave(struct kick_target *target)
     flavor_read_unlock();
 }
 
-#define LIBRARY(name, ...)                                  \
-    {                                                       \
-        .run = run_##name, .kick = vcpu_kick, ##__VA_ARGS__ \
+#define LIBRARY(accelerator, the_guest, ...)                                     \
+    &(const struct kick_way)                                                     \
+    {                                                                            \
+        .run = vcpu_run_target, .kick = vcpu_kick, .end = vcpu_end,              \
+        .accel = &vcpu_accel_##accelerator, .guest = &(the_guest), ##__VA_ARGS__ \
     }
 #else
-static void leave(struct kick_target *target)
-{
-    (void)target;
-}
-#define LIBRARY(name, ...) \
-    {                      \
-        .run = NULL        \
-    }
+#define LIBRARY(...) NULL /* the plan refuses the flavor */
 #endif
 
-static const struct kick_way library_ways[] = {
-    [METHOD_THREADS] = LIBRARY(threads),
-    [METHOD_RR] = LIBRARY(rr_alone),
-    [METHOD_SIGNAL] = LIBRARY(signal, .sleeps = true),
-    [METHOD_CANCEL] = LIBRARY(cancel, .sleeps = true),
-    [METHOD_USER] = LIBRARY(user),
-    [METHOD_KVM] = LIBRARY(kvm, .rounds = guest_rounds),
-    [METHOD_IDLE] = LIBRARY(idle, .sleeps = true),
+static const struct kick_way *const ways[] = {
+    [METHOD_THREADS] = LIBRARY(threads, busy_guest),
+    [METHOD_RR] = LIBRARY(rr, busy_guest),
+    [METHOD_SIGNAL] = LIBRARY(signal, busy_guest, .sleeps = true),
+    [METHOD_CANCEL] = LIBRARY(cancel, busy_guest, .sleeps = true),
+    [METHOD_USER] = LIBRARY(user, busy_guest),
+    [METHOD_KVM] = LIBRARY(kvm, busy_guest, .rounds = guest_rounds),
+    [METHOD_IDLE] = LIBRARY(threads, idle_guest, .sleeps = true),
+    [METHOD_RAW_FUTEX] = &kick_raw_futex,
+    [METHOD_RAW_SIGNAL] = &kick_raw_signal,
+    [METHOD_RAW_INTERRUPT] = &kick_raw_interrupt,
+    [METHOD_RAW_KVM] = &kick_raw_kvm,
 };
-
-static const struct kick_way *way_of(enum kick_method method)
-{
-    switch (method) {
-    case METHOD_RAW_FUTEX:
-        return &kick_raw_futex;
-    case METHOD_RAW_SIGNAL:
-        return &kick_raw_signal;
-    case METHOD_RAW_INTERRUPT:
-        return &kick_raw_interrupt;
-    case METHOD_RAW_KVM:
-        return &kick_raw_kvm;
-    default:
-        return &library_ways[method];
-    }
-}
 
 /* --- The threads --- */
 
 static void target_role(struct torture_thread *t)
 {
-    struct state *state = t->instance->state;
+    struct kick_target *target = t->instance->state;
 
     flavor_register_thread();
-    atomic_store_explicit(&state->target.thread_id, gettid(), memory_order_release);
-    state->target.thread = t;
-    state->way->run(&state->target);
+    atomic_store_explicit(&target->thread_id, gettid(), memory_order_release);
+    target->thread = t;
+    target->way->run(target);
     flavor_unregister_thread();
 }
 
-static uint64_t rounds_of(const struct kick_way *way, struct kick_target *target)
+static uint64_t rounds_of(struct kick_target *target)
 {
-    return way->rounds ? way->rounds(target)
-                       : atomic_load_explicit(&target->rounds, memory_order_relaxed);
+    return target->way->rounds ? target->way->rounds(target)
+                               : atomic_load_explicit(&target->rounds, memory_order_relaxed);
 }
 
 /* Returns when the target has gone in again since it acted; false when the run is over. */
-static bool wait_inside(struct torture_thread *t, struct state *state, uint64_t before)
+static bool wait_inside(struct torture_thread *t, struct kick_target *target, uint64_t before)
 {
     const struct params *p = t->instance->params;
     /* The first round after the action may be the one that led to it: an inner loop has to go on.
      */
-    uint64_t goal = before + (state->way->sleeps ? 1 : 2);
+    uint64_t goal = before + (target->way->sleeps ? 1 : 2);
 
-    while (rounds_of(state->way, &state->target) < goal)
+    while (rounds_of(target) < goal)
         if (!torture_running(t))
             return false;
     torture_spin((uint64_t)p->pause_ns);
@@ -231,46 +197,43 @@ static bool wait_for(struct torture_thread *t, struct kick_target *target, uint6
 }
 
 /* Whatever it waits in, and not before it is ready for that. */
-static void end_target(struct state *state)
+static void end_target(struct kick_target *target)
 {
-    struct kick_target *target = &state->target;
-
     atomic_store_explicit(&target->leave, 1, memory_order_release);
-    if (state->method < METHOD_RAW_FUTEX) {
-        leave(target);
+    if (target->way->end) {
+        target->way->end(target);
         return;
     }
-    while (rounds_of(state->way, target) == 0)
+    while (rounds_of(target) == 0)
         sched_yield();
-    state->way->kick(target);
+    target->way->kick(target);
 }
 
 static void requester(struct torture_thread *t)
 {
-    struct state *state = t->instance->state;
-    struct kick_target *target = &state->target;
+    struct kick_target *target = t->instance->state;
     uint64_t before = 0;
 
     flavor_register_thread();
-    for (uint64_t reason = 1; wait_inside(t, state, before); reason++) {
+    for (uint64_t reason = 1; wait_inside(t, target, before); reason++) {
         uint64_t begun, ticks;
 
         /* Of what it does after it acts, which may be to go in at once, none counts from before. */
-        before = rounds_of(state->way, target);
+        before = rounds_of(target);
         begun = clock_ticks();
         atomic_store_explicit(&target->reason, reason, memory_order_release);
-        state->way->kick(target);
+        target->way->kick(target);
         if (!wait_for(t, target, reason))
             break;
-        if (!state->way->sleeps)
-            before = rounds_of(state->way, target);
+        if (!target->way->sleeps)
+            before = rounds_of(target);
         ticks = atomic_load_explicit(&target->acted_ticks, memory_order_relaxed);
         torture_measure(t, KICK, ticks > begun ? clock_ticks_to_ns(ticks - begun) : 0);
         torture_count(t, KICKS, 1);
         torture_beat(t);
         torture_beat(target->thread);
     }
-    end_target(state);
+    end_target(target);
     flavor_unregister_thread();
 }
 
@@ -279,18 +242,17 @@ static void requester(struct torture_thread *t)
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
-    struct state *state = aligned_alloc(64, sizeof *state);
+    struct kick_target *target = aligned_alloc(64, sizeof *target);
 
-    memset(state, 0, sizeof *state);
-    state->method = (enum kick_method)p->method;
-    state->way = way_of(state->method);
-    if (!state->way->run) {
+    memset(target, 0, sizeof *target);
+    target->way = ways[p->method];
+    if (!target->way->run) {
         diagnose(d, "kick-latency: a bare guest needs an x86-64 machine with KVM; set another "
                     "\"method\"");
-        free(state);
+        free(target);
         return false;
     }
-    in->state = state;
+    in->state = target;
     return true;
 }
 

@@ -29,6 +29,7 @@ enum kick_method {
 
 /* One target, one requester. */
 struct kick_target {
+    const struct kick_way *way;
     struct torture_thread *thread;
     /* The requester's. */
     _Alignas(64) _Atomic uint64_t reason; /* grows */
@@ -61,7 +62,13 @@ struct kick_way {
     void (*kick)(struct kick_target *target);
     /* How far it has got; NULL: `rounds`. */
     uint64_t (*rounds)(struct kick_target *target);
+    /* Gets it out for good; NULL: as `kick` does, when it is inside. */
+    void (*end)(struct kick_target *target);
     bool sleeps; /* inside it is asleep */
+#if FLAVOR_CAN_VCPU
+    const struct vcpu_accel *accel; /* of the library's vCPUs */
+    const struct vcpu_guest *guest;
+#endif
 };
 
 /* kick_raw.c, kick_raw_kvm.c */

@@ -272,4 +272,7 @@ END
     run --separate-stderr sp run "$file" --out "$OUT"
     expect 64
     has "$stderr" 'unmap: 6000 vCPUs in this run are more than the library'"'"'s limit of 4096; set "vcpus" or "per_thread" lower'
+    run --separate-stderr sp run configs/torture/exclusive.json --set exclusive.vcpus=4096 --out "$OUT"
+    expect 64
+    has "$stderr" 'exclusive: 4099 vCPUs in this run are more than the library'"'"'s limit of 4096'
 }

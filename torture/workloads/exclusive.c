@@ -10,7 +10,6 @@
 #include "exclusive.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *const counter_names[] = {
     "executions", "sections",   "checks",      "nested_sections", "own_sections",
@@ -177,29 +176,24 @@ static void starter(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-static void *lines(size_t size)
-{
-    void *memory = aligned_alloc(64, size > 0 ? size : 64);
-
-    memset(memory, 0, size > 0 ? size : 64);
-    return memory;
-}
-
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct exclusive_params *p = in->params;
-    struct exclusive_state *state = lines(sizeof *state);
+    struct exclusive_state *state;
 
-    in->state = state;
-    state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->machine.vcpus);
-    state->executors = lines(state->executor_count * sizeof *state->executors);
-    state->contended = lines((size_t)p->contended_stores * sizeof *state->contended);
 #if FLAVOR_CAN_VCPU
-    return exclusive_machine_open(in, d);
+    if (!machine_promise(in, (uint64_t)(p->exec_vcpus + p->quiet_vcpus), d) ||
+        !machine_open(in, sizeof *state, sizeof(struct exclusive_vcpu), &exclusive_guest, NULL, d))
+        return false;
 #else
     (void)d;
-    return true;
+    in->state = machine_lines(sizeof *state);
 #endif
+    state = in->state;
+    state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->machine.vcpus);
+    state->executors = machine_lines(state->executor_count * sizeof *state->executors);
+    state->contended = machine_lines((size_t)p->contended_stores * sizeof *state->contended);
+    return true;
 }
 
 static void finish(struct instance *in)
@@ -208,7 +202,7 @@ static void finish(struct instance *in)
     unsigned long ended = atomic_load_explicit(&state->ended, memory_order_relaxed);
 
 #if FLAVOR_CAN_VCPU
-    exclusive_machine_close(in);
+    machine_close(&state->machine);
 #endif
     for (unsigned i = 0; i < DATA_WORDS; i++) {
         if (state->words[i] != ended) {
@@ -225,15 +219,6 @@ static void finish(struct instance *in)
     free(state);
 }
 
-static unsigned needs_by_params(const void *params)
-{
-    const struct exclusive_params *p = params;
-
-    if (p->machine.vcpus == 0)
-        return 0;
-    return CAN_VCPU | CAN_CALL | CAN_BARRIER | machine_needs(&p->machine);
-}
-
 #define FIELD(name) offsetof(struct exclusive_params, name)
 #define MINUTE      60e9
 static const struct option options[] = {
@@ -243,7 +228,7 @@ static const struct option options[] = {
      "vCPUs that execute once and stay out until a section has come and gone"},
     {"starters", OPTION_INT, FIELD(starters), "3", 0, 1024, "threads", NULL,
      "threads that enter exclusive sections"},
-    MACHINE_OPTIONS_WITH(struct exclusive_params, "0"),
+    MACHINE_OPTIONS("0"),
     {"exec", OPTION_DURATION, FIELD(exec_ns), "5us", 0, MINUTE, NULL, NULL,
      "longest time that a vCPU executes unless it is wanted out earlier; of an accelerator's, a "
      "block of it"},
@@ -251,8 +236,7 @@ static const struct option options[] = {
      "longest time that a vCPU of exec_vcpus spins between two executions"},
     {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, MINUTE, NULL, NULL,
      "mean pause of a starter when it makes a whole one: a quarter spin it, a quarter sleep it, "
-     "the "
-     "others are short or none"},
+     "the others are short or none"},
     {"hold", OPTION_DURATION, FIELD(hold_ns), "3us", 0, MINUTE, NULL, NULL,
      "longest time that a section spins"},
     {"nest_max", OPTION_INT, FIELD(nest_max), "3", 1, 1000, "sections", NULL,
@@ -261,8 +245,7 @@ static const struct option options[] = {
      "a vCPU of exec_vcpus enters a section itself after one in so many; 0: never"},
     {"contended_stores", OPTION_INT, FIELD(contended_stores), "2", 0, 64, "stores", NULL,
      "stores to contended lines just before each start and end of an execution, which then are "
-     "seen "
-     "late"},
+     "seen late"},
     {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
 };
 #undef FIELD
@@ -271,10 +254,10 @@ static const struct option options[] = {
 static const struct role roles[] = {
     {"exec-vcpu", "exec_vcpus", exclusive_exec_vcpu, 0},
     {"quiet-vcpu", "quiet_vcpus", exclusive_quiet_vcpu, 0},
-    {"vcpu", "vcpus", NEEDS_VCPU(exclusive_vcpu), CAN_VCPU},
+    {"vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), CAN_VCPU},
     {"starter", "starters", starter, 0},
     /* Last, so that it takes no CPU from the others: without vCPUs to unplug it ends at once. */
-    {"plugger", NULL, exclusive_plugger, 0},
+    {"plugger", NULL, machine_plugger, 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -283,7 +266,7 @@ const struct workload exclusive_workload = {
     .name = "exclusive",
     .summary = "vCPUs execute, and several threads enter exclusive sections, nested too",
     .needs = CAN_EXCLUSIVE,
-    .needs_by_params = needs_by_params,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct exclusive_params),
     .roles = roles,

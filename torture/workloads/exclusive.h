@@ -44,6 +44,9 @@ struct contended_line {
 };
 
 struct exclusive_state {
+#if FLAVOR_CAN_VCPU
+    struct machine machine;
+#endif
     /* Plain: changed in sections only, each of which counts all words up, the second half at its
      * end. */
     _Alignas(64) unsigned long words[DATA_WORDS];
@@ -52,9 +55,6 @@ struct exclusive_state {
     struct executor *executors;
     size_t executor_count;
     struct contended_line *contended; /* contended_stores of them */
-#if FLAVOR_CAN_VCPU
-    struct machine machine;
-#endif
 };
 
 /* Stores that leave the store buffer late, and whatever is stored next later still. */
@@ -82,17 +82,22 @@ void exclusive_judge(struct torture_thread *t, struct executor *e, struct exclus
 /* An exclusive section with all its checks. */
 void exclusive_section(struct torture_thread *t);
 
-/* The roles that run vCPUs. */
+/* The roles that run vCPUs in loops of their own. */
 void exclusive_exec_vcpu(struct torture_thread *t);
 void exclusive_quiet_vcpu(struct torture_thread *t);
 #if FLAVOR_CAN_VCPU
-bool exclusive_machine_open(struct instance *in, struct diagnostics *d);
-void exclusive_machine_close(struct instance *in);
-void exclusive_vcpu(struct torture_thread *t);
+/* vCPUs of the accelerators. */
+struct exclusive_vcpu {
+    struct machine_vcpu base;
+    /* Of kvm; plain, for sections. */
+    unsigned long looked; /* the section that looked last */
+    struct vcpu_kvm_page *page;
+    uint64_t rounds;
+};
+extern const struct vcpu_guest exclusive_guest;
 /* => In the section of that number. Looks at the guests of kvm, and after the time once more, and
  *    changes what only sections change. */
 void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uint64_t ns);
 #endif
-void exclusive_plugger(struct torture_thread *t);
 
 #endif

@@ -3,14 +3,6 @@
 
 #if FLAVOR_CAN_VCPU
 
-struct exclusive_machine_vcpu {
-    struct machine_vcpu machine;
-    /* Of kvm; plain, for sections. */
-    unsigned long looked; /* the section that looked last */
-    struct vcpu_kvm_page *page;
-    uint64_t rounds;
-};
-
 static struct executor *executor_of(struct machine_vcpu *v)
 {
     struct instance *in = v->thread->instance;
@@ -23,7 +15,7 @@ static struct executor *executor_of(struct machine_vcpu *v)
 /* What lies between two blocks is not seen as execution; the words are compared within each. */
 static void block(struct vcpu *cpu)
 {
-    struct machine_vcpu *v = machine_vcpu_of(cpu);
+    struct machine_vcpu *v = cpu->data;
     struct torture_thread *t = v->thread;
     const struct exclusive_params *p = t->instance->params;
     struct executor *e = executor_of(v);
@@ -35,66 +27,27 @@ static void block(struct vcpu *cpu)
 
 static void events(struct vcpu *cpu)
 {
-    struct machine_vcpu *v = machine_vcpu_of(cpu);
+    struct machine_vcpu *v = cpu->data;
 
     torture_count(v->thread, WANTED_OUT, 1);
     torture_beat(v->thread);
 }
 
-static const struct vcpu_guest guest = {.block = block, .events = events};
-
-bool exclusive_machine_open(struct instance *in, struct diagnostics *d)
-{
-    const struct exclusive_params *p = in->params;
-    struct exclusive_state *state = in->state;
-
-    if (p->machine.vcpus == 0)
-        return true;
-    return machine_open(&state->machine, in, &p->machine, &guest, NULL,
-                        sizeof(struct exclusive_machine_vcpu), d);
-}
-
-void exclusive_machine_close(struct instance *in)
-{
-    const struct exclusive_params *p = in->params;
-    struct exclusive_state *state = in->state;
-
-    if (p->machine.vcpus > 0)
-        machine_close(&state->machine);
-}
-
-void exclusive_vcpu(struct torture_thread *t)
-{
-    struct exclusive_state *state = t->instance->state;
-
-    machine_vcpus(t, &state->machine);
-}
+const struct vcpu_guest exclusive_guest = {.block = block, .events = events};
 
 /* --- Guests of kvm --- */
 
-/* NULL: none of this machine's, or none of kvm's, or it does not run (yet). */
-static struct exclusive_machine_vcpu *with_page(struct vcpu *cpu, struct machine *m,
-                                                struct vcpu_kvm_page **page)
-{
-    struct machine_vcpu *v;
-
-    if (cpu->accel != m->accel || (v = machine_vcpu_of(cpu)) == NULL || v->machine != m)
-        return NULL;
-    *page = vcpu_kvm_page(cpu);
-    return *page ? (struct exclusive_machine_vcpu *)v : NULL;
-}
-
 static void look_first(struct machine *m, unsigned long number)
 {
-    struct vcpu_kvm_page *page;
     struct vcpu *cpu;
 
     flavor_read_lock();
-    VCPU_FOREACH(cpu)
+    MACHINE_FOREACH(cpu, m)
     {
-        struct exclusive_machine_vcpu *v = with_page(cpu, m, &page);
+        struct exclusive_vcpu *v = cpu->data;
+        struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
 
-        if (!v)
+        if (!page)
             continue;
         v->page = page;
         v->rounds = atomic_load_explicit(&page->rounds, memory_order_relaxed);
@@ -103,8 +56,7 @@ static void look_first(struct machine *m, unsigned long number)
     flavor_read_unlock();
 }
 
-static void look_again(struct torture_thread *t, struct exclusive_machine_vcpu *v,
-                       unsigned long number)
+static void look_again(struct torture_thread *t, struct exclusive_vcpu *v, unsigned long number)
 {
     uint64_t rounds = atomic_load_explicit(&v->page->rounds, memory_order_relaxed);
     uint64_t unequal = atomic_load_explicit(&v->page->unequal, memory_order_relaxed);
@@ -114,29 +66,20 @@ static void look_again(struct torture_thread *t, struct exclusive_machine_vcpu *
             t->instance, t, EXCLUSIVITY,
             "The guest of vCPU %lu runs in section %lu: it was in round %lu, and then "
             "in round %lu.",
-            v->machine.serial, number, (unsigned long)v->rounds, (unsigned long)rounds);
+            v->base.serial, number, (unsigned long)v->rounds, (unsigned long)rounds);
     if (unequal != 0)
         torture_violation(t->instance, t, EXCLUSIVITY,
                           "The guest of vCPU %lu has %lu times seen what sections change half "
                           "changed; looked at in section %lu.",
-                          v->machine.serial, (unsigned long)unequal, number);
+                          v->base.serial, (unsigned long)unequal, number);
     torture_count(t, GUESTS_FROZEN, 1);
     torture_count(t, CHECKS, 1);
-}
-
-/* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock between; so
- * while we hold it, the page of one that is not to end stays that vCPU's, and has been so since it
- * was published. */
-static bool stays(struct exclusive_machine_vcpu *v)
-{
-    return !atomic_load_explicit(&v->machine.cpu.unplug, memory_order_relaxed);
 }
 
 void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uint64_t ns)
 {
     struct exclusive_state *state = t->instance->state;
     struct machine *m = &state->machine;
-    struct vcpu_kvm_page *page;
     struct vcpu *cpu;
 
     if (m->accel != &vcpu_accel_kvm) {
@@ -147,11 +90,15 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
     torture_spin(ns);
     bql_lock();
     flavor_read_lock();
-    VCPU_FOREACH(cpu)
+    MACHINE_FOREACH(cpu, m)
     {
-        struct exclusive_machine_vcpu *v = with_page(cpu, m, &page);
+        struct exclusive_vcpu *v = cpu->data;
+        struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
 
-        if (!v || !stays(v))
+        /* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock
+         * between; so while we hold it, the page of one that is not to end stays that vCPU's, and
+         * has been so since it was published. */
+        if (!page || machine_is_to_end(&v->base))
             continue;
         atomic_store_explicit(&page->left, number, memory_order_relaxed);
         if (v->looked == number && v->page == page)
@@ -163,17 +110,3 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
 }
 
 #endif
-
-/* Unplugs those of the accelerators, if there are any. */
-void exclusive_plugger(struct torture_thread *t)
-{
-#if FLAVOR_CAN_VCPU
-    const struct exclusive_params *p = t->instance->params;
-    struct exclusive_state *state = t->instance->state;
-
-    if (p->machine.vcpus > 0)
-        machine_plugger(t, &state->machine);
-#else
-    (void)t;
-#endif
-}

@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static const char *const counter_names[] = {"kicks",
@@ -33,7 +32,6 @@ static const struct measure measure_list[] = {
 static const char *const check_names[] = {"kick-loss", "turns", NULL};
 static const char *const note_formats[] = {"kicked vCPU %lu for reason %lu",
                                            "vCPU %lu acted on reason %lu",
-                                           "vCPU %lu halts after %lu actions",
                                            "vCPU %lu has used %lu us of CPU time since the kick",
                                            "vCPU %lu has slept for %lu us since the kick",
                                            "unplugs vCPU %lu, then kicks it for reason %lu",
@@ -88,7 +86,7 @@ static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned 
 /* In the inner loop: relaxed loads of lines that seldom change, and stores to the vCPU's own. */
 static void block(struct vcpu *cpu)
 {
-    struct kick_vcpu *v = kick_vcpu_of(cpu);
+    struct kick_vcpu *v = cpu->data;
     struct torture_thread *t = v->base.thread;
     _Atomic(unsigned long) *turn = &((struct kick_state *)t->instance->state)->turns[t->id];
 
@@ -125,7 +123,7 @@ static unsigned act(struct kick_vcpu *v)
 
 static void events(struct vcpu *cpu)
 {
-    struct kick_vcpu *v = kick_vcpu_of(cpu);
+    struct kick_vcpu *v = cpu->data;
     struct torture_thread *t = v->base.thread;
     const struct kick_params *p = t->instance->params;
     unsigned found = act(v);
@@ -144,7 +142,9 @@ static void events(struct vcpu *cpu)
 
 static bool idle(struct vcpu *cpu)
 {
-    return kick_vcpu_of(cpu)->halted;
+    const struct kick_vcpu *v = cpu->data;
+
+    return v->halted;
 }
 
 static unsigned io(struct vcpu *cpu, unsigned port, bool out, unsigned value)
@@ -160,31 +160,27 @@ static const struct vcpu_guest guest = {.block = block, .events = events, .idle 
 /* --- Coming and going --- */
 
 /* In the vCPU's thread, before it runs: every second one is kicked for the first time here. */
-static void plugged(struct machine_vcpu *base)
+static void plugged(struct vcpu *cpu)
 {
-    struct kick_vcpu *v = (struct kick_vcpu *)base;
-    struct kick_word *word;
-    const struct kick_params *p = base->thread->instance->params;
+    struct kick_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
+    const struct kick_params *p = t->instance->params;
+    struct kick_word *word = &v->words[p->requesters];
 
     pthread_getcpuclockid(pthread_self(), &v->clock);
     v->words_count = (unsigned)p->requesters + 1;
-    /* As vcpu_rr_init() would, for which machine.c has no option; its thread has not begun to run
-     * any. */
-    if (base->cpu.rr)
-        base->cpu.rr->turn_ns = p->turn_ns;
-    if (base->serial % 2 == 0)
+    if (v->base.serial % 2 == 0)
         return;
-    word = &v->words[p->requesters];
     atomic_store_explicit(&word->reason, 1, memory_order_relaxed);
-    cpu_exit(&base->cpu);
+    cpu_exit(cpu);
     atomic_store_explicit(&word->kicked, 1, memory_order_relaxed);
-    torture_count(base->thread, BORN_KICKED, 1);
+    torture_count(t, BORN_KICKED, 1);
 }
 
-static void unplugged(struct machine_vcpu *base)
+static void unplugged(struct vcpu *cpu)
 {
-    struct kick_vcpu *v = (struct kick_vcpu *)base;
-    struct torture_thread *t = base->thread;
+    struct kick_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     struct kick_word *word = &v->words[v->words_count - 1];
 
     torture_count(t, BLOCKS, atomic_load_explicit(&v->blocks, memory_order_relaxed));
@@ -194,23 +190,13 @@ static void unplugged(struct machine_vcpu *base)
         torture_violation(t->instance, t, KICK_LOSS,
                           "vCPU %lu has looked at its reasons %lu times, and not seen the one that "
                           "it was kicked for before it started.",
-                          base->serial,
+                          v->base.serial,
                           (unsigned long)atomic_load_explicit(&v->passes, memory_order_relaxed));
     /* Release, pairs with: the acquire in kick_has_ended(). Broken: as said there. */
     atomic_store_explicit(&v->ended, true, memory_order_release);
 }
 
 static const struct machine_hooks hooks = {.plugged = plugged, .unplugged = unplugged};
-
-static void vcpu_role(struct torture_thread *t)
-{
-    machine_vcpus(t, &((struct kick_state *)t->instance->state)->machine);
-}
-
-static void plugger(struct torture_thread *t)
-{
-    machine_plugger(t, &((struct kick_state *)t->instance->state)->machine);
-}
 
 /* --- Set-up --- */
 
@@ -243,20 +229,18 @@ static int64_t cpus(void)
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct kick_params *p = in->params;
-    struct kick_state *state = aligned_alloc(64, sizeof *state);
+    size_t words = (size_t)p->requesters + 1;
+    struct kick_state *state =
+        machine_open(in, sizeof *state, sizeof(struct kick_vcpu) + words * sizeof(struct kick_word),
+                     &guest, &hooks, d);
 
-    memset(state, 0, sizeof *state);
-    if (!machine_open(
-            &state->machine, in, &p->machine, &guest, &hooks,
-            sizeof(struct kick_vcpu) + ((size_t)p->requesters + 1) * sizeof(struct kick_word), d)) {
-        free(state);
+    if (!state)
         return false;
-    }
     state->machine.guest_io = p->guest_io;
+    state->machine.turn_ns = p->turn_ns;
     state->measure = measure_of(state->machine.accel);
     state->crowded = p->machine.vcpus + p->requesters > cpus();
     state->turns = calloc(in->thread_count + 1, sizeof *state->turns);
-    in->state = state;
     return true;
 }
 
@@ -269,30 +253,11 @@ static void finish(struct instance *in)
     free(state);
 }
 
-#else
-
-static bool setup(struct instance *in, struct diagnostics *d)
-{
-    (void)in;
-    (void)d;
-    return true;
-}
-
-static void finish(struct instance *in)
-{
-    (void)in;
-}
-
 #endif
-
-static unsigned needs_by_params(const void *params)
-{
-    return machine_needs(&((const struct kick_params *)params)->machine);
-}
 
 #define FIELD(name) offsetof(struct kick_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS(struct kick_params),
+    MACHINE_OPTIONS("2"),
     {"turn", OPTION_DURATION, FIELD(turn_ns), "10ms", 1e3, 60e9, NULL, NULL,
      "rr: how long a vCPU keeps its thread when others want it and nobody kicks"},
     {"requesters", OPTION_INT, FIELD(requesters), "2", 1, 4096, "threads", NULL,
@@ -319,9 +284,9 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {"kick-vcpu", "vcpus", NEEDS_VCPU(vcpu_role), 0},
+    {"kick-vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), 0},
     {"kick-requester", "requesters", NEEDS_VCPU(kick_requester), 0},
-    {"kick-plugger", NULL, NEEDS_VCPU(plugger), 0},
+    {"kick-plugger", NULL, machine_plugger, 0},
     {"kick-watcher", NULL, NEEDS_VCPU(kick_turn_watcher), 0},
     {NULL, NULL, NULL, 0},
 };
@@ -331,7 +296,7 @@ const struct workload kick_workload = {
     .name = "kick",
     .summary = "requests to vCPUs to leave their inner loop: each is acted on after one kick",
     .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
-    .needs_by_params = needs_by_params,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct kick_params),
     .roles = roles,
@@ -340,6 +305,5 @@ const struct workload kick_workload = {
     .checks = check_names,
     .coverage = coverage_names,
     .notes = note_formats,
-    .setup = setup,
-    .finish = finish,
+    MACHINE_LIFE(setup, finish),
 };

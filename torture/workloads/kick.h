@@ -57,7 +57,6 @@ enum kick_check { KICK_LOSS, TURNS };
 enum kick_note {
     NOTE_KICKED,
     NOTE_ACTED,
-    NOTE_IDLE,
     NOTE_PENDING_CPU,
     NOTE_PENDING_ASLEEP,
     NOTE_UNPLUGS,
@@ -80,9 +79,9 @@ struct kick_word {
 enum kick_phase { VCPU_IS_STARTING, VCPU_IS_READY, VCPU_IS_HALTED };
 
 struct kick_vcpu {
-    struct machine_vcpu base; /* its address is the vCPU's data */
-    clockid_t clock;          /* of the thread that runs it */
-    unsigned words_count;     /* requesters, and one for the kick before the start */
+    struct machine_vcpu base;
+    clockid_t clock;      /* of the thread that runs it */
+    unsigned words_count; /* requesters, and one for the kick before the start */
     /* Its thread's; others only look. */
     _Alignas(64) _Atomic uint64_t blocks; /* executed */
     _Atomic uint64_t passes;              /* calls of events() that have returned */
@@ -95,17 +94,12 @@ struct kick_vcpu {
 };
 
 struct kick_state {
-    struct machine machine; /* first: machine_vcpu.machine is the state */
-    bool crowded;           /* more threads than CPUs: a latency is the scheduler's */
+    struct machine machine;
+    bool crowded; /* more threads than CPUs: a latency is the scheduler's */
     enum kick_measure measure;
     _Atomic(unsigned long) *turns; /* by thread id: 1 + the serial of the vCPU that it executes */
     _Alignas(64) atomic_bool hush; /* nobody kicks: the turns are watched */
 };
-
-static inline struct kick_vcpu *kick_vcpu_of(struct vcpu *cpu)
-{
-    return (struct kick_vcpu *)machine_vcpu_of(cpu);
-}
 
 /* How far the vCPU has executed: blocks, or rounds of the guest. 0: it has not, or nobody can tell.
  */

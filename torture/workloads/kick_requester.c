@@ -111,7 +111,7 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
     if (unplug) {
         torture_note(t, NOTE_UNPLUGS, v->base.serial,
                      atomic_load_explicit(&target.word->reason, memory_order_relaxed) + 1);
-        vcpu_unplug(&v->base.cpu);
+        machine_unplug(&v->base);
         torture_count(t, KICKED_ENDING, 1);
     }
     kick(t, &target);
@@ -141,7 +141,7 @@ void kick_requester(struct torture_thread *t)
             torture_sleep(t, MS / 2);
             continue;
         }
-        v = (struct kick_vcpu *)machine_take(&state->machine, &t->random);
+        v = machine_take(t);
         if (!v) {
             torture_sleep(t, MS / 10);
             continue;
@@ -180,8 +180,7 @@ static void watch(struct torture_thread *t, struct kick_vcpu *v, int64_t limit_n
         }
         /* It may halt for a kick that was on its way; or be about to end. */
         if (atomic_load_explicit(&v->phase, memory_order_relaxed) != VCPU_IS_READY ||
-            atomic_load_explicit(&v->base.cpu.unplug, memory_order_relaxed) ||
-            !kick_cpu_ns(v, &now))
+            machine_is_to_end(&v->base) || !kick_cpu_ns(v, &now))
             return;
         still = now - before < MS / 100 ? still + 1 : 0;
         before = now;
@@ -212,7 +211,7 @@ void kick_turn_watcher(struct torture_thread *t)
 
         torture_sleep(t, mean > 0 ? random_below(&t->random, 2 * mean) : 100 * MS);
         torture_beat(t);
-        v = mean > 0 ? (struct kick_vcpu *)machine_take(&state->machine, &t->random) : NULL;
+        v = mean > 0 ? machine_take(t) : NULL;
         if (!v)
             continue;
         atomic_store_explicit(&state->hush, true, memory_order_relaxed);

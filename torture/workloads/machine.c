@@ -1,6 +1,25 @@
 #include "machine.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+unsigned machine_needs(const void *params)
+{
+    const struct machine_params *p = params;
+
+    if (p->vcpus == 0)
+        return 0;
+    return CAN_VCPU | CAN_CALL | CAN_BARRIER | (p->accel == ACCEL_KVM ? CAN_KVM : 0);
+}
+
+void *machine_lines(size_t size)
+{
+    size_t lines = size > 0 ? (size + 63) & ~(size_t)63 : 64;
+    void *memory = aligned_alloc(64, lines);
+
+    memset(memory, 0, lines);
+    return memory;
+}
 
 void machine_missing_role(struct torture_thread *t)
 {
@@ -10,38 +29,44 @@ void machine_missing_role(struct torture_thread *t)
 
 #if FLAVOR_CAN_VCPU
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-/* Of all machines of the run. */
-static uint64_t promised;
-
-bool machine_open(struct machine *m, struct instance *in, const struct machine_params *params,
-                  const struct vcpu_guest *guest, const struct machine_hooks *hooks,
-                  size_t vcpu_size, struct diagnostics *d)
+bool machine_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d)
 {
-    static const char *const names[] = {"auto", "threads", "rr", "signal", "cancel", "user", "kvm"};
-    uint64_t vcpus;
+    static uint64_t promised;
 
-    *m = (struct machine){.instance = in,
-                          .params = params,
-                          .accel = vcpu_accel_find(names[params->accel]),
-                          .guest = guest,
-                          .hooks = hooks,
-                          .vcpu_size = vcpu_size};
-    vcpus = (uint64_t)params->vcpus * (m->accel->shares ? (uint64_t)params->per_thread : 1);
     promised += vcpus;
-    if (promised > VCPU_LIMIT) {
+    if (promised > VCPU_LIMIT)
         diagnose(d,
                  "%s: %lu vCPUs in this run are more than the library's limit of %u; set \"vcpus\" "
                  "or \"per_thread\" lower",
                  in->workload->name, (unsigned long)promised, VCPU_LIMIT);
-        return false;
-    }
+    return promised <= VCPU_LIMIT;
+}
+
+void *machine_open(struct instance *in, size_t state_size, size_t vcpu_size,
+                   const struct vcpu_guest *guest, const struct machine_hooks *hooks,
+                   struct diagnostics *d)
+{
+    static const char *const names[] = {"auto", "threads", "rr", "signal", "cancel", "user", "kvm"};
+    static const struct machine_hooks no_hooks;
+    const struct machine_params *params = in->params;
+    const struct vcpu_accel *accel = vcpu_accel_find(names[params->accel]);
+    struct machine *m;
+
+    if (!machine_promise(
+            in, (uint64_t)params->vcpus * (accel->shares ? (uint64_t)params->per_thread : 1), d))
+        return NULL;
+    in->state = m = machine_lines(state_size);
+    m->instance = in;
+    m->params = params;
+    m->accel = accel;
+    m->guest = guest;
+    m->hooks = hooks ? hooks : &no_hooks;
+    m->vcpu_size = vcpu_size;
     pthread_mutex_init(&m->lock, NULL);
     TAILQ_INIT(&m->live);
-    return true;
+    return m;
 }
 
 void machine_close(struct machine *m)
@@ -97,16 +122,17 @@ static struct machine_vcpu *draw(struct machine *m, struct random *random)
     return v;
 }
 
-struct machine_vcpu *machine_take(struct machine *m, struct random *random)
+void *machine_take(struct torture_thread *t)
 {
+    struct machine *m = t->instance->state;
     struct machine_vcpu *v = NULL;
 
     pthread_mutex_lock(&m->lock);
     if (m->live_count > 0) {
-        v = draw(m, random);
+        v = draw(m, &t->random);
         /* An rr thread keeps those until the last has ended: not too many of them. */
-        if (v->told_to_end)
-            v = draw(m, random);
+        if (machine_is_to_end(v))
+            v = draw(m, &t->random);
         atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&m->lock);
@@ -118,9 +144,8 @@ static struct machine_vcpu *plug(struct torture_thread *t, struct machine *m, st
 {
     struct vcpu_config config = {
         .accel = m->accel, .guest = m->guest, .rr = rr ? &rr->rr : NULL, .guest_io = m->guest_io};
-    struct machine_vcpu *v = aligned_alloc(64, (m->vcpu_size + 63) & ~(size_t)63);
+    struct machine_vcpu *v = machine_lines(m->vcpu_size);
 
-    memset(v, 0, m->vcpu_size);
     config.data = v;
     vcpu_init(&v->cpu, &config);
     v->machine = m;
@@ -138,8 +163,8 @@ static struct machine_vcpu *plug(struct torture_thread *t, struct machine *m, st
     v->rr = rr;
     v->serial = m->plugged++;
     vcpu_add(&v->cpu);
-    if (m->hooks && m->hooks->plugged)
-        m->hooks->plugged(v);
+    if (m->hooks->plugged)
+        m->hooks->plugged(&v->cpu);
     TAILQ_INSERT_TAIL(&m->live, v, live);
     m->live_count++;
     pthread_mutex_unlock(&m->lock);
@@ -153,8 +178,8 @@ static void unplug(struct machine *m, struct machine_vcpu *v)
     m->live_count--;
     pthread_mutex_unlock(&m->lock);
     vcpu_remove(&v->cpu);
-    if (m->hooks && m->hooks->unplugged)
-        m->hooks->unplugged(v);
+    if (m->hooks->unplugged)
+        m->hooks->unplugged(&v->cpu);
     machine_give(v);
 }
 
@@ -186,7 +211,7 @@ static bool live_together(struct torture_thread *t, struct machine *m)
     struct machine_rr *rr = calloc(1, sizeof *rr);
     int64_t count = 0;
 
-    vcpu_rr_init(&rr->rr, 0);
+    vcpu_rr_init(&rr->rr, m->turn_ns);
     atomic_init(&rr->references, 1);
     while (count < m->params->per_thread && (vs[count] = plug(t, m, rr)) != NULL)
         vcpu_rr_add(&rr->rr, &vs[count++]->cpu);
@@ -199,42 +224,55 @@ static bool live_together(struct torture_thread *t, struct machine *m)
     return count == m->params->per_thread;
 }
 
-void machine_vcpus(struct torture_thread *t, struct machine *m)
+void machine_vcpus(struct torture_thread *t)
 {
+    struct machine *m = t->instance->state;
+
     flavor_register_thread();
     while (m->accel->shares ? live_together(t, m) : live_alone(t, m))
         torture_beat(t);
     flavor_unregister_thread();
 }
 
-static void tell_to_end(struct machine *m, struct machine_vcpu *v)
+void machine_unplug(struct machine_vcpu *v)
 {
-    pthread_mutex_lock(&m->lock);
-    v->told_to_end = true;
-    pthread_mutex_unlock(&m->lock);
+    atomic_store_explicit(&v->told_to_end, true, memory_order_relaxed);
+    /* Release: whoever sees that the vCPU ends sees that it was told to.
+     * Pairs with: machine_is_to_end(). Broken: as said there. */
+    atomic_thread_fence(memory_order_release);
     vcpu_unplug(&v->cpu);
 }
 
-void machine_plugger(struct torture_thread *t, struct machine *m)
+void machine_plugger(struct torture_thread *t)
 {
+    struct machine *m = t->instance->state;
     uint64_t mean = (uint64_t)m->params->hotplug_ns;
     struct machine_vcpu *v;
 
+    if (m->params->vcpus == 0)
+        return;
     flavor_register_thread();
     while (torture_running(t)) {
         torture_sleep(t, mean > 0 ? random_below(&t->random, 2 * mean) : 100 * 1000 * 1000);
         torture_beat(t);
-        if (mean == 0 || !torture_running(t) || (v = machine_take(m, &t->random)) == NULL)
+        if (mean == 0 || !torture_running(t) || (v = machine_take(t)) == NULL)
             continue;
-        tell_to_end(m, v);
+        machine_unplug(v);
         machine_give(v);
     }
     pthread_mutex_lock(&m->lock);
     m->closing = true;
     TAILQ_FOREACH(v, &m->live, live)
-    vcpu_unplug(&v->cpu);
+    machine_unplug(v);
     pthread_mutex_unlock(&m->lock);
     flavor_unregister_thread();
+}
+
+#else
+
+void machine_plugger(struct torture_thread *t)
+{
+    (void)t; /* there are no vCPUs to unplug */
 }
 
 #endif

@@ -5,9 +5,10 @@
  * one now and then, and all at the end of the run. Other threads take a vCPU, ask it for something,
  * and give it back.
  *
- * A workload's own vCPU has a struct machine_vcpu as its first member. All but the options is there
- * for flavors that have vCPUs: the rest of a workload stands in #if FLAVOR_CAN_VCPU, and its roles
- * are NEEDS_VCPU(function).
+ * First in a workload's params stands a struct machine_params, first in its state a struct machine,
+ * and first in its own vCPU, which is what cpu->data points to, a struct machine_vcpu: what is here
+ * finds them there. All but its tables stands in #if FLAVOR_CAN_VCPU; its roles are
+ * NEEDS_VCPU(function), and MACHINE_LIFE() names its setup() and finish().
  */
 #ifndef STILLPOINT_MACHINE_H
 #define STILLPOINT_MACHINE_H
@@ -31,53 +32,55 @@ enum machine_accel {
     ACCEL_KVM
 };
 
-/* Rows for the options of a workload whose params have a `struct machine_params machine`. */
-#define MACHINE_FIELD(type, name) (offsetof(type, machine) + offsetof(struct machine_params, name))
-#define MACHINE_OPTIONS(type)     MACHINE_OPTIONS_WITH(type, "2")
-/* The same, with a default for the number of threads that run vCPUs. */
-#define MACHINE_OPTIONS_WITH(type, threads)                                                       \
+/* Rows for the options of a workload; `threads` is the default of how many run vCPUs. */
+#define MACHINE_FIELD(name) offsetof(struct machine_params, name)
+#define MACHINE_OPTIONS(threads)                                                                  \
     {"accel",                                                                                     \
      OPTION_CHOICE,                                                                               \
-     MACHINE_FIELD(type, accel),                                                                  \
+     MACHINE_FIELD(accel),                                                                        \
      "auto",                                                                                      \
      0,                                                                                           \
      0,                                                                                           \
      NULL,                                                                                        \
      "auto threads rr signal cancel user kvm",                                                    \
      "how vCPUs run; auto: kvm where it is available, else threads"},                             \
-        {"vcpus",   OPTION_INT, MACHINE_FIELD(type, vcpus), threads, 0, 4096,                     \
+        {"vcpus",   OPTION_INT, MACHINE_FIELD(vcpus),    threads, 0, 4096,                        \
          "threads", NULL,       "threads that run vCPUs"},                                        \
-        {"per_thread", OPTION_INT, MACHINE_FIELD(type, per_thread),                               \
+        {"per_thread", OPTION_INT, MACHINE_FIELD(per_thread),                                     \
          "3",          1,          64,                                                            \
          "vCPUs",      NULL,       "rr: vCPUs that one thread runs in turn; the others run one"}, \
     {                                                                                             \
-        "hotplug", OPTION_DURATION, MACHINE_FIELD(type, hotplug_ns), "20ms", 0, 60e9, NULL, NULL, \
+        "hotplug", OPTION_DURATION, MACHINE_FIELD(hotplug_ns), "20ms", 0, 60e9, NULL, NULL,       \
             "mean time until a vCPU is unplugged and another one plugged; 0: they stay"           \
     }
 
-/* For struct workload.needs_by_params, by way of a function that finds the params. */
-static inline unsigned machine_needs(const struct machine_params *p)
-{
-    return p->accel == ACCEL_KVM && p->vcpus > 0 ? CAN_KVM : 0;
-}
+/* The struct workload.needs_by_params. */
+unsigned machine_needs(const void *params);
+
+/* Zeroed, in cache lines of its own. */
+void *machine_lines(size_t size);
+
+/* The role `plugger`. Ends at once when there are to be no vCPUs. */
+void machine_plugger(struct torture_thread *t);
 
 /* Takes the place of a role that a flavor without vCPUs cannot run. */
 void machine_missing_role(struct torture_thread *t);
 
 #if FLAVOR_CAN_VCPU
-#define NEEDS_VCPU(function) function
+#define NEEDS_VCPU(function)      function
+#define MACHINE_LIFE(open, close) .setup = (open), .finish = (close)
 
 struct machine;
 struct machine_rr;
 
 struct machine_vcpu {
-    struct vcpu cpu; /* cpu.data is this struct's own address */
+    struct vcpu cpu;
     struct machine *machine;
     struct torture_thread *thread;
     struct machine_rr *rr; /* NULL: a thread of its own */
     unsigned long serial;  /* counts the vCPUs of the machine */
     atomic_uint references;
-    bool told_to_end; /* under the machine's lock */
+    atomic_bool told_to_end;
     TAILQ_ENTRY(machine_vcpu) live;
     flavor_head head;
 };
@@ -85,8 +88,8 @@ struct machine_vcpu {
 /* The workload's: called in the thread that plugs, before the vCPU can be taken, and after it has
  * ended and been removed, when others may still hold it. NULL: nothing. */
 struct machine_hooks {
-    void (*plugged)(struct machine_vcpu *v);
-    void (*unplugged)(struct machine_vcpu *v);
+    void (*plugged)(struct vcpu *cpu);
+    void (*unplugged)(struct vcpu *cpu);
 };
 
 struct machine {
@@ -96,7 +99,9 @@ struct machine {
     const struct vcpu_guest *guest;
     const struct machine_hooks *hooks;
     size_t vcpu_size; /* of the workload's struct */
-    bool guest_io;    /* kvm: set it before the threads start */
+    /* Set before the threads start, if at all. */
+    bool guest_io;   /* kvm */
+    int64_t turn_ns; /* rr */
     pthread_mutex_t lock;
     TAILQ_HEAD(machine_live, machine_vcpu) live;
     unsigned live_count;
@@ -109,23 +114,47 @@ static inline struct machine_vcpu *machine_vcpu_of(struct vcpu *cpu)
     return cpu->data;
 }
 
-/* In setup(), and in finish(). The guest and the hooks stay the caller's. */
-bool machine_open(struct machine *m, struct instance *in, const struct machine_params *params,
-                  const struct vcpu_guest *guest, const struct machine_hooks *hooks,
-                  size_t vcpu_size, struct diagnostics *d);
+/* The vCPUs of this machine; other workloads may have some in the list. => Inside a read
+ * section. */
+#define MACHINE_FOREACH(cpu, m) \
+    VCPU_FOREACH(cpu)           \
+    if ((cpu)->guest == (m)->guest && machine_vcpu_of(cpu)->machine == (m))
+
+/* In setup(): so many vCPUs are going to be there, besides those of the machine; false when that are
+ * more, with those of the whole run, than the library can have. */
+bool machine_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d);
+
+/* In setup(): makes the instance's state, zeroed, and the machine in it; returns the state, or NULL
+ * with nothing made. The guest and the hooks stay the caller's. */
+void *machine_open(struct instance *in, size_t state_size, size_t vcpu_size,
+                   const struct vcpu_guest *guest, const struct machine_hooks *hooks,
+                   struct diagnostics *d);
+/* In finish(): waits until all vCPUs have been freed. The state is the caller's to free. */
 void machine_close(struct machine *m);
 
-/* Bodies of the two roles. */
-void machine_vcpus(struct torture_thread *t, struct machine *m);
-void machine_plugger(struct torture_thread *t, struct machine *m);
+/* The role `vcpu`. */
+void machine_vcpus(struct torture_thread *t);
 
-/* One of those that are there, at random; NULL: there is none just now. It is not freed before it
- * is given back, but it may end at any time. */
-struct machine_vcpu *machine_take(struct machine *m, struct random *random);
+/* The workload's own struct of one of those that are there, at random; NULL: there is none just
+ * now. It is not freed before it is given back, but it may end at any time. */
+void *machine_take(struct torture_thread *t);
 void machine_give(struct machine_vcpu *v);
 
+/* Tells it to end. => It is taken, or the machine's lock is held. */
+void machine_unplug(struct machine_vcpu *v);
+/* True when it may be ending: it runs the work that it has, pause or not, and no more after. */
+static inline bool machine_is_to_end(struct machine_vcpu *v)
+{
+    /* Acquire, also after what the library has read in this thread.
+     * Pairs with: the release in machine_unplug(). Broken: what a vCPU does as it ends is taken for
+     * a violation. */
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&v->told_to_end, memory_order_relaxed);
+}
+
 #else
-#define NEEDS_VCPU(function) machine_missing_role
+#define NEEDS_VCPU(function)      machine_missing_role
+#define MACHINE_LIFE(open, close) .setup = NULL
 #endif
 
 #endif

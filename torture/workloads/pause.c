@@ -10,7 +10,6 @@
 #include "pause.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *const counter_names[] = {"pauses",
                                             "handed_over",
@@ -46,11 +45,12 @@ static __thread struct hold *own_hold;
 
 static void check_words(struct pause_vcpu *v)
 {
-    struct pause_state *state = pause_self->instance->state;
+    struct torture_thread *t = v->base.thread;
+    const struct pause_state *state = t->instance->state;
     unsigned long left = state->left, right = state->right;
 
     if (__builtin_expect(left != right, 0))
-        torture_violation(pause_self->instance, pause_self, PAUSE_CHECK,
+        torture_violation(t->instance, t, PAUSE_CHECK,
                           "vCPU %lu went on while a pause was on: it found the pauser's words at "
                           "%lu and %lu.",
                           v->base.serial, left, right);
@@ -58,8 +58,8 @@ static void check_words(struct pause_vcpu *v)
 
 static void block(struct vcpu *cpu)
 {
-    struct pause_vcpu *v = pause_vcpu_of(cpu);
-    struct torture_thread *t = pause_self;
+    struct pause_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
 
     pause_bump(&v->blocks);
     pause_check_may_move(v, "ran a block");
@@ -78,11 +78,11 @@ static void ask(struct torture_thread *t, struct pause_vcpu *v)
 
     if (!random_one_in(&t->random, (uint64_t)p->vcpu_call_one_in))
         return;
-    target = (struct pause_vcpu *)machine_take(v->base.machine, &t->random);
+    target = machine_take(t);
     if (!target)
         return;
     if (random_one_in(&t->random, 2))
-        pause_queue_async(t, target, 0);
+        pause_queue_async(target, 0);
     else
         pause_call(t, v, target);
     machine_give(&target->base);
@@ -90,8 +90,8 @@ static void ask(struct torture_thread *t, struct pause_vcpu *v)
 
 static void events(struct vcpu *cpu)
 {
-    struct pause_vcpu *v = pause_vcpu_of(cpu);
-    struct torture_thread *t = pause_self;
+    struct pause_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     const struct pause_params *p = t->instance->params;
 
     pause_bump(&v->events);
@@ -115,7 +115,7 @@ static void events(struct vcpu *cpu)
 
 static bool idle(struct vcpu *cpu)
 {
-    struct pause_vcpu *v = pause_vcpu_of(cpu);
+    struct pause_vcpu *v = cpu->data;
 
     atomic_store_explicit(&v->is_idle, v->idles, memory_order_relaxed);
     return v->idles;
@@ -129,17 +129,11 @@ static void vcpu(struct torture_thread *t)
 {
     struct hold hold;
 
-    pause_self = t;
     pause_hold_init(&hold, t);
     own_hold = &hold;
-    machine_vcpus(t, &((struct pause_state *)t->instance->state)->machine);
+    machine_vcpus(t);
     pause_await_back(&hold);
     pause_hold_destroy(&hold);
-}
-
-static void plugger(struct torture_thread *t)
-{
-    machine_plugger(t, &((struct pause_state *)t->instance->state)->machine);
 }
 
 static void pauser(struct torture_thread *t)
@@ -167,14 +161,14 @@ static void pauser(struct torture_thread *t)
 }
 
 /* Work and requests for no reason. */
-static void make_noise(struct torture_thread *t, struct pause_state *state)
+static void make_noise(struct torture_thread *t)
 {
-    struct pause_vcpu *v = (struct pause_vcpu *)machine_take(&state->machine, &t->random);
+    struct pause_vcpu *v = machine_take(t);
 
     if (!v)
         return;
     if (random_one_in(&t->random, 2))
-        pause_queue_async(t, v, 0);
+        pause_queue_async(v, 0);
     else
         cpu_exit(&v->base.cpu);
     machine_give(&v->base);
@@ -209,7 +203,7 @@ static void resumer(struct torture_thread *t)
             continue;
         }
         if (p->noise_ns > 0)
-            make_noise(t, state);
+            make_noise(t);
         torture_sleep(t, p->noise_ns > 0 ? random_below(&t->random, 2 * (uint64_t)p->noise_ns)
                                          : 50 * 1000);
     }
@@ -221,21 +215,15 @@ static void resumer(struct torture_thread *t)
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct pause_params *p = in->params;
-    struct pause_state *state = aligned_alloc(64, sizeof *state);
+    struct pause_state *state =
+        machine_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
 
-    memset(state, 0, sizeof *state);
-    state->instance = in;
+    if (!state)
+        return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;
-    state->vcpus_limit = (unsigned)(p->machine.vcpus * p->machine.per_thread) + 1;
-    if (!machine_open(&state->machine, in, &p->machine, &guest, NULL, sizeof(struct pause_vcpu),
-                      d)) {
-        free(state);
-        return false;
-    }
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->resumed, NULL);
-    in->state = state;
     return true;
 }
 
@@ -251,28 +239,11 @@ static void finish(struct instance *in)
     free(state);
 }
 
-#else
-static bool setup(struct instance *in, struct diagnostics *d)
-{
-    (void)in;
-    (void)d;
-    return false; /* the plan refuses the flavor */
-}
-
-static void finish(struct instance *in)
-{
-    (void)in;
-}
 #endif
-
-static unsigned needs(const void *params)
-{
-    return machine_needs(&((const struct pause_params *)params)->machine);
-}
 
 #define FIELD(name) offsetof(struct pause_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS(struct pause_params),
+    MACHINE_OPTIONS("2"),
     {"pausers", OPTION_INT, FIELD(pausers), "2", 0, 4096, "threads", NULL,
      "threads that pause all vCPUs"},
     {"resumers", OPTION_INT, FIELD(resumers), "1", 0, 4096, "threads", NULL,
@@ -300,10 +271,10 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), CAN_VCPU},
-    {"plugger", NULL, NEEDS_VCPU(plugger), CAN_VCPU},
-    {"pauser", "pausers", NEEDS_VCPU(pauser), CAN_VCPU},
-    {"resumer", "resumers", NEEDS_VCPU(resumer), CAN_VCPU},
+    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), 0},
+    {"plugger", NULL, machine_plugger, 0},
+    {"pauser", "pausers", NEEDS_VCPU(pauser), 0},
+    {"resumer", "resumers", NEEDS_VCPU(resumer), 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -312,7 +283,7 @@ const struct workload pause_workload = {
     .name = "pause",
     .summary = "all vCPUs are paused, by threads and by one of them, and nothing moves",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = needs,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct pause_params),
     .roles = roles,
@@ -321,6 +292,5 @@ const struct workload pause_workload = {
     .checks = check_names,
     .coverage = coverage_names,
     .notes = note_formats,
-    .setup = setup,
-    .finish = finish,
+    MACHINE_LIFE(setup, finish),
 };

@@ -65,9 +65,7 @@ struct hold {
 };
 
 struct pause_state {
-    struct instance *instance;
     struct machine machine;
-    unsigned vcpus_limit;
     /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find
      * out. */
     _Alignas(64) unsigned long left, right, number;
@@ -81,11 +79,6 @@ struct pause_state {
     int64_t resumers_left;
 };
 
-static inline struct pause_vcpu *pause_vcpu_of(struct vcpu *cpu)
-{
-    return (struct pause_vcpu *)machine_vcpu_of(cpu);
-}
-
 /* One writer: no locked instruction. */
 static inline void pause_bump(atomic_ulong *word)
 {
@@ -93,14 +86,12 @@ static inline void pause_bump(atomic_ulong *word)
                           memory_order_relaxed);
 }
 
-extern __thread struct torture_thread *pause_self;
-
 /* --- pause_work.c --- */
 
 /* => v's thread, which is about to do or has just done `what`: no pause is on, or v has paused. */
 void pause_check_may_move(struct pause_vcpu *v, const char *what);
 /* Queues an item that frees itself; `number`: among those of pausers, 0 for others. */
-void pause_queue_async(struct torture_thread *t, struct pause_vcpu *v, unsigned long number);
+void pause_queue_async(struct pause_vcpu *v, unsigned long number);
 /* run_on_cpu() from a vCPU's events. */
 void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct pause_vcpu *target);
 /* => Under the calling thread's pause: its own work runs at once, behind what it has queued. */

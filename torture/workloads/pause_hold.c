@@ -14,19 +14,15 @@ static struct pause_state *state_of(struct torture_thread *t)
 
 void pause_hold_init(struct hold *hold, struct torture_thread *t)
 {
+    const struct machine_params *p = t->instance->params;
+
     *hold = (struct hold){.pauser = t};
-    hold->looks = calloc(state_of(t)->vcpus_limit, sizeof *hold->looks);
+    hold->looks = calloc((size_t)(p->vcpus * p->per_thread) + 1, sizeof *hold->looks);
 }
 
 void pause_hold_destroy(struct hold *hold)
 {
     free(hold->looks);
-}
-
-static bool is_to_end(struct pause_vcpu *v)
-{
-    /* The library's word: it may run its work any time now. */
-    return atomic_load_explicit(&v->base.cpu.unplug, memory_order_relaxed);
 }
 
 static void take_look(struct look *look, struct pause_vcpu *v)
@@ -35,7 +31,7 @@ static void take_look(struct look *look, struct pause_vcpu *v)
                           .blocks = atomic_load_explicit(&v->blocks, memory_order_relaxed),
                           .events = atomic_load_explicit(&v->events, memory_order_relaxed),
                           .work = atomic_load_explicit(&v->work, memory_order_relaxed),
-                          .unplug = is_to_end(v)};
+                          .unplug = machine_is_to_end(&v->base)};
 }
 
 /* A vCPU that is new to this pause has done nothing yet. */
@@ -46,7 +42,7 @@ static void check_new(struct torture_thread *t, struct hold *hold, struct pause_
     take_look(&look, v);
     torture_count(t, CHECKS, 1);
     /* Its work first: one that ended in between may have run it. */
-    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !is_to_end(v)))
+    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !machine_is_to_end(&v->base)))
         torture_violation(t->instance, t, PAUSE_CHECK,
                           "vCPU %lu was plugged during pause %lu, and has run %lu blocks, %lu "
                           "rounds of events and %lu items of work.",
@@ -89,7 +85,7 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct lo
 
     take_look(&now, v);
     /* After the work is read: who runs it as it ends was told before. */
-    work_moved = now.work != before->work && !is_to_end(v);
+    work_moved = now.work != before->work && !machine_is_to_end(&v->base);
     torture_count(t, CHECKS, 1);
     if (!before->unplug && now.unplug)
         torture_count(t, UNPLUGGED, 1);
@@ -234,12 +230,12 @@ static void disturb(struct torture_thread *t, struct hold *hold)
         struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
 
         if (random_one_in(&t->random, 2))
-            pause_queue_async(t, v, ++v->asked);
+            pause_queue_async(v, ++v->asked);
         else
             cpu_exit(&v->base.cpu);
     }
     if (random_one_in(&t->random, (uint64_t)p->unplug_one_in))
-        vcpu_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base.cpu);
+        machine_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base);
 }
 
 /* Each that was stopped acts on reasons again, though nobody asks it but the resume. */
@@ -247,7 +243,8 @@ static void await_one(struct torture_thread *t, const struct look *look)
 {
     struct pause_vcpu *v = look->vcpu;
 
-    while (atomic_load_explicit(&v->events, memory_order_relaxed) == look->events && !is_to_end(v))
+    while (atomic_load_explicit(&v->events, memory_order_relaxed) == look->events &&
+           !machine_is_to_end(&v->base))
         torture_sleep(t, 20 * 1000);
     torture_count(t, CHECKS, 1);
 }
@@ -289,7 +286,7 @@ static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu
     int64_t begun = clock_monotonic_ns();
     bool locked = bql_locked();
 
-    torture_note(t, NOTE_PAUSE, state->instance->index, 0);
+    torture_note(t, NOTE_PAUSE, t->instance->index, 0);
     pause_all_vcpus();
     hold->paused_ns = clock_monotonic_ns();
     torture_measure(t, PAUSE_ENTER, (uint64_t)(hold->paused_ns - begun));

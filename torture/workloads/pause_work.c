@@ -8,9 +8,7 @@
 #include <string.h>
 
 struct item {
-    struct pause_vcpu *vcpu;
-    unsigned long
-        number; /* among those that pausers have queued for the vCPU; 0: not one of them */
+    unsigned long number; /* among those that pausers have queued; 0: not one of them */
     bool synchronous, done;
 };
 
@@ -21,31 +19,28 @@ struct rounds {
     bool known;
 };
 
-__thread struct torture_thread *pause_self;
-
 void pause_check_may_move(struct pause_vcpu *v, const char *what)
 {
-    struct pause_state *state = pause_self->instance->state;
+    struct torture_thread *t = v->base.thread;
+    struct pause_state *state = t->instance->state;
     /* Relaxed: it is set when we have stopped and cleared before we are let go, and the library
      * orders both. */
     unsigned long on = atomic_load_explicit(&state->on, memory_order_relaxed);
 
     if (__builtin_expect(on != 0 && atomic_load_explicit(&state->exempt, memory_order_relaxed) != v,
                          0))
-        torture_violation(pause_self->instance, pause_self, PAUSE_CHECK,
-                          "vCPU %lu %s during pause %lu.", v->base.serial, what, on);
+        torture_violation(t->instance, t, PAUSE_CHECK, "vCPU %lu %s during pause %lu.",
+                          v->base.serial, what, on);
 }
 
 static void work(struct vcpu *cpu, void *data)
 {
     struct item *item = data;
-    struct pause_vcpu *v = item->vcpu;
-    struct torture_thread *t = pause_self;
+    struct pause_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
 
     torture_note(t, NOTE_WORK, v->base.serial, item->number);
-    /* The library's word: one that ends runs its work first, pause or not. */
-    if (!atomic_load_explicit(&v->serves, memory_order_relaxed) &&
-        !atomic_load_explicit(&cpu->unplug, memory_order_relaxed))
+    if (!atomic_load_explicit(&v->serves, memory_order_relaxed) && !machine_is_to_end(&v->base))
         pause_check_may_move(v, item->number ? "ran work that was queued in a pause" : "ran work");
     pause_bump(&v->work);
     if (item->number > 0)
@@ -61,15 +56,14 @@ static void work(struct vcpu *cpu, void *data)
     free(item);
 }
 
-void pause_queue_async(struct torture_thread *t, struct pause_vcpu *v, unsigned long number)
+void pause_queue_async(struct pause_vcpu *v, unsigned long number)
 {
     struct item *item;
 
-    (void)t;
     if (number == 0 && atomic_load_explicit(&v->backlog, memory_order_relaxed) >= 16)
         return;
     item = malloc(sizeof *item);
-    *item = (struct item){.vcpu = v, .number = number};
+    *item = (struct item){.number = number};
     atomic_fetch_add_explicit(&v->backlog, 1, memory_order_relaxed);
     if (async_run_on_cpu(&v->base.cpu, work, item) == 0)
         return;
@@ -79,11 +73,10 @@ void pause_queue_async(struct torture_thread *t, struct pause_vcpu *v, unsigned 
 
 void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct pause_vcpu *target)
 {
-    struct item item = {.vcpu = target, .synchronous = true};
+    struct item item = {.synchronous = true};
     int result = run_on_cpu(&target->base.cpu, work, &item);
 
-    /* The library's word: one that is to end goes on to its end. */
-    if (!atomic_load_explicit(&caller->base.cpu.unplug, memory_order_relaxed))
+    if (!machine_is_to_end(&caller->base))
         pause_check_may_move(caller, "came back from run_on_cpu()");
     if (item.done != (result == 0))
         torture_violation(t->instance, t, PAUSE_CHECK,
@@ -115,7 +108,6 @@ static void check_guests(struct torture_thread *t, struct hold *hold)
     const struct pause_params *p = t->instance->params;
     struct look *look = &hold->looks[random_below(&t->random, hold->count)];
     struct rounds first = {.vcpu = look->vcpu}, second = {.vcpu = look->vcpu};
-
     bool known;
 
     if (look->vcpu == hold->exempt)
@@ -137,7 +129,7 @@ static void check_guests(struct torture_thread *t, struct hold *hold)
 void pause_own_work(struct torture_thread *t, struct hold *hold)
 {
     struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
-    struct item item = {.vcpu = v, .synchronous = true};
+    struct item item = {.synchronous = true};
     unsigned long ran;
     int result;
 

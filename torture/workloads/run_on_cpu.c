@@ -9,7 +9,6 @@
 #include "run_on_cpu.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *const counter_names[] = {
     "sync",   "async",  "safe",   "ran_sync", "ran_async",          "ran_safe",
@@ -30,7 +29,7 @@ static const char *const note_formats[] = {
 
 static void block(struct vcpu *cpu)
 {
-    struct work_vcpu *v = work_vcpu_of(cpu);
+    struct work_vcpu *v = cpu->data;
     struct work_state *state = work_self->instance->state;
     struct torture_thread *t = work_self;
     unsigned long left, right;
@@ -50,7 +49,7 @@ static void block(struct vcpu *cpu)
 
 static void events(struct vcpu *cpu)
 {
-    struct work_vcpu *v = work_vcpu_of(cpu);
+    struct work_vcpu *v = cpu->data;
     struct torture_thread *t = work_self;
     const struct work_params *p = t->instance->params;
 
@@ -62,29 +61,21 @@ static void events(struct vcpu *cpu)
 
 static bool idle(struct vcpu *cpu)
 {
-    return work_vcpu_of(cpu)->idles;
+    const struct work_vcpu *v = cpu->data;
+
+    return v->idles;
 }
 
 const struct vcpu_guest work_guest = {.block = block, .events = events, .idle = idle};
 
-static void unplugged(struct machine_vcpu *v)
-{
-    work_check_ended((struct work_vcpu *)v);
-}
-
-static const struct machine_hooks hooks = {.unplugged = unplugged};
+static const struct machine_hooks hooks = {.unplugged = work_check_ended};
 
 /* --- Roles --- */
 
 static void vcpu(struct torture_thread *t)
 {
     work_self = t;
-    machine_vcpus(t, &((struct work_state *)t->instance->state)->machine);
-}
-
-static void plugger(struct torture_thread *t)
-{
-    machine_plugger(t, &((struct work_state *)t->instance->state)->machine);
+    machine_vcpus(t);
 }
 
 static void caller(struct torture_thread *t)
@@ -113,19 +104,14 @@ static void caller(struct torture_thread *t)
 
 static bool setup(struct instance *in, struct diagnostics *d)
 {
-    const struct work_params *p = in->params;
-    struct work_state *state = aligned_alloc(64, sizeof *state);
+    size_t lanes = in->thread_count + 1;
+    struct work_state *state =
+        machine_open(in, sizeof *state, sizeof(struct work_vcpu) + lanes * sizeof(struct work_lane),
+                     &work_guest, &hooks, d);
 
-    memset(state, 0, sizeof *state);
-    state->instance = in;
-    state->big_lock_lane = (unsigned)in->thread_count;
-    if (!machine_open(&state->machine, in, &p->machine, &work_guest, &hooks,
-                      sizeof(struct work_vcpu) + (in->thread_count + 1) * sizeof(struct work_lane),
-                      d)) {
-        free(state);
+    if (!state)
         return false;
-    }
-    in->state = state;
+    state->big_lock_lane = (unsigned)in->thread_count;
     return true;
 }
 
@@ -156,28 +142,11 @@ static void finish(struct instance *in)
     free(state);
 }
 
-#else
-static bool setup(struct instance *in, struct diagnostics *d)
-{
-    (void)in;
-    (void)d;
-    return false; /* the plan refuses the flavor */
-}
-
-static void finish(struct instance *in)
-{
-    (void)in;
-}
 #endif
-
-static unsigned needs(const void *params)
-{
-    return machine_needs(&((const struct work_params *)params)->machine);
-}
 
 #define FIELD(name) offsetof(struct work_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS(struct work_params),
+    MACHINE_OPTIONS("2"),
     {"callers", OPTION_INT, FIELD(callers), "2", 0, 4096, "threads", NULL,
      "threads that ask vCPUs for work, a quarter of it with the big lock held"},
     {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, 60e9, NULL, NULL,
@@ -195,9 +164,9 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), CAN_VCPU},
-    {"plugger", NULL, NEEDS_VCPU(plugger), CAN_VCPU},
-    {"caller", "callers", NEEDS_VCPU(caller), CAN_VCPU},
+    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), 0},
+    {"plugger", NULL, machine_plugger, 0},
+    {"caller", "callers", NEEDS_VCPU(caller), 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -207,7 +176,7 @@ const struct workload run_on_cpu_workload = {
     .summary = "vCPUs are asked for synchronous, asynchronous and safe work, by threads and by one "
                "another",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = needs,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct work_params),
     .roles = roles,
@@ -216,6 +185,5 @@ const struct workload run_on_cpu_workload = {
     .checks = check_names,
     .coverage = coverage_names,
     .notes = note_formats,
-    .setup = setup,
-    .finish = finish,
+    MACHINE_LIFE(setup, finish),
 };

@@ -53,17 +53,11 @@ struct work_vcpu {
 };
 
 struct work_state {
-    struct instance *instance;
     struct machine machine;
     unsigned big_lock_lane;
     /* Changed together in safe work, looked at by whoever executes; plain. */
     _Alignas(64) unsigned long left, right;
 };
-
-static inline struct work_vcpu *work_vcpu_of(struct vcpu *cpu)
-{
-    return (struct work_vcpu *)machine_vcpu_of(cpu);
-}
 
 extern const struct vcpu_guest work_guest;
 
@@ -76,8 +70,8 @@ extern __thread struct torture_thread *work_self;
 void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);
 /* The same, of a kind and for a vCPU taken by chance; false when there is none. */
 bool work_call_any(struct torture_thread *t, int64_t depth);
-/* => v has been removed. */
-void work_check_ended(struct work_vcpu *v);
+/* => The vCPU has been removed. */
+void work_check_ended(struct vcpu *cpu);
 
 #endif
 #endif

@@ -74,7 +74,9 @@ static void check_exclusive(struct work_item *item)
     flavor_read_lock();
     VCPU_FOREACH(cpu)
     {
-        if (cpu->guest == &work_guest && work_vcpu_of(cpu)->in_block)
+        const struct work_vcpu *v = cpu->data;
+
+        if (cpu->guest == &work_guest && v->in_block)
             violation(item, "ran while a vCPU executed a block");
     }
     flavor_read_unlock();
@@ -148,8 +150,7 @@ static void count_run(struct torture_thread *t, struct work_item *item)
         torture_count(t, NESTED, 1);
     if (waits_for && waits_for == item->caller && item->kind == WORK_SYNC)
         torture_count(t, CYCLES, 1);
-    /* The library's word: told to end, and it has work. */
-    if (atomic_load_explicit(&v->base.cpu.unplug, memory_order_relaxed))
+    if (machine_is_to_end(&v->base))
         torture_count(t, RUN_AT_THE_END, 1);
 }
 
@@ -164,7 +165,7 @@ static void call_on(struct torture_thread *t, struct work_item *item)
         work_call_any(t, item->depth - 1);
         return;
     }
-    target = (struct work_vcpu *)machine_take(item->vcpu->base.machine, &t->random);
+    target = machine_take(t);
     if (!target)
         return;
     work_call(t, target, WORK_ASYNC, 0);
@@ -307,7 +308,7 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
 {
     struct work_item item = {.life = LIVE,
                              .vcpu = v,
-                             .caller = current_cpu ? work_vcpu_of(current_cpu) : NULL,
+                             .caller = current_cpu ? current_cpu->data : NULL,
                              .thread = t,
                              .depth = depth,
                              .kind = kind,
@@ -332,8 +333,7 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
 bool work_call_any(struct torture_thread *t, int64_t depth)
 {
     const struct work_params *p = t->instance->params;
-    struct work_state *state = t->instance->state;
-    struct work_vcpu *v = (struct work_vcpu *)machine_take(&state->machine, &t->random);
+    struct work_vcpu *v = machine_take(t);
     unsigned dice = (unsigned)random_below(&t->random, 8);
     enum work_kind kind = dice == 0 ? WORK_SAFE : dice < 5 ? WORK_ASYNC : WORK_SYNC;
 
@@ -348,8 +348,9 @@ bool work_call_any(struct torture_thread *t, int64_t depth)
     return true;
 }
 
-void work_check_ended(struct work_vcpu *v)
+void work_check_ended(struct vcpu *cpu)
 {
+    struct work_vcpu *v = cpu->data;
     struct work_state *state = work_self->instance->state;
 
     /* A lane's queuer may be about to count what has run: never the other way round. */

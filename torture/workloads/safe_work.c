@@ -18,7 +18,6 @@
 #include "safe_work.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *const counter_names[] = {
     "blocks",    "checks",     "translated",   "flushes",       "flushes_merged", "tlb_fills",
@@ -50,7 +49,7 @@ static const char *const note_formats[] = {"executes program %lu in generation %
 bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool safe,
                      vcpu_work_func *func, void *data)
 {
-    struct vcpu *cpu = &v->machine.cpu;
+    struct vcpu *cpu = &v->base.cpu;
     int result = safe ? async_safe_run_on_cpu(cpu, func, data) : async_run_on_cpu(cpu, func, data);
 
     if (result != 0) {
@@ -66,14 +65,14 @@ bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool sa
 
 void safe_work_count(struct safe_work_vcpu *v, bool safe)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
 
     v->ran++;
     torture_count(t, safe ? SAFE_WORK_RUN : WORK_RUN, 1);
     torture_beat(t);
     if (safe && bql_locked())
         torture_violation(t->instance, t, SAFE_WORK,
-                          "Safe work of vCPU %lu ran with the big lock held.", v->machine.serial);
+                          "Safe work of vCPU %lu ran with the big lock held.", v->base.serial);
 }
 
 /* A grace period after the vCPU was removed: those who found it in the list have counted what they
@@ -85,9 +84,9 @@ static void check_ledger(flavor_head *head)
     uint64_t asked = atomic_load_explicit(&v->asked, memory_order_acquire);
 
     if (asked != v->ran)
-        torture_violation(v->machine.machine->instance, NULL, SAFE_WORK_LEDGER,
+        torture_violation(v->base.machine->instance, NULL, SAFE_WORK_LEDGER,
                           "vCPU %lu has ended: it accepted %lu pieces of work, and ran %lu.",
-                          v->machine.serial, (unsigned long)asked, (unsigned long)v->ran);
+                          v->base.serial, (unsigned long)asked, (unsigned long)v->ran);
 }
 
 /* --- The guest --- */
@@ -108,13 +107,13 @@ static bool may_rest(const struct safe_work_params *p)
 
 static void check_work_was_run(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
 
     if (__builtin_expect(v->ran < v->seen, 0))
         torture_violation(t->instance, t, SAFE_WORK,
                           "vCPU %lu begins a block, and has run %lu pieces of work of %lu that had "
                           "been asked for at the end of the block before.",
-                          v->machine.serial, (unsigned long)v->ran, (unsigned long)v->seen);
+                          v->base.serial, (unsigned long)v->ran, (unsigned long)v->seen);
 }
 
 static void run_consumer(struct torture_thread *t, struct safe_work_vcpu *v)
@@ -137,8 +136,8 @@ static void run_consumer(struct torture_thread *t, struct safe_work_vcpu *v)
 
 static void block(struct vcpu *cpu)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct safe_work_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
 
     check_work_was_run(v);
     run_consumer(t, v);
@@ -152,8 +151,8 @@ static void block(struct vcpu *cpu)
 
 static void events(struct vcpu *cpu)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct safe_work_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
 
     torture_count(t, ENTRIES, 1);
@@ -167,10 +166,10 @@ static void events(struct vcpu *cpu)
 
 static bool idle(struct vcpu *cpu)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+    struct safe_work_vcpu *v = cpu->data;
 
     if (v->rests)
-        torture_count(v->machine.thread, RESTS, 1);
+        torture_count(v->base.thread, RESTS, 1);
     return v->rests;
 }
 
@@ -178,46 +177,24 @@ static const struct vcpu_guest guest = {.block = block, .events = events, .idle 
 
 /* --- Set-up --- */
 
-static void plugged(struct machine_vcpu *m)
+static void plugged(struct vcpu *cpu)
 {
-    struct safe_work_state *state = m->machine->instance->state;
+    struct safe_work_state *state = safe_work_state_of(cpu->data);
 
     /* Pairs with: begin_walk(). Broken: as said there. */
     atomic_fetch_add_explicit(&state->walks_and_plugs, 1, memory_order_acq_rel);
 }
 
-static void unplugged(struct machine_vcpu *m)
+static void unplugged(struct vcpu *cpu)
 {
-    struct safe_work_state *state = m->machine->instance->state;
-    struct safe_work_vcpu *v = (struct safe_work_vcpu *)m;
+    struct safe_work_vcpu *v = cpu->data;
+    struct safe_work_state *state = safe_work_state_of(v);
 
     atomic_fetch_add_explicit(&state->successes, v->successes, memory_order_relaxed);
     flavor_call(&v->ledger, check_ledger);
 }
 
 static const struct machine_hooks hooks = {plugged, unplugged};
-
-static void vcpu(struct torture_thread *t)
-{
-    struct safe_work_state *state = t->instance->state;
-
-    machine_vcpus(t, &state->machine);
-}
-
-static void plugger(struct torture_thread *t)
-{
-    struct safe_work_state *state = t->instance->state;
-
-    machine_plugger(t, &state->machine);
-}
-
-static void *zeroed(size_t size)
-{
-    void *memory = aligned_alloc(64, (size + 63) & ~(size_t)63);
-
-    memset(memory, 0, size);
-    return memory;
-}
 
 static void free_state(struct safe_work_state *state)
 {
@@ -237,14 +214,15 @@ static bool setup(struct instance *in, struct diagnostics *d)
                     "them to true");
         return false;
     }
-    in->state = state = zeroed(sizeof *state);
-    state->pages = zeroed((size_t)p->pages * sizeof *state->pages);
-    state->cells = zeroed((size_t)p->cells * sizeof *state->cells);
+    state = machine_open(in, sizeof *state, sizeof(struct safe_work_vcpu), &guest, &hooks, d);
+    if (!state)
+        return false;
+    state->pages = machine_lines((size_t)p->pages * sizeof *state->pages);
+    state->cells = machine_lines((size_t)p->cells * sizeof *state->cells);
     for (int64_t i = 0; i < p->cells; i++)
         state->cells[i].high = ~UINT64_C(0);
     safe_work_open_pages(in);
-    if (safe_work_open_buffer(in) && machine_open(&state->machine, in, &p->machine, &guest, &hooks,
-                                                  sizeof(struct safe_work_vcpu), d))
+    if (safe_work_open_buffer(in, d))
         return true;
     free_state(state);
     return false;
@@ -257,8 +235,12 @@ static void finish(struct instance *in)
     uint64_t sum = 0;
 
     machine_close(&state->machine);
-    for (int64_t i = 0; i < p->cells; i++)
+    for (int64_t i = 0; i < p->cells; i++) {
         sum += state->cells[i].low;
+        if (state->cells[i].high != ~state->cells[i].low)
+            torture_violation(in, NULL, SAFE_WORK, "LL/SC: cell %ld holds a torn pair at the end.",
+                              (long)i);
+    }
     if (sum != atomic_load(&state->successes))
         torture_violation(in, NULL, SAFE_WORK,
                           "LL/SC: the cells add up to %lu, and %lu stores were successful.",
@@ -275,11 +257,10 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct safe_work_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS(struct safe_work_params),
+    MACHINE_OPTIONS("2"),
     {"remappers", OPTION_INT, FIELD(remappers), "1", 0, 4096, "threads", NULL,
      "threads that are no vCPUs, and ask for all kinds of work; with accel kvm vCPUs do nothing "
-     "but "
-     "run their work"},
+     "but run their work"},
     {"translation", OPTION_BOOL, FIELD(translation), "true", 0, 0, NULL, NULL,
      "vCPUs execute blocks from a shared buffer, which is flushed when it is full"},
     {"tlb", OPTION_BOOL, FIELD(tlb), "true", 0, 0, NULL, NULL,
@@ -306,18 +287,11 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {"safe-vcpu", "vcpus", NEEDS_VCPU(vcpu), CAN_VCPU},
-    {"safe-plugger", NULL, NEEDS_VCPU(plugger), CAN_VCPU},
-    {"remapper", "remappers", NEEDS_VCPU(safe_work_remapper), CAN_VCPU},
+    {"safe-vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), 0},
+    {"safe-plugger", NULL, machine_plugger, 0},
+    {"remapper", "remappers", NEEDS_VCPU(safe_work_remapper), 0},
     {NULL, NULL, NULL, 0},
 };
-
-static unsigned needs_by_params(const void *params)
-{
-    const struct safe_work_params *p = params;
-
-    return machine_needs(&p->machine);
-}
 
 extern const struct workload safe_work_workload;
 const struct workload safe_work_workload = {
@@ -325,7 +299,7 @@ const struct workload safe_work_workload = {
     .summary =
         "translation buffer, TLBs and LL/SC, which break when a vCPU executes beside safe work",
     .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
-    .needs_by_params = needs_by_params,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct safe_work_params),
     .roles = roles,
@@ -334,8 +308,5 @@ const struct workload safe_work_workload = {
     .checks = check_names,
     .coverage = coverage_names,
     .notes = note_formats,
-#if FLAVOR_CAN_VCPU
-    .setup = setup,
-    .finish = finish,
-#endif
+    MACHINE_LIFE(setup, finish),
 };

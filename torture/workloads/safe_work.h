@@ -91,7 +91,7 @@ struct cell {
 };
 
 struct safe_work_vcpu {
-    struct machine_vcpu machine;
+    struct machine_vcpu base;
     /* Requesters'. Pieces of work that were accepted: counted inside a read section, when the call
      * has returned. */
     _Alignas(64) _Atomic uint64_t asked;
@@ -129,22 +129,10 @@ struct safe_work_state {
     _Atomic uint64_t successes;
 };
 
-static inline struct safe_work_vcpu *safe_work_vcpu_of(struct vcpu *cpu)
-{
-    return (struct safe_work_vcpu *)machine_vcpu_of(cpu);
-}
-
 static inline struct safe_work_state *safe_work_state_of(struct safe_work_vcpu *v)
 {
-    return v->machine.thread->instance->state;
+    return v->base.thread->instance->state;
 }
-
-/* The vCPUs of this machine; other workloads may have some in the list. => Inside a read
- * section. */
-#define SAFE_WORK_FOREACH(cpu, state)             \
-    VCPU_FOREACH(cpu)                             \
-    if ((cpu)->guest == (state)->machine.guest && \
-        machine_vcpu_of(cpu)->machine == &(state)->machine)
 
 /* Queues work, and keeps the ledger. False when the vCPU has ended. `t` is the calling thread.
  * => Inside a read section. */
@@ -156,7 +144,7 @@ void safe_work_count(struct safe_work_vcpu *v, bool safe);
 /* --- Each is called in a block, with the vCPU executing --- */
 void safe_work_execute(struct safe_work_vcpu *v);
 void safe_work_read_pages(struct safe_work_vcpu *v);
-/* Rare: unlike the others it has locked instructions, as the calls under test have. */
+/* Rare, for it has locked instructions of its own, beside those of the calls under test. */
 void safe_work_remap_from_block(struct safe_work_vcpu *v);
 void safe_work_load_linked(struct safe_work_vcpu *v);
 /* Busy for some time, at most the option `block`. */
@@ -175,7 +163,7 @@ void safe_work_remapper(struct torture_thread *t);
 void safe_work_ask_for_flush(struct torture_thread *t, struct safe_work_vcpu *v,
                              uint64_t generation);
 
-bool safe_work_open_buffer(struct instance *in);
+bool safe_work_open_buffer(struct instance *in, struct diagnostics *d);
 void safe_work_close_buffer(struct safe_work_state *state);
 void safe_work_open_pages(struct instance *in);
 

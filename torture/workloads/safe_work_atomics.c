@@ -4,18 +4,17 @@
 
 #if FLAVOR_CAN_VCPU
 
-static void torn(struct torture_thread *t, unsigned long serial, const struct cell *cell,
-                 uint64_t low, uint64_t high)
+static void torn(struct torture_thread *t, unsigned long serial, const char *where,
+                 const struct cell *cell, uint64_t low, uint64_t high)
 {
     struct safe_work_state *state = t->instance->state;
 
     torture_note(t, NOTE_LINKED, (unsigned long)(cell - state->cells), (unsigned long)low);
     torture_violation(
         t->instance, t, SAFE_WORK,
-        "LL/SC: vCPU %lu read a torn pair from cell %lu while it executed: %lu, and %lu that "
-        "belongs to %lu.",
-        serial, (unsigned long)(cell - state->cells), (unsigned long)low, (unsigned long)high,
-        (unsigned long)~high);
+        "LL/SC: vCPU %lu read a torn pair from cell %lu %s: %lu, and %lu that belongs to %lu.",
+        serial, (unsigned long)(cell - state->cells), where, (unsigned long)low,
+        (unsigned long)high, (unsigned long)~high);
 }
 
 /* => In an exclusive section. */
@@ -32,12 +31,14 @@ static void add(struct torture_thread *t, struct cell *cell)
 /* => In an exclusive section. */
 static void store(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     struct safe_work_state *state = t->instance->state;
     struct cell *cell = v->linked;
 
     v->linked = NULL;
-    if (cell->low != v->linked_low || cell->high != ~v->linked_low) {
+    if (cell->high != ~cell->low)
+        torn(t, v->base.serial, "in a section", cell, cell->low, cell->high);
+    if (cell->low != v->linked_low) {
         torture_count(t, SC_FAILURES, 1);
         return;
     }
@@ -50,7 +51,7 @@ static void store(struct safe_work_vcpu *v)
 /* Safe work. */
 static void store_as_work(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+    struct safe_work_vcpu *v = cpu->data;
 
     (void)data;
     safe_work_count(v, true);
@@ -59,7 +60,7 @@ static void store_as_work(struct vcpu *cpu, void *data)
 
 void safe_work_load_linked(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
     struct safe_work_state *state = t->instance->state;
     struct cell *cell = &state->cells[random_below(&t->random, (uint64_t)p->cells)];
@@ -69,13 +70,13 @@ void safe_work_load_linked(struct safe_work_vcpu *v)
     safe_work_linger(t);
     atomic_signal_fence(memory_order_seq_cst); /* reads it anew */
     if (__builtin_expect(high != ~low, 0)) {
-        torn(t, v->machine.serial, cell, low, high);
+        torn(t, v->base.serial, "while it executed", cell, low, high);
     } else if (__builtin_expect(cell->low != low || cell->high != high, 0)) {
         torture_note(t, NOTE_LINKED, (unsigned long)(cell - state->cells), (unsigned long)low);
         torture_violation(t->instance, t, SAFE_WORK,
                           "LL/SC: cell %lu changed from %lu to %lu while vCPU %lu executed.",
                           (unsigned long)(cell - state->cells), (unsigned long)low,
-                          (unsigned long)cell->low, v->machine.serial);
+                          (unsigned long)cell->low, v->base.serial);
     }
     if (v->linked || !random_one_in(&t->random, 4)) /* most loads store nothing */
         return;
@@ -83,14 +84,14 @@ void safe_work_load_linked(struct safe_work_vcpu *v)
     v->linked_low = low;
     v->stores_by_events = random_one_in(&t->random, 2);
     if (v->stores_by_events)
-        cpu_exit(&v->machine.cpu);
+        cpu_exit(&v->base.cpu);
     else
         safe_work_queue(t, v, true, store_as_work, NULL);
 }
 
 void safe_work_store_conditional(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     bool locked = bql_locked();
     uint64_t asked, entered;
 

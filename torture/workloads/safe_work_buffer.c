@@ -33,7 +33,7 @@ static bool check(struct torture_thread *t, const struct safe_work_vcpu *v, cons
     torture_violation(t->instance, t, SAFE_WORK,
                       "Translation buffer: vCPU %lu found its block of program %lu, generation "
                       "%lu, %s %s it executed it; the buffer is of generation %lu.",
-                      v->machine.serial, (unsigned long)program, (unsigned long)generation,
+                      v->base.serial, (unsigned long)program, (unsigned long)generation,
                       wiped || code->program == SAFE_WORK_POISON ? "wiped" : "changed", when,
                       (unsigned long)state->generation);
     return false;
@@ -42,7 +42,7 @@ static bool check(struct torture_thread *t, const struct safe_work_vcpu *v, cons
 /* NULL: the buffer is full, and a flush has been asked for. */
 static struct code *translate(struct safe_work_vcpu *v, uint64_t program)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
     struct safe_work_state *state = t->instance->state;
     uint64_t length = 4 + random_below(&t->random, CODE_WORDS - 3);
@@ -51,7 +51,7 @@ static struct code *translate(struct safe_work_vcpu *v, uint64_t program)
     struct code *code;
 
     if (start + words > (uint64_t)p->buffer_words) {
-        torture_note(t, NOTE_FULL, (unsigned long)state->generation, v->machine.serial);
+        torture_note(t, NOTE_FULL, (unsigned long)state->generation, v->base.serial);
         safe_work_ask_for_flush(t, v, state->generation);
         return NULL;
     }
@@ -91,7 +91,7 @@ static const struct code *find(struct safe_work_vcpu *v, uint64_t program)
 
 void safe_work_execute(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
     struct safe_work_state *state = t->instance->state;
     uint64_t program = random_below(&t->random, (uint64_t)p->programs);
@@ -120,8 +120,8 @@ struct flush {
 /* Safe work. */
 static void flush(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct safe_work_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
     struct safe_work_state *state = t->instance->state;
     struct flush *f = data;
@@ -139,16 +139,15 @@ static void flush(struct vcpu *cpu, void *data)
         state->buffer[i] = SAFE_WORK_POISON;
     memset(state->programs, 0, (size_t)p->programs * sizeof(struct code *));
     flavor_read_lock();
-    SAFE_WORK_FOREACH(other, state)
+    MACHINE_FOREACH(other, &state->machine)
     {
-        struct safe_work_vcpu *w = safe_work_vcpu_of(other);
+        struct safe_work_vcpu *w = other->data;
 
         memset(w->jumps, 0, sizeof w->jumps);
     }
     flavor_read_unlock();
     atomic_store_explicit(&state->fill, 0, memory_order_relaxed);
-    state->generation++;
-    torture_note(t, NOTE_FLUSHED, (unsigned long)generation, v->machine.serial);
+    torture_note(t, NOTE_FLUSHED, (unsigned long)state->generation++, v->base.serial);
     torture_count(t, FLUSHES, 1);
 }
 
@@ -162,14 +161,18 @@ void safe_work_ask_for_flush(struct torture_thread *t, struct safe_work_vcpu *v,
         free(f);
 }
 
-bool safe_work_open_buffer(struct instance *in)
+bool safe_work_open_buffer(struct instance *in, struct diagnostics *d)
 {
     const struct safe_work_params *p = in->params;
     struct safe_work_state *state = in->state;
 
     state->buffer = calloc((size_t)p->buffer_words, sizeof *state->buffer);
     state->programs = calloc((size_t)p->programs, sizeof(struct code *));
-    return state->buffer && state->programs;
+    if (state->buffer && state->programs)
+        return true;
+    diagnose(d, "safe-work: no memory for the translation buffer; set \"buffer\" or \"programs\" "
+                "lower");
+    return false;
 }
 
 void safe_work_close_buffer(struct safe_work_state *state)

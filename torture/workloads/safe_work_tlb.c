@@ -19,13 +19,13 @@
 static void stale(struct safe_work_vcpu *v, struct safe_work_page *page, const struct frame *frame,
                   uint64_t expected, uint64_t found, unsigned word)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
 
     torture_note(t, NOTE_READS, page->number, (unsigned long)expected);
     torture_violation(t->instance, t, SAFE_WORK,
                       "TLB: vCPU %lu read %s through its TLB, from page %u: word %u of frame %u is "
                       "0x%llx, expected 0x%llx.",
-                      v->machine.serial, found == SAFE_WORK_POISON ? "poison" : "changed memory",
+                      v->base.serial, found == SAFE_WORK_POISON ? "poison" : "changed memory",
                       page->number, word, (unsigned)(frame - page->frames),
                       (unsigned long long)found, (unsigned long long)expected);
 }
@@ -46,7 +46,7 @@ static bool read_frame(struct safe_work_vcpu *v, struct safe_work_page *page,
 
 static void read_page(struct safe_work_vcpu *v, struct safe_work_page *page)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const struct frame *frame = v->emptied[page->number] ? NULL : v->tlb[page->number];
     uint64_t expected;
 
@@ -74,7 +74,7 @@ static void read_page(struct safe_work_vcpu *v, struct safe_work_page *page)
 
 void safe_work_read_pages(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const struct safe_work_params *p = t->instance->params;
     struct safe_work_state *state = t->instance->state;
 
@@ -133,12 +133,12 @@ static void begin_walk(struct torture_thread *t, struct safe_work_page *page)
 /* The flush itself. A slow one now and then, for those who do not wait for it. */
 static void drop_entry(struct safe_work_vcpu *v, const struct safe_work_page *page)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
 
     if (random_one_in(&t->random, 16))
         torture_spin(random_below(&t->random, 50 * 1000));
     v->tlb[page->number] = NULL;
-    torture_note(t, NOTE_TLB_FLUSHED, page->number, v->machine.serial);
+    torture_note(t, NOTE_TLB_FLUSHED, page->number, v->base.serial);
 }
 
 /* --- async --- */
@@ -152,11 +152,11 @@ static void flush_done(struct torture_thread *t, struct safe_work_page *page)
 
 static void flush_async(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+    struct safe_work_vcpu *v = cpu->data;
 
     safe_work_count(v, false);
     drop_entry(v, data);
-    flush_done(v->machine.thread, data);
+    flush_done(v->base.thread, data);
 }
 
 /* => Inside a read section. `self` is the vCPU that executes, which flushes at once; NULL: none. */
@@ -168,9 +168,9 @@ static void remap_async(struct torture_thread *t, struct safe_work_page *page,
 
     atomic_store_explicit(&page->waiting, 1, memory_order_relaxed);
     begin_walk(t, page);
-    SAFE_WORK_FOREACH(cpu, state)
+    MACHINE_FOREACH(cpu, &state->machine)
     {
-        struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+        struct safe_work_vcpu *v = cpu->data;
 
         if (v == self)
             continue;
@@ -189,7 +189,7 @@ static void remap_async(struct torture_thread *t, struct safe_work_page *page,
 /* May run when the page is somebody else's again: that does no harm. */
 static void flush_synced(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+    struct safe_work_vcpu *v = cpu->data;
 
     safe_work_count(v, false);
     drop_entry(v, data);
@@ -206,8 +206,8 @@ static void flush_host(struct vcpu *cpu, void *data)
 /* Safe work of the host. */
 static void poison_synced(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct safe_work_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     struct safe_work_page *page = data;
 
     safe_work_count(v, true);
@@ -215,7 +215,7 @@ static void poison_synced(struct vcpu *cpu, void *data)
         torture_violation(t->instance, t, SAFE_WORK,
                           "TLB: work ran out of order on vCPU %lu: the safe work that poisons page "
                           "%u, version %lu, ran before the flush that was queued first.",
-                          v->machine.serial, page->number, (unsigned long)page->version);
+                          v->base.serial, page->number, (unsigned long)page->version);
     retire(t, page);
 }
 
@@ -230,9 +230,9 @@ static bool remap_synced(struct torture_thread *t, struct safe_work_page *page,
 
     page->host_flushed = false;
     begin_walk(t, page);
-    SAFE_WORK_FOREACH(cpu, state)
+    MACHINE_FOREACH(cpu, &state->machine)
     {
-        struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+        struct safe_work_vcpu *v = cpu->data;
 
         if (v == host)
             host_asked = safe_work_queue(t, v, false, flush_host, page);
@@ -255,9 +255,11 @@ static void remap_now(struct torture_thread *t, struct safe_work_page *page)
     publish(page);
     torture_note(t, NOTE_REMAPPED, page->number, (unsigned long)page->version);
     flavor_read_lock();
-    SAFE_WORK_FOREACH(cpu, state)
+    MACHINE_FOREACH(cpu, &state->machine)
     {
-        safe_work_vcpu_of(cpu)->emptied[page->number] = true;
+        struct safe_work_vcpu *v = cpu->data;
+
+        v->emptied[page->number] = true;
     }
     flavor_read_unlock();
     retire(t, page);
@@ -267,20 +269,21 @@ static void remap_now(struct torture_thread *t, struct safe_work_page *page)
 /* Safe work. */
 static void remap_exclusive(struct vcpu *cpu, void *data)
 {
-    struct safe_work_vcpu *v = safe_work_vcpu_of(cpu);
+    struct safe_work_vcpu *v = cpu->data;
 
     safe_work_count(v, true);
-    remap_now(v->machine.thread, data);
+    remap_now(v->base.thread, data);
 }
 
 /* --- sync --- */
 
 static void flush_sync(struct vcpu *cpu, void *data)
 {
+    struct safe_work_vcpu *v = cpu->data;
     struct safe_work_page *page = data;
 
-    drop_entry(safe_work_vcpu_of(cpu), page);
-    torture_count(safe_work_vcpu_of(cpu)->machine.thread, WORK_RUN, 1);
+    drop_entry(v, page);
+    torture_count(v->base.thread, WORK_RUN, 1);
     page->flushed++;
 }
 
@@ -306,9 +309,9 @@ static struct machine_vcpu *next_vcpu(struct safe_work_state *state, unsigned lo
     flavor_read_lock();
     do {
         found = NULL;
-        SAFE_WORK_FOREACH(cpu, state)
+        MACHINE_FOREACH(cpu, &state->machine)
         {
-            struct machine_vcpu *v = machine_vcpu_of(cpu);
+            struct machine_vcpu *v = cpu->data;
 
             if (v->serial >= serial && (!found || v->serial < found->serial))
                 found = v;
@@ -353,7 +356,7 @@ void safe_work_remap_sync(struct torture_thread *t)
 
 void safe_work_remap_from_block(struct safe_work_vcpu *v)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     struct safe_work_page *page = claim(t);
     uint64_t way = random_below(&t->random, 4);
 
@@ -397,23 +400,22 @@ static void remap_by(struct torture_thread *t, struct safe_work_vcpu *v)
 void safe_work_remapper(struct torture_thread *t)
 {
     const struct safe_work_params *p = t->instance->params;
-    struct safe_work_state *state = t->instance->state;
 
     flavor_register_thread();
     while (torture_running(t)) {
-        struct machine_vcpu *v = machine_take(&state->machine, &t->random);
+        struct safe_work_vcpu *v = machine_take(t);
 
         if (p->atomics && random_one_in(&t->random, 4))
             safe_work_add_to_cell(t);
         if (p->translation && v && random_one_in(&t->random, 8)) {
             flavor_read_lock();
-            safe_work_ask_for_flush(t, (struct safe_work_vcpu *)v, SAFE_WORK_ANY_GENERATION);
+            safe_work_ask_for_flush(t, v, SAFE_WORK_ANY_GENERATION);
             flavor_read_unlock();
         }
         if (p->tlb && v && random_one_in(&t->random, 2))
-            remap_by(t, (struct safe_work_vcpu *)v);
+            remap_by(t, v);
         if (v)
-            machine_give(v);
+            machine_give(&v->base);
         if (p->tlb)
             safe_work_remap_sync(t);
         torture_beat(t);

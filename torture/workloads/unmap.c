@@ -40,7 +40,6 @@ static const char *const note_formats[] = {"mapped region %lu",
 /* Written before it is published, and by nobody after. */
 struct region {
     uint64_t number;
-    char memory[];
 };
 
 /* What is queued; not in the region, which it unmaps. */
@@ -53,14 +52,14 @@ struct unmapping {
 };
 
 struct unmap_vcpu {
-    struct machine_vcpu machine;
+    struct machine_vcpu base;
     struct region *region; /* found since the vCPU entered; NULL: none yet */
     uint64_t number, looks;
 };
 
 struct unmap_state {
-    _Alignas(64) struct region *current; /* published; NULL: nothing is mapped */
     struct machine machine;
+    _Alignas(64) struct region *current; /* published; NULL: nothing is mapped */
 };
 
 /* --- vCPUs --- */
@@ -69,7 +68,7 @@ struct unmap_state {
  * mapped again has another number. */
 static void use(struct unmap_vcpu *v, const struct unmap_params *p)
 {
-    struct torture_thread *t = v->machine.thread;
+    struct torture_thread *t = v->base.thread;
     const volatile char *page =
         (const char *)v->region + PAGE * (v->looks++ % (uint64_t)p->pages) + sizeof(struct region);
     uint64_t number = ((const volatile struct region *)v->region)->number;
@@ -78,15 +77,15 @@ static void use(struct unmap_vcpu *v, const struct unmap_params *p)
     if (number != v->number)
         torture_violation(t->instance, t, EARLY_REUSE,
                           "vCPU %lu uses region %lu, and finds region %lu in its place.",
-                          v->machine.serial, (unsigned long)v->number, (unsigned long)number);
+                          v->base.serial, (unsigned long)v->number, (unsigned long)number);
     torture_count(t, USES, 1);
     torture_count(t, CHECKS, 1);
 }
 
 static void block(struct vcpu *cpu)
 {
-    struct unmap_vcpu *v = (struct unmap_vcpu *)machine_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct unmap_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
     struct unmap_state *state = t->instance->state;
 
     torture_beat(t);
@@ -95,7 +94,7 @@ static void block(struct vcpu *cpu)
         v->region = flavor_dereference(state->current);
         if (v->region) {
             v->number = v->region->number;
-            torture_note(t, NOTE_ENTERED, (unsigned long)v->number, v->machine.serial);
+            torture_note(t, NOTE_ENTERED, (unsigned long)v->number, v->base.serial);
         }
     }
     if (v->region)
@@ -106,12 +105,12 @@ static void block(struct vcpu *cpu)
 /* Between two stays. */
 static void events(struct vcpu *cpu)
 {
-    struct unmap_vcpu *v = (struct unmap_vcpu *)machine_vcpu_of(cpu);
-    struct torture_thread *t = v->machine.thread;
+    struct unmap_vcpu *v = cpu->data;
+    struct torture_thread *t = v->base.thread;
 
     torture_beat(t);
     if (v->region)
-        torture_note(t, NOTE_LEFT, (unsigned long)v->number, v->machine.serial);
+        torture_note(t, NOTE_LEFT, (unsigned long)v->number, v->base.serial);
     v->region = NULL;
 }
 
@@ -163,12 +162,12 @@ static void wait_for(struct torture_thread *t, struct unmapping *u)
     while (!atomic_load_explicit(&u->done, memory_order_acquire)) {
         int64_t left = until - clock_monotonic_ns();
 
-        if (left <= 0 || !torture_running(t)) {
-            rescue(t, &state->machine);
-            until = clock_monotonic_ns() + p->stay_ns;
+        if (left > 0) { /* at the end of the run vCPUs leave as they are unplugged */
+            shared_wait(&u->done, 0, left);
             continue;
         }
-        shared_wait(&u->done, 0, left < 50 * 1000 * 1000 ? left : 50 * 1000 * 1000);
+        rescue(t, &state->machine);
+        until = clock_monotonic_ns() + p->stay_ns;
     }
 }
 
@@ -191,7 +190,7 @@ static bool map_and_unmap(struct torture_thread *t, uint64_t number)
     flavor_assign_pointer(state->current, NULL);
     flavor_call(&u.head, unmap);
     wait_for(t, &u);
-    ns = (uint64_t)((double)(u.done_ticks - begun) * t->header->ns_per_tick);
+    ns = clock_ticks_to_ns(u.done_ticks - begun);
     torture_measure(t, REQUEST_TO_DONE, ns);
     torture_note(t, NOTE_UNMAPPED, (unsigned long)number, (unsigned long)(ns / 1000));
     torture_count(t, UNMAPS, 1);
@@ -211,29 +210,9 @@ static void main_loop(struct torture_thread *t)
 
 /* --- Set-up --- */
 
-static void vcpus(struct torture_thread *t)
-{
-    struct unmap_state *state = t->instance->state;
-
-    machine_vcpus(t, &state->machine);
-}
-
-static void plugger(struct torture_thread *t)
-{
-    struct unmap_state *state = t->instance->state;
-
-    machine_plugger(t, &state->machine);
-}
-
 static bool setup(struct instance *in, struct diagnostics *d)
 {
-    const struct unmap_params *p = in->params;
-    struct unmap_state *state = aligned_alloc(64, sizeof *state);
-
-    *state = (struct unmap_state){.current = NULL};
-    in->state = state;
-    return machine_open(&state->machine, in, &p->machine, &guest, NULL, sizeof(struct unmap_vcpu),
-                        d);
+    return machine_open(in, sizeof(struct unmap_state), sizeof(struct unmap_vcpu), &guest, NULL, d);
 }
 
 static void finish(struct instance *in)
@@ -247,14 +226,9 @@ static void finish(struct instance *in)
 
 /* --- Tables --- */
 
-static unsigned needs_by_params(const void *params)
-{
-    return machine_needs(&((const struct unmap_params *)params)->machine);
-}
-
 #define FIELD(name) offsetof(struct unmap_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS(struct unmap_params),
+    MACHINE_OPTIONS("2"),
     {"pages", OPTION_INT, FIELD(pages), "16", 1, 1e6, "pages", NULL, "size of what is unmapped"},
     {"stay", OPTION_DURATION, FIELD(stay_ns), "300ms", 1e6, 60e9, NULL, NULL,
      "after so long a vCPU leaves by itself"},
@@ -265,8 +239,8 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {"vcpu", "vcpus", NEEDS_VCPU(vcpus), 0},
-    {"plugger", NULL, NEEDS_VCPU(plugger), 0},
+    {"vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), 0},
+    {"plugger", NULL, machine_plugger, 0},
     {"main-loop", NULL, NEEDS_VCPU(main_loop), 0},
     {NULL, NULL, NULL, 0},
 };
@@ -276,7 +250,7 @@ const struct workload unmap_workload = {
     .name = "unmap",
     .summary = "a main loop unmaps memory that busy vCPUs may be using",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = needs_by_params,
+    .needs_by_params = machine_needs,
     .options = options,
     .params_size = sizeof(struct unmap_params),
     .roles = roles,
@@ -285,8 +259,5 @@ const struct workload unmap_workload = {
     .checks = check_names,
     .coverage = coverage_names,
     .notes = note_formats,
-#if FLAVOR_CAN_VCPU
-    .setup = setup,
-    .finish = finish,
-#endif
+    MACHINE_LIFE(setup, finish),
 };
