@@ -145,8 +145,8 @@ LIBS_ck-epoch   := -lck
 
 # ---- Building -----------------------------------------------------------------------------------
 
-.PHONY: all run check check-full install clean help flavor fault faults lint lint-format lint-tidy \
-        lint-cppcheck docs tests library-tests FORCE
+.PHONY: all run check check-full install clean help flavor fault faults models lint lint-format \
+        lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
@@ -283,6 +283,11 @@ endif
 faults: all
 	@BUILD=$(BUILD) tests/faults.sh
 
+# ---- Models --------------------------------------------------------------------------------------
+
+models:
+	@tests/models.sh
+
 # ---- Using it ------------------------------------------------------------------------------------
 
 run:
@@ -368,6 +373,7 @@ Stillpoint $(VERSION): RCU under torture, in user space.
   make check        install what is missing, run the tests (under 10 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer
   make faults       every seeded fault must be found by its check
+  make models       search the models of vCPUs' protocols with spin
   make fault NAME=x                          only build the runner with the fault x
   make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
   make library-tests                         only build the tests that need nothing but the library

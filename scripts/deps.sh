@@ -30,6 +30,7 @@ check  clang-format        formatting is checked
 check  clang-tidy          static analysis
 check  cppcheck            static analysis
 check? gcc-multilib        the library in 32 bits
+check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs
 '
@@ -92,12 +93,12 @@ if [ -n "$missing" ]; then
 fi
 [ "${1-run}" = check ] || exit 0
 
-# Not at the price of another package: gcc-multilib and cross compilers exclude each other.
-missing=$(missing_of 'check[?]')
-# shellcheck disable=SC2086
-if [ -n "$missing" ] && apt-cache show $missing >/dev/null 2>&1 && may_install; then
-    install --no-remove $missing || echo "goes on without:$missing" >&2
-fi
+# Each alone, and not at the price of another package: gcc-multilib and cross compilers exclude each other.
+for package in $(missing_of 'check[?]'); do
+    if apt-cache show "$package" >/dev/null 2>&1 && may_install; then
+        install --no-remove "$package" || echo "goes on without: $package" >&2
+    fi
+done
 
 # From the mirrors of this system, whose keys sign it; needs no root.
 unpack_i386() (

@@ -21,7 +21,7 @@ make_says() { make -s --eval="print: ; @echo \$($1)" "${@:2}" print; }
 BUILD=$ROOT/$(make_says BUILD)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
-all_parts="build unit library cli faults address thread lint${FULL:+ soak}"
+all_parts="build unit library cli faults models address thread lint${FULL:+ soak}"
 reports=$ROOT/build/check
 
 # ---- What parts are made of ----------------------------------------------------------------------
@@ -198,6 +198,10 @@ part_cli() {
 
 part_faults() {
     tests/faults.sh
+}
+
+part_models() {
+    tests/models.sh
 }
 
 # sanitized SANITIZERS: unit tests and a short run of the real thing.
