@@ -170,8 +170,8 @@ static uint64_t rounds_of(struct kick_target *target)
 static bool wait_inside(struct torture_thread *t, struct kick_target *target, uint64_t before)
 {
     const struct params *p = t->instance->params;
-    /* The first round after the action may be the one that led to it: an inner loop has to go on.
-     */
+    /* The first round after the action may be the one that led to it: an inner loop has to
+     * go on. */
     uint64_t goal = before + (target->way->sleeps ? 1 : 2);
 
     while (rounds_of(target) < goal)

@@ -49,8 +49,8 @@ struct kick_target {
 static inline void kick_target_acts(struct kick_target *target, uint64_t reason, uint64_t ticks)
 {
     atomic_store_explicit(&target->acted_ticks, ticks, memory_order_relaxed);
-    /* Release, pairs with: the acquire in wait_for(), kick.c. Broken: it reads the time of another.
-     */
+    /* Release, pairs with: the acquire in wait_for(), kick.c. Broken: it reads the time
+     * of another. */
     atomic_store_explicit(&target->acted, reason, memory_order_release);
 }
 

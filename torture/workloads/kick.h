@@ -101,8 +101,8 @@ struct kick_state {
     _Alignas(64) atomic_bool hush; /* nobody kicks: the turns are watched */
 };
 
-/* How far the vCPU has executed: blocks, or rounds of the guest. 0: it has not, or nobody can tell.
- */
+/* How far the vCPU has executed: blocks, or rounds of the guest. 0: it has not, or nobody
+ * can tell. */
 uint64_t kick_progress(struct kick_vcpu *v);
 
 /* It does not act any more. rr lets go of a vCPU long before machine.c takes it away: it was
@@ -110,8 +110,8 @@ uint64_t kick_progress(struct kick_vcpu *v);
  */
 static inline bool kick_has_ended(struct kick_vcpu *v)
 {
-    /* Acquire, pairs with: the release in unplugged(). Broken: an action from before is not seen.
-     */
+    /* Acquire, pairs with: the release in unplugged(). Broken: an action from before is
+     * not seen. */
     return atomic_load_explicit(&v->ended, memory_order_acquire) ||
            (atomic_load_explicit(&v->base.cpu.unplug, memory_order_acquire) &&
             atomic_load_explicit(&v->base.cpu.thread_id, memory_order_acquire) == 0);

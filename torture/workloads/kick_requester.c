@@ -53,8 +53,8 @@ static void kick(struct torture_thread *t, struct target *target)
     torture_count(t, KICKS, 1);
 }
 
-/* Says in what state the kick is going to find the vCPU, as far as can be told without stopping it.
- */
+/* Says in what state the kick is going to find the vCPU, as far as can be told without
+ * stopping it. */
 static void look_before(struct torture_thread *t, struct target *target)
 {
     struct kick_vcpu *v = target->v;

@@ -120,8 +120,8 @@ static inline struct machine_vcpu *machine_vcpu_of(struct vcpu *cpu)
     VCPU_FOREACH(cpu)           \
     if ((cpu)->guest == (m)->guest && machine_vcpu_of(cpu)->machine == (m))
 
-/* In setup(): so many vCPUs are going to be there, besides those of the machine; false when that are
- * more, with those of the whole run, than the library can have. */
+/* In setup(): so many vCPUs are going to be there, besides those of the machine; false when that
+ * are more, with those of the whole run, than the library can have. */
 bool machine_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d);
 
 /* In setup(): makes the instance's state, zeroed, and the machine in it; returns the state, or NULL
