@@ -104,6 +104,21 @@ EOF
     is_valid_result
 }
 
+@test "what the machine does not give is no violation" {
+    [ -w /dev/kvm ] || skip "/dev/kvm is missing or not for this user"
+    few_files() {
+        ulimit -n 24
+        sp run configs/torture/kick.json --set sweep={} --set kick.accel=kvm --set kick.vcpus=32 \
+            --duration 1s --out "$OUT" --quiet
+    }
+    run few_files
+    expect 2
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
+    has "$(result '.verdict.reasons | join("; ")')" \
+        'kick: a vCPU of accelerator kvm cannot run: Too many open files; use fewer "vcpus", or another "accel"'
+    is_valid_result
+}
+
 @test "hundreds of threads are no trouble" {
     run sp run "$(pipe)" --set rcu-pipe.readers=400 --set stall_limit=60s --out "$OUT" --quiet
     expect 0

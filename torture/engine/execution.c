@@ -322,6 +322,7 @@ static void finish(struct execution *e)
     json_decref(e->findings);
     json_decref(e->intervals);
     json_decref(e->notes);
+    json_decref(e->gave_up);
 }
 
 json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)

@@ -56,14 +56,19 @@ static json_t *ended_with(struct execution *e, int code, const char *words)
     return execution_finding(e, sanitizer ? "sanitizer" : "crash", 0, message);
 }
 
-/* It gave up before it began: its words are the message. */
-static void refused(struct execution *e, char *words)
+/* The runner gave up: its words are the message. False: it had not even begun. */
+static bool gave_up(struct execution *e, char *words)
 {
+    const char *why = words ? words : "the runner gave up without a word";
+
     if (words)
         words[strcspn(words, "\n")] = 0;
-    diagnose(e->d, "%s: %s", e->inv->scenario->path,
-             words ? words : "the runner gave up without a word");
     unlink(e->errors_path);
+    if (e->viewed)
+        e->gave_up = json_string(why);
+    else
+        diagnose(e->d, "%s: %s", e->inv->scenario->path, why);
+    return e->viewed;
 }
 
 bool execution_judge_end(struct execution *e)
@@ -76,9 +81,8 @@ bool execution_judge_end(struct execution *e)
         /* Before the gate, an interruption is what killed it. */
         if (!e->killed && !(e->stopping && !e->viewed))
             finding = killed_by(e, WTERMSIG(e->status));
-    } else if (!e->viewed && WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
-        refused(e, words);
-        ok = false;
+    } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
+        ok = gave_up(e, words);
     } else if (WEXITSTATUS(e->status) != 0) {
         finding = ended_with(e, WEXITSTATUS(e->status), words);
     } else if (!e->finished && !e->inv->gdb) {
@@ -101,13 +105,13 @@ static json_t *declared_coverage(const struct execution *e)
     return all;
 }
 
-/* A run in which no thread took a step proves nothing. */
-static void judge_unstarted(json_t *run)
+/* A run that ended too early proves nothing. */
+static void judge_cut_short(json_t *run, json_t *why)
 {
     if (json_array_size(json_object_get(run, "findings")) > 0)
         return;
     json_object_set_new(run, "verdict", json_string("inconclusive"));
-    json_array_append_new(json_object_get(run, "missing"), json_string("ended before it began"));
+    json_array_insert(json_object_get(run, "missing"), 0, why);
 }
 
 json_t *execution_describe(struct execution *e)
@@ -133,8 +137,10 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "disturbances", json_array());
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
-    if (!e->viewed)
-        judge_unstarted(run);
+    if (!e->viewed && !e->gave_up)
+        e->gave_up = json_string("ended before it began");
+    if (e->gave_up)
+        judge_cut_short(run, e->gave_up);
     json_decref(declared);
     return run;
 }

@@ -27,6 +27,7 @@ struct execution {
     struct metrics metrics;
     struct watchdog watchdog;
     json_t *findings, *intervals, *notes;
+    json_t *gave_up; /* why the runner ended by itself; NULL: it did not */
     uint64_t previous_reads;
     double previous_reads_s, reads_rate;
 };

@@ -94,6 +94,11 @@ static inline void torture_note(struct torture_thread *t, unsigned kind, unsigne
 void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* This machine does not give what the run needs: says so and ends the runner. The run is
+ * inconclusive, with the message as the reason; nothing is held against the code under test. */
+void torture_give_up(const char *format, ...)
+    __attribute__((noreturn, cold, format(printf, 1, 2)));
+
 /* Keeps the CPU busy. */
 void torture_spin(uint64_t ns);
 /* Sleeps, outside of sections unless that is the test; returns early when the run ends. Enters the

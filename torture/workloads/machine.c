@@ -29,8 +29,6 @@ void machine_missing_role(struct torture_thread *t)
 
 #if FLAVOR_CAN_VCPU
 
-#include <stdio.h>
-
 bool machine_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d)
 {
     static uint64_t promised;
@@ -194,13 +192,10 @@ static bool live_alone(struct torture_thread *t, struct machine *m)
     if (!v)
         return false;
     error = vcpu_run(&v->cpu);
-    if (error != 0) {
-        fprintf(stderr,
-                "%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
-                "\"accel\"\n",
-                m->instance->workload->name, m->accel->name, strerror(-error));
-        abort();
-    }
+    if (error != 0)
+        torture_give_up("%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
+                        "\"accel\"",
+                        m->instance->workload->name, m->accel->name, strerror(-error));
     unplug(m, v);
     return true;
 }
