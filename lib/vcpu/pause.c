@@ -56,9 +56,9 @@ void vcpu_pause_attach(struct vcpu *cpu)
     platform_mutex_unlock(&vcpu_lock);
     cpu->stopped = atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0;
     atomic_store_explicit(&cpu->stop, cpu->stopped, memory_order_relaxed);
-    platform_mutex_unlock(&pause.lock);
     if (cpu->stopped)
         vcpu_leave_request(cpu);
+    platform_mutex_unlock(&pause.lock);
 }
 
 void vcpu_pause_detach(struct vcpu *cpu)
