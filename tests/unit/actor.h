@@ -153,6 +153,20 @@ static inline bool is_asleep(struct actor *a)
     return atomic_load(&a->started) && state != NULL && state[1] == ' ' && state[2] == 'S';
 }
 
+/* Looks several times, as a lock may put it to sleep for a moment. */
+static inline void wait_until_asleep(struct actor *a)
+{
+    UNTIL(is_asleep(a) && is_asleep(a) && is_asleep(a));
+}
+
+/* As is_asleep(), of any thread; 0 is none yet. */
+static inline bool thread_sleeps(int thread_id)
+{
+    struct actor seen = {.thread_id = thread_id, .started = true};
+
+    return thread_id != 0 && is_asleep(&seen);
+}
+
 /* Jobs. */
 static inline void enter(void)
 {

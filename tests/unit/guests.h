@@ -4,7 +4,7 @@
 
 #include <stillpoint/vcpu.h>
 
-#include "actor.h"
+#include "vcpus.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -194,6 +194,13 @@ static inline bool is_inside(struct test_cpu *t)
     return atomic_load(&t->vcpu.running) && !cpu_exit_requested(&t->vcpu);
 }
 
+/* One, which has called block() and is in its inner loop. */
+static inline void start_one(const struct vcpu_accel *accel)
+{
+    begin_cpus(accel, 1);
+    UNTIL(atomic_load(&cpus[0].blocks) > 0 && is_inside(&cpus[0]));
+}
+
 /* A reason, and one request. */
 static inline unsigned long ask(struct test_cpu *t)
 {
@@ -216,14 +223,6 @@ static inline void make_act(struct test_cpu *t)
     UNTIL(has_acted(t, reason));
 }
 
-static inline struct vcpu_stats vcpu_stats(void)
-{
-    struct vcpu_stats s;
-
-    vcpu_get_stats(&s);
-    return s;
-}
-
 /* Waits for the gate; others may have the big lock meanwhile. */
 static inline void wait_at(atomic_bool *gate)
 {
@@ -238,20 +237,21 @@ static inline void wait_at(atomic_bool *gate)
     }
 }
 
+/* Work that waits for it. */
+static atomic_bool gate;
+
+static inline void wait_at_gate(struct vcpu *cpu, void *unused)
+{
+    count_ran(cpu, unused);
+    wait_at(&gate);
+}
+
 /* Time for others to do what they must not do: that they do not is what a test then checks. */
 static inline void let_others_run(void)
 {
     for (int i = 0; i < 300; i++) {
         sched_yield();
     }
-}
-
-/* Asleep, as a rule in the library. */
-static inline bool thread_sleeps(int thread_id)
-{
-    struct actor seen = {.thread_id = thread_id, .started = true};
-
-    return is_asleep(&seen);
 }
 
 #endif

@@ -145,13 +145,13 @@ END_TEST
 #define CALLBACKS 100
 
 static struct rcu_head heads[CALLBACKS];
-static unsigned without_lock, ran; /* under the lock */
+static unsigned without_lock, calls; /* under the lock */
 
 static void run_with_lock(struct rcu_head *head)
 {
     (void)head;
     without_lock += !bql_locked();
-    ran++;
+    calls++;
 }
 
 static unsigned ran_so_far(void)
@@ -159,7 +159,7 @@ static unsigned ran_so_far(void)
     unsigned number;
 
     bql_lock();
-    number = ran;
+    number = calls;
     bql_unlock();
     return number;
 }
@@ -190,14 +190,14 @@ START_TEST(no_callback_runs_while_another_thread_has_the_lock)
     begin(&other, rcu_barrier);
     for (int i = 0; i < 3; i++) {
         synchronize_rcu();
-        early += ran != 0;
+        early += calls != 0;
     }
     ck_assert_uint_eq(early, 0);
     ck_assert(is_busy(&other));
     bql_unlock();
     finish(&other);
     bql_lock();
-    ck_assert_uint_eq(ran, 1);
+    ck_assert_uint_eq(calls, 1);
     bql_unlock();
     dismiss(&other);
 }
@@ -212,7 +212,7 @@ START_TEST(a_barrier_of_a_holder_lets_go_of_the_lock_and_takes_it_again)
         call_rcu(&heads[0], run_with_lock);
         (i % 2 == 0 ? rcu_barrier : drain_call_rcu)();
         ck_assert(bql_locked());
-        ck_assert_uint_eq(ran, i);
+        ck_assert_uint_eq(calls, i);
         begin(&other, lock);
         UNTIL(is_asleep(&other) || !is_busy(&other));
         ck_assert(is_busy(&other));
@@ -407,9 +407,7 @@ START_TEST(an_execution_with_the_lock_held_is_diagnosed_with_the_place)
 {
     char text[300];
 
-    add_vcpu(&own_cpu);
-    vcpu_to_be = &own_cpu;
-    become_vcpu();
+    become_new_vcpu(&own_cpu);
     hire(&other);
     if (_i == 0) {
         make(&other, section_start);

@@ -6,14 +6,6 @@
 
 static struct vcpu cpu;
 static struct actor a;
-static atomic_uint ran;
-
-static void count_ran(struct vcpu *v, void *unused)
-{
-    (void)v, (void)unused;
-    atomic_fetch_add(&ran, 1);
-}
-
 static enum vcpu_state found;
 
 static void serve(void)
@@ -92,9 +84,7 @@ END_TEST
 
 static void attach(void)
 {
-    add_vcpu(&cpu);
-    rcu_register_thread();
-    vcpu_attach(&cpu);
+    become_new_vcpu(&cpu);
 }
 
 static void attach_in_a_section(void)

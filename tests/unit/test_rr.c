@@ -1,7 +1,6 @@
 /* rr: what stillpoint/accel.h promises of several vCPUs in one thread. */
 #include <stillpoint/vcpu.h>
 
-#include "actor.h"
 #include "guests.h"
 
 #include <check.h>
@@ -9,14 +8,6 @@
 #include <pthread.h>
 
 /* ---- what the tests have in common ---- */
-
-static atomic_uint ran;
-
-static void count_ran(struct vcpu *cpu, void *unused)
-{
-    (void)cpu, (void)unused;
-    atomic_fetch_add(&ran, 1);
-}
 
 static void plug_in(unsigned first, unsigned count)
 {
@@ -59,7 +50,7 @@ static void until_it_runs(unsigned i)
 
 static void no_timer_kicks(void)
 {
-    ck_assert_uint_eq(vcpu_stats().rr_timer_kicks, 0);
+    ck_assert_uint_eq(vcpu_stats_now().rr_timer_kicks, 0);
 }
 
 /* ---- turns ---- */
@@ -70,7 +61,7 @@ START_TEST(busy_vcpus_take_turns)
     for (unsigned i = 0; i < 4 * CPUS; i++) {
         until_it_runs(i % CPUS);
     }
-    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    ck_assert_uint_gt(vcpu_stats_now().rr_timer_kicks, 0);
     for (unsigned i = 1; i < CPUS; i++) {
         ck_assert_int_eq(atomic_load(&cpus[i].thread_id), atomic_load(&cpus[0].thread_id));
     }
@@ -84,7 +75,7 @@ START_TEST(the_standard_turn_ends_too)
     for (unsigned i = 0; i < 4; i++) {
         until_it_runs(i % 2);
     }
-    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    ck_assert_uint_gt(vcpu_stats_now().rr_timer_kicks, 0);
     end_test(2);
 }
 END_TEST
@@ -127,15 +118,15 @@ START_TEST(one_alone_is_never_disturbed)
     until_it_runs(1);
     until_it_runs(0);
     until_it_runs(1);
-    ck_assert_uint_gt(vcpu_stats().rr_timer_kicks, 0);
+    ck_assert_uint_gt(vcpu_stats_now().rr_timer_kicks, 0);
     unplug(&cpus[1]);
-    kicks = vcpu_stats().rr_timer_kicks;
+    kicks = vcpu_stats_now().rr_timer_kicks;
     events = atomic_load(&cpus[0].events);
     end_ns = now_ns() + 30 * MS_NS;
     while (now_ns() < end_ns) {
         until_it_runs(0);
     }
-    ck_assert_uint_eq(vcpu_stats().rr_timer_kicks, kicks);
+    ck_assert_uint_eq(vcpu_stats_now().rr_timer_kicks, kicks);
     ck_assert_uint_le(atomic_load(&cpus[0].events), events + 2);
     /* And again, with the same timer. */
     plug_in(1, 1);
@@ -300,7 +291,7 @@ START_TEST(when_all_idle_the_thread_sleeps)
     for (unsigned i = 0; i < CPUS; i++) {
         make_act(&cpus[i]);
     }
-    UNTIL(is_asleep(&rr_actor) && is_asleep(&rr_actor));
+    wait_until_asleep(&rr_actor);
     calls = atomic_load(&cpus[0].idle_calls);
     let_others_run();
     ck_assert_uint_le(atomic_load(&cpus[0].idle_calls), calls + 1);
@@ -385,7 +376,7 @@ START_TEST(vcpu_rr_wait_waits_for_the_end_and_lets_go_of_the_big_lock)
     UNTIL(blocks_of(0) + blocks_of(1) > 10);
     hire(&waiter);
     begin(&waiter, wait_with_the_big_lock);
-    UNTIL(is_asleep(&waiter) && is_asleep(&waiter));
+    wait_until_asleep(&waiter);
     bql_lock();
     let_others_run();
     ck_assert(is_busy(&waiter));
@@ -504,17 +495,6 @@ START_TEST(vcpus_of_two_threads_may_run_on_one_another)
 }
 END_TEST
 
-/* One that is new while the thread waits is taken in by the wait: work of another's may be for
- * it. */
-static atomic_bool waits, gate;
-
-static void wait_at_gate(struct vcpu *cpu, void *unused)
-{
-    (void)cpu, (void)unused;
-    atomic_store(&waits, true);
-    wait_at(&gate);
-}
-
 static void call_and_count(struct vcpu *cpu, void *data)
 {
     (void)cpu;
@@ -522,6 +502,8 @@ static void call_and_count(struct vcpu *cpu, void *data)
     atomic_fetch_add(&ran, 1);
 }
 
+/* One that is new while the thread waits is taken in by the wait: work of another's may be for
+ * it. */
 START_TEST(a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus)
 {
     struct test_cpu *helper = &cpus[2];
@@ -530,14 +512,14 @@ START_TEST(a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus)
     plug(helper, &vcpu_accel_threads);
     start(helper);
     ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, call_and_count, &helper->vcpu), 0);
-    UNTIL(atomic_load(&waits));
+    UNTIL(atomic_load(&ran) == 1);
     plug_in(1, 1);
     ck_assert_int_eq(run_on_cpu(&cpus[1].vcpu, count_ran, NULL), 0);
     ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, count_ran, NULL), 0);
-    ck_assert_uint_eq(atomic_load(&ran), 2);
+    ck_assert_uint_eq(atomic_load(&ran), 3);
     ck_assert_uint_eq(blocks_of(1), 0);
     atomic_store(&gate, true);
-    UNTIL(atomic_load(&ran) == 3);
+    UNTIL(atomic_load(&ran) == 4);
     UNTIL(atomic_load(&cpus[1].events) > 0);
     unplug(helper);
     end_test(2);

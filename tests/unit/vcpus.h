@@ -35,6 +35,14 @@ static inline void add_vcpu(struct vcpu *cpu)
     ck_assert_int_eq(vcpu_add(cpu), 0);
 }
 
+/* => The calling thread is not registered. */
+static inline void become_new_vcpu(struct vcpu *cpu)
+{
+    add_vcpu(cpu);
+    vcpu_to_be = cpu;
+    become_vcpu();
+}
+
 /* Gives a vCPU that was added a thread. */
 static inline void hire_for(struct actor *a, struct vcpu *cpu)
 {
@@ -77,6 +85,15 @@ static inline void section_start(void)
 static inline void section_end(void)
 {
     end_exclusive();
+}
+
+/* Work that says that it ran. */
+static atomic_uint ran;
+
+static inline void count_ran(struct vcpu *cpu, void *unused)
+{
+    (void)cpu, (void)unused;
+    atomic_fetch_add(&ran, 1);
 }
 
 /* Between cpu_exec_start() and cpu_exec_end(). */

@@ -96,8 +96,7 @@ void torture_violation(struct instance *instance, struct torture_thread *t, unsi
 
 /* This machine does not give what the run needs: says so and ends the runner. The run is
  * inconclusive, with the message as the reason; nothing is held against the code under test. */
-void torture_give_up(const char *format, ...)
-    __attribute__((noreturn, cold, format(printf, 1, 2)));
+void torture_give_up(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
 /* Keeps the CPU busy. */
 void torture_spin(uint64_t ns);

@@ -193,9 +193,10 @@ static bool live_alone(struct torture_thread *t, struct machine *m)
         return false;
     error = vcpu_run(&v->cpu);
     if (error != 0)
-        torture_give_up("%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
-                        "\"accel\"",
-                        m->instance->workload->name, m->accel->name, strerror(-error));
+        torture_give_up(
+            "%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
+            "\"accel\"",
+            m->instance->workload->name, m->accel->name, strerror(-error));
     unplug(m, v);
     return true;
 }
