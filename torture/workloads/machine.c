@@ -55,6 +55,8 @@ void *machine_open(struct instance *in, size_t state_size, size_t vcpu_size,
     if (!machine_promise(
             in, (uint64_t)params->vcpus * (accel->shares ? (uint64_t)params->per_thread : 1), d))
         return NULL;
+    if (accel == &vcpu_accel_kvm)
+        vcpu_accel_available(accel, NULL, 0); /* makes KVM's machine while the CPUs are free */
     in->state = m = machine_lines(state_size);
     m->instance = in;
     m->params = params;

@@ -43,7 +43,8 @@ extern const struct vcpu_accel *const vcpu_accels[];
 
 /* By name; "auto" is kvm where it is available, else threads. NULL: unknown. */
 const struct vcpu_accel *vcpu_accel_find(const char *name);
-/* 0, or a negative error number with one line of reason in `why`. */
+/* 0, or a negative error number with one line of reason in `why`. Of kvm it makes the machine,
+ * which the first vCPU finds: that may take KVM seconds where the CPUs are busy. */
 int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size);
 
 /* The vCPU's loop: runs it until vcpu_unplug().

@@ -1,8 +1,8 @@
 /* kvm: a vCPU is one of KVM's, in a machine that the process has one of.
  *
- * The machine is made by the first create() and is there until the process ends. KVM does not give
- * a vCPU id twice in the life of a machine, so a vCPU that is destroyed is kept for the next
- * create().
+ * The machine is made by the first create(), or by available() before, and is there until the
+ * process ends. KVM does not give a vCPU id twice in the life of a machine, so a vCPU that is
+ * destroyed is kept for the next create().
  *
  *     request                          vCPU's thread, run()
  *     exit_request = 1                 immediate_exit = 0
@@ -74,8 +74,8 @@ static void choose_kick(void)
         kick_by_mask = true;
 }
 
-/* => Holding machine_lock. */
-static int need_machine(void)
+/* => Holding machine_lock. 0, or a negative error number with a line in `why`. */
+static int need_machine(char *why, size_t size)
 {
     static platform_once once = PLATFORM_ONCE_INITIALIZER;
     int error;
@@ -83,7 +83,7 @@ static int need_machine(void)
     if (machine)
         return 0;
     platform_call_once(&once, watch_forks);
-    error = kvm_machine_make(&machine, NULL, 0);
+    error = kvm_machine_make(&machine, why, size);
     if (!error)
         choose_kick();
     return error;
@@ -280,7 +280,7 @@ static int create_kvm(struct vcpu *cpu)
     int error;
 
     platform_mutex_lock(&machine_lock);
-    error = need_machine();
+    error = need_machine(NULL, 0);
     if (!error)
         v = kvm_machine_take(machine, &error);
     platform_mutex_unlock(&machine_lock);
@@ -335,14 +335,15 @@ bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
     return true;
 }
 
-/* Tries it, with a machine that is thrown away: KVM may be there and not run our guest. */
+/* Makes the machine, as KVM may be there and not run our guest. create() finds it: on a busy host
+ * it takes KVM seconds to make one. */
 static int kvm_available(char *why, size_t size)
 {
-    struct kvm_machine *trial;
-    int error = kvm_machine_make(&trial, why, size);
+    int error;
 
-    if (!error)
-        kvm_machine_close(trial);
+    platform_mutex_lock(&machine_lock);
+    error = need_machine(why, size);
+    platform_mutex_unlock(&machine_lock);
     return error;
 }
 
