@@ -104,6 +104,12 @@ EOF
     is_valid_result
 }
 
+@test "a directory of runners that there is not is refused" {
+    STILLPOINT_RUNNERS=$CLI_BUILD:build/faults/nonesuch run --separate-stderr sp run "$(harmless)" --out "$OUT"
+    expect 64
+    has "$stderr" 'STILLPOINT_RUNNERS: there is no directory "build/faults/nonesuch"'
+}
+
 @test "what the machine does not give is no violation" {
     [ -w /dev/kvm ] || skip "/dev/kvm is missing or not for this user"
     few_files() {

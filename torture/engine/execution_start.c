@@ -84,6 +84,8 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
                    (char *)"-ex",
                    (char *)"set breakpoint pending on",
                    (char *)"-ex",
+                   (char *)"handle SIG35 SIG39 nostop noprint pass", /* kicks of vCPUs; stacks */
+                   (char *)"-ex",
                    (char *)"break torture_finding_made",
                    (char *)"-ex",
                    (char *)"run",

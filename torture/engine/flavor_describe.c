@@ -372,9 +372,17 @@ static bool is_plain_name(const char *name)
 static struct flavor_description *describe_uncached(const char *name, struct diagnostics *d)
 {
     char *program = is_plain_name(name) ? paths_runner(name) : NULL;
+    char *missing = paths_missing_runners();
     struct flavor_description *description = NULL;
     size_t length = 0;
 
+    /* Or it would be another library that is tested than the one that is meant. */
+    if (missing) {
+        diagnose(d, "STILLPOINT_RUNNERS: there is no directory \"%s\"", missing);
+        free(missing);
+        free(program);
+        return NULL;
+    }
     if (!program) {
         diagnose_no_runner(name, d);
         return NULL;

@@ -45,6 +45,20 @@ static char *runner_directories(void)
     return directories;
 }
 
+char *paths_missing_runners(void)
+{
+    const char *chosen = getenv("STILLPOINT_RUNNERS");
+    char *directories = chosen ? strdup(chosen) : NULL, *rest = directories, *missing = NULL;
+
+    for (char *directory; !missing && rest && (directory = strsep(&rest, ":"));) {
+        if (*directory && access(directory, F_OK) != 0) {
+            missing = strdup(directory);
+        }
+    }
+    free(directories);
+    return missing;
+}
+
 char *paths_runner(const char *flavor)
 {
     if (!*flavor || strchr(flavor, '/')) {

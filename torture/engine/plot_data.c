@@ -313,7 +313,7 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
             double p50 = plot_number(latency, "p50") * scale,
                    p99 = plot_number(latency, "p99") * scale;
             double max = plot_number(latency, "max") * scale;
-            fprintf(out, "%.6g %.9g %.9g %.9g\n", t, fmax(p50, scale), fmax(p99, scale),
+            fprintf(out, "%.9g %.9g %.9g %.9g\n", t, fmax(p50, scale), fmax(p99, scale),
                     fmax(max, scale));
             plot_note_range(g, p50);
             plot_note_range(g, max);

@@ -72,6 +72,8 @@ char *repro_command(const char *program, const char *path, const struct override
         return NULL;
     append_environment(out, "STILLPOINT_RUNNERS");
     append_environment(out, "STILLPOINT_FENCE");
+    append_environment(out, "STILLPOINT_KVM_KICK");
+    append_environment(out, "STILLPOINT_KVM_GUEST");
     append_word(out, program);
     append_word(out, "run");
     append_word(out, path);

@@ -83,6 +83,23 @@ static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned 
         requester, (unsigned long)atomic_load_explicit(&word->acted, memory_order_relaxed));
 }
 
+/* The inner loop looks at the request before each block: one that was there when the block before
+ * this began has been seen, unless the vCPU has been out since. */
+static void check_heard(struct kick_vcpu *v)
+{
+    struct torture_thread *t = v->base.thread;
+    uint64_t pass = atomic_load_explicit(&v->passes, memory_order_relaxed) + 1;
+
+    if (__builtin_expect(v->asked_in_pass == pass, 0) && !v->reported) {
+        v->reported = true;
+        torture_violation(t->instance, t, KICK_LOSS,
+                          "vCPU %lu begins a block although it was asked to leave before the last "
+                          "one: its inner loop does not look at requests.",
+                          v->base.serial);
+    }
+    v->asked_in_pass = cpu_exit_requested(&v->base.cpu) ? pass : 0;
+}
+
 /* In the inner loop: relaxed loads of lines that seldom change, and stores to the vCPU's own. */
 static void block(struct vcpu *cpu)
 {
@@ -90,6 +107,7 @@ static void block(struct vcpu *cpu)
     struct torture_thread *t = v->base.thread;
     _Atomic(unsigned long) *turn = &((struct kick_state *)t->instance->state)->turns[t->id];
 
+    check_heard(v);
     histogram_bump(&v->blocks, 1);
     if (atomic_load_explicit(turn, memory_order_relaxed) != v->base.serial + 1)
         atomic_store_explicit(turn, v->base.serial + 1, memory_order_relaxed);

@@ -88,6 +88,8 @@ struct kick_vcpu {
     _Atomic uint64_t guest_rounds;        /* kvm: how far the guest was at the last of these */
     atomic_int phase;
     bool halted, reported;
+    uint64_t
+        asked_in_pass; /* the last block began with a request there, so many passes + 1; or 0 */
     /* Set once. */
     _Alignas(64) atomic_bool ended;
     struct kick_word words[];
