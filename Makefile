@@ -366,7 +366,7 @@ lint-cppcheck:
 # ---- Help ----------------------------------------------------------------------------------------
 
 define help_text
-Stillpoint $(VERSION): RCU under torture, in user space.
+Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
 
   make              build the library, the program and a runner for each flavor
   make run          install what is missing, build, torture the library for 20 s, plot

@@ -103,6 +103,18 @@ PYTHON
     done <"$work/checks" | nothing 'no row in docs/results.md'
 }
 
+@test "docs: every latency and every statistic is in docs/results.md" {
+    {
+        sed -n '/measure_list\[\]/,/};/s/{"/\n{"/gp' torture/workloads/*.c bench/*.c |
+            sed -n 's/^{"\([a-z_.]*\)", *"[np]s".*/\1/p'
+        "$BUILD/runner-stillpoint" --describe | jq -r '.statistics[]'
+    } | sort -u >"$work/names"
+    [ "$(wc -l <"$work/names")" -ge 60 ]
+    while read -r name; do
+        grep -q "\`$name\`" docs/results.md || echo "$name"
+    done <"$work/names" | nothing 'not in docs/results.md'
+}
+
 @test "docs: exit codes are those of torture/engine/diagnostics.h" {
     sed -n 's/^ *EXIT_CODE_[A-Z]* = \([0-9]*\),.*/\1/p' torture/engine/diagnostics.h | sort -n \
         >"$work/real"

@@ -380,7 +380,7 @@ static const struct command {
 static void print_help(FILE *f)
 {
     fprintf(f, "Usage: stillpoint COMMAND [OPTION...] [ARGUMENT]\n\n"
-               "Stress and measure RCU in user space.\n\n");
+               "Stress and measure RCU and vCPU synchronisation in user space.\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char usage[40];
 

@@ -275,7 +275,7 @@ static void list_workloads(FILE *out)
 {
     fputs("Workloads\n", out);
     for (const struct workload *const *w = workloads; *w; w++)
-        fprintf(out, "  %-14s %s%s\n", (*w)->name, (*w)->summary, (*w)->bench ? " (measures)" : "");
+        fprintf(out, "  %-21s %s%s\n", (*w)->name, (*w)->summary, (*w)->bench ? " (measures)" : "");
 }
 
 static void list_flavor(FILE *out, const char *name)
@@ -284,11 +284,11 @@ static void list_flavor(FILE *out, const char *name)
     const struct flavor_description *flavor = flavor_describe(name, &refusal);
 
     if (flavor) {
-        fprintf(out, "  %-14s %s\n  %-14s can: ", name, text_of(flavor->json, "summary"), "");
+        fprintf(out, "  %-21s %s\n  %-21s can: ", name, text_of(flavor->json, "summary"), "");
         print_capabilities(out, flavor->capabilities, " ");
         fputc('\n', out);
     } else {
-        fprintf(out, "  %-14s %s", name, refusal.text ? refusal.text : "no answer\n");
+        fprintf(out, "  %-21s %s", name, refusal.text ? refusal.text : "no answer\n");
     }
     diagnostics_free(&refusal);
 }
