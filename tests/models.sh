@@ -1,6 +1,7 @@
 #!/bin/bash
 # Searches each model of tests/models/ completely with spin, and finds each mutation of it.
-# `tests/models.sh [NAME...]`; prints TAP. KEEP=DIRECTORY keeps what spin and its searches wrote.
+# `tests/models.sh [NAME...]`; prints TAP. KEEP=DIRECTORY keeps what spin and its searches wrote;
+# BRIEF=1 searches each model as it is, and nothing else.
 #
 # The comment at the top of tests/models/NAME.pml says in lines that begin with these words:
 #   VARIANT DEFINE: what    the same with -DDEFINE is searched as well, and passes
@@ -101,6 +102,7 @@ try() { # FUNCTION ARGUMENT...
 
 for name in "${names[@]}"; do
     try try_clean "$name" '' states
+    [ -z "${BRIEF-}" ] || continue
     for define in $(words VARIANT "$name"); do try try_clean "$name" "$define" states; done
     if grep -q '^ \* PROGRESS: ' "$models/$name.pml"; then try try_clean "$name" '' cycles; fi
     for define in $(words MUTATION "$name"); do try try_mutation "$name" "$define"; done
