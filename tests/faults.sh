@@ -137,7 +137,7 @@ done | try_all try_missed 1
 if [ -n "${FULL-}" ]; then
     drop='stall_limit\|duration' clean=1s
 else
-    drop='[a-eg-z][^ =]*' clean=500ms
+    drop='[a-eg-z][^ =]*' clean=300ms
 fi
 for name in "${names[@]}"; do
     field Scenario "$name"
