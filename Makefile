@@ -110,8 +110,9 @@ host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
 # ---- Sources ------------------------------------------------------------------------------------
 
 lib_sources    := $(or $(ONLY),$(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(LIB)/*/*/*.c)))
-engine_mains   := torture/engine/main.c torture/engine/runner_main.c
-engine_sources := $(filter-out $(engine_mains),$(wildcard torture/engine/*.c))
+engine_mains   := torture/driver/main.c torture/runner/runner_main.c
+rooms          := driver runner record scenario placement host result plot
+engine_sources := $(filter-out $(engine_mains),$(wildcard $(rooms:%=torture/%/*.c)))
 flavor_sources := $(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 # Those that need nothing of the engine.
@@ -187,14 +188,14 @@ $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 ifeq ($(ENGINE),$(BUILD))
 $(BUILD)/obj/torture/%.o: torture/%.c $(BUILD)/flags
 	$(compile) $(engine_flags)
-$(BUILD)/obj/torture/engine/host.o: torture/engine/host.c $(BUILD)/flags $(BUILD)/host-defines
+$(BUILD)/obj/torture/host/host.o: torture/host/host.c $(BUILD)/flags $(BUILD)/host-defines
 	$(compile) $(engine_flags) $(host_defines)
 $(BUILD)/engine.a: $(engine_objects)
 	$(archive)
 endif
 
 engine_archive := $(ENGINE)/engine.a
-runner_main    := $(ENGINE)/obj/torture/engine/runner_main.o
+runner_main    := $(ENGINE)/obj/torture/runner/runner_main.o
 
 # A runner is the engine linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
@@ -216,7 +217,7 @@ endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 
 # The driver knows the workloads' tables; they are the ones compiled against the flavor `null`.
-$(BUILD)/stillpoint: $(BUILD)/obj/torture/engine/main.o $(objects_null) $(engine_archive)
+$(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(engine_archive)
 	$(link) $^ $(engine_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags

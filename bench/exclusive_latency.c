@@ -7,7 +7,7 @@
  * the raw one the first of them is who sleeps and is woken. The system calls are the bench's own:
  * no flavor changes them.
  */
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #include <linux/membarrier.h>

@@ -3,7 +3,7 @@
  * Timed as read-side does it: in batches, each followed by one of the empty loop, in picoseconds
  * for a pair.
  */
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #include <stdlib.h>

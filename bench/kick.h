@@ -4,7 +4,7 @@
 #ifndef STILLPOINT_BENCH_KICK_H
 #define STILLPOINT_BENCH_KICK_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #if defined(__linux__) && defined(__x86_64__)

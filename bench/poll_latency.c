@@ -3,7 +3,7 @@
  * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a
  * pause between cookies whoever leads the grace period has gone to sleep, and has to be woken.
  */
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 struct params {

@@ -6,7 +6,7 @@
  * from the same moment. Readers in quiescent-state mode come by a quiescent state after each batch,
  * outside of its time.
  */
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 struct params {

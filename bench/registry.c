@@ -5,7 +5,7 @@
  * all. Both are recorded as registry.total, so that the two points of a sweep can be compared:
  * registering a crowd should cost less than making it.
  */
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #include <pthread.h>

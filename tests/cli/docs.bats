@@ -81,8 +81,8 @@ PYTHON
 }
 
 @test "docs: every kind of event is in docs/results.md" {
-    grep -ohE '"event", "[a-z-]+"' torture/engine/*.c | sed 's/.*, "//; s/"//' | sort -u >"$work/kinds"
-    sed -n 's/.*\\"event\\", *json_string("\([a-z-]*\)").*/\1/p' torture/engine/*.c >>"$work/kinds"
+    grep -ohE '"event", "[a-z-]+"' torture/{driver,runner,result,scenario}/*.c | sed 's/.*, "//; s/"//' | sort -u >"$work/kinds"
+    sed -n 's/.*\\"event\\", *json_string("\([a-z-]*\)").*/\1/p' torture/{driver,runner,result,scenario}/*.c >>"$work/kinds"
     echo interval >>"$work/kinds"
     [ "$(wc -l <"$work/kinds")" -ge 6 ]
     while read -r kind; do
@@ -95,7 +95,7 @@ PYTHON
         awk '/check_names\[\] = \{/ { on = 1 } on; /};/ { on = 0 }' torture/workloads/*.c |
             grep -oE '"[a-z-]+"'
         grep -ohE 'execution_finding\([^"]*"[a-z]+"|"(stall|crash|sanitizer|early-reuse)"' \
-            torture/engine/*.c | grep -oE '"[a-z-]+"'
+            torture/{driver,runner,result,scenario}/*.c | grep -oE '"[a-z-]+"'
     } | tr -d '"' | sort -u >"$work/checks"
     [ "$(wc -l <"$work/checks")" -ge 8 ]
     while read -r check; do
@@ -115,8 +115,8 @@ PYTHON
     done <"$work/names" | nothing 'not in docs/results.md'
 }
 
-@test "docs: exit codes are those of torture/engine/diagnostics.h" {
-    sed -n 's/^ *EXIT_CODE_[A-Z]* = \([0-9]*\),.*/\1/p' torture/engine/diagnostics.h | sort -n \
+@test "docs: exit codes are those of torture/record/diagnostics.h" {
+    sed -n 's/^ *EXIT_CODE_[A-Z]* = \([0-9]*\),.*/\1/p' torture/record/diagnostics.h | sort -n \
         >"$work/real"
     [ -s "$work/real" ]
     sed -n '/^## Exit codes/,/^## Verdicts/s/^| \([0-9][0-9]*\) |.*/\1/p' docs/results.md | sort -n \

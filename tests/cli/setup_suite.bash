@@ -5,7 +5,7 @@ setup_suite() {
     export CLI_BUILD=$BATS_SUITE_TMPDIR/build
     unset STILLPOINT_FENCE STILLPOINT_RUNNERS NO_COLOR MAKEFLAGS MAKELEVEL
     # What is copied is tested as it is, even when a source has become newer meanwhile.
-    export CLI_OLD="-o $CLI_BUILD/engine.a -o $CLI_BUILD/stillpoint -o $CLI_BUILD/obj/torture/engine/runner_main.o"
+    export CLI_OLD="-o $CLI_BUILD/engine.a -o $CLI_BUILD/stillpoint -o $CLI_BUILD/obj/torture/runner/runner_main.o"
     mkdir -p "$CLI_BUILD" || return 1
     ln -s "$ROOT/plots" "$BATS_SUITE_TMPDIR/plots" # found beside the build, as in the tree
     cp -a "$BUILD"/{obj,flavor-null,engine.a,libstillpoint.a,stillpoint,flags,host-defines} \

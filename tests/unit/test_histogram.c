@@ -1,7 +1,7 @@
 /* The histogram's error bound against exact percentiles, and the random numbers it is tested
  * with. */
-#include "torture/engine/histogram.h"
-#include "torture/engine/random.h"
+#include "torture/record/histogram.h"
+#include "torture/record/random.h"
 
 #include <check.h>
 #include <inttypes.h>

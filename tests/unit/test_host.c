@@ -1,5 +1,5 @@
 /* The description of the host, its load, and the build. */
-#include "torture/engine/host.h"
+#include "torture/host/host.h"
 
 #include <check.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* Options tables: durations, near names, completion, every message, storing. */
-#include "torture/engine/options.h"
+#include "torture/record/options.h"
 
 #include <check.h>
 #include <stddef.h>

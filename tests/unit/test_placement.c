@@ -1,6 +1,6 @@
 /* Placement: which thread goes where, on synthetic topologies and on this machine. */
-#include "torture/engine/placement.h"
-#include "torture/engine/topology.h"
+#include "torture/placement/placement.h"
+#include "torture/placement/topology.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -3,9 +3,9 @@
  * The workloads are the real ones. The flavors are shell scripts in a temporary directory, which
  * STILLPOINT_RUNNERS makes the first place to look.
  */
-#include "torture/engine/scenario.h"
+#include "torture/scenario/scenario.h"
 
-#include "torture/engine/reference.h"
+#include "torture/scenario/reference.h"
 
 #include <check.h>
 #include <stdio.h>

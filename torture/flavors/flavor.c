@@ -2,7 +2,7 @@
 #define FLAVOR_TABLES
 #include "torture/flavors/flavor.h"
 
-#include "torture/engine/flavor_table.h"
+#include "torture/record/flavor_table.h"
 
 #ifdef FLAVOR_HAS_SETTINGS
 static bool start(const void *settings, struct diagnostics *d)

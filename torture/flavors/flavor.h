@@ -9,7 +9,7 @@
 
 #include FLAVOR_HEADER
 
-#include "torture/engine/workload.h"
+#include "torture/record/workload.h"
 
 /* Lists are the same, whatever protects them. */
 #include <stillpoint/rcu_list.h>

@@ -213,7 +213,7 @@ static inline void flavor_end_exclusive(void)
 #define FLAVOR_CAN_VCPU 1
 
 #ifdef FLAVOR_TABLES
-#include "torture/engine/workload.h"
+#include "torture/record/workload.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* kick: what the system says of threads, so that a busy machine is told from a vCPU that sleeps.
- * The figures and their faults are those of torture/engine/watchdog.c. */
+ * The figures and their faults are those of torture/driver/watchdog.c. */
 #include "kick.h"
 
 #if FLAVOR_CAN_VCPU

@@ -7,7 +7,7 @@
 #ifndef STILLPOINT_LONG_READER_H
 #define STILLPOINT_LONG_READER_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 struct long_reader {

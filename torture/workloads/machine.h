@@ -13,7 +13,7 @@
 #ifndef STILLPOINT_MACHINE_H
 #define STILLPOINT_MACHINE_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #include <stddef.h>

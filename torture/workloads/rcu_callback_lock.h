@@ -6,7 +6,7 @@
 #ifndef STILLPOINT_RCU_CALLBACK_LOCK_H
 #define STILLPOINT_RCU_CALLBACK_LOCK_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 
 #include <pthread.h>
 

@@ -9,7 +9,7 @@
 #ifndef STILLPOINT_RCU_LIST_WORKLOAD_H
 #define STILLPOINT_RCU_LIST_WORKLOAD_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #define KEYS       40

@@ -13,7 +13,7 @@
 #ifndef STILLPOINT_RCU_PIPE_H
 #define STILLPOINT_RCU_PIPE_H
 
-#include "torture/engine/thread.h"
+#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
 
 #define PIPE_LENGTH 10

@@ -1,5 +1,5 @@
 /* The table of workloads: what `list` shows and a scenario may name. */
-#include "torture/engine/workload.h"
+#include "torture/record/workload.h"
 
 extern const struct workload rcu_pipe_workload, rcu_callback_workload, rcu_fork_workload,
     rcu_replay_workload, rcu_list_workload, exclusive_workload, safe_work_workload, kick_workload,

@@ -1,0 +1,364 @@
+/* Watches one run from its start to its end. */
+#include "execution_parts.h"
+
+#include "torture/record/clock.h"
+#include "torture/result/report.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TICK_MS        50
+#define START_LIMIT_NS (INT64_C(30) * 1000000000)
+#define END_GRACE_NS   (INT64_C(2) * 1000000000)
+
+static volatile sig_atomic_t interrupted, dump_wanted;
+
+static void on_interrupt(int number)
+{
+    if (interrupted) { /* twice: the person means it */
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    interrupted = number;
+}
+
+static void on_dump(int number)
+{
+    (void)number;
+    dump_wanted = 1;
+}
+
+void execution_signals(bool gdb)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+
+    sigaction(SIGTERM, &action, NULL);
+    /* A terminal that goes away is an end as well, unless nohup says that it is none. */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+    if (gdb)
+        action.sa_handler = SIG_IGN; /* a Ctrl-C is for gdb */
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = on_dump;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool execution_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+double execution_seconds(const struct execution *e)
+{
+    return e->viewed ? (double)(clock_monotonic_ns() - e->gate_ns) / 1e9 : 0;
+}
+
+/* --- Events --- */
+
+void execution_record(struct execution *e, json_t *event)
+{
+    json_object_set_new(event, "run", json_integer(e->inv->run));
+    output_event(e->inv->output, event, e->d);
+    json_decref(event);
+}
+
+static void on_ready(struct execution *e, json_t *event)
+{
+    const char *notes = json_string_value(json_object_get(event, "notes"));
+
+    if (e->viewed || !view_open(&e->view, e->shared_fd, event, e->d))
+        return;
+    e->viewed = true;
+    metrics_open(&e->metrics, &e->view);
+    watchdog_open(&e->watchdog, &e->view, e->pid, e->settings.stall_limit_ns);
+    e->gate_ns = clock_monotonic_ns();
+    e->next_interval_ns = e->gate_ns + e->settings.interval_ns;
+    for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
+        json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
+}
+
+static void on_line(struct execution *e, const char *line, size_t length)
+{
+    json_t *event = json_loadb(line, length, 0, NULL);
+    const char *kind = json_string_value(json_object_get(event, "event"));
+
+    if (!kind) {
+        json_decref(event);
+        return;
+    }
+    if (strcmp(kind, "ready") == 0)
+        on_ready(e, event);
+    else if (strcmp(kind, "finished") == 0)
+        e->finished = true;
+    execution_record(e, event);
+}
+
+/* Reads what has come; false at the end of the pipe. */
+static bool read_events(struct execution *e)
+{
+    for (;;) {
+        ssize_t n;
+        char *newline;
+
+        e->line = realloc(e->line, e->line_length + 65536);
+        n = read(e->events_fd, e->line + e->line_length, 65536);
+        if (n == 0)
+            return false;
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR;
+        e->line_length += (size_t)n;
+        while ((newline = memchr(e->line, '\n', e->line_length))) {
+            size_t length = (size_t)(newline - e->line);
+
+            on_line(e, e->line, length);
+            e->line_length -= length + 1;
+            memmove(e->line, newline + 1, e->line_length);
+        }
+    }
+}
+
+/* --- Watching --- */
+
+/* Ends the threads' loops; before they began, the runner. */
+static void tell_to_stop(struct execution *e)
+{
+    if (e->stopping)
+        return;
+    e->stopping = true;
+    e->stop_ns = clock_monotonic_ns();
+    if (e->viewed) {
+        atomic_store_explicit(&e->view.header->stop, 1, memory_order_relaxed);
+        shared_wake(&e->view.header->stop);
+    } else {
+        kill(e->pid, SIGKILL);
+    }
+}
+
+static void kill_runner(struct execution *e)
+{
+    if (!e->killed && !e->ended)
+        kill(e->pid, SIGKILL);
+    e->killed = true;
+}
+
+static void look_for_findings(struct execution *e)
+{
+    if (execution_take_findings(e) > 0 && !e->inv->continue_on_finding && !e->inv->gdb)
+        tell_to_stop(e);
+}
+
+static void look_for_stalls(struct execution *e)
+{
+    int silent = e->inv->gdb ? -1 : watchdog_look(&e->watchdog);
+
+    if (silent < 0)
+        return;
+    if (!execution_has_check(e, "stall"))
+        execution_report_stall(e, silent);
+    if (e->stopping)
+        kill_runner(e);
+    else if (!e->inv->continue_on_finding)
+        tell_to_stop(e);
+}
+
+static void take_interval(struct execution *e, int64_t now)
+{
+    double seconds = execution_seconds(e);
+    json_t *event = metrics_interval(&e->metrics, seconds), *kept, *latency;
+    uint64_t reads = view_counter(&e->view, "reads");
+    const char *key;
+
+    if (seconds > e->previous_reads_s)
+        e->reads_rate = (double)(reads - e->previous_reads) / (seconds - e->previous_reads_s);
+    e->previous_reads = reads;
+    e->previous_reads_s = seconds;
+    kept = json_deep_copy(event);
+    json_object_foreach (json_object_get(kept, "latency"), key, latency)
+        json_object_del(latency, "delta");
+    json_array_append_new(e->intervals, kept);
+    json_object_set_new(event, "event", json_string("interval"));
+    json_object_set_new(event, "counters", view_counters(&e->view));
+    json_object_set_new(event, "library", view_library(&e->view));
+    execution_record(e, event);
+    e->next_interval_ns += e->settings.interval_ns;
+    if (e->next_interval_ns < now)
+        e->next_interval_ns = now + e->settings.interval_ns;
+}
+
+static void show_progress(struct execution *e)
+{
+    struct progress_state state = {
+        .run = e->inv->run,
+        .runs = e->inv->runs,
+        .label = e->plan->label,
+        .elapsed_s = e->inv->done_s + execution_seconds(e),
+        .total_s = e->inv->total_s,
+        .gps_per_second = e->metrics.gp_rate,
+        .p99_ns = e->metrics.headline_p99_ns,
+        .reads_per_second = e->reads_rate,
+        .findings = e->inv->findings,
+    };
+
+    progress_show(e->inv->progress, &state);
+}
+
+static void dump(struct execution *e)
+{
+    dump_wanted = 0;
+    progress_clear(e->inv->progress);
+    if (!e->viewed || e->ended) {
+        fprintf(stderr, "run %u has no threads at the moment\n", e->inv->run);
+        return;
+    }
+    json_t *counters = view_counters(&e->view), *library = view_library(&e->view);
+    json_t *stacks = view_stacks(&e->view);
+
+    fprintf(stderr, "run %u of %u, after %.1f s\n", e->inv->run, e->inv->runs,
+            execution_seconds(e));
+    report_state(stderr, counters, library, stacks);
+    json_decref(counters);
+    json_decref(library);
+    json_decref(stacks);
+}
+
+/* A run that is no longer than its warm-up has none. */
+static bool warmup_ends(const struct execution *e, int64_t since)
+{
+    return !e->warm && e->settings.warmup_ns < e->settings.duration_ns &&
+           since >= e->settings.warmup_ns;
+}
+
+static void watch_running(struct execution *e, int64_t now)
+{
+    int64_t since = now - e->gate_ns;
+
+    if (warmup_ends(e, since)) {
+        e->warm = true;
+        metrics_baseline(&e->metrics, execution_seconds(e));
+        e->next_interval_ns = now + e->settings.interval_ns;
+    } else if (e->warm && !e->stopping && now >= e->next_interval_ns) {
+        take_interval(e, now);
+    }
+    look_for_findings(e);
+    look_for_stalls(e);
+    if (since >= e->settings.duration_ns && !e->inv->gdb)
+        tell_to_stop(e);
+    show_progress(e);
+}
+
+static void watch_starting(struct execution *e, int64_t now)
+{
+    if (e->inv->gdb || now - e->started_ns < START_LIMIT_NS || e->killed)
+        return;
+    execution_add_finding(
+        e, execution_finding(e, "stall", 0, "The runner did not get ready within 30 s."));
+    kill_runner(e);
+}
+
+/* Threads that go on beating but never end, or a main thread that does not. Silent threads are the
+ * watchdog's, who knows better how long they had a chance to run; this is the last resort. */
+static void watch_stopping(struct execution *e, int64_t now)
+{
+    if (!e->stopping || e->killed || e->inv->gdb ||
+        now - e->stop_ns <= 4 * e->settings.stall_limit_ns + END_GRACE_NS)
+        return;
+    if (!execution_has_check(e, "stall"))
+        execution_add_finding(
+            e, execution_finding(e, "stall", 0, "The run did not end after it was told to."));
+    kill_runner(e);
+}
+
+/* The pipe may outlive the runner, in a child of its own: its end alone ends nothing. */
+static void watch(struct execution *e)
+{
+    struct pollfd poll_events = {.fd = e->events_fd, .events = POLLIN};
+
+    while (!e->ended) {
+        int64_t now;
+
+        poll(&poll_events, 1, TICK_MS);
+        if (poll_events.fd >= 0 && !read_events(e))
+            poll_events.fd = -1;
+        e->ended = waitpid(e->pid, &e->status, WNOHANG) == e->pid;
+        now = clock_monotonic_ns();
+        if (dump_wanted)
+            dump(e);
+        if (interrupted)
+            tell_to_stop(e);
+        if (e->ended)
+            break;
+        if (e->viewed)
+            watch_running(e, now);
+        else
+            watch_starting(e, now);
+        watch_stopping(e, now);
+    }
+    if (poll_events.fd >= 0)
+        read_events(e);
+}
+
+static void finish(struct execution *e)
+{
+    if (e->viewed) {
+        metrics_close(&e->metrics);
+        watchdog_close(&e->watchdog);
+        view_close(&e->view);
+    }
+    if (e->events_fd >= 0)
+        close(e->events_fd);
+    if (e->shared_fd >= 0)
+        close(e->shared_fd);
+    if (e->errors_fd >= 0)
+        close(e->errors_fd);
+    free(e->errors_path);
+    free(e->line);
+    json_decref(e->findings);
+    json_decref(e->intervals);
+    json_decref(e->notes);
+    json_decref(e->gave_up);
+}
+
+json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)
+{
+    struct execution e = {
+        .inv = inv,
+        .plan = plan,
+        .d = d,
+        .events_fd = -1,
+        .shared_fd = -1,
+        .errors_fd = -1,
+        .findings = json_array(),
+        .intervals = json_array(),
+        .notes = json_array(),
+        .started_ns = clock_monotonic_ns(),
+    };
+    json_t *run = NULL;
+
+    options_store(scenario_options, plan->config, &e.settings);
+    if (execution_start(&e)) {
+        execution_record(&e, json_pack("{ss sO ss sI ss}", "event", "run", "point", plan->point,
+                                       "label", plan->label, "repeat", (json_int_t)plan->repeat,
+                                       "flavor", plan->flavor));
+        watch(&e);
+        if (e.viewed) {
+            if (!e.warm)
+                e.metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
+            execution_take_findings(&e);
+        }
+        if (execution_judge_end(&e))
+            run = execution_describe(&e);
+        if (run)
+            execution_record(&e, json_pack("{ss sO}", "event", "run-end", "result", run));
+    }
+    inv->interrupted = interrupted != 0;
+    inv->done_s += run ? json_number_value(json_object_get(run, "seconds")) : 0;
+    finish(&e);
+    return run;
+}

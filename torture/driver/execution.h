@@ -1,0 +1,35 @@
+/* One run, from the driver's side: start the runner, watch it, write down what came of it. */
+#ifndef STILLPOINT_EXECUTION_H
+#define STILLPOINT_EXECUTION_H
+
+#include "torture/result/output.h"
+#include "progress.h"
+#include "torture/scenario/scenario.h"
+
+#include <stdbool.h>
+
+/* What the whole invocation shares. */
+struct invocation {
+    const struct scenario *scenario;
+    struct output *output;
+    struct progress *progress;
+    unsigned run, runs;     /* for the status line */
+    unsigned executed;      /* runs that were not skipped */
+    double done_s, total_s; /* total 0: there is no end in sight */
+    unsigned findings;
+    bool continue_on_finding;
+    bool gdb;
+    bool color;
+    const char *repro; /* the command line up to the point's settings */
+    bool interrupted;  /* out: SIGINT or SIGTERM came */
+};
+
+/* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
+void execution_signals(bool gdb);
+bool execution_interrupted(void);
+
+/* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with
+ * a line in d when it could not be started at all. */
+json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d);
+
+#endif

@@ -1,0 +1,146 @@
+/* What is left when a runner has ended: how it ended, and the run as it stands in a result. */
+#include "execution_parts.h"
+
+#include "torture/record/clock.h"
+#include "torture/result/verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LONGEST_OUTPUT 6000
+
+/* What the runner printed, cleaned of what JSON cannot hold; NULL when it printed nothing,
+ * and then the log is removed. */
+static char *last_words(struct execution *e)
+{
+    struct stat status;
+    char *text;
+    ssize_t n;
+
+    if (e->errors_fd < 0 || fstat(e->errors_fd, &status) != 0)
+        return NULL;
+    if (status.st_size == 0) {
+        unlink(e->errors_path);
+        return NULL;
+    }
+    text = calloc(1, LONGEST_OUTPUT + 1);
+    n = pread(e->errors_fd, text, LONGEST_OUTPUT, 0); /* sanitizers say the cause first */
+    for (ssize_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] >= 127 || ((unsigned char)text[i] < 32 && text[i] != '\n'))
+            text[i] = '?';
+    return text;
+}
+
+static json_t *killed_by(struct execution *e, int number)
+{
+    json_t *finding = e->viewed ? view_crash(&e->view) : NULL;
+    char message[256];
+
+    if (finding)
+        return finding;
+    snprintf(message, sizeof message, "The runner was killed by signal %d (%s).", number,
+             strsignal(number));
+    return execution_finding(e, "crash", 0, message);
+}
+
+static json_t *ended_with(struct execution *e, int code, const char *words)
+{
+    bool sanitizer = words && strstr(words, "Sanitizer");
+    char message[256];
+
+    snprintf(message, sizeof message, "The runner ended with exit code %d%s.", code,
+             sanitizer ? ": a sanitizer found something" : "");
+    return execution_finding(e, sanitizer ? "sanitizer" : "crash", 0, message);
+}
+
+/* The runner gave up: its words are the message. False: it had not even begun. */
+static bool gave_up(struct execution *e, char *words)
+{
+    const char *why = words ? words : "the runner gave up without a word";
+
+    if (words)
+        words[strcspn(words, "\n")] = 0;
+    unlink(e->errors_path);
+    if (e->viewed)
+        e->gave_up = json_string(why);
+    else
+        diagnose(e->d, "%s: %s", e->inv->scenario->path, why);
+    return e->viewed;
+}
+
+bool execution_judge_end(struct execution *e)
+{
+    char *words = last_words(e);
+    json_t *finding = NULL;
+    bool ok = true;
+
+    if (WIFSIGNALED(e->status)) {
+        /* Before the gate, an interruption is what killed it. */
+        if (!e->killed && !(e->stopping && !e->viewed))
+            finding = killed_by(e, WTERMSIG(e->status));
+    } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
+        ok = gave_up(e, words);
+    } else if (WEXITSTATUS(e->status) != 0) {
+        finding = ended_with(e, WEXITSTATUS(e->status), words);
+    } else if (!e->finished && !e->inv->gdb) {
+        finding = execution_finding(e, "crash", 0, "The runner ended before its run did.");
+    }
+    if (finding && words)
+        json_object_set_new(finding, "output", json_string(words));
+    execution_add_finding(e, finding);
+    free(words);
+    return ok;
+}
+
+static json_t *declared_coverage(const struct execution *e)
+{
+    json_t *all = json_array(), *workload;
+    size_t i;
+
+    json_array_foreach (json_object_get(e->view.ready, "workloads"), i, workload)
+        json_array_extend(all, json_object_get(workload, "coverage"));
+    return all;
+}
+
+/* A run that ended too early proves nothing. */
+static void judge_cut_short(json_t *run, json_t *why)
+{
+    if (json_array_size(json_object_get(run, "findings")) > 0)
+        return;
+    json_object_set_new(run, "verdict", json_string("inconclusive"));
+    json_array_insert(json_object_get(run, "missing"), 0, why);
+}
+
+json_t *execution_describe(struct execution *e)
+{
+    double seconds = (double)((e->stop_ns ? e->stop_ns : clock_monotonic_ns()) - e->gate_ns) / 1e9;
+    json_t *exit = WIFSIGNALED(e->status) ? json_pack("{si}", "signal", WTERMSIG(e->status))
+                                          : json_pack("{si}", "status", WEXITSTATUS(e->status));
+    json_t *run =
+        json_pack("{sO ss sI ss ss so sf}", "point", e->plan->point, "label", e->plan->label,
+                  "repeat", (json_int_t)e->plan->repeat, "flavor", e->plan->flavor, "verdict",
+                  "pass", "exit", exit, "seconds", e->viewed ? seconds : 0.0);
+    json_t *finding, *declared = e->viewed ? declared_coverage(e) : json_array();
+    size_t i;
+
+    json_array_foreach (e->findings, i, finding)
+        json_object_del(finding, "workload_index");
+    json_object_set(run, "findings", e->findings);
+    json_object_set_new(run, "counters", e->viewed ? view_counters(&e->view) : json_object());
+    json_object_set_new(run, "library", e->viewed ? view_library(&e->view) : json_object());
+    json_object_set_new(run, "latency", e->viewed ? metrics_latency(&e->metrics) : json_object());
+    json_object_set(run, "intervals", e->intervals);
+    json_object_set_new(run, "threads", e->viewed ? view_threads(&e->view) : json_array());
+    json_object_set_new(run, "disturbances", json_array());
+    json_object_set(run, "notes", e->notes);
+    verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
+    if (!e->viewed && !e->gave_up)
+        e->gave_up = json_string("ended before it began");
+    if (e->gave_up)
+        judge_cut_short(run, e->gave_up);
+    json_decref(declared);
+    return run;
+}

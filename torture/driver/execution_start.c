@@ -1,0 +1,177 @@
+/* Starts the runner of one run: its descriptors, its environment, its process. */
+#include "execution_parts.h"
+
+#include "torture/host/paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CHILD_CONFIG_FD 3
+#define CHILD_EVENTS_FD 4
+#define CHILD_SHARED_FD 5
+
+static int config_fd(json_t *config)
+{
+    char *text = json_dumps(config, JSON_COMPACT);
+    int fd = memfd_create("stillpoint-config", MFD_CLOEXEC);
+    size_t length = text ? strlen(text) : 0;
+
+    if (fd >= 0 && (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+    free(text);
+    return fd;
+}
+
+/* The environment of the runner: ours, with the choice of the fence. */
+static char **runner_environment(bool full_fence)
+{
+    size_t n = 0, kept = 0;
+    char **copy;
+
+    while (environ[n])
+        n++;
+    copy = calloc(n + 2, sizeof *copy);
+    for (size_t i = 0; copy && i < n; i++)
+        if (!full_fence || strncmp(environ[i], "STILLPOINT_FENCE=", 17) != 0)
+            copy[kept++] = environ[i];
+    if (copy && full_fence)
+        copy[kept] = (char *)"STILLPOINT_FENCE=full";
+    return copy;
+}
+
+/* Signals as a fresh process has them, whatever our parent or we ourselves made of ours. */
+static void set_attributes(posix_spawnattr_t *attributes, bool own_group)
+{
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(attributes, &none);
+    posix_spawnattr_setsigdefault(attributes, &all);
+    /* A group of its own: a Ctrl-C in the terminal is for us, who then stop it. */
+    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                             (own_group ? POSIX_SPAWN_SETPGROUP : 0));
+}
+
+/* gdb keeps the terminal; a runner has none, and what it prints goes to its log. */
+static void set_descriptors(const struct execution *e, posix_spawn_file_actions_t *actions,
+                            int config, int events_write)
+{
+    posix_spawn_file_actions_adddup2(actions, config, CHILD_CONFIG_FD);
+    posix_spawn_file_actions_adddup2(actions, events_write, CHILD_EVENTS_FD);
+    posix_spawn_file_actions_adddup2(actions, e->shared_fd, CHILD_SHARED_FD);
+    if (e->inv->gdb)
+        return;
+    posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(actions, e->errors_fd, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(actions, e->errors_fd, STDERR_FILENO);
+}
+
+static bool spawn_runner(struct execution *e, const char *path, int config, int events_write)
+{
+    char config_text[12], events_text[12], shared_text[12];
+    char *plain[] = {(char *)path, (char *)"--run", config_text, events_text, shared_text, NULL};
+    char *gdb[] = {(char *)"gdb",
+                   (char *)"-q",
+                   (char *)"-ex",
+                   (char *)"set breakpoint pending on",
+                   (char *)"-ex",
+                   (char *)"handle SIG35 SIG39 nostop noprint pass", /* kicks of vCPUs; stacks */
+                   (char *)"-ex",
+                   (char *)"break torture_finding_made",
+                   (char *)"-ex",
+                   (char *)"run",
+                   (char *)"-ex",
+                   (char *)"backtrace",
+                   (char *)"--args",
+                   (char *)path,
+                   (char *)"--run",
+                   config_text,
+                   events_text,
+                   shared_text,
+                   NULL};
+    char **environment = runner_environment(e->settings.fence == FENCE_FULL);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error;
+
+    snprintf(config_text, sizeof config_text, "%d", CHILD_CONFIG_FD);
+    snprintf(events_text, sizeof events_text, "%d", CHILD_EVENTS_FD);
+    snprintf(shared_text, sizeof shared_text, "%d", CHILD_SHARED_FD);
+    posix_spawn_file_actions_init(&actions);
+    set_descriptors(e, &actions, config, events_write);
+    posix_spawnattr_init(&attributes);
+    set_attributes(&attributes, !e->inv->gdb);
+    error = environment ? posix_spawnp(&e->pid, e->inv->gdb ? "gdb" : path, &actions, &attributes,
+                                       e->inv->gdb ? gdb : plain, environment)
+                        : ENOMEM;
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    free(environment);
+    if (error)
+        diagnose(e->d, "%s: cannot be started: %s%s", e->inv->gdb ? "gdb" : path, strerror(error),
+                 e->inv->gdb ? "; install the package gdb" : "");
+    return error == 0;
+}
+
+/* Descriptors above those that the child gets, so that no dup2 overwrites one. */
+static int move_up(int fd)
+{
+    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16), error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return moved;
+}
+
+static bool open_errors(struct execution *e)
+{
+    if (asprintf(&e->errors_path, "%s/runner-%u.log", e->inv->output->directory, e->inv->run) < 0) {
+        e->errors_path = NULL;
+        return false;
+    }
+    e->errors_fd =
+        move_up(open(e->errors_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
+    return e->errors_fd >= 0;
+}
+
+bool execution_start(struct execution *e)
+{
+    char *path = paths_runner(e->plan->flavor);
+    int ends[2] = {-1, -1}, config = -1;
+    bool ok = false;
+
+    if (!path) {
+        diagnose(e->d, "no runner for flavor \"%s\"; `stillpoint list` names those that exist",
+                 e->plan->flavor);
+        return false;
+    }
+    if (open_errors(e) && (config = move_up(config_fd(e->plan->config))) >= 0 &&
+        (e->shared_fd = move_up(memfd_create("stillpoint-shared", MFD_CLOEXEC))) >= 0 &&
+        pipe2(ends, O_CLOEXEC) == 0) {
+        e->events_fd = move_up(ends[0]);
+        ends[1] = move_up(ends[1]);
+        ok = e->events_fd >= 0 && ends[1] >= 0 && fcntl(e->events_fd, F_SETFL, O_NONBLOCK) == 0;
+    }
+    if (!ok)
+        diagnose(e->d, "cannot prepare a run: %s", strerror(errno));
+    else
+        ok = spawn_runner(e, path, config, ends[1]);
+    if (config >= 0)
+        close(config);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    if (!ok && e->errors_path)
+        unlink(e->errors_path);
+    free(path);
+    return ok;
+}

@@ -1,0 +1,482 @@
+/* stillpoint: the command line. The only file that prints diagnostics and exits. */
+#include "driver.h"
+#include "torture/host/host.h"
+#include "torture/result/output.h"
+#include "torture/plot/plot.h"
+#include "torture/scenario/reference.h"
+#include "torture/result/report.h"
+#include "torture/result/salvage.h"
+#include "torture/placement/topology.h"
+
+#define option getopt_option /* <getopt.h>, which argp includes, has a struct of that name */
+#include <argp.h>
+#undef option
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef STILLPOINT_VERSION
+#define STILLPOINT_VERSION "unknown"
+#endif
+
+/* What the options of all commands may say. */
+struct arguments {
+    struct driver_options run;
+    struct override *overrides;
+    const char *positional;
+    const char *synthetic;
+    bool json, schema, markdown;
+};
+
+enum {
+    KEY_DURATION = 0x100,
+    KEY_SEED,
+    KEY_FLAVOR,
+    KEY_FAIL_FAST,
+    KEY_UNTIL_FAILURE,
+    KEY_GDB,
+    KEY_PROGRESS,
+    KEY_DRY_RUN,
+    KEY_SYNTHETIC,
+    KEY_SCHEMA,
+    KEY_MARKDOWN,
+};
+
+#define SCENARIO_OPTIONS                                                                   \
+    {"set",                                                                                \
+     's',                                                                                  \
+     "KEY=VALUE",                                                                          \
+     0,                                                                                    \
+     "Change a setting: duration=5s, library.gp_policy=fqs, rcu-pipe.readers=4",           \
+     1},                                                                                   \
+        {"duration", KEY_DURATION, "TIME", 0, "How long each run takes: 45s, 10m, 8h", 1}, \
+        {"seed", KEY_SEED, "N", 0, "Same seed, same plan; 0 chooses one", 1},              \
+    {                                                                                      \
+        "flavor", KEY_FLAVOR, "NAME", 0, "The implementation under test; see `list`", 1    \
+    }
+
+static const struct argp_option run_options[] = {
+    SCENARIO_OPTIONS,
+    {"out", 'o', "DIR", 0, "Where results go (default: results)", 2},
+    {"quiet", 'q', NULL, 0, "No table at the end, no status line", 2},
+    {"progress", KEY_PROGRESS, "MODE", 0,
+     "Status line: auto, tty (every second), plain (every 15 s), none", 2},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "Show runs, placement and expected time; run nothing", 2},
+    {"fail-fast", KEY_FAIL_FAST, NULL, 0, "End at the first finding", 3},
+    {"until-failure", KEY_UNTIL_FAILURE, NULL, 0, "Repeat all runs until one has a finding", 3},
+    {"gdb", KEY_GDB, NULL, 0, "Run under gdb, which stops at the first finding", 3},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option validate_options[] = {
+    SCENARIO_OPTIONS,
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option topology_options[] = {
+    SCENARIO_OPTIONS,
+    {"synthetic", KEY_SYNTHETIC, "TEXT", 0,
+     "Plan for another machine: \"numa:4 core:8 pu:2\" (nothing is bound)", 2},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option list_options[] = {
+    {"markdown", KEY_MARKDOWN, NULL, 0, "The scenario reference, as in docs/", 1},
+    {"schema", KEY_SCHEMA, NULL, 0, "The JSON Schema of a scenario", 1},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static void add_override(struct arguments *a, const char *key, const char *value)
+{
+    size_t n = a->run.override_count;
+
+    a->overrides = realloc(a->overrides, (n + 1) * sizeof *a->overrides);
+    a->overrides[n] = (struct override){key, value};
+    a->run.overrides = a->overrides;
+    a->run.override_count = n + 1;
+}
+
+static void add_set(struct arguments *a, char *text, struct argp_state *state)
+{
+    char *equals = strchr(text, '=');
+
+    if (!equals || equals == text) {
+        argp_error(state, "--set %s: expected KEY=VALUE", text);
+        return;
+    }
+    *equals = 0;
+    add_override(a, text, equals + 1);
+}
+
+static enum progress_mode progress_named(const char *name, struct argp_state *state)
+{
+    static const char *const names[] = {"auto", "tty", "plain", "none", NULL};
+
+    for (int i = 0; names[i]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum progress_mode)i;
+    argp_error(state, "--progress %s: expected auto, tty, plain or none", name);
+    return PROGRESS_AUTO;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+
+    switch (key) {
+    case 's':
+        add_set(a, text, state);
+        break;
+    case KEY_DURATION:
+        add_override(a, "duration", text);
+        break;
+    case KEY_SEED:
+        add_override(a, "seed", text);
+        break;
+    case KEY_FLAVOR:
+        add_override(a, "flavor", text);
+        break;
+    case 'o':
+        a->run.out = text;
+        break;
+    case 'q':
+        a->run.quiet = true;
+        a->run.progress = PROGRESS_NONE;
+        break;
+    case KEY_PROGRESS:
+        a->run.progress = progress_named(text, state);
+        break;
+    case KEY_DRY_RUN:
+        a->run.dry_run = true;
+        break;
+    case KEY_FAIL_FAST:
+        a->run.fail_fast = true;
+        break;
+    case KEY_UNTIL_FAILURE:
+        a->run.until_failure = true;
+        break;
+    case KEY_GDB:
+        a->run.gdb = true;
+        a->run.fail_fast = true;
+        break;
+    case KEY_SYNTHETIC:
+        a->synthetic = text;
+        break;
+    case KEY_SCHEMA:
+        a->schema = true;
+        break;
+    case KEY_MARKDOWN:
+        a->markdown = true;
+        break;
+    case ARGP_KEY_ARG:
+        if (a->positional)
+            argp_error(state, "%s: one argument too many", text);
+        a->positional = text;
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+/* --- Commands: each returns an exit code --- */
+
+static int command_run(struct arguments *a, struct diagnostics *d)
+{
+    a->run.path = a->positional;
+    return driver_run(&a->run, d);
+}
+
+static int command_list(struct arguments *a, struct diagnostics *d)
+{
+    if (a->schema) {
+        json_t *schema = scenario_schema();
+
+        json_dumpf(schema, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+        json_decref(schema);
+        return EXIT_CODE_PASS;
+    }
+    char *text = a->markdown ? scenario_reference() : list_text(a->positional, d);
+    if (!text)
+        return EXIT_CODE_USAGE;
+    fputs(text, stdout);
+    free(text);
+    return EXIT_CODE_PASS;
+}
+
+static int command_validate(struct arguments *a, struct diagnostics *d)
+{
+    struct scenario s = {.path = NULL};
+    struct run_plan *plans = NULL;
+    size_t count = 0;
+    bool ok = scenario_load(&s, a->positional, a->run.overrides, a->run.override_count, d) &&
+              scenario_expand(&s, &plans, &count, d);
+
+    if (ok)
+        printf("%s: valid, %zu run%s\n", a->positional, count, count == 1 ? "" : "s");
+    run_plans_free(plans, count);
+    scenario_free(&s);
+    return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+}
+
+/* The threads of the first run of a scenario, on this machine or another. */
+static int draw_scenario(struct arguments *a, struct diagnostics *d)
+{
+    struct scenario s = {.path = NULL};
+    struct run_plan *plans = NULL;
+    struct planned_thread *threads = NULL;
+    size_t count = 0, thread_count = 0;
+    char *text = NULL;
+
+    if (scenario_load(&s, a->positional, a->run.overrides, a->run.override_count, d) &&
+        scenario_expand(&s, &plans, &count, d) && count > 0) {
+        const char **names, **roles;
+
+        thread_count = scenario_threads(plans[0].config, &threads);
+        names = calloc(thread_count + 1, sizeof *names);
+        roles = calloc(thread_count + 1, sizeof *roles);
+        for (size_t i = 0; i < thread_count; i++) {
+            names[i] = threads[i].name;
+            roles[i] = threads[i].role->name;
+        }
+        text = topology_text(json_object_get(plans[0].config, "placement"), names, roles,
+                             thread_count, a->synthetic, a->positional, d);
+        free(names);
+        free(roles);
+    }
+    if (text)
+        fputs(text, stdout);
+    free(text);
+    free(threads);
+    run_plans_free(plans, count);
+    scenario_free(&s);
+    return text ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+}
+
+static int command_topology(struct arguments *a, struct diagnostics *d)
+{
+    char *text;
+
+    if (a->positional)
+        return draw_scenario(a, d);
+    text = topology_text(NULL, NULL, NULL, 0, a->synthetic, "topology", d);
+    if (!text)
+        return EXIT_CODE_USAGE;
+    fputs(text, stdout);
+    free(text);
+    return EXIT_CODE_PASS;
+}
+
+/* DIR/FILE, or the file itself when that is what was named. */
+static char *within(const char *directory, const char *file)
+{
+    char *path = NULL;
+    size_t length = strlen(directory), tail = strlen(file);
+
+    if (length > tail && strcmp(directory + length - tail, file) == 0)
+        return strdup(directory);
+    return asprintf(&path, "%s/%s", directory, file) < 0 ? NULL : path;
+}
+
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+}
+
+static void print_names(json_t *names)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach (names, i, name)
+        printf("%s\n", json_string_value(name));
+}
+
+static int command_plot(struct arguments *a, struct diagnostics *d)
+{
+    char *path = within(a->positional, "result.json"), *directory = directory_of(path);
+    json_error_t error;
+    json_t *result = NULL, *made = json_array();
+    int code = EXIT_CODE_USAGE;
+
+    if (access(path, R_OK) != 0)
+        diagnose(d, "%s: %s; name a directory that `stillpoint run` made", path, strerror(errno));
+    else if (!(result = json_load_file(path, 0, &error)))
+        diagnose(d, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+    else if (strcmp(json_string_value(json_object_get(result, "schema"))
+                        ? json_string_value(json_object_get(result, "schema"))
+                        : "",
+                    "stillpoint-result/1") != 0)
+        diagnose(d, "%s: is not a result of stillpoint (no \"schema\": \"stillpoint-result/1\")",
+                 path);
+    else if (plot_result(result, directory, made, d))
+        code = EXIT_CODE_PASS;
+    print_names(made);
+    json_decref(made);
+    json_decref(result);
+    free(path);
+    free(directory);
+    return code;
+}
+
+static int command_salvage(struct arguments *a, struct diagnostics *d)
+{
+    char *events = within(a->positional, "events.jsonl"), *directory = directory_of(events);
+    char *there = within(directory, "result.json");
+    json_t *result = NULL, *files = json_pack("[s]", "result.json");
+    int code = EXIT_CODE_USAGE;
+
+    if (access(there, F_OK) == 0)
+        diagnose(d, "%s: exists already: there is nothing to salvage", there);
+    else
+        result = salvage_events(events, d);
+    if (result && output_file(directory, "result.json", result, d)) {
+        code = (int)json_integer_value(
+            json_object_get(json_object_get(result, "verdict"), "exit_code"));
+        report_result(stdout, result, directory, files, false);
+    }
+    json_decref(result);
+    json_decref(files);
+    free(events);
+    free(directory);
+    free(there);
+    return code;
+}
+
+static const struct command {
+    const char *name;
+    const char *arguments; /* as in a usage line */
+    bool needs_argument;
+    const struct argp_option *options;
+    const char *help; /* the first line is the summary */
+    int (*run)(struct arguments *, struct diagnostics *);
+} commands[] = {
+    {"run", "SCENARIO", true, run_options,
+     "Torture or measure as a scenario says\v"
+     "Leaves DIR/<UTC time>-<name>/ with result.json, events.jsonl, scenario.json and pictures; "
+     "DIR/latest points at it. Ctrl-C ends the run with a valid result; SIGUSR1 shows statistics "
+     "and all stacks.\n\n"
+     "Exit codes: 0 pass, 1 violation or stall, 2 inconclusive, 3 performance budget exceeded, "
+     "64 usage, configuration or environment, 70 internal, 77 everything skipped.",
+     command_run},
+    {"list", "[WORKLOAD|FLAVOR]", false, list_options,
+     "Show workloads and flavors, or the settings of one", command_list},
+    {"validate", "SCENARIO", true, validate_options, "Check a scenario without running it",
+     command_validate},
+    {"topology", "[SCENARIO]", false, topology_options,
+     "Draw the machine, and which thread of a scenario would go where", command_topology},
+    {"plot", "DIR", true, NULL, "Draw the pictures of a result again", command_plot},
+    {"salvage", "DIR", true, NULL,
+     "Rebuild the result of an invocation that was cut short, from its events", command_salvage},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *f)
+{
+    fprintf(f, "Usage: stillpoint COMMAND [OPTION...] [ARGUMENT]\n\n"
+               "Stress and measure RCU and vCPU synchronisation in user space.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char usage[40];
+
+        snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].arguments);
+        fprintf(f, "  %-26s %.*s\n", usage, (int)strcspn(commands[i].help, "\v"), commands[i].help);
+    }
+    fprintf(f, "\n`stillpoint COMMAND --help` says more. To begin: stillpoint run "
+               "configs/quick.json\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[COMMAND_COUNT + 1] = {NULL}, *near;
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    near = nearest_name(name, names);
+    fprintf(stderr, "stillpoint: no command \"%s\"", name);
+    fprintf(stderr, near ? "; did you mean \"%s\"?\n" : "; see `stillpoint --help`\n", near);
+    return EXIT_CODE_USAGE;
+}
+
+static int run_command(const struct command *command, const char *program, int argc, char **argv)
+{
+    struct argp argp = {.options = command->options,
+                        .parser = parse,
+                        .args_doc = command->arguments,
+                        .doc = command->help};
+    struct arguments a = {.run = {.out = "results", .program = program}};
+    struct diagnostics d = {.text = NULL};
+    char name[64];
+    int code;
+
+    snprintf(name, sizeof name, "stillpoint %s", command->name);
+    argv[0] = name;
+    argp_err_exit_status = EXIT_CODE_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a) != 0)
+        return EXIT_CODE_USAGE;
+    if (command->needs_argument && !a.positional) {
+        fprintf(stderr, "%s: expected %s\nTry `%s --help'.\n", name, command->arguments, name);
+        code = EXIT_CODE_USAGE;
+    } else {
+        code = command->run(&a, &d);
+    }
+    if (d.text)
+        fputs(d.text, stderr);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_CODE_PASS) {
+        fprintf(stderr, "stillpoint: standard output cannot be written\n");
+        code = EXIT_CODE_INTERNAL;
+    }
+    diagnostics_free(&d);
+    free(a.overrides);
+    return code;
+}
+
+/* A file that is opened must not become the standard output of a process that was started without
+ * one. What is printed there then fails, as it would have. */
+static void hold_standard_descriptors(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(EXIT_CODE_INTERNAL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *command;
+
+    hold_standard_descriptors();
+
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_CODE_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 ||
+        strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_CODE_PASS;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        json_t *tool = host_tool();
+
+        printf("stillpoint %s\n", json_string_value(json_object_get(tool, "version")));
+        json_decref(tool);
+        return EXIT_CODE_PASS;
+    }
+    command = find_command(argv[1]);
+    return command ? run_command(command, argv[0], argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,147 @@
+#include "metrics.h"
+
+#include "torture/result/headline.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    double percent;
+} percentiles[] = {{"50", 50}, {"90", 90}, {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
+
+uint64_t metrics_gps(const struct view *v)
+{
+    uint64_t gps = 0;
+
+    if (!view_statistic(v, "gps", &gps))
+        gps = view_counter(v, "gps");
+    return gps;
+}
+
+void metrics_open(struct metrics *m, const struct view *v)
+{
+    *m = (struct metrics){.view = v};
+    m->baseline = calloc(v->measure_count + 1, sizeof *m->baseline);
+    m->previous = calloc(v->measure_count + 1, sizeof *m->previous);
+    m->scratch = calloc(1, sizeof *m->scratch);
+}
+
+void metrics_close(struct metrics *m)
+{
+    free(m->baseline);
+    free(m->previous);
+    free(m->scratch);
+    *m = (struct metrics){.view = NULL};
+}
+
+void metrics_baseline(struct metrics *m, double now_s)
+{
+    for (size_t i = 0; i < m->view->measure_count; i++) {
+        view_tally(m->view, i, &m->baseline[i]);
+        m->previous[i] = m->baseline[i];
+    }
+    m->baseline_gps = m->previous_gps = metrics_gps(m->view);
+    m->baseline_s = m->previous_s = now_s;
+}
+
+static json_t *delta_of(const struct tally *t)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (t->buckets[i])
+            json_array_append_new(list, json_pack("[i, I]", (int)i, (json_int_t)t->buckets[i]));
+    return list;
+}
+
+void metrics_add_delta(struct tally *t, json_t *delta)
+{
+    json_t *pair;
+    size_t i;
+
+    json_array_foreach (delta, i, pair) {
+        json_int_t bucket = json_integer_value(json_array_get(pair, 0));
+        json_int_t n = json_integer_value(json_array_get(pair, 1));
+        uint64_t low, high;
+
+        if (bucket < 0 || bucket >= (json_int_t)HISTOGRAM_BUCKETS || n <= 0)
+            continue;
+        low = histogram_low((unsigned)bucket);
+        high = histogram_high((unsigned)bucket);
+        if (t->count == 0 || low < t->min)
+            t->min = low;
+        if (high > t->max)
+            t->max = high;
+        t->buckets[bucket] += (uint64_t)n;
+        t->count += (uint64_t)n;
+        t->sum += (uint64_t)n * ((low + high) / 2);
+    }
+}
+
+json_t *metrics_interval(struct metrics *m, double now_s)
+{
+    json_t *latency = json_object();
+    uint64_t gps = metrics_gps(m->view);
+    double length = now_s - m->previous_s;
+    unsigned best = UINT_MAX;
+
+    m->headline_p99_ns = 0;
+    for (size_t i = 0; i < m->view->measure_count; i++) {
+        const char *name = m->view->measures[i].name, *unit = m->view->measures[i].unit;
+        struct tally *now = m->scratch, before = m->previous[i];
+
+        view_tally(m->view, i, now);
+        m->previous[i] = *now;
+        tally_subtract(now, &before);
+        if (now->count == 0)
+            continue;
+        if (headline_rank(name) < best) {
+            best = headline_rank(name);
+            m->headline_p99_ns = tally_percentile(now, 99);
+            if (strcmp(unit, "ps") == 0)
+                m->headline_p99_ns = (m->headline_p99_ns + 999) / 1000;
+        }
+        json_object_set_new(latency, name,
+                            json_pack("{sI sI sI sI so}", "count", (json_int_t)now->count, "p50",
+                                      (json_int_t)tally_percentile(now, 50), "p99",
+                                      (json_int_t)tally_percentile(now, 99), "max",
+                                      (json_int_t)now->max, "delta", delta_of(now)));
+    }
+    m->gp_rate = length > 0 ? (double)(gps - m->previous_gps) / length : 0;
+    m->previous_gps = gps;
+    m->previous_s = now_s;
+    return json_pack("{sf sf so}", "t", now_s, "gps_per_second", m->gp_rate, "latency", latency);
+}
+
+json_t *metrics_describe(const struct tally *t, const char *unit)
+{
+    json_t *buckets = json_array(), *marks = json_object();
+
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (t->buckets[i])
+            json_array_append_new(buckets, json_pack("[I, I, I]", (json_int_t)histogram_low(i),
+                                                     (json_int_t)histogram_high(i),
+                                                     (json_int_t)t->buckets[i]));
+    for (size_t i = 0; t->count > 0 && i < sizeof percentiles / sizeof *percentiles; i++)
+        json_object_set_new(marks, percentiles[i].name,
+                            json_integer((json_int_t)tally_percentile(t, percentiles[i].percent)));
+    return json_pack("{ss sI sI sf sI so so}", "unit", unit, "count", (json_int_t)t->count, "min",
+                     (json_int_t)t->min, "mean", t->count ? (double)t->sum / (double)t->count : 0.0,
+                     "max", (json_int_t)t->max, "percentiles", marks, "buckets", buckets);
+}
+
+json_t *metrics_latency(struct metrics *m)
+{
+    json_t *latency = json_object();
+
+    for (size_t i = 0; i < m->view->measure_count; i++) {
+        view_tally(m->view, i, m->scratch);
+        tally_subtract(m->scratch, &m->baseline[i]);
+        if (m->scratch->count > 0)
+            json_object_set_new(latency, m->view->measures[i].name,
+                                metrics_describe(m->scratch, m->view->measures[i].unit));
+    }
+    return latency;
+}

@@ -1,0 +1,38 @@
+/* Which thread goes where: policies over the machine's topology (hwloc), memory over its NUMA nodes
+ * (libnuma).
+ */
+#ifndef STILLPOINT_PLACEMENT_H
+#define STILLPOINT_PLACEMENT_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct placement; /* one plan */
+
+struct placement_slot {
+    int pu;     /* logical index of the PU, -1: not bound to one */
+    int os_cpu; /* the system's number of that PU, -1: none */
+    int node;   /* NUMA node (system's number), -1: any */
+};
+
+/* Plans `count` threads, named `names`, of roles `roles`, by the complete "placement" object of a
+ * run config. `synthetic` (hwloc synthetic description) may be NULL for this machine. PUs outside
+ * the process's allowed set are never used. What was asked for and is degraded here (one NUMA node,
+ * more threads than PUs) becomes one line in `notes`; what is impossible (a cpuset with no allowed
+ * PU, a NUMA node that does not exist) a line "WHERE: /placement/...: ..." in d and NULL. */
+struct placement *placement_plan(json_t *config, const char *const *names, const char *const *roles,
+                                 size_t count, const char *synthetic, const char *where,
+                                 struct diagnostics *notes, struct diagnostics *d);
+const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
+/* Which thread goes where, drawn as text, one line per PU or pair of PUs; the caller frees it. */
+char *placement_draw(const struct placement *p);
+/* Binds the calling thread, and its memory from now on, as planned. False with a line in d when the
+ * system refused. Does nothing, and says so in d, for a synthetic plan. */
+bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
+bool placement_is_this_system(const struct placement *p);
+void placement_free(struct placement *p);
+
+#endif

@@ -1,0 +1,447 @@
+/* Data files out of the result, one gnuplot run per picture and format.
+ *
+ * A script in plots/ gets all it needs as variables, set in a small program written here, and one
+ * data file per point of the sweep. Text from the result goes into single quotes, where gnuplot
+ * substitutes nothing.
+ */
+#include "plot.h"
+
+#include "torture/host/paths.h"
+#include "plot_data.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* In single quotes nothing is substituted; a quote is doubled, control characters are dropped. */
+static void write_quoted(FILE *out, const char *value)
+{
+    fputc('\'', out);
+    for (const char *c = value; *c; c++) {
+        if (*c == '\'') {
+            fputc('\'', out);
+        }
+        if ((unsigned char)*c >= ' ') {
+            fputc(*c, out);
+        }
+    }
+    fputc('\'', out);
+}
+
+static void set_text(FILE *out, const char *name, const char *value)
+{
+    fprintf(out, "%s = ", name);
+    write_quoted(out, value);
+    fputc('\n', out);
+}
+
+/* "Intel Xeon, 2 CPUs, Linux 6.18 - stillpoint 0.1.0 (1a2b3c4, modified) - 2026-11-20 14:15 UTC" */
+static void write_caption(struct drawing *g, FILE *out)
+{
+    json_t *host = json_object_get(g->result, "host"), *tool = json_object_get(g->result, "tool");
+    json_t *dirty = json_object_get(tool, "dirty");
+    bool modified = json_is_true(dirty) || strcmp(plot_text(tool, "dirty"), "true") == 0;
+    const char *cpu = plot_text(host, "cpu_model"), *commit = plot_text(tool, "commit");
+    const char *kernel = plot_text(host, "kernel"), *started = plot_text(g->result, "started");
+    char *caption;
+    if (asprintf(&caption, "%s, %.0f CPU%s, %s%s  ·  stillpoint %s (%.12s%s)%s%s", *cpu ? cpu : "?",
+                 plot_number(host, "cpus"), plot_number(host, "cpus") == 1 ? "" : "s",
+                 strncmp(kernel, "Linux", 5) == 0 ? "" : "Linux ", kernel,
+                 plot_text(tool, "version"), *commit ? commit : "unknown commit",
+                 modified ? ", modified" : "", *started ? "  ·  " : "", started) >= 0) {
+        set_text(out, "caption", caption);
+        free(caption);
+    }
+}
+
+/* "quick, seed 7, 3 runs of each" */
+static void write_subject(struct drawing *g, FILE *out)
+{
+    const char *name = plot_text(json_object_get(g->result, "scenario"), "name");
+    size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
+    char times[48] = "", more[48] = "", *subject;
+    if (repeats > 1) {
+        snprintf(times, sizeof(times), ", %zu runs of each", repeats);
+    }
+    if (g->left_out > 0) {
+        snprintf(more, sizeof(more), "; the first %d points only", POINTS_MAX);
+    }
+    if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
+                 plot_number(g->result, "seed"), times, more) >= 0) {
+        set_text(out, "subject", subject);
+        free(subject);
+    }
+}
+
+struct picture {
+    const char *name; /* of the script in plots/, and of the files made */
+    const char *heading;
+    /* Of a picture of the headline latency, when that is not a grace period: what stands around its
+     * name, and the heading when points have different ones. */
+    const char *before, *after, *of_several;
+    void (*write)(struct drawing *, struct point *, FILE *);
+};
+
+/* Of grace periods or of the read side, a picture is called as its script; of another latency it is
+ * "latency-ccdf" instead of "gp-latency-ccdf". */
+static const char *file_name(struct drawing *g, const struct picture *picture)
+{
+    return picture->before && !g->gp ? picture->name + strlen("gp-") : picture->name;
+}
+
+static void write_heading(struct drawing *g, const struct picture *picture, FILE *out)
+{
+    char *heading;
+    if (!picture->before || g->gp) {
+        set_text(out, "heading", picture->heading);
+    } else if (!g->latency) {
+        set_text(out, "heading", picture->of_several);
+    } else if (asprintf(&heading, "%s%s%s", picture->before, g->latency, picture->after) >= 0) {
+        set_text(out, "heading", heading);
+        free(heading);
+    }
+}
+
+/* What the headline latency is called on an axis. */
+static const char *latency_words(struct drawing *g)
+{
+    if (!g->latency) {
+        return "the latency that the line is named after";
+    }
+    if (!g->gp) {
+        return g->latency;
+    }
+    return strcmp(g->latency, "gp") == 0 ? "the grace period's latency from its start to its end"
+                                         : "the grace period's latency from request to completion";
+}
+
+static void write_latency(struct drawing *g, FILE *out)
+{
+    set_text(out, "latency", latency_words(g));
+    set_text(out, "values", g->gp ? "grace periods" : "values");
+    set_text(out, "nothing", g->gp ? "no grace period ended" : "nothing was measured");
+}
+
+/* Everything that a script may use, in order: the scripts say what they need. */
+static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
+{
+    write_heading(g, picture, out);
+    write_subject(g, out);
+    write_caption(g, out);
+    write_latency(g, out);
+    set_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
+    fprintf(out, "lowest = %.9g\nhighest = %.9g\nlast = %.9g\ncount = %zu\n", g->low, g->high,
+            fmax(g->last, 1e-3), g->count);
+    fprintf(out,
+            "array label[%zu]\narray file[%zu]\narray rows[%zu]\narray total[%zu]\n"
+            "array longest[%zu]\n",
+            g->count, g->count, g->count, g->count, g->count);
+    int columns = plot_columns_of(plot_short_key(g->swept));
+    for (size_t i = 0; i < g->count; i++) {
+        struct point *p = &g->points[i];
+        char name[32];
+        snprintf(name, sizeof(name), "label[%zu]", i + 1);
+        set_text(out, name, p->legend);
+        snprintf(name, sizeof(name), "file[%zu]", i + 1);
+        set_text(out, name, p->file);
+        fprintf(out, "rows[%zu] = %zu\ntotal[%zu] = %.0f.0\nlongest[%zu] = %.9g\n", i + 1, p->rows,
+                i + 1, p->total, i + 1, p->longest);
+        int width = plot_columns_of(p->legend);
+        columns = width > columns ? width : columns;
+    }
+    fprintf(out, "key_columns = %d\n", columns);
+}
+
+/* Runs gnuplot on a program file; what it said is in `said` afterwards. Returns its exit code, 127
+ * when it cannot be started. */
+static int run_gnuplot(const char *program, const char *said)
+{
+    char *arguments[] = {"gnuplot", "--default-settings", (char *)program, NULL};
+    posix_spawn_file_actions_t actions;
+    if (posix_spawn_file_actions_init(&actions) != 0) {
+        return 127;
+    }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    pid_t child;
+    int error = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ), status;
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) {
+        return 127;
+    }
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return 127;
+        }
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* Appends to d that the picture failed, with the first line that says something in `said`. */
+static void gnuplot_failed(struct drawing *g, const char *file, const char *said)
+{
+    char line[256] = "";
+    FILE *in = fopen(said, "re");
+    while (in && fgets(line, sizeof(line), in) && !strstr(line, "line ")) {
+    }
+    if (in) {
+        fclose(in);
+    }
+    line[strcspn(line, "\n")] = '\0';
+    diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
+}
+
+/* Moves a finished file to its name in the directory and lists it. */
+static bool keep(struct drawing *g, const char *unfinished, const char *file)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", g->directory, file) < 0) {
+        return false;
+    }
+    bool kept = rename(unfinished, path) == 0;
+    if (kept) {
+        json_array_append_new(g->made, json_string(file));
+    } else {
+        diagnose(g->d, "%s: cannot be written: %s", path, strerror(errno));
+    }
+    free(path);
+    return kept;
+}
+
+/* Draws one picture in one format. The output is made in the directory itself, under a name that
+ * begins with a dot, since only there can it be renamed. */
+static bool render(struct drawing *g, const struct picture *picture, const char *format)
+{
+    char *house = paths_shared("plots/house.gp");
+    char *file = NULL, *script = NULL, *program = NULL, *said = NULL, *unfinished = NULL;
+    char relative[96];
+    snprintf(relative, sizeof(relative), "plots/%s.gp", picture->name);
+    script = paths_shared(relative);
+    bool drawn = false;
+    FILE *out = NULL;
+    if (!house || !script) {
+        diagnose(g->d, "%s: not found beside the program or under its prefix", relative);
+    } else if (asprintf(&file, "%s.%s", file_name(g, picture), format) >= 0 &&
+               asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
+               asprintf(&said, "%s/said", g->temporary) >= 0 &&
+               asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0) {
+        out = fopen(program, "we");
+    }
+    if (out) {
+        set_text(out, "format", format);
+        set_text(out, "output_file", unfinished);
+        set_text(out, "house", house);
+        write_variables(g, picture, out);
+        fputs("load ", out);
+        write_quoted(out, script);
+        fputs("\nunset output\n", out);
+        struct stat made;
+        if (fclose(out) == 0 && run_gnuplot(program, said) == 0 && stat(unfinished, &made) == 0 &&
+            made.st_size > 0) {
+            drawn = keep(g, unfinished, file);
+        } else {
+            gnuplot_failed(g, file, said);
+        }
+        if (!drawn) {
+            unlink(unfinished);
+        }
+    }
+    free(unfinished);
+    free(said);
+    free(program);
+    free(script);
+    free(file);
+    free(house);
+    return drawn;
+}
+
+static void reset_point(struct drawing *g, const struct picture *picture, struct point *p)
+{
+    free(p->file);
+    p->file = NULL;
+    p->rows = 0;
+    p->total = p->longest = 0;
+    p->unit_ns = 1;
+    if (picture->before && !g->latency && p->latency) {
+        snprintf(p->legend, sizeof(p->legend), "%.60s: %.40s", p->label, p->latency);
+    } else {
+        snprintf(p->legend, sizeof(p->legend), "%.60s", p->label);
+    }
+}
+
+/* Writes the data of each point and draws the picture, if there are any. */
+static bool draw(struct drawing *g, const struct picture *picture)
+{
+    g->low = INFINITY;
+    g->high = g->last = 0;
+    size_t rows = 0;
+    for (size_t i = 0; i < g->count; i++) {
+        struct point *p = &g->points[i];
+        reset_point(g, picture, p);
+        FILE *out = NULL;
+        if (asprintf(&p->file, "%s/%s-%zu", g->temporary, picture->name, i) < 0) {
+            p->file = NULL;
+        } else {
+            out = fopen(p->file, "we");
+        }
+        if (!out) {
+            diagnose(g->d, "%s: cannot be written: %s", g->temporary, strerror(errno));
+            return false;
+        }
+        picture->write(g, p, out);
+        fclose(out);
+        rows += p->rows;
+    }
+    if (rows == 0) {
+        return true;
+    }
+    return render(g, picture, "svg") && render(g, picture, "png");
+}
+
+static bool draw_pipe_ages(struct drawing *g)
+{
+    char *unfinished;
+    if (asprintf(&unfinished, "%s/.pipe-ages.%d", g->directory, (int)getpid()) < 0) {
+        return false;
+    }
+    FILE *out = fopen(unfinished, "we");
+    bool written = out != NULL, any = false;
+    if (out) {
+        any = plot_write_pipe_ages(g, out);
+        written = fflush(out) == 0 && fsync(fileno(out)) == 0;
+        written = fclose(out) == 0 && written;
+    }
+    if (!written) {
+        diagnose(g->d, "%s: cannot be written: %s", g->directory, strerror(errno));
+    }
+    bool kept = written && any && keep(g, unfinished, "pipe-ages.txt");
+    if (!kept) {
+        unlink(unfinished);
+    }
+    free(unfinished);
+    return written && (kept || !any);
+}
+
+static bool is_executable(const char *directory, size_t length, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0) {
+        return false;
+    }
+    bool found = access(path, X_OK) == 0;
+    free(path);
+    return found;
+}
+
+static bool in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
+        size_t length = strcspn(at, ":");
+        if (is_executable(at, length, name)) {
+            return true;
+        }
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+/* For nftw(): stops at the first font. */
+static int stop_at_font(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+    (void)status, (void)at;
+    const char *dot = strrchr(path, '.');
+    return type == FTW_F && dot && (strcmp(dot, ".ttf") == 0 || strcmp(dot, ".otf") == 0);
+}
+
+/* Without any font gnuplot draws pictures without text and says nothing. */
+static bool have_font(void)
+{
+    static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};
+    static const char *const homes[] = {".fonts", ".local/share/fonts"};
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1) {
+            return true;
+        }
+    }
+    const char *home = getenv("HOME");
+    for (size_t i = 0; home && i < sizeof(homes) / sizeof(*homes); i++) {
+        char *place;
+        if (asprintf(&place, "%s/%s", home, homes[i]) >= 0) {
+            bool found = nftw(place, stop_at_font, 8, FTW_PHYS) == 1;
+            free(place);
+            if (found) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+    (void)status, (void)type, (void)at;
+    return remove(path);
+}
+
+static const struct picture pictures[] = {
+    {"gp-latency-ccdf", "How often a grace period takes longer than x", "How often ",
+     " takes longer than x", "How often a latency takes longer than x", plot_write_ccdf},
+    {"gp-latency-over-time", "Grace-period latency over time", "", " over time",
+     "Latencies over time", plot_write_over_time},
+    {"read-side", "What a read section costs", NULL, NULL, NULL, plot_write_read_side},
+    {"exclusive-latency", "How long start_exclusive() takes", NULL, NULL, NULL,
+     plot_write_exclusive},
+};
+
+static bool draw_all(struct drawing *g)
+{
+    if (!in_path("gnuplot")) {
+        diagnose(g->d, "no pictures: gnuplot is not installed (Debian package gnuplot-nox)");
+        return false;
+    }
+    if (!have_font()) {
+        diagnose(g->d, "no pictures: there is no font, so they would have no text (Debian package "
+                       "fonts-dejavu-core)");
+        return false;
+    }
+    const char *place = getenv("TMPDIR");
+    char temporary[4096];
+    snprintf(temporary, sizeof(temporary), "%s/stillpoint-plot-XXXXXX",
+             place && *place ? place : "/tmp");
+    if (!mkdtemp(temporary)) {
+        diagnose(g->d, "%s: cannot be made: %s", temporary, strerror(errno));
+        return false;
+    }
+    g->temporary = temporary;
+    bool drawn = true;
+    for (size_t i = 0; i < sizeof(pictures) / sizeof(*pictures); i++) {
+        drawn = draw(g, &pictures[i]) && drawn;
+    }
+    nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    g->temporary = NULL;
+    return drawn;
+}
+
+bool plot_result(json_t *result, const char *directory, json_t *made, struct diagnostics *d)
+{
+    if (access(directory, W_OK | X_OK) != 0) {
+        diagnose(d, "%s: no picture can be written there: %s", directory, strerror(errno));
+        return false;
+    }
+    struct drawing g = {.result = result, .directory = directory, .made = made, .d = d};
+    plot_collect_points(&g);
+    bool written = draw_pipe_ages(&g);
+    bool drawn = draw_all(&g);
+    plot_free_points(&g);
+    return written && drawn;
+}

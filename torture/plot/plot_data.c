@@ -1,0 +1,422 @@
+#include "plot_data.h"
+
+#include "torture/result/headline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    AGES_MAX = 64,
+};
+
+double plot_number(json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+const char *plot_text(json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value ? value : "";
+}
+
+/* What a value of this latency is multiplied with to be nanoseconds. */
+double plot_to_ns(json_t *latency)
+{
+    const char *unit = plot_text(latency, "unit");
+    return strcmp(unit, "ps") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e3 : 1;
+}
+
+/* Of a run, or of an interval of one. */
+json_t *plot_run_latency(json_t *run, const char *name)
+{
+    return json_object_get(json_object_get(run, "latency"), name);
+}
+
+/* The latency that all runs with grace periods have: the grace period itself, or all of the wait
+ * where a flavor cannot tell when it began. One picture never mixes the two. */
+static const char *common_gp_latency(json_t *runs)
+{
+    size_t index;
+    json_t *run;
+    json_array_foreach (runs, index, run) {
+        if (plot_run_latency(run, "gp.total") && !plot_run_latency(run, "gp")) {
+            return "gp.total";
+        }
+    }
+    return "gp";
+}
+
+/* Of the first run of a point that has one. */
+static const char *point_headline(struct drawing *g, struct point *p)
+{
+    const char *name = NULL;
+    size_t index;
+    json_t *run;
+    json_array_foreach (p->runs, index, run) {
+        name = name ? name : headline_of(g->order, run);
+    }
+    return name;
+}
+
+static void choose_latencies(struct drawing *g)
+{
+    g->order = headline_order(g->result);
+    g->latency = json_string_value(json_array_get(g->order, 0));
+    g->gp = !g->latency || headline_is_gp(g->latency);
+    if (g->gp) {
+        g->latency = common_gp_latency(json_object_get(g->result, "runs"));
+    }
+    const char *common = g->latency;
+    for (size_t i = 0; i < g->count; i++) {
+        struct point *p = &g->points[i];
+        p->latency = g->gp ? common : point_headline(g, p);
+        if (p->latency && strcmp(p->latency, common) != 0) {
+            g->latency = NULL;
+        }
+    }
+}
+
+/* 41210 as "41 210"; the buffer holds at least 32 bytes. */
+static const char *grouped(double value, char *buffer)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof(digits), "%.0f", value);
+    char *out = buffer;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            *out++ = ' ';
+        }
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return buffer;
+}
+
+/* ---- Points ---------------------------------------------------------------------------------- */
+
+const char *plot_short_key(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+/* The only key that all the runs' points have, or "" when there are none or several. */
+static const char *only_swept_key(json_t *runs)
+{
+    const char *only = NULL;
+    size_t index;
+    json_t *run;
+    json_array_foreach (runs, index, run) {
+        json_t *point = json_object_get(run, "point");
+        if (json_object_size(point) != 1) {
+            return "";
+        }
+        const char *key = json_object_iter_key(json_object_iter(point));
+        if (only && strcmp(only, key) != 0) {
+            return "";
+        }
+        only = key;
+    }
+    return only ? only : "";
+}
+
+static bool several_flavors(json_t *runs)
+{
+    size_t index;
+    json_t *run;
+    json_array_foreach (runs, index, run) {
+        if (strcmp(plot_text(run, "flavor"), plot_text(json_array_get(runs, 0), "flavor")) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A heap string that names the run's point among the others. */
+static char *point_label(json_t *run, bool with_key, bool with_flavor)
+{
+    char *label = NULL;
+    size_t size;
+    FILE *out = open_memstream(&label, &size);
+    if (!out) {
+        return NULL;
+    }
+    const char *separator = "", *key;
+    if (with_flavor && !json_object_get(json_object_get(run, "point"), "flavor")) {
+        fputs(plot_text(run, "flavor"), out);
+        separator = " ";
+    }
+    json_t *value;
+    json_object_foreach (json_object_get(run, "point"), key, value) {
+        char *plain =
+            json_is_string(value)
+                ? strdup(json_string_value(value))
+                : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        fprintf(out, "%s%s%s%s", separator, with_key ? plot_short_key(key) : "",
+                with_key ? "=" : "", plain ? plain : "?");
+        free(plain);
+        separator = " ";
+    }
+    if (!*separator) {
+        fputs(plot_text(run, "flavor"), out);
+    }
+    return fclose(out) == 0 ? label : NULL;
+}
+
+void plot_collect_points(struct drawing *g)
+{
+    json_t *runs = json_object_get(g->result, "runs");
+    bool with_flavor = several_flavors(runs);
+    g->swept = only_swept_key(runs);
+    size_t index;
+    json_t *run;
+    json_array_foreach (runs, index, run) {
+        char *label = point_label(run, !*g->swept, with_flavor);
+        size_t i = 0;
+        while (label && i < g->count && strcmp(g->points[i].label, label) != 0) {
+            i++;
+        }
+        if (label && i < POINTS_MAX) {
+            if (i == g->count) {
+                g->points[g->count++] = (struct point){.label = label, .runs = json_array()};
+                label = NULL;
+            }
+            json_array_append(g->points[i].runs, run);
+        } else {
+            g->left_out++;
+        }
+        free(label);
+    }
+    choose_latencies(g);
+}
+
+void plot_free_points(struct drawing *g)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        free(g->points[i].label);
+        free(g->points[i].file);
+        json_decref(g->points[i].runs);
+    }
+    g->count = 0;
+    json_decref(g->order);
+}
+
+void plot_note_range(struct drawing *g, double ns)
+{
+    g->low = ns > 0 && ns < g->low ? ns : g->low;
+    g->high = ns > g->high ? ns : g->high;
+}
+
+/* ---- Data: the headline latency -------------------------------------------------------------- */
+
+struct bucket {
+    double low, high, count;
+};
+
+static int by_bound(const void *left, const void *right)
+{
+    const struct bucket *a = left, *b = right;
+    return a->high < b->high ? -1 : a->high > b->high;
+}
+
+/* All buckets of all repeats, ascending, as a heap array. */
+static struct bucket *merged_buckets(struct point *p, size_t *count)
+{
+    struct bucket *all = NULL;
+    size_t index, at, size = 0;
+    json_t *run, *entry;
+    *count = 0;
+    json_array_foreach (p->runs, index, run) {
+        json_t *latency = plot_run_latency(run, p->latency);
+        json_t *buckets = json_object_get(latency, "buckets");
+        double scale = plot_to_ns(latency);
+        p->unit_ns = latency ? scale : p->unit_ns;
+        size += json_array_size(buckets);
+        struct bucket *longer = realloc(all, size * sizeof(*all) + 1);
+        if (!longer) {
+            break;
+        }
+        all = longer;
+        json_array_foreach (buckets, at, entry) {
+            struct bucket b = {json_number_value(json_array_get(entry, 0)) * scale,
+                               json_number_value(json_array_get(entry, 1)) * scale,
+                               json_number_value(json_array_get(entry, 2))};
+            if (b.count > 0) {
+                all[(*count)++] = b;
+                p->total += b.count;
+            }
+        }
+        p->longest = fmax(p->longest, plot_number(latency, "max") * scale);
+    }
+    if (*count > 0) {
+        qsort(all, *count, sizeof(*all), by_bound);
+    }
+    return all;
+}
+
+/* Lines "x fraction-longer-than-x"; what would be drawn on the same pixel is left out. */
+void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
+{
+    size_t count;
+    struct bucket *buckets = merged_buckets(p, &count);
+    double left = p->total, x = 0, fraction = 1;
+    if (count > 0) {
+        x = fmax(buckets[0].low, p->unit_ns);
+        p->longest = p->longest > 0 ? p->longest : fmax(buckets[count - 1].high, p->unit_ns);
+        plot_note_range(g, x);
+        plot_note_range(g, p->longest);
+        fprintf(out, "%.9g 1\n", x);
+        p->rows++;
+    }
+    for (size_t i = 0; i + 1 < count; i++) {
+        left -= buckets[i].count;
+        double next = fmin(fmax(buckets[i].high, p->unit_ns), p->longest);
+        if (next > x * 1.003 || left / p->total < fraction * 0.99) {
+            x = next;
+            fraction = left / p->total;
+            fprintf(out, "%.9g %.9g\n", x, fraction);
+            p->rows++;
+        }
+    }
+    if (count > 0) {
+        /* The line ends where the last one is: at the longest, one of all. */
+        fprintf(out, "%.9g %.9g\n", p->longest, 1 / p->total);
+        p->rows++;
+    }
+    free(buckets);
+
+    char figure[32];
+    size_t length = strlen(p->legend);
+    snprintf(p->legend + length, sizeof(p->legend) - length, "  (%s)",
+             count > 0 ? grouped(p->total, figure) : "none");
+}
+
+/* Lines "second p50 p99 max"; an empty line ends each repeat, so that the line is not joined. */
+void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
+{
+    size_t index, at;
+    json_t *run, *interval;
+    json_array_foreach (p->runs, index, run) {
+        json_array_foreach (json_object_get(run, "intervals"), at, interval) {
+            json_t *latency = plot_run_latency(interval, p->latency);
+            double t = plot_number(interval, "t");
+            g->last = fmax(g->last, t);
+            if (plot_number(latency, "count") <= 0) {
+                fputc('\n', out);
+                continue;
+            }
+            /* Intervals may leave the unit to the latency of the whole run. */
+            double scale = plot_to_ns(
+                json_object_get(latency, "unit") ? latency : plot_run_latency(run, p->latency));
+            double p50 = plot_number(latency, "p50") * scale,
+                   p99 = plot_number(latency, "p99") * scale;
+            double max = plot_number(latency, "max") * scale;
+            fprintf(out, "%.9g %.9g %.9g %.9g\n", t, fmax(p50, scale), fmax(p99, scale),
+                    fmax(max, scale));
+            plot_note_range(g, p50);
+            plot_note_range(g, max);
+            p->rows++;
+        }
+        fputc('\n', out);
+    }
+}
+
+/* ---- Data: what a read section costs --------------------------------------------------------- */
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* One line "median smallest largest" of the repeats' medians. */
+void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
+{
+    size_t index, count = 0;
+    double *medians = calloc(json_array_size(p->runs) + 1, sizeof(*medians));
+    json_t *run;
+    json_array_foreach (p->runs, index, run) {
+        json_t *pair = plot_run_latency(run, "read_side.pair");
+        if (medians && plot_number(pair, "count") > 0) {
+            medians[count++] =
+                plot_number(json_object_get(pair, "percentiles"), "50") * plot_to_ns(pair);
+        }
+    }
+    if (count > 0) {
+        qsort(medians, count, sizeof(*medians), by_value);
+        double middle = (medians[(count - 1) / 2] + medians[count / 2]) / 2;
+        fprintf(out, "%.6g %.6g %.6g\n", middle, medians[0], medians[count - 1]);
+        plot_note_range(g, medians[count - 1]);
+        p->rows = 1;
+    }
+    free(medians);
+}
+
+/* ---- Data: what a reader saw
+ * ------------------------------------------------------------------ */
+
+/* Adds up how often an object of each age was seen; returns one more than the highest age known. */
+static size_t count_ages(struct point *p, double ages[AGES_MAX])
+{
+    size_t index, known = 0;
+    json_t *run;
+    json_array_foreach (p->runs, index, run) {
+        json_t *counters = json_object_get(json_object_get(run, "counters"), "rcu-pipe");
+        for (size_t age = 0; age < AGES_MAX; age++) {
+            char name[24];
+            snprintf(name, sizeof(name), "age_%zu", age);
+            json_t *counter = json_object_get(counters, name);
+            if (counter) {
+                ages[age] += json_number_value(counter);
+                known = age + 1;
+            }
+        }
+    }
+    return known;
+}
+
+int plot_columns_of(const char *utf8)
+{
+    int columns = 0;
+    for (; *utf8; utf8++) {
+        columns += ((unsigned char)*utf8 & 0xc0) != 0x80;
+    }
+    return columns;
+}
+
+bool plot_write_pipe_ages(struct drawing *g, FILE *out)
+{
+    size_t columns = 0;
+    double ages[POINTS_MAX][AGES_MAX] = {{0}};
+    int width = plot_columns_of(plot_short_key(g->swept));
+    width = width > 5 ? width : 5;
+    for (size_t i = 0; i < g->count; i++) {
+        size_t known = count_ages(&g->points[i], ages[i]);
+        columns = known > columns ? known : columns;
+        int label = plot_columns_of(g->points[i].label);
+        width = label > width ? label : width;
+    }
+    if (columns == 0) {
+        return false;
+    }
+    fprintf(out,
+            "How many grace periods ago an object that a reader saw was retired.\n"
+            "0 and 1 are fine; anything later is a violation.\n\n%-*s",
+            width, *g->swept ? plot_short_key(g->swept) : "point");
+    for (size_t age = 0; age < columns; age++) {
+        fprintf(out, "  %*s %zu", age < 2 ? 14 : 6, "age", age);
+    }
+    fputc('\n', out);
+    for (size_t i = 0; i < g->count; i++) {
+        const char *label = g->points[i].label;
+        fprintf(out, "%s%*s", label, width - plot_columns_of(label), "");
+        for (size_t age = 0; age < columns; age++) {
+            char figure[32];
+            fprintf(out, "  %*s", age < 10 ? (age < 2 ? 16 : 8) : 9, grouped(ages[i][age], figure));
+        }
+        fputc('\n', out);
+    }
+    return true;
+}

@@ -1,0 +1,75 @@
+/* What a picture is drawn from: the points of a result's sweep, and their figures as the columns of
+ * data files.
+ */
+#ifndef STILLPOINT_PLOT_DATA_H
+#define STILLPOINT_PLOT_DATA_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    POINTS_MAX = 16, /* that can be told apart in one picture */
+};
+
+/* One point of the sweep with all its repeats. */
+struct point {
+    char *label;         /* "fqs", or "gp_policy=fqs readers=4" when more than one key is swept */
+    json_t *runs;        /* array, in the order of the result */
+    const char *latency; /* its headline; NULL when it has none */
+    char *file;          /* data of the picture being drawn */
+    size_t rows;         /* lines in it */
+    double total;        /* samples behind it */
+    double longest;      /* the largest of them, ns */
+    double unit_ns;      /* what they are counted in; 0 takes up that much on a logarithmic axis */
+    char legend[128];    /* the label as the picture says it */
+};
+
+struct drawing {
+    json_t *result;
+    const char *directory;
+    const char *temporary; /* where the data files are */
+    struct point points[POINTS_MAX];
+    size_t count;
+    size_t left_out;     /* points beyond POINTS_MAX */
+    const char *swept;   /* the only swept key, or "" */
+    json_t *order;       /* of headline_order(), owner of the names below */
+    const char *latency; /* the headline of all points, NULL when they have different ones */
+    bool gp;             /* it is what a grace period took, or there is none at all */
+    double low, high;    /* of what was written, ns */
+    double last;         /* second */
+    json_t *made;
+    struct diagnostics *d;
+};
+
+/* Groups the runs of g->result by point, in the order of the sweep. */
+void plot_collect_points(struct drawing *g);
+void plot_free_points(struct drawing *g);
+
+/* Write the data of one point, and note in it and in g how much and how large it was. */
+void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
+void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
+void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
+/* Into the file of the first point of each line: what start_exclusive() took, by the number of
+ * vCPUs. */
+void plot_write_exclusive(struct drawing *g, struct point *p, FILE *out);
+/* The table of pipe ages; false when there are none to show. */
+bool plot_write_pipe_ages(struct drawing *g, FILE *out);
+
+/* Members of an object: 0 and "" when there is no such number or string. */
+double plot_number(json_t *object, const char *key);
+const char *plot_text(json_t *object, const char *key);
+/* A latency of a run, or of an interval of one; NULL: it has none of that name. */
+json_t *plot_run_latency(json_t *run, const char *name);
+/* What a value of this latency is multiplied with to be nanoseconds. */
+double plot_to_ns(json_t *latency);
+/* The picture's axis is to reach so far. */
+void plot_note_range(struct drawing *g, double ns);
+/* Characters, not bytes. */
+int plot_columns_of(const char *utf8);
+/* The part of a key that a reader needs: "gp_policy" of "library.gp_policy". */
+const char *plot_short_key(const char *key);
+
+#endif

@@ -1,0 +1,31 @@
+/* The directory of one invocation's results: nothing half-written in it looks whole. */
+#ifndef STILLPOINT_OUTPUT_H
+#define STILLPOINT_OUTPUT_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct output {
+    char *directory;
+    FILE *events; /* events.jsonl, one line an event, flushed line by line */
+    bool events_failed;
+};
+
+/* Makes BASE/<UTC time>-<name>/ with scenario.json and an open events.jsonl. False with a line in d
+ * when any of it cannot be written; what was made is removed again. */
+bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
+                 struct diagnostics *d);
+/* Appends; a failure (full disk) is reported in d once, later events are then dropped. */
+void output_event(struct output *o, json_t *event, struct diagnostics *d);
+/* Writes FILE in the directory through a temporary file, synced and renamed. */
+bool output_file(const char *directory, const char *file, json_t *content, struct diagnostics *d);
+/* Closes the events and, when the result is whole, points BASE/latest at the directory. */
+void output_close(struct output *o, bool whole, struct diagnostics *d);
+/* Removes the directory and what output_open() made in it. */
+void output_discard(struct output *o);
+void output_free(struct output *o);
+
+#endif

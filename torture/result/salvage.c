@@ -1,0 +1,221 @@
+#include "salvage.h"
+
+#include "torture/driver/metrics.h"
+#include "verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct salvage {
+    json_t *invocation; /* the first event */
+    json_t *runs, *reasons;
+    json_t *run; /* the one that is going on, as far as known */
+    json_t *ready;
+    size_t measure_count;
+    const char **names; /* of its latencies, in `ready` */
+    struct tally *sums;
+};
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static void forget_run(struct salvage *s)
+{
+    json_decref(s->run);
+    json_decref(s->ready);
+    free(s->sums);
+    free(s->names);
+    s->run = s->ready = NULL;
+    s->sums = NULL;
+    s->names = NULL;
+    s->measure_count = 0;
+}
+
+static void on_run(struct salvage *s, json_t *event)
+{
+    forget_run(s);
+    s->run = json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf}", "point",
+                       json_object_get(event, "point"), "label", text_of(event, "label"), "repeat",
+                       json_object_get(event, "repeat"), "flavor", text_of(event, "flavor"),
+                       "verdict", "inconclusive", "exit", "findings", "counters", "library",
+                       "latency", "intervals", "threads", "disturbances", "notes", "seconds", 0.0);
+}
+
+static struct tally *sum_of(struct salvage *s, const char *name)
+{
+    size_t i = 0;
+
+    while (i < s->measure_count && strcmp(s->names[i], name) != 0)
+        i++;
+    if (i == s->measure_count) {
+        s->names = realloc(s->names, (i + 1) * sizeof *s->names);
+        s->sums = realloc(s->sums, (i + 1) * sizeof *s->sums);
+        s->names[i] = name;
+        tally_clear(&s->sums[i]);
+        s->measure_count++;
+    }
+    return &s->sums[i];
+}
+
+/* What the ready event says of a latency, or NULL: its name and unit live there. */
+static json_t *measure_named(struct salvage *s, const char *name)
+{
+    json_t *w, *m;
+    size_t i, j;
+
+    json_array_foreach (json_object_get(s->ready, "workloads"), i, w) {
+        json_array_foreach (json_object_get(w, "measures"), j, m)
+            if (strcmp(text_of(m, "name"), name) == 0)
+                return m;
+    }
+    return NULL;
+}
+
+static void on_interval(struct salvage *s, json_t *event)
+{
+    json_t *kept = json_deep_copy(event), *latency;
+    const char *key;
+
+    if (!s->run) {
+        json_decref(kept);
+        return;
+    }
+    json_object_set(s->run, "counters", json_object_get(event, "counters"));
+    json_object_set(s->run, "library", json_object_get(event, "library"));
+    json_object_set(s->run, "seconds", json_object_get(event, "t"));
+    json_object_foreach (json_object_get(event, "latency"), key, latency) {
+        json_t *measure = measure_named(s, key);
+
+        if (measure)
+            metrics_add_delta(sum_of(s, text_of(measure, "name")),
+                              json_object_get(latency, "delta"));
+        json_object_del(json_object_get(json_object_get(kept, "latency"), key), "delta");
+    }
+    json_object_del(kept, "event");
+    json_object_del(kept, "run");
+    json_object_del(kept, "counters");
+    json_object_del(kept, "library");
+    json_array_append_new(json_object_get(s->run, "intervals"), kept);
+}
+
+static void on_finding(struct salvage *s, json_t *event)
+{
+    json_t *finding = json_deep_copy(json_object_get(event, "finding"));
+
+    if (finding)
+        json_object_del(finding, "workload_index");
+    if (s->run && finding)
+        json_array_append(json_object_get(s->run, "findings"), finding);
+    json_decref(finding);
+}
+
+static void on_event(struct salvage *s, json_t *event)
+{
+    const char *kind = text_of(event, "event");
+
+    if (strcmp(kind, "invocation") == 0 && !s->invocation)
+        s->invocation = json_incref(event);
+    else if (strcmp(kind, "run") == 0)
+        on_run(s, event);
+    else if (strcmp(kind, "ready") == 0 && !s->ready)
+        s->ready = json_incref(event);
+    else if (strcmp(kind, "interval") == 0)
+        on_interval(s, event);
+    else if (strcmp(kind, "finding") == 0)
+        on_finding(s, event);
+    else if (strcmp(kind, "run-end") == 0 && json_object_get(event, "result")) {
+        json_array_append(s->runs, json_object_get(event, "result"));
+        forget_run(s);
+    }
+}
+
+/* The run that was cut short. */
+static void conclude_run(struct salvage *s)
+{
+    json_t *latency, *declared, *w;
+    bool violated;
+    size_t j;
+
+    if (!s->run)
+        return;
+    latency = json_object();
+    declared = json_array();
+    json_array_foreach (json_object_get(s->ready, "workloads"), j, w)
+        json_array_extend(declared, json_object_get(w, "coverage"));
+    for (size_t i = 0; i < s->measure_count; i++)
+        json_object_set_new(
+            latency, s->names[i],
+            metrics_describe(&s->sums[i], text_of(measure_named(s, s->names[i]), "unit")));
+    json_object_set_new(s->run, "latency", latency);
+    violated = json_array_size(json_object_get(s->run, "findings")) > 0;
+    verdict_of_run(s->run, NULL, declared);
+    json_decref(declared);
+    if (!violated) {
+        json_object_set_new(s->run, "verdict", json_string("inconclusive"));
+        json_array_append_new(json_object_get(s->run, "missing"),
+                              json_string("cut short: rebuilt from its events"));
+    }
+    json_array_append(s->runs, s->run);
+}
+
+static bool read_lines(struct salvage *s, FILE *f)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    unsigned torn = 0;
+
+    while ((length = getline(&line, &room, f)) > 0) {
+        json_t *event = json_loadb(line, (size_t)length, 0, NULL);
+
+        if (event)
+            on_event(s, event);
+        else
+            torn++;
+        json_decref(event);
+    }
+    free(line);
+    if (torn > 0)
+        json_array_append_new(s->reasons, json_sprintf("%u torn line%s of events left out", torn,
+                                                       torn == 1 ? "" : "s"));
+    return s->invocation != NULL;
+}
+
+json_t *salvage_events(const char *path, struct diagnostics *d)
+{
+    struct salvage s = {.runs = json_array(), .reasons = json_array()};
+    json_t *result = NULL;
+    FILE *f = fopen(path, "re");
+
+    if (!f) {
+        diagnose(d, "%s: %s; name a directory that `stillpoint run` made", path, strerror(errno));
+    } else if (!read_lines(&s, f)) {
+        diagnose(d, "%s: holds no invocation event: nothing can be rebuilt", path);
+    } else {
+        json_t *scenario = json_object_get(s.invocation, "scenario");
+
+        conclude_run(&s);
+        json_array_append_new(s.reasons, json_string("salvaged from events.jsonl"));
+        result = json_pack(
+            "{ss sO* sO sO sO so sO sO}", "schema", "stillpoint-result/1", "started",
+            json_object_get(s.invocation, "started"), "tool", json_object_get(s.invocation, "tool"),
+            "host", json_object_get(s.invocation, "host"), "seed",
+            json_object_get(s.invocation, "seed"), "verdict",
+            verdict_overall(s.runs, scenario, s.reasons), "scenario", scenario, "runs", s.runs);
+        if (!result)
+            diagnose(d, "%s: its invocation event is not whole: nothing can be rebuilt", path);
+    }
+    if (f)
+        fclose(f);
+    forget_run(&s);
+    json_decref(s.invocation);
+    json_decref(s.runs);
+    json_decref(s.reasons);
+    return result;
+}

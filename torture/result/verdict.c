@@ -1,0 +1,455 @@
+#include "verdict.h"
+
+#include "torture/record/options.h"
+#include "torture/scenario/scenario_keys.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static bool is(json_t *object, const char *key, const char *value)
+{
+    return strcmp(text_of(object, key), value) == 0;
+}
+
+/* A count by name: the library's statistics first, then the workloads' counters. */
+static bool count_named(json_t *run, const char *name, json_int_t *count)
+{
+    json_t *value = json_object_get(json_object_get(run, "library"), name), *workload;
+    const char *key;
+    bool found = value != NULL;
+
+    *count = json_integer_value(value);
+    if (found)
+        return true;
+    json_object_foreach (json_object_get(run, "counters"), key, workload) {
+        value = json_object_get(workload, name);
+        if (value) {
+            *count += json_integer_value(value);
+            found = true;
+        }
+    }
+    return found;
+}
+
+void verdict_of_run(json_t *run, json_t *require, json_t *declared)
+{
+    json_t *coverage = json_object(), *missing = json_array(), *least, *name;
+    const char *key, *verdict;
+    size_t i;
+
+    json_array_foreach (declared, i, name) {
+        json_int_t count;
+
+        if (count_named(run, json_string_value(name), &count))
+            json_object_set_new(coverage, json_string_value(name), json_integer(count));
+    }
+    json_object_foreach (require, key, least) {
+        json_int_t count = 0;
+
+        count_named(run, key, &count);
+        json_object_set_new(coverage, key, json_integer(count));
+        if (count < json_integer_value(least))
+            json_array_append_new(missing, json_sprintf("%s was reached %lld times, %lld required",
+                                                        key, (long long)count,
+                                                        (long long)json_integer_value(least)));
+    }
+    verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
+              : json_array_size(missing) > 0                        ? "inconclusive"
+                                                                    : "pass";
+    json_object_set_new(run, "coverage", coverage);
+    json_object_set_new(run, "missing", missing);
+    json_object_set_new(run, "verdict", json_string(verdict));
+}
+
+/* --- Metrics and budgets --- */
+
+static bool latency_metric(json_t *run, const char *metric, double *value)
+{
+    const char *dot = strrchr(metric, '.'), *what;
+    json_t *latency, *figure;
+    char *name;
+
+    if (!dot)
+        return false;
+    what = dot + 1;
+    /* "p99.9" has a dot of its own. */
+    if (*what >= '0' && *what <= '9')
+        for (what = dot; what > metric && !(what[-1] == '.' && what[0] == 'p'); what--)
+            ;
+    name = strndup(metric, (size_t)(what - metric) - (what > metric ? 1 : 0));
+    latency = json_object_get(json_object_get(run, "latency"), name);
+    free(name);
+    if (!latency)
+        return false;
+    figure = *what == 'p' ? json_object_get(json_object_get(latency, "percentiles"), what + 1)
+                          : json_object_get(latency, what);
+    /* Nanoseconds, whatever the unit: limits are durations. */
+    *value = json_number_value(figure) / (is(latency, "unit", "ps") ? 1000 : 1);
+    return json_is_number(figure);
+}
+
+bool verdict_metric(json_t *run, const char *metric, double *value)
+{
+    json_int_t count;
+
+    if (strncmp(metric, "library.", 8) == 0) {
+        json_t *figure = json_object_get(json_object_get(run, "library"), metric + 8);
+
+        *value = json_number_value(figure);
+        return figure != NULL;
+    }
+    if (strncmp(metric, "counters.", 9) == 0) {
+        const char *dot = strchr(metric + 9, '.');
+        char *workload = dot ? strndup(metric + 9, (size_t)(dot - metric) - 9) : NULL;
+        json_t *counters =
+            json_object_get(json_object_get(run, "counters"), workload ? workload : "");
+        json_t *figure = dot ? json_object_get(counters, dot + 1) : NULL;
+
+        free(workload);
+        *value = json_number_value(figure);
+        return figure != NULL;
+    }
+    if (strncmp(metric, "rate.", 5) == 0) {
+        double seconds = json_number_value(json_object_get(run, "seconds"));
+        const char *dot = strchr(metric + 5, '.');
+
+        if (dot) {
+            char *workload = strndup(metric + 5, (size_t)(dot - metric) - 5);
+
+            json_t *counter = json_object_get(
+                json_object_get(json_object_get(run, "counters"), workload), dot + 1);
+
+            free(workload);
+            if (!counter)
+                return false;
+            count = json_integer_value(counter);
+        } else if (!count_named(run, metric + 5, &count)) {
+            return false;
+        }
+        if (seconds <= 0)
+            return false;
+        *value = (double)count / seconds;
+        return true;
+    }
+    return latency_metric(run, metric, value);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it
+ * one. */
+static bool is_everywhere(json_t *scenario, const char *key, json_t *value)
+{
+    json_t *pointers = key_pointers(scenario, key);
+    const char *pointer = json_string_value(json_array_get(pointers, 0));
+    bool equal = pointer && json_equal(pointer_get(scenario, pointer), value);
+
+    json_decref(pointers);
+    return equal;
+}
+
+static bool matches(json_t *scenario, json_t *point, json_t *selection)
+{
+    const char *key;
+    json_t *wanted;
+
+    json_object_foreach (selection, key, wanted) {
+        json_t *swept = json_object_get(point, key);
+
+        if (swept ? !json_equal(swept, wanted) : !is_everywhere(scenario, key, wanted))
+            return false;
+    }
+    return true;
+}
+
+/* The median of a metric over the repeats of one point. */
+static bool median_at(json_t *runs, json_t *point, const char *metric, double *median)
+{
+    double *values = calloc(json_array_size(runs) + 1, sizeof *values);
+    size_t i, n = 0;
+    json_t *run;
+
+    json_array_foreach (runs, i, run)
+        if (!is(run, "verdict", "skipped") && json_equal(json_object_get(run, "point"), point) &&
+            verdict_metric(run, metric, &values[n]))
+            n++;
+    qsort(values, n, sizeof *values, ascending);
+    if (n > 0)
+        *median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+    free(values);
+    return n > 0;
+}
+
+static double limit_of(json_t *limit, double otherwise)
+{
+    int64_t ns;
+
+    if (json_is_number(limit))
+        return json_number_value(limit);
+    return json_is_string(limit) && duration_parse(json_string_value(limit), &ns) ? (double)ns
+                                                                                  : otherwise;
+}
+
+/* The point that a point is compared with; NULL when it asks for a value that no point has. */
+static json_t *base_of(json_t *scenario, json_t *point, json_t *ratio_to)
+{
+    json_t *base = json_copy(point), *wanted;
+    const char *key;
+
+    json_object_foreach (ratio_to, key, wanted) {
+        if (json_object_get(base, key)) {
+            json_object_set(base, key, wanted);
+        } else if (!is_everywhere(scenario, key, wanted)) {
+            json_decref(base);
+            return NULL;
+        }
+    }
+    return base;
+}
+
+/* Why nothing was measured at a point (NULL: there is none), which is nobody's fault; NULL when
+ * there is a run that was more than skipped. */
+static const char *absence(json_t *runs, json_t *point)
+{
+    const char *why = "was not run";
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (!point || !json_equal(json_object_get(run, "point"), point))
+            continue;
+        if (!is(run, "verdict", "skipped"))
+            return NULL;
+        why = "was skipped";
+    }
+    return why;
+}
+
+/* A budget without a figure, which is not met. */
+static json_t *not_measured(json_t *budget)
+{
+    return json_pack("{sO s{} sn sb}", "metric", json_object_get(budget, "metric"), "point",
+                     "value", "ok", false);
+}
+
+/* One that cannot be judged here. Takes the reason. */
+static json_t *skipped(json_t *budget, json_t *point, json_t *reason)
+{
+    json_t *result =
+        json_pack("{sO sO sn sb sb so}", "metric", json_object_get(budget, "metric"), "point",
+                  point, "value", "ok", true, "skipped", true, "reason", reason);
+    json_t *ratio_to = json_object_get(budget, "ratio_to");
+
+    if (ratio_to)
+        json_object_set(result, "ratio_to", ratio_to);
+    return result;
+}
+
+/* One that selects no point; what it selects by stands for it. */
+static json_t *skipped_everywhere(json_t *budget, const char *reason)
+{
+    json_t *where = json_object_get(budget, "where");
+    json_t *point = where ? json_incref(where) : json_object();
+    json_t *result = skipped(budget, point, json_string(reason));
+
+    json_decref(point);
+    return result;
+}
+
+/* NULL when there is nothing to judge by. */
+static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *point)
+{
+    const char *metric = text_of(budget, "metric");
+    json_t *ratio_to = json_object_get(budget, "ratio_to");
+    double most = limit_of(json_object_get(budget, "max"), INFINITY);
+    double least = limit_of(json_object_get(budget, "min"), -INFINITY);
+    double value = 0, base = 0;
+    const char *absent = absence(runs, point);
+    json_t *result;
+
+    if (absent)
+        return skipped(budget, point, json_sprintf("the point %s", absent));
+    if (!median_at(runs, point, metric, &value))
+        return NULL;
+    if (ratio_to) {
+        json_t *other = base_of(scenario, point, ratio_to);
+        bool known;
+
+        absent = absence(runs, other);
+        known = !absent && median_at(runs, other, metric, &base) && base > 0;
+        json_decref(other);
+        if (absent)
+            return skipped(budget, point, json_sprintf("what it is compared with %s", absent));
+        if (!known)
+            return NULL;
+        value /= base;
+    }
+    result = json_pack("{ss sO sf sb}", "metric", metric, "point", point, "value", value, "ok",
+                       value <= most && value >= least);
+    if (ratio_to)
+        json_object_set(result, "ratio_to", ratio_to);
+    if (isfinite(most))
+        json_object_set_new(result, "max", json_real(most));
+    if (isfinite(least))
+        json_object_set_new(result, "min", json_real(least));
+    return result;
+}
+
+/* Judges every budget at every point that it selects; a point that it is compared with is left out.
+ * One that finds no figure anywhere, although something ran where it looks, is not met. */
+static json_t *judge_all(json_t *runs, json_t *scenario)
+{
+    json_t *results = json_array(), *budgets = json_object_get(scenario, "budgets"), *budget, *run;
+    size_t i, j;
+
+    json_array_foreach (budgets, i, budget) {
+        json_t *seen = json_array(), *known;
+        json_t *ratio_to = json_object_get(budget, "ratio_to");
+        bool judged = false, is_skipped = false, open = false, base_only = false;
+
+        json_array_foreach (runs, j, run) {
+            json_t *point = json_object_get(run, "point"), *result;
+            bool before = false;
+            size_t k;
+
+            json_array_foreach (seen, k, known)
+                before = before || json_equal(known, point);
+            if (before || !matches(scenario, point, json_object_get(budget, "where")))
+                continue;
+            json_array_append(seen, point);
+            if (ratio_to && matches(scenario, point, ratio_to)) {
+                base_only = true;
+                continue;
+            }
+            result = judge(runs, scenario, budget, point);
+            if (!result) {
+                open = true;
+                continue;
+            }
+            json_array_append_new(results, result);
+            if (json_object_get(result, "skipped"))
+                is_skipped = true;
+            else
+                judged = true;
+        }
+        json_decref(seen);
+        if (!judged && open)
+            json_array_append_new(results, not_measured(budget));
+        else if (!judged && !is_skipped)
+            json_array_append_new(
+                results,
+                skipped_everywhere(budget, base_only ? "only what it is compared with was run"
+                                                     : "no such point was run"));
+    }
+    return results;
+}
+
+static void add_confidence(json_t *verdict, double clean)
+{
+    json_t *rates = json_object();
+
+    if (clean > 0) {
+        /* Failure-free for T: the rate is at most -ln(1 - P) / T at confidence P. */
+        json_object_set_new(rates, "95", json_real(-log(1 - 0.95) / clean * 3600));
+        json_object_set_new(rates, "99", json_real(-log(1 - 0.99) / clean * 3600));
+    }
+    json_object_set_new(verdict, "max_failures_per_hour", rates);
+}
+
+/* One line for each skipped point, whatever its repeats; `told` holds those that are there. */
+static void add_skip(json_t *reasons, json_t *told, json_t *run)
+{
+    const char *point = text_of(run, "label");
+    json_t *line = json_sprintf("%s%sskipped: %s", point, *point ? ": " : "", text_of(run, "skip"));
+
+    if (!json_object_get(told, json_string_value(line)))
+        json_array_append(reasons, line);
+    json_object_set_new(told, json_string_value(line), line);
+}
+
+json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
+{
+    size_t i, violations = 0, inconclusive = 0, passed = 0, over = 0, figures = 0;
+    json_t *verdict = json_object(), *run, *judged = judge_all(runs, scenario), *item;
+    json_t *told = json_object();
+    const char *correctness, *performance;
+    double clean = 0;
+    int code;
+
+    json_array_foreach (runs, i, run) {
+        const char *point = text_of(run, "label");
+        json_t *line;
+        size_t j;
+
+        if (is(run, "verdict", "skipped")) {
+            add_skip(reasons, told, run);
+            continue;
+        }
+        violations += is(run, "verdict", "violation");
+        passed += is(run, "verdict", "pass");
+        if (is(run, "verdict", "inconclusive"))
+            inconclusive++;
+        if (!is(run, "verdict", "violation"))
+            clean += json_number_value(json_object_get(run, "seconds"));
+        json_array_foreach (json_object_get(run, "missing"), j, line)
+            json_array_append_new(reasons, json_sprintf("%s%s%s", point, *point ? ": " : "",
+                                                        json_string_value(line)));
+    }
+    json_decref(told);
+    json_array_foreach (judged, i, item) {
+        over += json_is_false(json_object_get(item, "ok"));
+        figures += !json_object_get(item, "skipped");
+    }
+    correctness = violations     ? "violation"
+                  : inconclusive ? "inconclusive"
+                  : passed       ? "pass"
+                                 : "skipped";
+    performance = figures == 0 || passed + inconclusive == 0 ? "none" : over ? "exceeded" : "pass";
+    code = violations                             ? EXIT_CODE_VIOLATION
+           : inconclusive                         ? EXIT_CODE_INCONCLUSIVE
+           : !passed                              ? EXIT_CODE_SKIPPED
+           : strcmp(performance, "exceeded") == 0 ? EXIT_CODE_BUDGET
+                                                  : EXIT_CODE_PASS;
+    json_object_set_new(verdict, "correctness", json_string(correctness));
+    json_object_set_new(verdict, "performance", json_string(performance));
+    json_object_set_new(verdict, "exit_code", json_integer(code));
+    json_object_set(verdict, "reasons", reasons);
+    json_object_set_new(verdict, "clean_seconds", json_real(clean));
+    add_confidence(verdict, violations ? 0 : clean);
+    json_object_set_new(verdict, "budgets", judged);
+    return verdict;
+}
+
+const char *exit_code_meaning(int code)
+{
+    switch (code) {
+    case EXIT_CODE_PASS:
+        return "pass";
+    case EXIT_CODE_VIOLATION:
+        return "violation or stall found";
+    case EXIT_CODE_INCONCLUSIVE:
+        return "inconclusive";
+    case EXIT_CODE_BUDGET:
+        return "performance budget exceeded";
+    case EXIT_CODE_USAGE:
+        return "usage or configuration";
+    case EXIT_CODE_SKIPPED:
+        return "everything skipped";
+    default:
+        return "internal";
+    }
+}

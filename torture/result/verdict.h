@@ -1,0 +1,28 @@
+/* From runs to one verdict: correctness, performance, exit code, confidence. */
+#ifndef STILLPOINT_VERDICT_H
+#define STILLPOINT_VERDICT_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* What one finished run is worth: sets its "verdict" and "coverage". `require` maps names to least
+ * counts; `declared` (array of names) is what the workloads may reach. What is missing becomes a
+ * line of "missing" in the run. */
+void verdict_of_run(json_t *run, json_t *require, json_t *declared);
+
+/* The "verdict" object over all runs. `scenario` is the effective one, with its "budgets";
+ * `reasons` (array of strings, kept) what else happened, such as an interruption. */
+json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons);
+
+/* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",
+ * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second),
+ * "rate.gp-latency.gps" (that workload's counter, per second). False when the run has
+ * none. */
+bool verdict_metric(json_t *run, const char *metric, double *value);
+
+/* The verdict's exit code by name. */
+const char *exit_code_meaning(int code);
+
+#endif

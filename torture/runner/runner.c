@@ -1,0 +1,493 @@
+#include "runner.h"
+
+#include "crash.h"
+#include "torture/record/flavor_table.h"
+#include "torture/placement/placement.h"
+#include "torture/scenario/scenario.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define TICK_NS (20 * 1000 * 1000)
+
+struct run {
+    json_t *config;
+    int events_fd;
+    struct shared_header *shared;
+    size_t instance_count;
+    struct instance *instances;
+    size_t thread_count;
+    struct planned_thread *plan;
+    struct torture_thread *threads;
+    size_t *offsets; /* of the threads in the mapping */
+    pthread_t *handles;
+    struct placement *placement;
+    struct diagnostics *diagnostics;
+    atomic_uint arrived;
+    atomic_uint failed; /* threads that could not be placed */
+    atomic_flag refused_taken;
+    char refused[160]; /* what the system said to the first of them */
+};
+
+static size_t names(const char *const *list)
+{
+    size_t n = 0;
+
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+static size_t measures(const struct measure *list)
+{
+    size_t n = 0;
+
+    while (list && list[n].name)
+        n++;
+    return n;
+}
+
+static json_t *name_array(const char *const *list)
+{
+    json_t *array = json_array();
+
+    for (; list && *list; list++)
+        json_array_append_new(array, json_string(*list));
+    return array;
+}
+
+static void emit(struct run *run, json_t *event)
+{
+    char *line = json_dumps(event, JSON_COMPACT);
+    size_t length = line ? strlen(line) : 0, done = 0;
+
+    json_decref(event);
+    if (!line)
+        return;
+    line[length++] = '\n'; /* over the terminating zero: written by length */
+    while (done < length) {
+        ssize_t n = write(run->events_fd, line + done, length - done);
+
+        if (n < 0 && errno != EINTR)
+            break; /* the driver is gone; PDEATHSIG ends us */
+        if (n > 0)
+            done += (size_t)n;
+    }
+    free(line);
+}
+
+json_t *runner_describe(void)
+{
+    static const char *const types[] = {"bool", "int", "real", "duration", "choice", "string"};
+    json_t *settings = json_array(), *capabilities = json_array(), *missing = json_object();
+
+    for (const struct option *o = flavor.settings; o && o->name; o++)
+        json_array_append_new(settings, json_pack("{ss ss ss sf sf ss* ss* ss}", "name", o->name,
+                                                  "type", types[o->type], "default", o->standard,
+                                                  "min", o->min, "max", o->max, "unit", o->unit,
+                                                  "choices", o->choices, "help", o->help));
+    for (unsigned i = 0; flavor_capability_names[i]; i++) {
+        const char *reason = flavor.missing ? flavor.missing(1u << i) : NULL;
+
+        if (reason)
+            json_object_set_new(missing, flavor_capability_names[i],
+                                json_string(*reason ? reason : "no reason given"));
+        else if (flavor.capabilities & 1u << i)
+            json_array_append_new(capabilities, json_string(flavor_capability_names[i]));
+    }
+    return json_pack("{ss ss so so so so}", "name", flavor.name, "summary", flavor.summary,
+                     "capabilities", capabilities, "settings", settings, "statistics",
+                     name_array(flavor.statistics), "missing", missing);
+}
+
+/* --- Laying out the mapping --- */
+
+static bool make_instances(struct run *run)
+{
+    json_t *list = json_object_get(run->config, "workloads"), *item;
+    size_t i;
+
+    run->instance_count = json_array_size(list);
+    run->instances = calloc(run->instance_count, sizeof *run->instances);
+    json_array_foreach (list, i, item) {
+        const char *type = json_string_value(json_object_get(item, "type"));
+        struct instance *in = &run->instances[i];
+
+        for (const struct workload *const *w = workloads; *w; w++)
+            if (type && strcmp((*w)->name, type) == 0)
+                in->workload = *w;
+        if (!in->workload) {
+            diagnose(run->diagnostics, "runner: workload \"%s\" is not built into this runner",
+                     type ? type : "");
+            return false;
+        }
+        in->index = (unsigned)i;
+        in->seed = (uint64_t)json_integer_value(json_object_get(run->config, "seed"));
+        in->params = calloc(1, in->workload->params_size ? in->workload->params_size : 1);
+        options_store(in->workload->options, item, in->params);
+    }
+    return true;
+}
+
+static bool map_shared(struct run *run, int fd)
+{
+    size_t size = SHARED_ALIGN(sizeof(struct shared_header));
+    size_t *checks = calloc(run->instance_count + 1, sizeof *checks);
+    char *base;
+
+    for (size_t i = 0; i < run->instance_count; i++) {
+        checks[i] = size;
+        size +=
+            SHARED_ALIGN(names(run->instances[i].workload->checks) * sizeof(struct shared_check));
+    }
+    for (size_t i = 0; i < run->thread_count; i++) {
+        const struct workload *w = run->plan[i].workload;
+
+        run->offsets[i] = size;
+        size += shared_thread_size(names(w->counters), measures(w->measures));
+    }
+    if (ftruncate(fd, (off_t)size) != 0) {
+        diagnose(run->diagnostics, "runner: no room for %zu MiB of shared memory: %s", size >> 20,
+                 strerror(errno));
+        free(checks);
+        return false;
+    }
+    base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) {
+        diagnose(run->diagnostics, "runner: cannot map %zu MiB of shared memory: %s", size >> 20,
+                 strerror(errno));
+        free(checks);
+        return false;
+    }
+    run->shared = (struct shared_header *)base;
+    run->shared->magic = SHARED_MAGIC;
+    run->shared->size = size;
+    run->shared->ns_per_tick = clock_ns_per_tick;
+    for (size_t i = 0; i < run->instance_count; i++) {
+        run->instances[i].shared = run->shared;
+        run->instances[i].checks = (struct shared_check *)(base + checks[i]);
+        run->instances[i].threads = run->threads;
+        run->instances[i].thread_count = run->thread_count;
+    }
+    free(checks);
+    return true;
+}
+
+static void make_threads(struct run *run)
+{
+    for (size_t i = 0; i < run->thread_count; i++) {
+        const struct planned_thread *p = &run->plan[i];
+        struct torture_thread *t = &run->threads[i];
+        char *part = (char *)run->shared + run->offsets[i];
+
+        t->instance = &run->instances[p->workload_index];
+        t->role = p->role;
+        t->id = (unsigned)i;
+        t->index = p->index_in_role;
+        t->header = run->shared;
+        t->shared = (struct shared_thread *)part;
+        t->counters = (_Atomic uint64_t *)(part + shared_counters_offset());
+        t->histograms =
+            (struct histogram *)(part + shared_histograms_offset(names(p->workload->counters)));
+        random_start(&t->random, t->instance->seed, i);
+    }
+}
+
+/* --- The ready event: tells the driver what is where --- */
+
+static json_t *describe_instance(const struct run *run, size_t i)
+{
+    const struct workload *w = run->instances[i].workload;
+    json_t *list = json_array();
+
+    for (const struct measure *m = w->measures; m && m->name; m++)
+        json_array_append_new(list, json_pack("{ss ss}", "name", m->name, "unit", m->unit));
+    return json_pack("{ss so so so so so sI}", "name", w->name, "counters", name_array(w->counters),
+                     "measures", list, "checks", name_array(w->checks), "coverage",
+                     name_array(w->coverage), "notes", name_array(w->notes), "checks_offset",
+                     (json_int_t)((char *)run->instances[i].checks - (char *)run->shared));
+}
+
+static json_t *describe_threads(const struct run *run)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < run->thread_count; i++) {
+        const struct placement_slot *slot = placement_slot(run->placement, i);
+
+        json_array_append_new(list, json_pack("{ss ss si sI si si}", "name", run->plan[i].name,
+                                              "role", run->plan[i].role->name, "workload",
+                                              (int)run->plan[i].workload_index, "offset",
+                                              (json_int_t)run->offsets[i], "cpu", slot->os_cpu,
+                                              "node", slot->node));
+    }
+    return list;
+}
+
+static void emit_ready(struct run *run, const char *notes)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < run->instance_count; i++)
+        json_array_append_new(list, describe_instance(run, i));
+    emit(run, json_pack("{ss si sI so so so ss}", "event", "ready", "pid", (int)getpid(), "size",
+                        (json_int_t)run->shared->size, "workloads", list, "threads",
+                        describe_threads(run), "library", name_array(flavor.statistics), "notes",
+                        notes ? notes : ""));
+}
+
+/* --- Threads --- */
+
+struct start {
+    struct run *run;
+    size_t index;
+};
+
+/* Threads and the main thread meet here: nobody begins before everyone is in place. False when the
+ * run is called off. */
+static bool wait_at_gate(struct run *run)
+{
+    atomic_fetch_add_explicit(&run->arrived, 1, memory_order_relaxed);
+    shared_wake(&run->arrived);
+    while (atomic_load_explicit(&run->shared->phase, memory_order_acquire) == PHASE_STARTING)
+        shared_wait(&run->shared->phase, PHASE_STARTING, 1000000000);
+    return atomic_load_explicit(&run->shared->phase, memory_order_relaxed) != PHASE_CALLED_OFF;
+}
+
+static void take_place(struct run *run, size_t thread)
+{
+    struct diagnostics d = {.text = NULL};
+
+    if (!placement_bind_self(run->placement, thread, &d)) {
+        if (d.text && !atomic_flag_test_and_set(&run->refused_taken))
+            snprintf(run->refused, sizeof run->refused, "%.*s", (int)strcspn(d.text, "\n"), d.text);
+        atomic_fetch_add_explicit(&run->failed, 1, memory_order_relaxed);
+    }
+    diagnostics_free(&d);
+}
+
+static void *thread_main(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    struct run *run = start.run;
+    struct torture_thread *t = &run->threads[start.index];
+
+    free(argument);
+    prctl(PR_SET_NAME, run->plan[start.index].name);
+    crash_thread_start(t);
+    atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
+    take_place(run, start.index);
+    if (wait_at_gate(run))
+        t->role->run(t);
+    atomic_store_explicit(&t->shared->ended, true, memory_order_relaxed);
+    atomic_store_explicit(&t->shared->tid, 0, memory_order_relaxed);
+    crash_thread_end();
+    return NULL;
+}
+
+/* Those that did start leave at the gate. */
+static void call_off(struct run *run, size_t started)
+{
+    atomic_store_explicit(&run->shared->phase, PHASE_CALLED_OFF, memory_order_release);
+    shared_wake(&run->shared->phase);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(run->handles[i], NULL);
+}
+
+static bool start_threads(struct run *run)
+{
+    for (size_t i = 0; i < run->thread_count; i++) {
+        struct start *start = malloc(sizeof *start);
+        int error;
+
+        *start = (struct start){run, i};
+        error = pthread_create(&run->handles[i], NULL, thread_main, start);
+        if (error) {
+            free(start);
+            diagnose(run->diagnostics,
+                     "runner: thread %zu of %zu cannot be started: %s; use fewer threads or raise "
+                     "the limit (ulimit -u)",
+                     i + 1, run->thread_count, strerror(error));
+            call_off(run, i);
+            return false;
+        }
+    }
+    for (;;) {
+        unsigned arrived = atomic_load_explicit(&run->arrived, memory_order_relaxed);
+
+        if (arrived == run->thread_count)
+            return true;
+        shared_wait(&run->arrived, arrived, 1000000000);
+    }
+}
+
+static void answer_driver(struct run *run)
+{
+    struct shared_header *s = run->shared;
+    unsigned wanted = atomic_load_explicit(&s->holdouts_wanted, memory_order_relaxed);
+    int tids[16];
+    unsigned count;
+
+    if (flavor.sample) {
+        uint64_t values[SHARED_LIBRARY] = {0};
+
+        flavor.sample(values);
+        for (size_t i = 0; i < names(flavor.statistics); i++)
+            atomic_store_explicit(&s->library[i], values[i], memory_order_relaxed);
+    }
+    if (wanted == atomic_load_explicit(&s->holdouts_done, memory_order_relaxed))
+        return;
+    count = flavor.holdouts ? flavor.holdouts(tids, 16) : 0;
+    for (unsigned i = 0; i < count && i < 16; i++)
+        atomic_store_explicit(&s->holdouts[i], tids[i], memory_order_relaxed);
+    atomic_store_explicit(&s->holdout_count, count < 16 ? count : 16, memory_order_relaxed);
+    /* Release, pairs with: the acquire in view_holdouts(). Broken: wrong names in a report. */
+    atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
+}
+
+static void run_until_stopped(struct run *run)
+{
+    struct shared_header *s = run->shared;
+
+    s->start_ticks = clock_ticks();
+    /* Release, pairs with: the acquire in wait_at_gate(). Broken: a thread starts without state. */
+    atomic_store_explicit(&s->phase, PHASE_RUNNING, memory_order_release);
+    shared_wake(&s->phase);
+    while (atomic_load_explicit(&s->stop, memory_order_relaxed) == 0) {
+        answer_driver(run);
+        shared_wait(&s->stop, 0, TICK_NS);
+    }
+    atomic_store_explicit(&s->phase, PHASE_STOPPING, memory_order_relaxed);
+    shared_wake(&s->stop);
+    for (size_t i = 0; i < run->thread_count; i++) {
+        struct timespec deadline;
+
+        /* Not a plain join: the driver may want to know who holds up a grace period that never
+         * ends. */
+        do {
+            answer_driver(run);
+            clock_gettime(CLOCK_REALTIME, &deadline);
+            deadline.tv_nsec += TICK_NS;
+            if (deadline.tv_nsec >= 1000000000) {
+                deadline.tv_nsec -= 1000000000;
+                deadline.tv_sec++;
+            }
+        } while (pthread_timedjoin_np(run->handles[i], NULL, &deadline) == ETIMEDOUT);
+    }
+}
+
+/* Settings first, then the state of the workloads, then the threads. */
+static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
+{
+    json_t *library = json_object_get(run->config, "library");
+    void *settings = calloc(1, flavor.settings_size ? flavor.settings_size : 1);
+    const char **thread_names, **roles;
+    bool ok;
+
+    if (flavor.settings)
+        options_store(flavor.settings, library, settings);
+    ok = make_instances(run);
+    if (ok) {
+        run->thread_count = scenario_threads(run->config, &run->plan);
+        run->threads = calloc(run->thread_count + 1, sizeof *run->threads);
+        run->offsets = calloc(run->thread_count + 1, sizeof *run->offsets);
+        run->handles = calloc(run->thread_count + 1, sizeof *run->handles);
+        ok = map_shared(run, shared_fd);
+    }
+    if (ok) {
+        make_threads(run);
+        crash_install(run->shared);
+        thread_names = calloc(run->thread_count + 1, sizeof *thread_names);
+        roles = calloc(run->thread_count + 1, sizeof *roles);
+        for (size_t i = 0; i < run->thread_count; i++) {
+            thread_names[i] = run->plan[i].name;
+            roles[i] = run->plan[i].role->name;
+        }
+        run->placement =
+            placement_plan(json_object_get(run->config, "placement"), thread_names, roles,
+                           run->thread_count, NULL, "run", notes, run->diagnostics);
+        free(thread_names);
+        free(roles);
+        ok = run->placement && (!flavor.start || flavor.start(settings, run->diagnostics));
+    }
+    free(settings);
+    for (size_t i = 0; ok && i < run->instance_count; i++)
+        ok = !run->instances[i].workload->setup ||
+             run->instances[i].workload->setup(&run->instances[i], run->diagnostics);
+    return ok;
+}
+
+/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that asks the whole
+ * group. */
+static void set_signals(void)
+{
+    sigset_t none;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL); /* threads inherit it */
+}
+
+/* A child must not outlive its driver: nobody would read what it finds. */
+static void die_with_parent(void)
+{
+    pid_t parent = getppid();
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_CODE_INTERNAL);
+}
+
+int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d)
+{
+    struct run run = {.events_fd = events_fd, .diagnostics = d, .refused_taken = ATOMIC_FLAG_INIT};
+    struct diagnostics notes = {.text = NULL};
+    json_error_t error;
+    bool ok;
+
+    die_with_parent();
+    set_signals();
+    run.config = json_loadfd(config_fd, 0, &error);
+    if (!run.config) {
+        diagnose(d, "runner: the run config is not JSON: %s", error.text);
+        return EXIT_CODE_INTERNAL;
+    }
+    clock_start();
+    ok = prepare(&run, shared_fd, &notes) && start_threads(&run);
+    if (ok) {
+        if (run.failed > 0)
+            diagnose(&notes, "%u of %zu threads could not be placed: %s", run.failed,
+                     run.thread_count, run.refused);
+        emit_ready(&run, notes.text);
+        run_until_stopped(&run);
+        for (size_t i = 0; i < run.instance_count; i++)
+            if (run.instances[i].workload->finish)
+                run.instances[i].workload->finish(&run.instances[i]);
+        answer_driver(&run);
+        atomic_store_explicit(&run.shared->phase, PHASE_FINISHED, memory_order_release);
+        emit(&run, json_pack("{ss}", "event", "finished"));
+    }
+    diagnostics_free(&notes);
+    for (size_t i = 0; i < run.instance_count; i++)
+        free(run.instances[i].params);
+    free(run.instances);
+    free(run.plan);
+    free(run.threads);
+    free(run.offsets);
+    free(run.handles);
+    if (run.placement)
+        placement_free(run.placement);
+    json_decref(run.config);
+    return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+}

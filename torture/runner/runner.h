@@ -1,0 +1,19 @@
+/* The runner: one process, one run, one flavor.
+ *
+ * Started by the driver with three descriptors: the run config (JSON, read to its end), the pipe
+ * for events, and the memory that becomes the shared mapping. Ends when the driver sets `stop`.
+ */
+#ifndef STILLPOINT_RUNNER_H
+#define STILLPOINT_RUNNER_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+
+/* Prints nothing; events go to events_fd. Returns an exit code: PASS means only that the run itself
+ * went as planned, the checks are in the mapping. */
+int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d);
+/* What `--describe` prints. */
+json_t *runner_describe(void);
+
+#endif

@@ -1,0 +1,41 @@
+/* A JSON document that is being read, and messages that name the place in it. */
+#ifndef STILLPOINT_DOCUMENT_H
+#define STILLPOINT_DOCUMENT_H
+
+#include "torture/record/diagnostics.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* A document being read: where its values came from, and where complaints about them go. */
+struct document {
+    const char *file;
+    json_t *overridden; /* [["/pointer", "--set key=value"], ...], the last one wins; NULL: none */
+    struct diagnostics *d;
+};
+
+/* The file, or the --set that replaced the value at the pointer or one that holds it. */
+const char *document_source(const struct document *doc, const char *pointer);
+/* Appends "SOURCE: POINTER: ..." to the document's diagnostics. */
+void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for a key that nobody knows, with the nearest of the NULL-ended names. */
+void document_unknown_key(const struct document *doc, const char *pointer, const char *key,
+                          const char *const *names);
+/* The same for a value of the wrong type: "expected EXPECTED, found ...". Returns NULL. */
+json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
+                            json_t *found);
+
+/* The pointer to a member or an element of what `pointer` points to; heap. */
+char *pointer_member(const char *pointer, const char *key);
+char *pointer_element(const char *pointer, size_t index);
+/* Whether what `pointer` points to is, or lies in, what `holder` points to. */
+bool pointer_within(const char *pointer, const char *holder);
+
+/* printf into a heap string. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The candidate (a NULL-ended list) nearest to a misspelt name, or NULL when none is near. */
+const char *nearest_name(const char *name, const char *const *candidates);
+
+#endif
