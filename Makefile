@@ -113,7 +113,7 @@ lib_sources    := $(or $(ONLY),$(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(L
 engine_mains   := torture/driver/main.c torture/runner/runner_main.c
 rooms          := driver runner record scenario placement host result plot
 engine_sources := $(filter-out $(engine_mains),$(wildcard $(rooms:%=torture/%/*.c)))
-flavor_sources := $(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)
+flavor_sources := $(wildcard torture/workloads/*.c torture/workloads/*/*.c bench/*.c torture/flavors/flavor.c)
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 # Those that need nothing of the engine.
 library_tests  := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
@@ -268,9 +268,9 @@ fault_runner := $(BUILD)/faults/$(NAME)/runner-$(fault_flavor)
 fault_files  := $(shell sed -n 's|^+++ b/lib/\([^ \t]*\).*|\1|p' torture/faults/$(NAME).patch)
 fault_only   := $(if $(filter %.h,$(fault_files)),,$(fault_files))
 fault_scenario := $(shell sed -n 's/^Scenario: *\([^ ]*\).*/\1/p' torture/faults/$(NAME).patch)
-fault_types  := $(shell sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $(fault_scenario) | tr - _)
+fault_types  := $(shell sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $(fault_scenario))
 fault_anew   := $(if $(filter include/%,$(fault_files)),torture/workloads/machine.c \
-                  $(wildcard $(foreach t,$(fault_types),torture/workloads/$(t)*.c bench/$(t)*.c)))
+                  $(wildcard $(foreach t,$(fault_types),torture/workloads/$(t)/*.c bench/$(subst -,_,$(t))*.c)))
 fault: $(fault_runner)
 $(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) $(objects_$(fault_flavor)) \
                  $(filter %.a,$(LIBS_$(fault_flavor))) $(shell find lib -name '*.[ch]') $(BUILD)/flags

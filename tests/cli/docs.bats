@@ -92,7 +92,7 @@ PYTHON
 
 @test "docs: every check has a row in docs/results.md" {
     {
-        awk '/check_names\[\] = \{/ { on = 1 } on; /};/ { on = 0 }' torture/workloads/*.c |
+        awk '/check_names\[\] = \{/ { on = 1 } on; /};/ { on = 0 }' torture/workloads/*/*.c |
             grep -oE '"[a-z-]+"'
         grep -ohE 'execution_finding\([^"]*"[a-z]+"|"(stall|crash|sanitizer|early-reuse)"' \
             torture/{driver,runner,result,scenario}/*.c | grep -oE '"[a-z-]+"'
@@ -105,7 +105,7 @@ PYTHON
 
 @test "docs: every latency and every statistic is in docs/results.md" {
     {
-        sed -n '/measure_list\[\]/,/};/s/{"/\n{"/gp' torture/workloads/*.c bench/*.c |
+        sed -n '/measure_list\[\]/,/};/s/{"/\n{"/gp' torture/workloads/*/*.c bench/*.c |
             sed -n 's/^{"\([a-z_.]*\)", *"[np]s".*/\1/p'
         "$BUILD/runner-stillpoint" --describe | jq -r '.statistics[]'
     } | sort -u >"$work/names"
@@ -264,7 +264,7 @@ build_mine() {
 }
 
 @test "docs: the workload in adding-a-workload.md compiles without a warning" {
-    tested torture/workloads/pair.c adding-a-workload.md >"$work/pair.c"
+    tested torture/workloads/pair/pair.c adding-a-workload.md >"$work/pair.c"
     [ -s "$work/pair.c" ]
     ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE= -O2 -Wall -Wextra -Wshadow -Wstrict-prototypes \
         -Wmissing-prototypes -Werror -I. -Ilib/include \

@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_PAUSE_WORKLOAD_H
 #define STILLPOINT_PAUSE_WORKLOAD_H
 
-#include "machine.h"
+#include "torture/workloads/machine.h"
 
 struct pause_params {
     struct machine_params machine;

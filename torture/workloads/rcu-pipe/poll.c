@@ -4,7 +4,7 @@
  * expired once a grace period has passed that began after it was taken. So of two cookies the one
  * that was taken first never outlasts the other.
  */
-#include "rcu_pipe_look.h"
+#include "look.h"
 
 /* What is polled this often without success is polled with pauses. */
 #define BUSY_POLLS 32

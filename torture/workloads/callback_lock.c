@@ -1,4 +1,4 @@
-#include "rcu_callback_lock.h"
+#include "callback_lock.h"
 
 #include "torture/flavors/flavor.h"
 

@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_RCU_CALLBACK_WORKLOAD_H
 #define STILLPOINT_RCU_CALLBACK_WORKLOAD_H
 
-#include "rcu_callback_lock.h"
+#include "torture/workloads/callback_lock.h"
 
 #include "torture/flavors/flavor.h"
 

@@ -1,5 +1,5 @@
 /* rcu-callback: those who would be hurt by an early callback. */
-#include "long_reader.h"
+#include "torture/workloads/long_reader.h"
 #include "rcu_callback.h"
 
 void callback_reader(struct torture_thread *t)

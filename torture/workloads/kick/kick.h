@@ -13,7 +13,7 @@
 #ifndef STILLPOINT_KICK_H
 #define STILLPOINT_KICK_H
 
-#include "machine.h"
+#include "torture/workloads/machine.h"
 
 struct kick_params {
     struct machine_params machine;

@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_EXCLUSIVE_WORKLOAD_H
 #define STILLPOINT_EXCLUSIVE_WORKLOAD_H
 
-#include "machine.h"
+#include "torture/workloads/machine.h"
 
 struct exclusive_params {
     struct machine_params machine;

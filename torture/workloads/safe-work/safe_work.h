@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_SAFE_WORK_WORKLOAD_H
 #define STILLPOINT_SAFE_WORK_WORKLOAD_H
 
-#include "machine.h"
+#include "torture/workloads/machine.h"
 
 #define SAFE_WORK_MOST_PAGES 64
 

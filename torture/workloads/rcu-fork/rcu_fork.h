@@ -3,7 +3,7 @@
 #ifndef STILLPOINT_RCU_FORK_WORKLOAD_H
 #define STILLPOINT_RCU_FORK_WORKLOAD_H
 
-#include "rcu_callback_lock.h"
+#include "torture/workloads/callback_lock.h"
 
 #include "torture/flavors/flavor.h"
 

@@ -15,7 +15,7 @@
  *
  * Source: the mailboxes of the kernel's rcutorture.
  */
-#include "rcu_pipe_look.h"
+#include "look.h"
 
 #define OPEN       UINT64_C(0)
 #define CLOSED     UINT64_MAX

@@ -1,5 +1,5 @@
 /* rcu-pipe: cells. An updater publishes objects in its cell, and ages what it retired. */
-#include "rcu_pipe_look.h"
+#include "look.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

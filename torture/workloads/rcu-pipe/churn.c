@@ -5,7 +5,7 @@
  * after a pause is the one that it must not miss. What the threads saw is judged by the churner,
  * once they have ended: counters and findings have one writer.
  */
-#include "rcu_pipe_look.h"
+#include "look.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * one is judged after it. A spell of such intervals ends offline, where the reader is idle, or
  * reads as any other thread does.
  */
-#include "rcu_pipe_look.h"
+#include "look.h"
 
 /* Nothing but looks: being online is what protects them. */
 static void interval_without_section(struct torture_thread *t, const struct params *p,

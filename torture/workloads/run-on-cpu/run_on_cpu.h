@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_RUN_ON_CPU_WORKLOAD_H
 #define STILLPOINT_RUN_ON_CPU_WORKLOAD_H
 
-#include "machine.h"
+#include "torture/workloads/machine.h"
 
 struct work_params {
     struct machine_params machine;
