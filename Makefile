@@ -147,7 +147,7 @@ LIBS_ck-epoch   := -lck
 # ---- Building -----------------------------------------------------------------------------------
 
 .PHONY: all run check check-full install clean help flavor fault faults models lint lint-format \
-        lint-tidy lint-cppcheck docs tests library-tests FORCE
+        lint-includes lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
@@ -334,13 +334,16 @@ tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy$(ANALYZE),$(filter-out tests/%
 lint_flags := -std=gnu11 -D_GNU_SOURCE= -I. -Ilib/include -Ilib -Itests/unit \
               -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
 
-lint: lint-format lint-tidy lint-cppcheck
+lint: lint-format lint-includes lint-tidy lint-cppcheck
 
 # clang-format leaves comments as long as they are.
 lint-format:
 	@clang-format --dry-run --Werror $(c_sources) $(c_headers)
 	@LC_ALL=C.UTF-8 grep -nP '^(?=.{101})' $(c_sources) $(c_headers) >&2; test $$? -ne 0 || \
 	    { echo 'over 100 columns' >&2; exit 1; }
+
+lint-includes:
+	@tests/includes.sh
 
 # What is off, and why, is in .clang-tidy. ANALYZE=0: without the analyser, in a twentieth of the time.
 lint-tidy: $(tidy_stamps)
@@ -378,7 +381,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make fault NAME=x                          only build the runner with the fault x
   make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
   make library-tests                         only build the tests that need nothing but the library
-  make lint         clang-format, clang-tidy, cppcheck (ANALYZE=0: without clang's analyser)
+  make lint         clang-format, who includes whom, clang-tidy, cppcheck (ANALYZE=0: no analyser)
   make docs         regenerate what is generated in docs/ and configs/schema/
   make install      into $$DESTDIR$$PREFIX
   make clean        remove build/

@@ -279,14 +279,8 @@ part_lint() {
             echo "ok $tool # skip it is not installed"
         fi
     done
-    one 'no dependency of lib/ beyond libc and pthread' 10 lib_stands_alone
+    one 'every folder includes what it may' 10 tests/includes.sh
 }
-
-# What lib/ includes with <>, other than its own headers and the system's, must be nothing.
-lib_stands_alone() {
-    ! grep -rnE '#include ["<](torture|bench|jansson|hwloc|numa|urcu|libunwind)' lib
-}
-export -f lib_stands_alone
 
 # ---- Counting ------------------------------------------------------------------------------------
 

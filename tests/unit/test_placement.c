@@ -1,5 +1,6 @@
 /* Placement: which thread goes where, on synthetic topologies and on this machine. */
 #include "torture/placement/placement.h"
+#include "torture/placement/placement_draw.h"
 #include "torture/placement/topology.h"
 
 #include <check.h>
@@ -473,13 +474,13 @@ START_TEST(topology_text_ends_with_the_notes)
     char *text;
 
     add_threads("reader", 2);
-    text = topology_text(config, name_list, role_list, thread_count, "pu:1", WHERE, &errors);
+    text = placement_text(config, name_list, role_list, thread_count, "pu:1", WHERE, &errors);
     ck_assert_str_eq(text, "NUMA 0   PU 0 reader-0 reader-1\n" NOT_HERE
                            "note: 2 threads on 1 PU; latencies include the scheduler\n"
                            "note: 1 NUMA node: memory is local instead of remote\n");
     free(text);
     ck_assert_ptr_null(
-        topology_text(config, name_list, role_list, thread_count, "pu:y", WHERE, &errors));
+        placement_text(config, name_list, role_list, thread_count, "pu:y", WHERE, &errors));
     ck_assert_uint_eq(errors.count, 1);
     json_decref(config);
 }
@@ -487,7 +488,7 @@ END_TEST
 
 START_TEST(topology_without_a_scenario_shows_the_machine)
 {
-    char *text = topology_text(NULL, NULL, NULL, 0, "numa:2 core:2 pu:2", "", &errors);
+    char *text = placement_text(NULL, NULL, NULL, 0, "numa:2 core:2 pu:2", "", &errors);
 
     ck_assert_str_eq(text, "NUMA 0   core 0  PU 0 .  PU 1 .\n"
                            "         core 1  PU 2 .  PU 3 .\n"
@@ -503,7 +504,7 @@ static void expect_line(const char *config, size_t width, const char *expected)
     char *line;
 
     ck_assert_ptr_nonnull(p);
-    line = topology_line(p, name_list, thread_count, width);
+    line = placement_line(p, name_list, thread_count, width);
     ck_assert_str_eq(line, expected);
     free(line);
     placement_free(p);

@@ -6,6 +6,12 @@
 #include "torture/scenario/scenario.h"
 
 #include "torture/scenario/reference.h"
+#include "torture/scenario/settings.h"
+#include "torture/scenario/flavor_describe.h"
+#include "torture/scenario/expand.h"
+#include "torture/placement/threads.h"
+#include "torture/scenario/schema.h"
+#include "torture/record/workload.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -961,7 +967,7 @@ START_TEST(threads_come_in_order_and_each_has_its_name)
     size_t count =
         plan(&(struct input){"{\"name\": \"a\", \"workloads\": [" PIPE ", " PIPE "]}", {{0}}}, &s,
              &plans);
-    size_t total = scenario_threads(plans[0].config, &threads);
+    size_t total = plan_threads(plans[0].config, &threads);
     unsigned readers[2] = {0, 0};
 
     for (size_t i = 0; i < total; i++) {

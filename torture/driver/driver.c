@@ -1,13 +1,16 @@
 #include "driver.h"
 
 #include "execution.h"
+#include "repro.h"
 #include "torture/host/host.h"
 #include "torture/placement/placement.h"
+#include "torture/placement/placement_draw.h"
+#include "torture/placement/threads.h"
 #include "torture/plot/plot.h"
 #include "torture/result/report.h"
-#include "torture/result/repro.h"
-#include "torture/placement/topology.h"
 #include "torture/result/verdict.h"
+#include "torture/scenario/expand.h"
+#include "torture/scenario/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +48,7 @@ static double duration_s(const struct run_plan *plan)
 static void put_threads(const struct run_plan *plan)
 {
     struct planned_thread *threads;
-    size_t count = scenario_threads(plan->config, &threads);
+    size_t count = plan_threads(plan->config, &threads);
 
     printf("  threads");
     for (size_t i = 0; i < count;) {
@@ -67,7 +70,7 @@ static bool put_placement(const struct driver_options *o, const struct run_plan 
     struct diagnostics notes = {.text = NULL};
     json_t *config = json_object_get(plan->config, "placement");
     struct planned_thread *threads;
-    size_t count = scenario_threads(plan->config, &threads);
+    size_t count = plan_threads(plan->config, &threads);
     const char **names = calloc(count + 1, sizeof *names),
                **roles = calloc(count + 1, sizeof *roles);
     struct placement *placement;
@@ -80,7 +83,7 @@ static bool put_placement(const struct driver_options *o, const struct run_plan 
     placement = placement_plan(config, names, roles, count, NULL, o->path, &notes, d);
     ok = placement != NULL;
     if (ok && o->dry_run) {
-        char *line = topology_line(placement, names, count, 70);
+        char *line = placement_line(placement, names, count, 70);
 
         printf("  placement %s: %s\n", json_string_value(json_object_get(config, "policy")), line);
         free(line);

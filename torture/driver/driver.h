@@ -2,8 +2,8 @@
 #ifndef STILLPOINT_DRIVER_H
 #define STILLPOINT_DRIVER_H
 
-#include "torture/record/diagnostics.h"
 #include "progress.h"
+#include "torture/record/diagnostics.h"
 #include "torture/scenario/scenario.h"
 
 #include <stdbool.h>

@@ -3,6 +3,7 @@
 
 #include "torture/record/clock.h"
 #include "torture/result/report.h"
+#include "torture/scenario/settings.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,8 +2,9 @@
 #ifndef STILLPOINT_EXECUTION_H
 #define STILLPOINT_EXECUTION_H
 
-#include "torture/result/output.h"
 #include "progress.h"
+#include "torture/result/output.h"
+#include "torture/scenario/expand.h"
 #include "torture/scenario/scenario.h"
 
 #include <stdbool.h>

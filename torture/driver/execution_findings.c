@@ -1,7 +1,7 @@
 /* Findings of a run: those of its threads, and stalls, which only the driver can see. */
 #include "execution_parts.h"
 
-#include "torture/result/repro.h"
+#include "repro.h"
 
 #include <math.h>
 #include <stdlib.h>

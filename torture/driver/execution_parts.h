@@ -4,6 +4,8 @@
 
 #include "execution.h"
 #include "metrics.h"
+#include "torture/scenario/expand.h"
+#include "torture/scenario/settings.h"
 #include "view.h"
 #include "watchdog.h"
 

@@ -2,6 +2,7 @@
 #include "execution_parts.h"
 
 #include "torture/host/paths.h"
+#include "torture/scenario/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,16 +76,32 @@ static void set_descriptors(const struct execution *e, posix_spawn_file_actions_
     posix_spawn_file_actions_adddup2(actions, e->errors_fd, STDERR_FILENO);
 }
 
+/* The command that hides real-time signals from gdb: kicks of vCPUs, and requests for stacks. Heap.
+ */
+static char *gdb_let_through(void)
+{
+    char *text = text_format("handle");
+
+    for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
+        char *name = text_format(" SIG%d", signal);
+
+        text = text_append(text, name);
+        free(name);
+    }
+    return text_append(text, " nostop noprint pass");
+}
+
 static bool spawn_runner(struct execution *e, const char *path, int config, int events_write)
 {
     char config_text[12], events_text[12], shared_text[12];
+    char *let_through = gdb_let_through();
     char *plain[] = {(char *)path, (char *)"--run", config_text, events_text, shared_text, NULL};
     char *gdb[] = {(char *)"gdb",
                    (char *)"-q",
                    (char *)"-ex",
                    (char *)"set breakpoint pending on",
                    (char *)"-ex",
-                   (char *)"handle SIG35 SIG39 nostop noprint pass", /* kicks of vCPUs; stacks */
+                   let_through,
                    (char *)"-ex",
                    (char *)"break torture_finding_made",
                    (char *)"-ex",
@@ -116,6 +133,7 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     free(environment);
+    free(let_through);
     if (error)
         diagnose(e->d, "%s: cannot be started: %s%s", e->inv->gdb ? "gdb" : path, strerror(error),
                  e->inv->gdb ? "; install the package gdb" : "");

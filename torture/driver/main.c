@@ -1,12 +1,17 @@
 /* stillpoint: the command line. The only file that prints diagnostics and exits. */
 #include "driver.h"
 #include "torture/host/host.h"
-#include "torture/result/output.h"
+#include "torture/placement/placement_draw.h"
+#include "torture/placement/threads.h"
 #include "torture/plot/plot.h"
-#include "torture/scenario/reference.h"
+#include "torture/result/output.h"
 #include "torture/result/report.h"
 #include "torture/result/salvage.h"
-#include "torture/placement/topology.h"
+#include "torture/scenario/expand.h"
+#include "torture/scenario/nearest_name.h"
+#include "torture/scenario/reference.h"
+#include "torture/scenario/scenario.h"
+#include "torture/scenario/schema.h"
 
 #define option getopt_option /* <getopt.h>, which argp includes, has a struct of that name */
 #include <argp.h>
@@ -235,15 +240,15 @@ static int draw_scenario(struct arguments *a, struct diagnostics *d)
         scenario_expand(&s, &plans, &count, d) && count > 0) {
         const char **names, **roles;
 
-        thread_count = scenario_threads(plans[0].config, &threads);
+        thread_count = plan_threads(plans[0].config, &threads);
         names = calloc(thread_count + 1, sizeof *names);
         roles = calloc(thread_count + 1, sizeof *roles);
         for (size_t i = 0; i < thread_count; i++) {
             names[i] = threads[i].name;
             roles[i] = threads[i].role->name;
         }
-        text = topology_text(json_object_get(plans[0].config, "placement"), names, roles,
-                             thread_count, a->synthetic, a->positional, d);
+        text = placement_text(json_object_get(plans[0].config, "placement"), names, roles,
+                              thread_count, a->synthetic, a->positional, d);
         free(names);
         free(roles);
     }
@@ -262,7 +267,7 @@ static int command_topology(struct arguments *a, struct diagnostics *d)
 
     if (a->positional)
         return draw_scenario(a, d);
-    text = topology_text(NULL, NULL, NULL, 0, a->synthetic, "topology", d);
+    text = placement_text(NULL, NULL, NULL, 0, a->synthetic, "topology", d);
     if (!text)
         return EXIT_CODE_USAGE;
     fputs(text, stdout);

@@ -1,15 +1,11 @@
 #include "metrics.h"
 
 #include "torture/result/headline.h"
+#include "torture/result/latency.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct {
-    const char *name;
-    double percent;
-} percentiles[] = {{"50", 50}, {"90", 90}, {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
 
 uint64_t metrics_gps(const struct view *v)
 {
@@ -46,40 +42,6 @@ void metrics_baseline(struct metrics *m, double now_s)
     m->baseline_s = m->previous_s = now_s;
 }
 
-static json_t *delta_of(const struct tally *t)
-{
-    json_t *list = json_array();
-
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        if (t->buckets[i])
-            json_array_append_new(list, json_pack("[i, I]", (int)i, (json_int_t)t->buckets[i]));
-    return list;
-}
-
-void metrics_add_delta(struct tally *t, json_t *delta)
-{
-    json_t *pair;
-    size_t i;
-
-    json_array_foreach (delta, i, pair) {
-        json_int_t bucket = json_integer_value(json_array_get(pair, 0));
-        json_int_t n = json_integer_value(json_array_get(pair, 1));
-        uint64_t low, high;
-
-        if (bucket < 0 || bucket >= (json_int_t)HISTOGRAM_BUCKETS || n <= 0)
-            continue;
-        low = histogram_low((unsigned)bucket);
-        high = histogram_high((unsigned)bucket);
-        if (t->count == 0 || low < t->min)
-            t->min = low;
-        if (high > t->max)
-            t->max = high;
-        t->buckets[bucket] += (uint64_t)n;
-        t->count += (uint64_t)n;
-        t->sum += (uint64_t)n * ((low + high) / 2);
-    }
-}
-
 json_t *metrics_interval(struct metrics *m, double now_s)
 {
     json_t *latency = json_object();
@@ -107,29 +69,12 @@ json_t *metrics_interval(struct metrics *m, double now_s)
                             json_pack("{sI sI sI sI so}", "count", (json_int_t)now->count, "p50",
                                       (json_int_t)tally_percentile(now, 50), "p99",
                                       (json_int_t)tally_percentile(now, 99), "max",
-                                      (json_int_t)now->max, "delta", delta_of(now)));
+                                      (json_int_t)now->max, "delta", latency_delta(now)));
     }
     m->gp_rate = length > 0 ? (double)(gps - m->previous_gps) / length : 0;
     m->previous_gps = gps;
     m->previous_s = now_s;
     return json_pack("{sf sf so}", "t", now_s, "gps_per_second", m->gp_rate, "latency", latency);
-}
-
-json_t *metrics_describe(const struct tally *t, const char *unit)
-{
-    json_t *buckets = json_array(), *marks = json_object();
-
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-        if (t->buckets[i])
-            json_array_append_new(buckets, json_pack("[I, I, I]", (json_int_t)histogram_low(i),
-                                                     (json_int_t)histogram_high(i),
-                                                     (json_int_t)t->buckets[i]));
-    for (size_t i = 0; t->count > 0 && i < sizeof percentiles / sizeof *percentiles; i++)
-        json_object_set_new(marks, percentiles[i].name,
-                            json_integer((json_int_t)tally_percentile(t, percentiles[i].percent)));
-    return json_pack("{ss sI sI sf sI so so}", "unit", unit, "count", (json_int_t)t->count, "min",
-                     (json_int_t)t->min, "mean", t->count ? (double)t->sum / (double)t->count : 0.0,
-                     "max", (json_int_t)t->max, "percentiles", marks, "buckets", buckets);
 }
 
 json_t *metrics_latency(struct metrics *m)
@@ -141,7 +86,7 @@ json_t *metrics_latency(struct metrics *m)
         tally_subtract(m->scratch, &m->baseline[i]);
         if (m->scratch->count > 0)
             json_object_set_new(latency, m->view->measures[i].name,
-                                metrics_describe(m->scratch, m->view->measures[i].unit));
+                                latency_describe(m->scratch, m->view->measures[i].unit));
     }
     return latency;
 }

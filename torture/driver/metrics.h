@@ -28,9 +28,4 @@ json_t *metrics_latency(struct metrics *m);
 /* Grace periods since the start, by the library's count or, without one, by those measured. */
 uint64_t metrics_gps(const struct view *v);
 
-/* One latency as it stands in a result. */
-json_t *metrics_describe(const struct tally *t, const char *unit);
-/* The delta list of an interval back into a sum, for salvage. */
-void metrics_add_delta(struct tally *t, json_t *delta);
-
 #endif

@@ -1,5 +1,4 @@
 /* What threads of a runner found, or were doing: findings, timelines, stacks, crashes. */
-#include "torture/runner/crash.h"
 #include "view_parts.h"
 
 #include <math.h>
@@ -7,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NOTES_OF_CULPRIT 8

@@ -2,6 +2,7 @@
  * A role with a set of its own is dealt along those PUs of the order that are in the set.
  */
 #include "placement_plan.h"
+#include "settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,47 +31,27 @@ static int by_scatter(const void *left, const void *right)
 }
 
 static const struct policy {
-    const char *name;
     int (*order)(const void *, const void *);
     bool binds;
 } policies[] = {
-    {"compact", by_compact, true},
-    {"scatter", by_scatter, true},
-    {"none", by_compact, false},
+    [PLACEMENT_COMPACT] = {.order = by_compact, .binds = true},
+    [PLACEMENT_SCATTER] = {.order = by_scatter, .binds = true},
+    [PLACEMENT_NONE] = {.order = by_compact, .binds = false},
 };
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-static const char *const memory_names[] = {"local", "remote", "interleave"};
-
-/* Options were checked when the scenario was read; this catches a config made by other means. */
-static const struct policy *find_policy(const struct planning *g, json_t *config)
+/* Which of its choices an option of the "placement" object has; without the object or the key the one
+ * given. Options were checked when the scenario was read; this catches a config made by other means.
+ */
+static int choice_of(const struct planning *g, json_t *config, const char *key, int otherwise,
+                     const char *expected)
 {
-    const char *name =
-        config != NULL ? json_string_value(json_object_get(config, "policy")) : "none";
+    const struct option *option = options_find(placement_options, key);
+    json_t *value = json_object_get(config, key);
+    int choice = value ? option_choice(option, json_string_value(value)) : otherwise;
 
-    for (size_t i = 0; name != NULL && i < COUNT_OF(policies); i++) {
-        if (strcmp(name, policies[i].name) == 0) {
-            return &policies[i];
-        }
-    }
-    diagnose(g->d, "%s: /placement/policy: expected compact, scatter or none", g->where);
-    return NULL;
-}
-
-static bool find_memory(const struct planning *g, json_t *config, enum memory *memory)
-{
-    json_t *value = config != NULL ? json_object_get(config, "memory") : NULL;
-    const char *name = value != NULL ? json_string_value(value) : "local";
-
-    for (size_t i = 0; name != NULL && i < COUNT_OF(memory_names); i++) {
-        if (strcmp(name, memory_names[i]) == 0) {
-            *memory = (enum memory)i;
-            return true;
-        }
-    }
-    diagnose(g->d, "%s: /placement/memory: expected local, remote or interleave", g->where);
-    return false;
+    if (choice < 0)
+        diagnose(g->d, "%s: /placement/%s: expected %s", g->where, key, expected);
+    return choice;
 }
 
 static bool start_order(struct planning *g, const struct policy *policy, size_t role_count)
@@ -207,12 +188,16 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
     struct placement *p = calloc(1, sizeof *p);
     struct planning g = {.where = where, .notes = notes, .d = d};
     json_t *role_sets = config != NULL ? json_object_get(config, "roles") : NULL;
-    const struct policy *policy = find_policy(&g, config);
-    bool ok = p != NULL && policy != NULL && find_memory(&g, config, &p->memory);
+    int policy =
+        choice_of(&g, config, "policy", config ? -1 : PLACEMENT_NONE, "compact, scatter or none");
+    int memory = choice_of(&g, config, "memory", MEMORY_LOCAL, "local, remote or interleave");
+    bool ok = p != NULL && policy >= 0 && memory >= 0;
 
     if (ok) {
+        p->memory = (enum placement_memory)memory;
         p->topology = g.topology = topology_read(synthetic, d);
-        ok = g.topology != NULL && start_order(&g, policy, json_object_size(role_sets)) &&
+        ok = g.topology != NULL &&
+             start_order(&g, &policies[policy], json_object_size(role_sets)) &&
              placement_add_roles(&g, role_sets) && deal_threads(&g, p, names, roles, count);
     }
     if (ok) {
@@ -252,8 +237,6 @@ void placement_free(struct placement *p)
     free(p);
 }
 
-/* ---- drawing ---- */
-
 int placement_remote_node(const struct topology *t, int own)
 {
     for (size_t i = 0; i < t->node_count; i++) {
@@ -262,40 +245,4 @@ int placement_remote_node(const struct topology *t, int own)
         }
     }
     return t->nodes[0];
-}
-
-static void draw_memory(FILE *out, const struct placement *p)
-{
-    const struct topology *t = p->topology;
-
-    if (p->memory == MEMORY_INTERLEAVE) {
-        char *nodes = placement_list_nodes(t);
-        fprintf(out, "Memory is interleaved over NUMA %s.\n", nodes != NULL ? nodes : "?");
-        free(nodes);
-    } else if (p->memory == MEMORY_REMOTE) {
-        fputs("Memory is remote:", out);
-        for (size_t i = 0; i < t->node_count; i++) {
-            fprintf(out, "%s NUMA %d from %d", i > 0 ? "," : "", t->nodes[i],
-                    placement_remote_node(t, t->nodes[i]));
-        }
-        fputs(".\n", out);
-    }
-}
-
-char *placement_draw(const struct placement *p)
-{
-    char *text = NULL;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-
-    if (out == NULL) {
-        return NULL;
-    }
-    topology_draw(out, p->topology, (const char *const *)p->names, p->slots, p->count);
-    draw_memory(out, p);
-    if (!p->topology->this_system) {
-        fputs("Not this machine: planned only, nothing was bound.\n", out);
-    }
-    fclose(out);
-    return text;
 }

@@ -27,8 +27,6 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
                                  size_t count, const char *synthetic, const char *where,
                                  struct diagnostics *notes, struct diagnostics *d);
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
-/* Which thread goes where, drawn as text, one line per PU or pair of PUs; the caller frees it. */
-char *placement_draw(const struct placement *p);
 /* Binds the calling thread, and its memory from now on, as planned. False with a line in d when the
  * system refused. Does nothing, and says so in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);

@@ -3,13 +3,12 @@
 #define STILLPOINT_PLACEMENT_PLAN_H
 
 #include "placement.h"
+#include "settings.h"
 #include "topology.h"
-
-enum memory { MEMORY_LOCAL, MEMORY_REMOTE, MEMORY_INTERLEAVE };
 
 struct placement {
     struct topology *topology;
-    enum memory memory; /* after degrading */
+    enum placement_memory memory; /* after degrading */
     char **names;
     struct placement_slot *slots;
     size_t count;

@@ -1,12 +1,12 @@
-/* The machine as placement sees it, and the drawings of who runs where on it. */
+/* The machine as placement sees it. */
 #ifndef STILLPOINT_TOPOLOGY_H
 #define STILLPOINT_TOPOLOGY_H
 
 #include "torture/record/diagnostics.h"
-#include "placement.h"
 
 #include <hwloc.h>
-#include <stdio.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* One PU that this process may use. Ranks count usable neighbours only, from 0. */
 struct topology_pu {
@@ -33,21 +33,5 @@ struct topology *topology_read(const char *synthetic, struct diagnostics *d);
 void topology_free(struct topology *t);
 /* Without a core level every PU is a core of its own. */
 bool topology_same_core(const struct topology_pu *a, const struct topology_pu *b);
-
-/* Draws one line per core, and the threads on its PUs by their slots; under 100 columns. On a large
- * machine a run of empty cores is one line. Threads without a PU come last. */
-void topology_draw(FILE *out, const struct topology *t, const char *const *names,
-                   const struct placement_slot *slots, size_t count);
-
-/* All that `stillpoint topology` prints: plans as placement_plan() does (a config of NULL binds
- * nothing), draws, and ends with the notes, each after "note: ". The caller frees it; NULL with a
- * line in d where there is no plan. */
-char *topology_text(json_t *config, const char *const *names, const char *const *roles,
-                    size_t count, const char *synthetic, const char *where, struct diagnostics *d);
-
-/* A plan in one line of at most `width` columns, for --dry-run; the caller frees it:
- * "PU 0  reader-0 reader-2   PU 1  reader-1 reader-3 ...". */
-char *topology_line(const struct placement *p, const char *const *names, size_t count,
-                    size_t width);
 
 #endif

@@ -6,8 +6,8 @@
  */
 #include "plot.h"
 
-#include "torture/host/paths.h"
 #include "plot_data.h"
+#include "torture/host/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Durations as people type them. Integers throughout: what is written is what is meant. */
-#include "options.h"
+#include "duration.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
 
 #include "histogram.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,10 @@
 #define SHARED_MESSAGE    512
 #define SHARED_LIBRARY    64 /* statistics of a flavor */
 #define SHARED_MOMENTS    96 /* what led to one violation */
+
+/* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away
+ * from the code under test. */
+#define STACK_SIGNAL (SIGRTMIN + 5)
 
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_FINISHED, PHASE_CALLED_OFF };
 

@@ -7,10 +7,11 @@
 #ifndef STILLPOINT_WORKLOAD_H
 #define STILLPOINT_WORKLOAD_H
 
+#include "diagnostics.h"
 #include "options.h"
 
-struct torture_thread;
 struct instance;
+struct torture_thread;
 
 /* What a flavor may be able to do, and a role may need. Names: flavor_capability_names[]. */
 enum flavor_capability {
@@ -73,5 +74,11 @@ struct workload {
 
 /* NULL-ended; defined in torture/workloads/workloads.c. */
 extern const struct workload *const workloads[];
+
+/* The workload of that name, or NULL. */
+const struct workload *workload_named(const char *name);
+/* The type of element `index` of the workloads of a scenario or run config, or NULL when that is
+ * none. */
+const struct workload *workload_at(json_t *root, size_t index);
 
 #endif

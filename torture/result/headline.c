@@ -1,6 +1,6 @@
 #include "headline.h"
 
-#include "torture/scenario/scenario_keys.h"
+#include "torture/record/workload.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "salvage.h"
 
-#include "torture/driver/metrics.h"
+#include "latency.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -93,7 +93,7 @@ static void on_interval(struct salvage *s, json_t *event)
         json_t *measure = measure_named(s, key);
 
         if (measure)
-            metrics_add_delta(sum_of(s, text_of(measure, "name")),
+            latency_add_delta(sum_of(s, text_of(measure, "name")),
                               json_object_get(latency, "delta"));
         json_object_del(json_object_get(json_object_get(kept, "latency"), key), "delta");
     }
@@ -151,7 +151,7 @@ static void conclude_run(struct salvage *s)
     for (size_t i = 0; i < s->measure_count; i++)
         json_object_set_new(
             latency, s->names[i],
-            metrics_describe(&s->sums[i], text_of(measure_named(s, s->names[i]), "unit")));
+            latency_describe(&s->sums[i], text_of(measure_named(s, s->names[i]), "unit")));
     json_object_set_new(s->run, "latency", latency);
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
     verdict_of_run(s->run, NULL, declared);

@@ -1,6 +1,6 @@
 #include "verdict.h"
 
-#include "torture/record/options.h"
+#include "torture/record/duration.h"
 #include "torture/scenario/scenario_keys.h"
 
 #include <math.h>

@@ -4,12 +4,6 @@
 
 #include "thread.h"
 
-#include <signal.h>
-
-/* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away
- * from the code under test. */
-#define STACK_SIGNAL (SIGRTMIN + 5)
-
 /* Installs the handlers, once, in the main thread. */
 void crash_install(struct shared_header *header);
 /* For the calling thread: a signal stack of its own, and whose thread it is. */

@@ -1,10 +1,11 @@
 #include "runner.h"
 
 #include "crash.h"
-#include "torture/record/flavor_table.h"
-#include "torture/placement/placement.h"
-#include "torture/scenario/scenario.h"
 #include "thread.h"
+#include "torture/placement/placement.h"
+#include "torture/placement/threads.h"
+#include "torture/record/flavor_table.h"
+#include "torture/record/workload.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -396,7 +397,7 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
         options_store(flavor.settings, library, settings);
     ok = make_instances(run);
     if (ok) {
-        run->thread_count = scenario_threads(run->config, &run->plan);
+        run->thread_count = plan_threads(run->config, &run->plan);
         run->threads = calloc(run->thread_count + 1, sizeof *run->threads);
         run->offsets = calloc(run->thread_count + 1, sizeof *run->offsets);
         run->handles = calloc(run->thread_count + 1, sizeof *run->handles);

@@ -32,10 +32,4 @@ char *pointer_element(const char *pointer, size_t index);
 /* Whether what `pointer` points to is, or lies in, what `holder` points to. */
 bool pointer_within(const char *pointer, const char *holder);
 
-/* printf into a heap string. */
-char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The candidate (a NULL-ended list) nearest to a misspelt name, or NULL when none is near. */
-const char *nearest_name(const char *name, const char *const *candidates);
-
 #endif

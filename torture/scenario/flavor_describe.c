@@ -8,8 +8,12 @@
  * Choices are a list, or one string with spaces between. "missing" says why this machine does not
  * offer a capability that another one would. Everything but name and type may be absent.
  */
-#include "torture/host/paths.h"
+#include "flavor_describe.h"
+#include "nearest_name.h"
 #include "scenario.h"
+#include "text.h"
+#include "torture/host/paths.h"
+#include "torture/record/duration.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +25,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-const char *const flavor_capability_names[] = {
-    "synchronize", "expedite", "call",      "barrier", "callback-lock", "nest",
-    "force",       "gp-times", "protect",   "qsbr",    "poll",          "fork",
-    "exit",        "replay",   "exclusive", "vcpu",    "kvm",           NULL,
-};
 
 enum { DESCRIBE_TIMEOUT_MS = 10000, DESCRIBE_MAX_BYTES = 1 << 20 };
 

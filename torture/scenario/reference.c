@@ -1,9 +1,15 @@
 /* The reference of scenarios in Markdown, and what `stillpoint list` shows. */
 #include "reference.h"
 
-#include "torture/host/paths.h"
+#include "flavor_describe.h"
+#include "nearest_name.h"
+#include "options_complete.h"
 #include "scenario.h"
 #include "scenario_keys.h"
+#include "settings.h"
+#include "torture/host/paths.h"
+#include "torture/placement/settings.h"
+#include "torture/record/workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,26 +1,17 @@
 #include "scenario_keys.h"
 
+#include "document.h"
+#include "flavor_describe.h"
+#include "nearest_name.h"
 #include "scenario.h"
+#include "settings.h"
+#include "text.h"
+#include "torture/placement/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* --- Workloads and flavors ---------------------------------------------------------------- */
-
-const struct workload *workload_named(const char *name)
-{
-    for (const struct workload *const *w = workloads; name && *w; w++)
-        if (!strcmp((*w)->name, name))
-            return *w;
-    return NULL;
-}
-
-const struct workload *workload_at(json_t *root, size_t index)
-{
-    json_t *item = json_array_get(json_object_get(root, "workloads"), index);
-
-    return workload_named(json_string_value(json_object_get(item, "type")));
-}
 
 json_t *scenario_flavors(json_t *root)
 {

@@ -10,11 +10,6 @@
 #include "torture/record/options.h"
 #include "torture/record/workload.h"
 
-/* The workload of that name, or NULL. */
-const struct workload *workload_named(const char *name);
-/* The type of element `index` of the scenario's workloads, or NULL when that is none. */
-const struct workload *workload_at(json_t *root, size_t index);
-
 /* The flavors that the scenario runs: those swept, else the one given, else the default. A new
  * array of strings. */
 json_t *scenario_flavors(json_t *root);

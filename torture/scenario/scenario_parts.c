@@ -1,21 +1,16 @@
 #include "scenario_parts.h"
 
-#include "scenario.h"
+#include "flavor_describe.h"
+#include "nearest_name.h"
 #include "scenario_keys.h"
+#include "settings.h"
+#include "text.h"
+#include "torture/placement/settings.h"
+#include "torture/record/workload.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FIELD(field) offsetof(struct placement_settings, field)
-
-const struct option placement_options[] = {
-    {"policy", OPTION_CHOICE, FIELD(policy), "scatter", 0, 0, NULL, "scatter compact none",
-     "Threads over NUMA nodes, then cores, then PUs; or close together; or not bound"},
-    {"memory", OPTION_CHOICE, FIELD(memory), "local", 0, 0, NULL, "local remote interleave",
-     "Which NUMA node the memory of a bound thread comes from"},
-    {0},
-};
 
 json_t *part_result(json_t *part, bool good)
 {

@@ -2,6 +2,8 @@
 #ifndef STILLPOINT_SCENARIO_PARTS_H
 #define STILLPOINT_SCENARIO_PARTS_H
 
+#include "document.h"
+#include "options_complete.h"
 #include "torture/record/options.h"
 
 /* The largest whole number that every JSON reader keeps exactly. */

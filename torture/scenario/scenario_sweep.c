@@ -1,7 +1,13 @@
 /* What a scenario says about several runs, or their results: sweep, require, budgets. */
+#include "document.h"
+#include "flavor_describe.h"
+#include "nearest_name.h"
+#include "options_complete.h"
 #include "scenario.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
+#include "torture/record/duration.h"
+#include "torture/record/workload.h"
 
 #include <string.h>
 

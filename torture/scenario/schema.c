@@ -2,8 +2,14 @@
  * schema cannot say everything that scenario_load() checks; it never refuses what that accepts. */
 #include "scenario.h"
 
+#include "flavor_describe.h"
+#include "options_complete.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
+#include "schema.h"
+#include "settings.h"
+#include "text.h"
+#include "torture/placement/settings.h"
 
 #include <stdlib.h>
 #include <string.h>

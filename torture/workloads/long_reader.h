@@ -7,8 +7,8 @@
 #ifndef STILLPOINT_LONG_READER_H
 #define STILLPOINT_LONG_READER_H
 
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 struct long_reader {
     flavor_notifier notifier;

@@ -13,8 +13,8 @@
 #ifndef STILLPOINT_MACHINE_H
 #define STILLPOINT_MACHINE_H
 
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,5 @@
 #include "repro.h"
+#include "torture/scenario/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

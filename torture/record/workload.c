@@ -1,0 +1,24 @@
+#include "workload.h"
+
+#include <string.h>
+
+const char *const flavor_capability_names[] = {
+    "synchronize", "expedite", "call",      "barrier", "callback-lock", "nest",
+    "force",       "gp-times", "protect",   "qsbr",    "poll",          "fork",
+    "exit",        "replay",   "exclusive", "vcpu",    "kvm",           NULL,
+};
+
+const struct workload *workload_named(const char *name)
+{
+    for (const struct workload *const *w = workloads; name && *w; w++)
+        if (strcmp((*w)->name, name) == 0)
+            return *w;
+    return NULL;
+}
+
+const struct workload *workload_at(json_t *root, size_t index)
+{
+    json_t *item = json_array_get(json_object_get(root, "workloads"), index);
+
+    return workload_named(json_string_value(json_object_get(item, "type")));
+}

@@ -1,0 +1,30 @@
+/* From a scenario to a list of runs. */
+#ifndef STILLPOINT_EXPAND_H
+#define STILLPOINT_EXPAND_H
+
+#include "scenario.h"
+
+struct run_plan {
+    /* The scenario at this point, without description, sweep and repeat: what the runner gets.
+     * Its budgets are those that apply here: "where" selects the point, and "ratio_to" another. */
+    json_t *config;
+    json_t *point; /* {"library.gp_policy": "fqs"}; empty object without sweep */
+    char *label;   /* "gp_policy=fqs" for tables; "" without sweep */
+    int64_t repeat;
+    char *flavor;
+    char *skip;     /* why this flavor cannot run this point, or NULL */
+    bool skip_here; /* with skip: on another machine it could */
+};
+
+/* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
+ * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived
+ * from that and its number, the same at all points. A scenario without sweep that asks more of its
+ * flavor than that can do on any machine is refused with a line in d; within a sweep such a point
+ * gets `skip`. What only this machine does not offer is `skip` with and without a sweep. */
+bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
+                     struct diagnostics *d);
+/* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */
+int64_t scenario_repeat_seed(uint64_t seed, int64_t repeat);
+void run_plans_free(struct run_plan *plans, size_t count);
+
+#endif

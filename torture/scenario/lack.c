@@ -1,0 +1,108 @@
+#include "lack.h"
+
+#include "document.h"
+#include "text.h"
+#include "torture/placement/threads.h"
+#include "torture/record/workload.h"
+
+#include <stdlib.h>
+
+/* What a scenario asks for and does not get, as texts; each capability is told once, for the first
+ * that needs it. */
+struct lack {
+    const struct flavor_description *description;
+    unsigned told;
+    /* `"call" (needed by rcu-pipe updater)`: what no machine would offer; empty when there is
+     * none */
+    char *anywhere;
+    /* `"kvm" (needed by kick) is missing here: /dev/kvm: ...`: what another machine may offer */
+    char *here;
+};
+
+static char *append_part(char *text, const char *separator, char *part)
+{
+    if (*text)
+        text = text_append(text, separator);
+    text = text_append(text, part);
+    free(part);
+    return text;
+}
+
+/* Adds those of the capabilities that the flavor lacks. */
+static void add_lack(struct lack *lack, unsigned needs, const char *workload, const char *role)
+{
+    unsigned lacking = needs & ~(lack->description->capabilities | lack->told);
+
+    lack->told |= lacking;
+    for (unsigned bit = 0; flavor_capability_names[bit]; bit++) {
+        const char *reason = flavor_missing_reason(lack->description, bit);
+
+        if (!(lacking & 1u << bit))
+            continue;
+        char *what = text_format("\"%s\" (needed by %s%s%s)", flavor_capability_names[bit],
+                                 workload, role ? " " : "", role ? role : "");
+
+        if (!reason) {
+            lack->anywhere = append_part(lack->anywhere, ", ", what);
+            continue;
+        }
+        lack->here =
+            append_part(lack->here, "; ", text_format("%s is missing here: %s", what, reason));
+        free(what);
+    }
+}
+
+/* What the values of its options make a workload need. */
+static unsigned params_need(const struct workload *workload, json_t *complete)
+{
+    void *params;
+    unsigned needs;
+
+    if (!workload->needs_by_params)
+        return 0;
+    params = calloc(1, workload->params_size ? workload->params_size : 1);
+    if (!params)
+        abort();
+    options_store(workload->options, complete, params);
+    needs = workload->needs_by_params(params);
+    free(params);
+    return needs;
+}
+
+static void find_lack(struct lack *lack, json_t *config)
+{
+    size_t index;
+    json_t *item;
+
+    json_array_foreach (json_object_get(config, "workloads"), index, item) {
+        const struct workload *workload = workload_at(config, index);
+
+        if (!workload)
+            continue;
+        add_lack(lack, workload->needs | params_need(workload, item), workload->name, NULL);
+        for (const struct role *r = workload->roles; r && r->name; r++)
+            if (role_count(item, r) > 0)
+                add_lack(lack, r->needs, workload->name, r->name);
+    }
+}
+
+char *config_objection(json_t *config, const struct flavor_description *description, bool *here)
+{
+    struct lack lack = {description, 0, text_format("%s", ""), text_format("%s", "")};
+    struct planned_thread *threads;
+    size_t count = plan_threads(config, &threads);
+    char *objection = NULL;
+
+    free(threads);
+    find_lack(&lack, config);
+    if (!count)
+        objection = text_format("no workload asks for a thread");
+    else if (*lack.anywhere)
+        objection = text_format("flavor \"%s\" cannot %s", description->name, lack.anywhere);
+    else if (*lack.here)
+        objection = text_format("%s", lack.here);
+    *here = count && objection && !*lack.anywhere;
+    free(lack.anywhere);
+    free(lack.here);
+    return objection;
+}

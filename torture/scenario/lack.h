@@ -1,0 +1,10 @@
+/* What a run config asks for and a flavor, or this machine, does not offer. */
+#ifndef STILLPOINT_LACK_H
+#define STILLPOINT_LACK_H
+
+#include "flavor_describe.h"
+
+/* Why the flavor cannot run this config (heap), or NULL; *here: on another machine it could. */
+char *config_objection(json_t *config, const struct flavor_description *description, bool *here);
+
+#endif

@@ -1,0 +1,18 @@
+/* Settings of a scenario's top level: "duration", "seed", ... */
+#ifndef STILLPOINT_SCENARIO_SETTINGS_H
+#define STILLPOINT_SCENARIO_SETTINGS_H
+
+#include "torture/record/options.h"
+
+/* What options_store() fills by scenario_options. */
+struct scenario_settings {
+    const char *name, *description, *flavor;
+    int64_t duration_ns, warmup_ns, interval_ns, stall_limit_ns;
+    int64_t seed, repeat;
+    int on_finding, fence;
+};
+enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
+enum fence_choice { FENCE_AUTO, FENCE_FULL };
+extern const struct option scenario_options[];
+
+#endif
