@@ -5,11 +5,10 @@ VERSION := 0.1.0
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-# Parallel by default; a -j of the caller's wins, and inner makes share the outer one's job server.
-ifeq ($(MAKELEVEL),0)
-ifeq ($(shell tr '\0' ' ' </proc/$$PPID/cmdline 2>/dev/null | grep -E -- ' (-j|--jobs)'),)
+# Parallel by default. A -j on the command line wins over this one by itself; one in the environment's
+# MAKEFLAGS only a shell sees. Inner makes share the outer one's job server.
+ifeq ($(MAKELEVEL)$(filter -j%,$(shell echo "$$MAKEFLAGS")),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
-endif
 endif
 
 # ---- Variables ----------------------------------------------------------------------------------
@@ -39,14 +38,6 @@ variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEB
            $(if $(PORTABLE),portable) $(if $(TWO_PHASE),two-phase) $(if $(M32),m32) \
            $(filter-out gcc cc,$(notdir $(firstword $(CC))))
 BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
-
-# The library's sources, and the objects of the engine and of the workloads; `make fault` points them
-# elsewhere, and compiles only these files of the library, and these workloads.
-LIB       := lib
-ENGINE    := $(BUILD)
-WORKLOADS := $(BUILD)
-ONLY      :=
-ANEW      :=
 
 # ---- Flags --------------------------------------------------------------------------------------
 
@@ -85,8 +76,8 @@ ifneq ($(M32),)
 flags += -m32 -Wno-psabi # gcc 11 aligned 64-bit atomics anew, and says so
 endif
 
-lib_flags    := -fPIC -I$(LIB)/include -I$(LIB)
-engine_flags := -I. -I$(LIB)/include
+lib_flags    := -fPIC -Ilib/include -Ilib
+engine_flags := -I. -Ilib/include
 engine_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
                      -ljansson -lhwloc -lnuma -lunwind) -lm
 check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)
@@ -109,7 +100,7 @@ host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
 
 # ---- Sources ------------------------------------------------------------------------------------
 
-lib_sources    := $(or $(ONLY),$(patsubst $(LIB)/%,%,$(wildcard $(LIB)/*/*.c $(LIB)/*/*/*.c)))
+lib_sources    := $(patsubst lib/%,%,$(wildcard lib/*/*.c lib/*/*/*.c))
 engine_mains   := torture/driver/main.c torture/runner/runner_main.c
 rooms          := driver runner record scenario placement host result plot
 engine_sources := $(filter-out $(engine_mains),$(wildcard $(rooms:%=torture/%/*.c)))
@@ -128,12 +119,10 @@ flavors := $(filter-out flavor template,$(patsubst torture/flavors/%.h,%,\
              $(wildcard torture/flavors/*.h)))
 runners := $(flavors:%=$(BUILD)/runner-%)
 
-# What each flavor links and needs to compile; an absent line means nothing. Objects that are compiled alone
-# come before the library that has the rest, and so take the place of their members there.
-LIBS_stillpoint := $(if $(ONLY),$(lib_objects) $(WORKLOADS),$(BUILD))/libstillpoint.a
+# What each flavor links and needs to compile; an absent line means nothing.
+LIBS_stillpoint := $(BUILD)/libstillpoint.a
 ifeq ($(TWO_PHASE),)
-LIBS_stillpoint-two-phase := $(if $(ONLY),$(two_phase_objects) $(WORKLOADS),\
-                               $(BUILD))/libstillpoint-two-phase.a
+LIBS_stillpoint-two-phase   := $(BUILD)/libstillpoint-two-phase.a
 CFLAGS_stillpoint-two-phase := $(two_phase)
 else
 LIBS_stillpoint-two-phase   := $(LIBS_stillpoint)
@@ -176,39 +165,34 @@ compile = $(call say,CC,$@) mkdir -p $(@D); $(CC) $(flags) -MMD -MP -c -o $@ $<
 link = $(call say,LINK,$@) mkdir -p $(@D); $(CC) $(flags) $(LDFLAGS) -o $@
 archive = $(call say,AR,$@) rm -f $@; ar rcs $@ $(filter %.o,$^)
 
-$(BUILD)/obj/lib/%.o: $(LIB)/%.c $(BUILD)/flags
+$(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/flags
 	$(compile) $(lib_flags)
-$(BUILD)/obj/two-phase/%.o: $(LIB)/%.c $(BUILD)/flags
+$(BUILD)/obj/two-phase/%.o: lib/%.c $(BUILD)/flags
 	$(compile) $(lib_flags) $(two_phase)
 $(BUILD)/libstillpoint.a: $(lib_objects)
 	$(archive)
 $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 	$(archive)
 
-ifeq ($(ENGINE),$(BUILD))
 $(BUILD)/obj/torture/%.o: torture/%.c $(BUILD)/flags
 	$(compile) $(engine_flags)
 $(BUILD)/obj/torture/host/host.o: torture/host/host.c $(BUILD)/flags $(BUILD)/host-defines
 	$(compile) $(engine_flags) $(host_defines)
 $(BUILD)/engine.a: $(engine_objects)
 	$(archive)
-endif
 
-engine_archive := $(ENGINE)/engine.a
-runner_main    := $(ENGINE)/obj/torture/runner/runner_main.o
+engine_archive := $(BUILD)/engine.a
+runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
 
 # A runner is the engine linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
-anew_$(1)    := $$(patsubst %.c,$$(BUILD)/flavor-$(1)/%.o,$$(if $$(filter $$(WORKLOADS),$$(BUILD)),\
-                $$(flavor_sources),$$(ANEW)))
-objects_$(1) := $$(anew_$(1)) $$(if $$(filter $$(WORKLOADS),$$(BUILD)),,\
-                $$(patsubst %.c,$$(WORKLOADS)/flavor-$(1)/%.o,$$(filter-out $$(ANEW),$$(flavor_sources))))
+objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1))))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
--include $$(anew_$(1):.o=.d)
+-include $$(objects_$(1):.o=.d)
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
                        $$(filter %.a %.o,$$(LIBS_$(1)))
 	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs) \
@@ -221,7 +205,7 @@ $(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(engine
 	$(link) $^ $(engine_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags
-	$(compile) $(engine_flags) -I$(LIB) -Itests/unit
+	$(compile) $(engine_flags) -Ilib -Itests/unit
 $(library_tests): %: %.o $(BUILD)/libstillpoint.a
 	$(link) $^ $(check_libs) $(atomic_libs)
 $(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(engine_archive) \
@@ -252,35 +236,10 @@ flavor: $(BUILD)/runner-$(NAME) $(BUILD)/stillpoint
 endif
 
 # ---- Seeded faults -------------------------------------------------------------------------------
-# `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR: a copy of lib/ with the patch, the engine
-# as it is, and what the patch changes compiled anew: the patched files, or all of the library for a header;
-# and for a public one the workloads of the fault's scenario. Run it with STILLPOINT_RUNNERS.
-# FLAVOR is stillpoint, or what the line "Scenario" of the patch says: flavor=FLAVOR.
 
 ifneq ($(filter fault,$(MAKECMDGOALS)),)
-ifeq ($(NAME),)
-$(error usage: make fault NAME=x, for torture/faults/x.patch)
+include torture/faults/faults.mk
 endif
-fault_flavor := $(shell sed '/^--- /,$$d' torture/faults/$(NAME).patch 2>/dev/null | \
-                        sed -n 's/.* flavor=\([^ ]*\).*/\1/p')
-fault_flavor := $(or $(fault_flavor),stillpoint)
-fault_runner := $(BUILD)/faults/$(NAME)/runner-$(fault_flavor)
-fault_files  := $(shell sed -n 's|^+++ b/lib/\([^ \t]*\).*|\1|p' torture/faults/$(NAME).patch)
-fault_only   := $(if $(filter %.h,$(fault_files)),,$(fault_files))
-fault_scenario := $(shell sed -n 's/^Scenario: *\([^ ]*\).*/\1/p' torture/faults/$(NAME).patch)
-fault_types  := $(shell sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $(fault_scenario))
-fault_anew   := $(if $(filter include/%,$(fault_files)),torture/workloads/machine.c \
-                  $(wildcard $(foreach t,$(fault_types),torture/workloads/$(t)/*.c bench/$(subst -,_,$(t))*.c)))
-fault: $(fault_runner)
-$(fault_runner): torture/faults/$(NAME).patch $(engine_archive) $(runner_main) $(objects_$(fault_flavor)) \
-                 $(filter %.a,$(LIBS_$(fault_flavor))) $(shell find lib -name '*.[ch]') $(BUILD)/flags
-	$(call say,FAULT,$(NAME)) rm -rf $(@D) && mkdir -p $(@D) && cp -r lib $(@D)/lib
-	@patch -s -p1 -F0 -d $(@D) <$< >$(@D)/patch.log 2>&1 || \
-	    { echo "$<: does not apply to lib/:"; cat $(@D)/patch.log; exit 1; } >&2
-	@$(MAKE) --no-print-directory BUILD=$(@D) LIB=$(@D)/lib ENGINE=$(BUILD) WORKLOADS=$(BUILD) \
-	    ONLY='$(fault_only)' ANEW='$(sort $(fault_anew))' WERROR=0 $@
-endif
-
 faults: all
 	@BUILD=$(BUILD) tests/faults.sh
 
