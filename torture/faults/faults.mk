@@ -3,7 +3,8 @@
 # `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR, which STILLPOINT_RUNNERS takes; NAME may be
 # several. A fault is a copy of lib/ with its patch, and a runner in which what the patch changes is compiled
 # anew: the files of the library that use a patched one, and, for a public header, the workloads of the
-# fault's scenario. Everything else is linked as it is.
+# fault's scenario. Everything else is linked as it is. A line "Build: SANITIZE=address" of the patch is for
+# what is compiled anew, and for the linking.
 
 fault_names := $(or $(NAME),$(error usage: make fault NAME=x, for torture/faults/x.patch))
 
@@ -23,6 +24,8 @@ define fault_rules
 fault_patch_$(1)    := torture/faults/$(1).patch
 fault_scenario_$(1) := $$(shell sed -n '/^--- /q; s/^Scenario: *//p' $$(fault_patch_$(1)))
 fault_flavor_$(1)   := $$(or $$(patsubst flavor=%,%,$$(filter flavor=%,$$(fault_scenario_$(1)))),stillpoint)
+fault_flags_$(1)    := $$(patsubst SANITIZE=%,-fsanitize=% -fno-sanitize-recover=all -fno-omit-frame-pointer,\
+                         $$(shell sed -n '/^--- /q; s/^Build: *//p' $$(fault_patch_$(1))))
 fault_files_$(1)    := $$(shell sed -n 's|^+++ b/lib/\([^ \t]*\).*|\1|p' $$(fault_patch_$(1)))
 fault_types_$(1)    := $$(if $$(filter include/%,$$(fault_files_$(1))),$$(shell \
                          sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $$(firstword $$(fault_scenario_$(1)))))
@@ -43,11 +46,11 @@ $$(BUILD)/faults/$(1)/patched: $$(fault_patch_$(1)) $$(lib_whole)
 	@touch $$@
 $$(BUILD)/faults/$(1)/obj/%.o: $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 	@mkdir -p $$(@D)
-	@$$(CC) $$(flags) -w $$(CFLAGS_$$(fault_flavor_$(1))) -fPIC -I$$(<D)/lib/include -I$$(<D)/lib \
+	@$$(CC) $$(flags) $$(fault_flags_$(1)) -w $$(CFLAGS_$$(fault_flavor_$(1))) -fPIC -I$$(<D)/lib/include -I$$(<D)/lib \
 	    -c -o $$@ $$(<D)/lib/$$*.c
 $$(BUILD)/faults/$(1)/flavor/%.o: %.c $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 	@mkdir -p $$(@D)
-	@$$(CC) $$(flags) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
+	@$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
 	    -DFLAVOR_HEADER='"torture/flavors/$$(fault_flavor_$(1)).h"' $$(CFLAGS_$$(fault_flavor_$(1))) \
 	    -c -o $$@ $$<
 -include $$(fault_flavored_$(1):%.c=$$(BUILD)/faults/$(1)/flavor/%.d)
@@ -56,7 +59,7 @@ fault_runner_$(1) := $$(BUILD)/faults/$(1)/runner-$$(fault_flavor_$(1))
 fault: $$(fault_runner_$(1))
 $$(fault_runner_$(1)): $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) $$(engine_archive) \
                        $$(filter %.a,$$(LIBS_$$(fault_flavor_$(1))))
-	@$$(CC) $$(flags) $$(LDFLAGS) -o $$@ $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) \
+	@$$(CC) $$(flags) $$(fault_flags_$(1)) $$(LDFLAGS) -o $$@ $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) \
 	    $$(engine_archive) $$(LIBS_$$(fault_flavor_$(1))) $$(engine_libs) $$(atomic_libs)
 endef
 $(foreach f,$(fault_names),$(if $(wildcard torture/faults/$(f).patch),,\
