@@ -75,7 +75,7 @@ void rcu_callback_stats(struct rcu_stats *stats)
     stats->callback_threads = atomic_load_explicit(&queue.threads, memory_order_relaxed);
 }
 
-void rcu_poke_callback_thread(void)
+void rcu_end_pile_up(void)
 {
     event_set(&queue.urgent);
 }
@@ -136,8 +136,8 @@ static void over_bound(unsigned long pending)
     unsigned long bound = tuned(callback_bound), times;
 
     if (pending == bound + 1) {
-        rcu_poke_leader();
-        rcu_poke_callback_thread();
+        rcu_wake_leader();
+        rcu_end_pile_up();
     }
     times = bound > 0 ? pending / bound : 0;
     if (times < 2 || !may_delay())
@@ -164,8 +164,8 @@ void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
         ;
     event_set(&queue.queued);
     if (pending == tuned(force_callbacks)) {
-        rcu_poke_leader();
-        rcu_poke_callback_thread();
+        rcu_wake_leader();
+        rcu_end_pile_up();
     }
     if (rcu_over_callback_bound(pending))
         over_bound(pending);
@@ -345,7 +345,7 @@ void rcu_start_callback_thread(void)
     platform_call_once(&queue.once, start_thread);
 }
 
-void rcu_wake_callback_thread(void)
+void rcu_recount_callbacks(void)
 {
     event_set(&queue.queued);
 }
@@ -383,15 +383,15 @@ void rcu_barrier(void)
     if (held)
         lock.unlock(lock.data);
     event_init(&barrier.reached, false);
-    online = rcu_blocked_begin();
+    online = rcu_parked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
     /* Not before it is in the queue, or what callbacks queue until then would be in front of it.
      * Release, pairs with: the acquire in rcu_barrier_queued(). Broken: as there. */
     atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
-    rcu_poke_leader();
-    rcu_poke_callback_thread();
-    rcu_wake_callback_thread();
+    rcu_wake_leader();
+    rcu_end_pile_up();
+    rcu_recount_callbacks();
     event_wait(&barrier.reached);
     rcu_drain_end();
     event_destroy(&barrier.reached);
@@ -399,7 +399,7 @@ void rcu_barrier(void)
      * wait for. */
     if (held)
         lock.lock(lock.data);
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
 }
 
 void drain_call_rcu(void)

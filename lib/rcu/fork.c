@@ -20,7 +20,7 @@ static void in_child(void)
     rcu_registry_after_fork();
     rcu_grace_periods_after_fork();
     rcu_callbacks_after_fork();
-    rcu_polls_after_fork();
+    rcu_polled_after_fork();
 }
 
 void rcu_fork_start(void)

@@ -39,7 +39,7 @@ void rcu_start_counting_at(unsigned long number, unsigned long sequence)
     rcu_requests_reset(sequence);
 }
 
-void rcu_poke_leader(void)
+void rcu_wake_leader(void)
 {
     event_set(&gp.event);
 }
@@ -76,7 +76,7 @@ static void take_request(struct rcu_reader *self)
      * are not waited for. A read-modify-write, or a stored 0 could sit in the store buffer while
      * the next section loads an old number, and then erase the request of the next grace period,
      * whose leader would sleep for ever.
-     * Pairs with: the release in ask_to_wake(). */
+     * Pairs with: the release in request_wake(). */
     unsigned attention =
         atomic_fetch_and_explicit(&self->attention, ~RCU_WAITED_FOR, memory_order_acq_rel);
 
@@ -114,25 +114,25 @@ static bool becomes_forced(struct grace_period *g, int policy)
     if (rcu_replaying())
         return false;
     if (rcu_over_callback_bound(rcu_callbacks_pending())) {
-        count_up(&rcu_counts.forced_by_call);
+        count_up(&rcu_counts.gps_forced_by_call);
         return true;
     }
     if (policy != RCU_GP_FQS && policy != RCU_GP_ADAPTIVE)
         return false;
     by_call = rcu_callbacks_pending() >= tuned(force_callbacks);
     if (by_call)
-        count_up(&rcu_counts.forced_by_call);
+        count_up(&rcu_counts.gps_forced_by_call);
     else if (policy == RCU_GP_FQS)
         by_time = g->naps >= tuned(force_naps);
     else
         by_time = age_ns(g) >= tuned(force_after_ns);
     if (by_time)
-        count_up(&rcu_counts.forced_by_time);
+        count_up(&rcu_counts.gps_forced_by_time);
     return by_call || by_time;
 }
 
 /* => Registry lock. */
-static void ask_to_wake(struct grace_period *g)
+static void request_wake(struct grace_period *g)
 {
     struct rcu_link *l, *after;
 
@@ -146,7 +146,7 @@ static void ask_to_wake(struct grace_period *g)
 /* => Registry lock. Whether every pending reader still has the request. One that took it is done,
  * but for a reader whose signal handler took it in a section of its own, in the middle of the
  * reader's entry: the reader goes on to store the number that it had loaded before. */
-static bool all_asked(void)
+static bool all_requested(void)
 {
     struct rcu_link *l, *after;
 
@@ -216,17 +216,17 @@ static void await_readers(struct grace_period *g)
         policy = tuned(gp_policy);
         if (!g->forced && becomes_forced(g, policy)) {
             g->forced = true;
-            count_up(&rcu_counts.forced);
+            count_up(&rcu_counts.gps_forced);
         }
         events = g->forced || policy == RCU_GP_EVENT;
         if (events && !g->waiting) {
-            ask_to_wake(g);
+            request_wake(g);
             done = rcu_scan_with_fence(g);
         } else {
             done = rcu_scan_as_needed(g);
         }
-        if (!done && events && !all_asked()) {
-            ask_to_wake(g);
+        if (!done && events && !all_requested()) {
+            request_wake(g);
             done = rcu_scan_with_fence(g);
         }
         if (done)
@@ -272,16 +272,16 @@ static void lead(struct grace_period *g)
         age_ns(g);
 
     rcu_registry_lead();
-    rcu_collect_awake();
+    rcu_collect_unparked();
 #ifdef STILLPOINT_TWO_PHASE
     phase(g);
 #endif
-    g->last_look = true;
+    g->last_phase = true;
     phase(g);
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.gps);
     if (!g->fenced)
-        count_up(&rcu_counts.proven);
+        count_up(&rcu_counts.gps_proven);
 }
 
 /* => gp.lock, let go meanwhile. Leads the next grace period. */
@@ -339,7 +339,7 @@ void rcu_wait_for(unsigned long goal, bool force)
         rcu_request_force(goal);
     platform_mutex_lock(&gp.lock);
     if (force && gp.leading)
-        rcu_poke_leader();
+        rcu_wake_leader();
     /* Acquire, pairs with: the release of the even sequence in take_the_lead(). Broken: as said
      * there. */
     while (!sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal)) {
@@ -353,7 +353,7 @@ void rcu_wait_for(unsigned long goal, bool force)
         }
     }
     if (!led)
-        count_up(&rcu_counts.shared);
+        count_up(&rcu_counts.gps_shared);
     remember_times(goal);
     platform_mutex_unlock(&gp.lock);
 }
@@ -367,7 +367,7 @@ bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns)
 
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
 {
-    if (rcu_reader.blocked)
+    if (rcu_reader.in_wait)
         rcu_misuse(
             "waiting for a grace period while the thread waits for one already; do not do it in "
             "a signal handler");
@@ -379,10 +379,10 @@ void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
 
 static void synchronize(bool force)
 {
-    bool online = rcu_blocked_begin();
+    bool online = rcu_parked_begin();
 
     rcu_wait_for(rcu_goal(), force);
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
 }
 
 void synchronize_rcu(void)

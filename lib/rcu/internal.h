@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_RCU_INTERNAL_H
 #define STILLPOINT_RCU_INTERNAL_H
 
-#include "blocked.h"
+#include "parked.h"
 
 #include "stillpoint/asymmetric_fence.h"
 #include "stillpoint/event.h"
@@ -53,7 +53,7 @@ static inline void link_move(struct rcu_link *l, struct rcu_link *head)
  * themselves are found without looking at all. */
 #define RCU_GROUPS (8 * (unsigned)sizeof(unsigned long))
 
-struct sleepers {
+struct reader_group {
     platform_mutex lock;
     struct rcu_link readers;
 };
@@ -68,9 +68,10 @@ struct registry {
     bool leader_waits; /* for one of those that want the lock */
     struct rcu_link readers;
     struct rcu_link pending;
-    struct sleepers groups[RCU_GROUPS];
-    _Alignas(RCU_CACHE_LINE) atomic_ulong awake; /* groups in which readers announced themselves */
-    atomic_uint wanting;                         /* threads on their way to `lock` */
+    struct reader_group groups[RCU_GROUPS];
+    _Alignas(RCU_CACHE_LINE)
+        atomic_ulong unparked; /* groups in which readers announced themselves */
+    atomic_uint wanting;       /* threads on their way to `lock` */
 };
 extern struct registry rcu_registry;
 
@@ -89,9 +90,9 @@ void rcu_registry_leave(void);
 unsigned long rcu_exits_registered(void);
 
 /* => Registry lock. Brings back the readers that announced themselves. */
-void rcu_collect_awake(void);
+void rcu_collect_unparked(void);
 /* => Registry lock. Takes a reader off the leader's lists. */
-void rcu_put_to_sleep(struct rcu_reader *r);
+void rcu_move_to_group(struct rcu_reader *r);
 
 /* Puts the calling thread to sleep, outside sections: its next section announces it. */
 void rcu_park(void);
@@ -102,7 +103,7 @@ struct grace_period {
     unsigned long end; /* the sequence that says it has ended */
     bool timed;        /* its start and end are remembered */
     int64_t start_ns;  /* 0: not asked for yet */
-    bool last_look;    /* no second phase follows */
+    bool last_phase;   /* no second phase follows */
     bool fenced;       /* its heavy fence has been run: 0 counts */
     bool spun;
     bool waiting; /* readers have been asked to wake us */
@@ -128,7 +129,7 @@ unsigned long rcu_goal(void);
  * sections; blocks. */
 void rcu_wait_for(unsigned long goal, bool force);
 /* Wakes a leader that naps or sleeps, to look at the requests again. */
-void rcu_poke_leader(void);
+void rcu_wake_leader(void);
 /* Aborts when the calling thread must not wait for a grace period. */
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
 
@@ -139,7 +140,7 @@ void rcu_fork_start(void);
 void rcu_registry_after_fork(void);
 void rcu_grace_periods_after_fork(void);
 void rcu_callbacks_after_fork(void);
-void rcu_polls_after_fork(void);
+void rcu_polled_after_fork(void);
 
 /* The sum of what callers and callbacks ask of a grace period, policy.c. */
 struct tuning {
@@ -179,9 +180,9 @@ bool rcu_in_callback(void);
 bool rcu_over_callback_bound(unsigned long pending);
 void rcu_callback_stats(struct rcu_stats *stats);
 /* Makes a callback thread that lets callbacks pile up look again. */
-void rcu_poke_callback_thread(void);
+void rcu_end_pile_up(void);
 /* Makes it look for callbacks again. */
-void rcu_wake_callback_thread(void);
+void rcu_recount_callbacks(void);
 bool rcu_barrier_queued(void);
 /* Deterministic mode, replay.c: nothing is forced by counts or by time. */
 bool rcu_replaying(void);
@@ -191,8 +192,8 @@ unsigned long rcu_replay_next(unsigned long queued, bool barrier, bool *force);
 
 /* Counters of the leader's: one thread at a time writes, any thread reads. */
 struct gp_counts {
-    atomic_ulong gps, proven, forced, forced_by_call, forced_by_time, shared, heavy_fences, spins,
-        naps, sleeps, wakeups, parked, woken;
+    atomic_ulong gps, gps_proven, gps_forced, gps_forced_by_call, gps_forced_by_time, gps_shared,
+        heavy_fences, spins, naps, sleeps, wakeups, readers_parked, readers_unparked;
 };
 extern struct gp_counts rcu_counts;
 

@@ -4,7 +4,7 @@
 #define HOUR_NS INT64_C(3600000000000)
 
 /* Once, for two structs whose fields have the same names. */
-#define STANDARD_SETTINGS                                                                          \
+#define DEFAULT_SETTINGS                                                                           \
     {                                                                                              \
         .gp_policy = RCU_GP_ADAPTIVE, .spin_ns = 10 * 1000, .first_nap_ns = 20 * 1000,             \
         .poll_interval_ns = 10 * 1000 * 1000, .force_after_ns = 50 * 1000 * 1000, .force_naps = 5, \
@@ -12,8 +12,8 @@
         .callback_bound = 0, .gp_times = false,                                                    \
     }
 
-const struct rcu_settings rcu_standard_settings = STANDARD_SETTINGS;
-struct tuning rcu_tuning = STANDARD_SETTINGS;
+const struct rcu_settings rcu_default_settings = DEFAULT_SETTINGS;
+struct tuning rcu_tuning = DEFAULT_SETTINGS;
 
 static bool duration_ok(int64_t ns, int64_t least)
 {
@@ -39,8 +39,8 @@ int rcu_set_settings(const struct rcu_settings *s)
     atomic_store_explicit(&rcu_tuning.gp_times, s->gp_times, memory_order_relaxed);
     atomic_store_explicit(&rcu_tuning.gp_policy, s->gp_policy, memory_order_relaxed);
     /* The events' exchange publishes the settings to a leader that waits under the old ones. */
-    rcu_poke_leader();
-    rcu_poke_callback_thread();
+    rcu_wake_leader();
+    rcu_end_pile_up();
     return 0;
 }
 
@@ -117,8 +117,8 @@ void force_rcu(void)
     /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the
      * snapshot, or that would be older than the grace period which already covers the callback. */
     rcu_request_force(rcu_goal());
-    rcu_poke_leader();
-    rcu_poke_callback_thread();
+    rcu_wake_leader();
+    rcu_end_pile_up();
 }
 
 struct gp_counts rcu_counts;
@@ -129,18 +129,18 @@ void rcu_get_stats(struct rcu_stats *stats)
 {
     *stats = (struct rcu_stats){
         .gps = counted(gps),
-        .gps_proven = counted(proven),
-        .gps_forced = counted(forced),
-        .gps_forced_by_call = counted(forced_by_call),
-        .gps_forced_by_time = counted(forced_by_time),
-        .gps_shared = counted(shared),
+        .gps_proven = counted(gps_proven),
+        .gps_forced = counted(gps_forced),
+        .gps_forced_by_call = counted(gps_forced_by_call),
+        .gps_forced_by_time = counted(gps_forced_by_time),
+        .gps_shared = counted(gps_shared),
         .heavy_fences = counted(heavy_fences),
         .spins = counted(spins),
         .naps = counted(naps),
         .sleeps = counted(sleeps),
         .wakeups = counted(wakeups),
-        .readers_parked = counted(parked),
-        .readers_woken = counted(woken),
+        .readers_parked = counted(readers_parked),
+        .readers_unparked = counted(readers_unparked),
         .exits_registered = rcu_exits_registered(),
     };
     rcu_callback_stats(stats);

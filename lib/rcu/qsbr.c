@@ -49,7 +49,7 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
             "rcu_quiescent_state() in an online thread that has called rcu_read_unlock() once "
             "too often");
     /* Release: what we read before comes before the new number is seen.
-     * Pairs with: the acquire in look_at(). Broken: memory is freed while it is still being
+     * Pairs with: the acquire in reader_state(). Broken: memory is freed while it is still being
      * read. */
     atomic_store_explicit(&self->counter, number, memory_order_release);
     /* Light fence: the number is stored before we look whether a leader waits, and before anything

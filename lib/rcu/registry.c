@@ -1,14 +1,14 @@
 /* The registry of threads: who may be in a read section, and who is asleep.
  *
  * A reader that is asleep is in none of the lists that leaders look at, so it costs grace periods
- * nothing. Its flag RCU_ASLEEP makes its next entry announce it:
+ * nothing. Its flag RCU_PARKED makes its next entry announce it:
  *
  *     reader (rcu_reader_entered)         leader
  *     counter = number                    callers have published
- *     see RCU_ASLEEP
+ *     see RCU_PARKED
  *     set the group's bit in `awake`
  *     full fence                          full fence (lead)
- *     clear RCU_ASLEEP                    look at `awake`
+ *     clear RCU_PARKED                    look at `awake`
  *     read                                look at the lists
  *
  * Either the leader sees the bit, and with it the counter, or the reader sees what was published. A
@@ -43,7 +43,7 @@ static void registry_init(void)
         link_init(&rcu_registry.groups[i].readers);
     }
     rcu_registry.leader_waits = false;
-    atomic_store_explicit(&rcu_registry.awake, 0, memory_order_relaxed);
+    atomic_store_explicit(&rcu_registry.unparked, 0, memory_order_relaxed);
     atomic_store_explicit(&rcu_registry.wanting, 0, memory_order_relaxed);
 }
 
@@ -109,30 +109,30 @@ void rcu_registry_leave(void)
     platform_mutex_unlock(&rcu_registry.lock);
 }
 
-static struct sleepers *group_of(const struct rcu_reader *r)
+static struct reader_group *group_of(const struct rcu_reader *r)
 {
     return &rcu_registry.groups[r->group];
 }
 
-static void fall_asleep(struct rcu_reader *r)
+static void join_group(struct rcu_reader *r)
 {
     platform_mutex_lock(&group_of(r)->lock);
     link_move(&r->link, &group_of(r)->readers);
-    r->asleep = true;
+    r->in_group = true;
     platform_mutex_unlock(&group_of(r)->lock);
 }
 
-void rcu_put_to_sleep(struct rcu_reader *r)
+void rcu_move_to_group(struct rcu_reader *r)
 {
     r->proposed = false;
-    r->idle_gps = 0;
+    r->outside_gps = 0;
     r->missed_spins = 0;
-    fall_asleep(r); /* from here on its thread may unregister and end */
-    count_up(&rcu_counts.parked);
+    join_group(r); /* from here on its thread may unregister and end */
+    count_up(&rcu_counts.readers_parked);
 }
 
 /* => Registry lock. */
-static void wake_group(struct sleepers *group)
+static void collect_group(struct reader_group *group)
 {
     struct rcu_link *l, *after;
 
@@ -145,29 +145,29 @@ static void wake_group(struct sleepers *group)
          * Pairs with: the releases in rcu_read_unlock() and rcu_reader_entered(). Broken: a reader
          * that announced itself, left, and is on its way in again, stays asleep. */
         if (atomic_load_explicit(&r->counter, memory_order_acquire) == 0 &&
-            (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_ASLEEP))
+            (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_PARKED))
             continue;
         link_move(l, &rcu_registry.readers);
-        r->asleep = false;
-        count_up(&rcu_counts.woken);
+        r->in_group = false;
+        count_up(&rcu_counts.readers_unparked);
     }
     platform_mutex_unlock(&group->lock);
 }
 
-void rcu_collect_awake(void)
+void rcu_collect_unparked(void)
 {
-    unsigned long awake;
+    unsigned long unparked;
 
     /* Relaxed: the full fence in lead() came before. */
-    if (atomic_load_explicit(&rcu_registry.awake, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&rcu_registry.unparked, memory_order_relaxed) == 0)
         return;
     /* Acquire: with the bit comes the reader's counter.
      * Pairs with: the bit set in rcu_reader_entered(). Broken: the reader is looked at, found
      * outside, and left asleep while it reads. */
-    awake = atomic_exchange_explicit(&rcu_registry.awake, 0, memory_order_acquire);
+    unparked = atomic_exchange_explicit(&rcu_registry.unparked, 0, memory_order_acquire);
     for (unsigned i = 0; i < RCU_GROUPS; i++)
-        if (awake >> i & 1)
-            wake_group(&rcu_registry.groups[i]);
+        if (unparked >> i & 1)
+            collect_group(&rcu_registry.groups[i]);
 }
 
 /* The slow path of rcu_read_lock(), after the counter was stored. */
@@ -177,19 +177,19 @@ void rcu_reader_entered(struct rcu_reader *self)
      * fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as there. */
     if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_FULL_FENCE)
         atomic_thread_fence(memory_order_seq_cst);
-    if (!(atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP))
+    if (!(atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
         return;
     /* Release: the counter is stored before the bit is seen.
-     * Pairs with: the acquire in rcu_collect_awake(). Broken: as there. */
-    atomic_fetch_or_explicit(&rcu_registry.awake, 1UL << self->group, memory_order_release);
+     * Pairs with: the acquire in rcu_collect_unparked(). Broken: as there. */
+    atomic_fetch_or_explicit(&rcu_registry.unparked, 1UL << self->group, memory_order_release);
     /* Full fence: the bit is set before the section reads anything.
      * Pairs with: the full fence in lead(), between the callers' publishing and the look at the
      * bits.
      * Broken: the leader misses the bit, and this section still finds what is freed then. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Release: the announcement comes before the flag is seen cleared.
-     * Pairs with: the acquires in look_at() and wake_group(). Broken: as in wake_group(). */
-    atomic_fetch_and_explicit(&self->attention, ~RCU_ASLEEP, memory_order_release);
+     * Pairs with: the acquires in reader_state() and collect_group(). Broken: as in collect_group(). */
+    atomic_fetch_and_explicit(&self->attention, ~RCU_PARKED, memory_order_release);
 }
 
 void rcu_park(void)
@@ -197,27 +197,27 @@ void rcu_park(void)
     struct rcu_reader *self = &rcu_reader;
 
     if (!self->registered ||
-        (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP))
+        (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
         return;
     /* Release: our sections end before a leader takes us for asleep.
-     * Pairs with: the acquire in look_at(). Broken: it frees what we were reading. */
-    atomic_fetch_or_explicit(&self->attention, RCU_ASLEEP, memory_order_release);
+     * Pairs with: the acquire in reader_state(). Broken: it frees what we were reading. */
+    atomic_fetch_or_explicit(&self->attention, RCU_PARKED, memory_order_release);
 }
 
-bool rcu_blocked_begin(void)
+bool rcu_parked_begin(void)
 {
     bool online = rcu_reader.online;
 
     if (online)
         rcu_thread_offline();
     rcu_park();
-    rcu_reader.blocked = true;
+    rcu_reader.in_wait = true;
     return online;
 }
 
-void rcu_blocked_end(bool online)
+void rcu_parked_end(bool online)
 {
-    rcu_reader.blocked = false;
+    rcu_reader.in_wait = false;
     if (online)
         rcu_thread_online();
 }
@@ -232,18 +232,18 @@ void rcu_register_thread(void)
         rcu_misuse("rcu_register_thread() inside a read section, which protects nothing; "
                    "register first");
     self->thread_id = platform_thread_id();
-    self->missed_spins = self->idle_gps = 0;
+    self->missed_spins = self->outside_gps = 0;
     self->proposed = self->online = false;
     self->exit_calls = 0;
     self->group = atomic_fetch_add_explicit(&next_group, 1, memory_order_relaxed) % RCU_GROUPS;
     atomic_store_explicit(&self->attention,
-                          RCU_ASLEEP | (asymmetric_fence_is_full ? RCU_FULL_FENCE : 0),
+                          RCU_PARKED | (asymmetric_fence_is_full ? RCU_FULL_FENCE : 0),
                           memory_order_relaxed);
     link_init(&self->notifiers);
     link_init(&self->link);
     platform_call_at_thread_exit();
     /* A grace period that is under way need not wait for us: the first section announces itself. */
-    fall_asleep(self);
+    join_group(self);
     self->registered = true;
 }
 
@@ -256,7 +256,7 @@ void rcu_unregister_thread(void)
         rcu_misuse("rcu_unregister_thread() in a thread that is not registered");
     if (rcu_in_callback())
         rcu_misuse("rcu_unregister_thread() in a callback: the thread is the library's own");
-    if (self->blocked)
+    if (self->in_wait)
         rcu_misuse("rcu_unregister_thread() while the thread waits inside the library, as in "
                    "synchronize_rcu(); do not call it in a signal handler");
     if (rcu_read_locked())
@@ -268,7 +268,7 @@ void rcu_unregister_thread(void)
     if (self->online)
         rcu_thread_offline();
     platform_mutex_lock(&group_of(self)->lock);
-    removed = self->asleep;
+    removed = self->in_group;
     if (removed)
         link_remove(&self->link);
     platform_mutex_unlock(&group_of(self)->lock);
@@ -281,7 +281,7 @@ void rcu_unregister_thread(void)
         rcu_registry_leave();
     }
     atomic_store_explicit(&self->attention, 0, memory_order_relaxed);
-    self->registered = self->asleep = false;
+    self->registered = self->in_group = false;
 }
 
 void rcu_add_force_notifier(struct rcu_force_notifier *notifier)
@@ -328,7 +328,7 @@ void rcu_registry_after_fork(void)
     if (!self->registered)
         return;
     self->thread_id = platform_thread_id();
-    self->proposed = self->asleep = false;
+    self->proposed = self->in_group = false;
     atomic_fetch_and_explicit(&self->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
     link_init(&self->link);
     link_insert(&self->link, &rcu_registry.readers);

@@ -13,13 +13,13 @@ int rcu_set_replay(const struct rcu_replay *r)
     /* Release: complete before the callback thread finds it on.
      * Pairs with: the acquire in rcu_replaying(). Broken: it calls a hook that is not there yet. */
     atomic_store_explicit(&on, r != NULL, memory_order_release);
-    rcu_wake_callback_thread();
+    rcu_recount_callbacks();
     return 0;
 }
 
 void rcu_replay_ask(void)
 {
-    rcu_wake_callback_thread();
+    rcu_recount_callbacks();
 }
 
 bool rcu_replaying(void)

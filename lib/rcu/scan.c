@@ -31,11 +31,11 @@
 /* A reader that so many grace periods in a row found outside is told to sleep. A heavy fence that
  * is a system call takes as long as many sections; one that is not is so short that a reader would
  * be told between two of its sections, and gain nothing. */
-#define IDLE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
+#define OUTSIDE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
 
-enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, ASLEEP };
+enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, PARKED };
 
-static enum state look_at(const struct grace_period *g, struct rcu_reader *r)
+static enum state reader_state(const struct grace_period *g, struct rcu_reader *r)
 {
     /* Acquire: the sections that the reader had before come before what the callers do next.
      * Pairs with: the releases in rcu_read_lock() and rcu_read_unlock(). Broken: memory is freed
@@ -46,23 +46,23 @@ static enum state look_at(const struct grace_period *g, struct rcu_reader *r)
         return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
     /* After the counter: whatever the thread did in between ended before the flag was set that we
      * see. Acquire, pairs with: the release in rcu_park(). Broken: as above. */
-    if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_ASLEEP) &&
-        (!r->proposed || (g->fenced && g->last_look)))
-        return ASLEEP;
+    if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_PARKED) &&
+        (!r->proposed || (g->fenced && g->last_phase)))
+        return PARKED;
     return g->fenced ? OUTSIDE : PERHAPS_OUTSIDE;
 }
 
 /* It was found outside once more, by the fence. */
-static void reader_is_idle(struct rcu_reader *r)
+static void found_outside(struct rcu_reader *r)
 {
-    if (r->proposed && !(atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_ASLEEP)) {
+    if (r->proposed && !(atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_PARKED)) {
         r->proposed = false; /* it came by, and announced itself */
-        r->idle_gps = 0;
-    } else if (++r->idle_gps >= IDLE_LIMIT) {
+        r->outside_gps = 0;
+    } else if (++r->outside_gps >= OUTSIDE_LIMIT) {
         /* Release: what the leader did comes before the flag. Entries after the next heavy fence
          * see it.
          * Pairs with: the light fence in rcu_read_lock(). Broken: see registry.c. */
-        atomic_fetch_or_explicit(&r->attention, RCU_ASLEEP, memory_order_release);
+        atomic_fetch_or_explicit(&r->attention, RCU_PARKED, memory_order_release);
         r->proposed = true;
     }
 }
@@ -74,31 +74,31 @@ static void reader_passed(const struct grace_period *g, struct rcu_reader *r, en
     if (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_WAITED_FOR)
         atomic_fetch_and_explicit(&r->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
     if (state == ENTERED_SINCE) {
-        r->idle_gps = 0;
+        r->outside_gps = 0;
         r->proposed = false;
         if (!g->fenced)
             r->missed_spins = 0; /* it came by, and needed no fence */
-    } else if (state == OUTSIDE && g->last_look) {
-        reader_is_idle(r);
+    } else if (state == OUTSIDE && g->last_phase) {
+        found_outside(r);
     }
 }
 
 /* Looks at the readers of a list once; those that are not done are pending after it. True when
  * nobody is; `uncertain` says that one of them showed a 0 that does not count yet. */
-static bool look_at_all(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
+static bool scan_list(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
 {
     struct rcu_link *l, *after;
 
     *uncertain = false;
     list_for_each (l, after, head) {
         struct rcu_reader *r = reader_of(l);
-        enum state state = look_at(g, r);
+        enum state state = reader_state(g, r);
 
         *uncertain |= state == PERHAPS_OUTSIDE;
         if (state >= OUTSIDE)
             reader_passed(g, r, state);
-        if (state == ASLEEP)
-            rcu_put_to_sleep(r);
+        if (state == PARKED)
+            rcu_move_to_group(r);
         else if ((state >= OUTSIDE) != (head == &rcu_registry.readers))
             link_move(l, state >= OUTSIDE ? &rcu_registry.readers : &rcu_registry.pending);
     }
@@ -107,7 +107,7 @@ static bool look_at_all(const struct grace_period *g, struct rcu_link *head, boo
 
 static bool scan(struct grace_period *g, bool *uncertain)
 {
-    return look_at_all(g, &rcu_registry.pending, uncertain);
+    return scan_list(g, &rcu_registry.pending, uncertain);
 }
 
 bool rcu_scan_with_fence(struct grace_period *g)
@@ -143,7 +143,7 @@ bool rcu_collect(struct grace_period *g)
         g->fenced = true;
     }
 #endif
-    return look_at_all(g, &rcu_registry.readers, &uncertain);
+    return scan_list(g, &rcu_registry.readers, &uncertain);
 }
 
 /* Spinning is worth its time only when every pending reader can be expected to come by: one that

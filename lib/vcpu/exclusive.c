@@ -128,10 +128,10 @@ void vcpu_exec_start_slow(struct vcpu *cpu)
     vcpu_check_exec_start(cpu);
     vcpu_count_up(&vcpu_counts.exec_waits);
     exclusive.waiting++;
-    online = rcu_blocked_begin();
+    online = rcu_parked_begin();
     while (pending() != 0)
         platform_cond_wait(&exclusive.resume, &vcpu_lock);
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
     exclusive.waiting--;
     /* Under the lock, which the next starter takes before it looks. */
     atomic_store_explicit(&cpu->running, true, memory_order_relaxed);

@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_VCPU_INTERNAL_H
 #define STILLPOINT_VCPU_INTERNAL_H
 
-#include "rcu/blocked.h"
+#include "rcu/parked.h"
 #include "stillpoint/vcpu.h"
 #include "sync/platform.h"
 

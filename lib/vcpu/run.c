@@ -10,13 +10,13 @@
 void vcpu_sleep(struct event *e)
 {
     struct bql_place place = bql_drop();
-    bool online = rcu_blocked_begin();
+    bool online = rcu_parked_begin();
 
     event_wait(e);
     /* The lock first: an online thread that waits for it holds up a grace period that its holder
      * may wait for. */
     bql_regain(place);
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
 }
 
 bool vcpu_lock_for_work(struct vcpu *cpu)
@@ -25,10 +25,10 @@ bool vcpu_lock_for_work(struct vcpu *cpu)
 
     if (!cpu->accel || !cpu->accel->big_lock || bql_locked())
         return false;
-    online = !inside && rcu_blocked_begin();
+    online = !inside && rcu_parked_begin();
     bql_lock();
     if (!inside)
-        rcu_blocked_end(online);
+        rcu_parked_end(online);
     return true;
 }
 

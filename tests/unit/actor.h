@@ -210,7 +210,7 @@ static void (*const primitives[])(void) = {synchronize_rcu, synchronize_rcu_expe
 /* Settings under which nothing but a request forces, and all naps are nap_ns. */
 static inline struct rcu_settings patient(enum rcu_gp_policy policy, int64_t nap_ns)
 {
-    struct rcu_settings settings = rcu_standard_settings;
+    struct rcu_settings settings = rcu_default_settings;
 
     settings.gp_policy = policy;
     settings.spin_ns = 0;

@@ -220,7 +220,7 @@ START_TEST(an_online_thread_finds_nothing_retired_between_its_quiescent_states)
     int64_t end_ns = now_ns() + 150 * MS_NS;
     pthread_t threads[2];
 
-    settings.spin_ns = _i % 2 == 0 ? 0 : rcu_standard_settings.spin_ns;
+    settings.spin_ns = _i % 2 == 0 ? 0 : rcu_default_settings.spin_ns;
     use(settings);
     life_begin();
     for (int i = 0; i < 2; i++) {
@@ -246,7 +246,7 @@ START_TEST(a_thread_that_quiesces_all_the_time_costs_no_fence)
     ck_assert_int_eq(pthread_create(&thread, NULL, once_per_number_main, NULL), 0);
     first = stats();
     UNTIL((synchronize_rcu(), stats().heavy_fences > first.heavy_fences ||
-                                  stats().readers_woken > first.readers_woken));
+                                  stats().readers_unparked > first.readers_unparked));
     first = stats();
     UNTIL((synchronize_rcu(), stats().gps_proven >= first.gps_proven + 100));
     atomic_store(&life.stop, true);

@@ -446,7 +446,7 @@ START_TEST(no_section_sees_what_was_retired)
     int64_t end_ns = now_ns() + 250 * MS_NS;
     pthread_t threads[2];
 
-    settings.spin_ns = _i % 2 == 0 ? 0 : rcu_standard_settings.spin_ns;
+    settings.spin_ns = _i % 2 == 0 ? 0 : rcu_default_settings.spin_ns;
     use(settings);
     life_begin();
     for (int i = 0; i < 2; i++) {
@@ -1221,7 +1221,7 @@ static void refuses(struct rcu_settings wrong)
 
 #define REFUSES(change)                                     \
     do {                                                    \
-        struct rcu_settings wrong = rcu_standard_settings;  \
+        struct rcu_settings wrong = rcu_default_settings;  \
         wrong.force_naps = 77; /* must not be taken over */ \
         wrong.change;                                       \
         refuses(wrong);                                     \
@@ -1277,9 +1277,9 @@ END_TEST
 
 START_TEST(a_program_starts_with_the_standard_settings)
 {
-    expect_settings(rcu_standard_settings);
-    ck_assert_int_eq(rcu_standard_settings.gp_policy, RCU_GP_ADAPTIVE);
-    use(rcu_standard_settings);
+    expect_settings(rcu_default_settings);
+    ck_assert_int_eq(rcu_default_settings.gp_policy, RCU_GP_ADAPTIVE);
+    use(rcu_default_settings);
 }
 END_TEST
 

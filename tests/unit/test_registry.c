@@ -41,7 +41,7 @@ static void expect_no_cost(void)
     ck_assert_uint_eq(stats().naps, before.naps);
     ck_assert_uint_eq(stats().sleeps, before.sleeps);
     ck_assert_uint_eq(stats().readers_parked, before.readers_parked);
-    ck_assert_uint_eq(stats().readers_woken, before.readers_woken);
+    ck_assert_uint_eq(stats().readers_unparked, before.readers_unparked);
 }
 
 /* ---- locks ---- */
@@ -160,7 +160,7 @@ START_TEST(a_reader_that_stops_reading_soon_costs_nothing)
 
         make(&reader, enter_and_leave);
         synchronize_rcu();
-        ck_assert_uint_eq(stats().readers_woken, before.readers_woken + 1);
+        ck_assert_uint_eq(stats().readers_unparked, before.readers_unparked + 1);
         until_parked(before.readers_parked, 1);
         /* Each of them ran a fence, the one too that took it off the list. */
         ck_assert_uint_eq(stats().heavy_fences - before.heavy_fences, stats().gps - before.gps);
@@ -218,11 +218,11 @@ START_TEST(a_reader_that_wakes_is_waited_for)
     hire_reader(&reader);
     hire(&updater);
     for (unsigned i = 0; i < 10; i++) {
-        unsigned long parked = stats().readers_parked, woken = stats().readers_woken;
+        unsigned long parked = stats().readers_parked, woken = stats().readers_unparked;
 
         make(&reader, enter);
         begin_and_wait(&updater, the_wait, 1);
-        ck_assert_uint_eq(stats().readers_woken, woken + 1);
+        ck_assert_uint_eq(stats().readers_unparked, woken + 1);
         make(&reader, enter);
         make(&reader, leave);
         ck_assert_uint_eq(rcu_holdouts(NULL, 0), 1);
@@ -445,7 +445,7 @@ static void *dozing_reader_main(void *unused)
 START_TEST(no_section_of_a_reader_that_dozes_sees_what_was_retired)
 {
     int64_t end_ns = now_ns() + 250 * MS_NS;
-    unsigned long before = stats().readers_woken;
+    unsigned long before = stats().readers_unparked;
     pthread_t threads[2];
 
     use(patient(the_policy, MS_NS / 20));
@@ -461,7 +461,7 @@ START_TEST(no_section_of_a_reader_that_dozes_sees_what_was_retired)
         pthread_join(threads[i], NULL);
     }
     ck_assert_uint_eq(atomic_load(&life.dead_seen), 0);
-    ck_assert_uint_gt(stats().readers_woken, before);
+    ck_assert_uint_gt(stats().readers_unparked, before);
 }
 END_TEST
 

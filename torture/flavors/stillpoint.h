@@ -310,7 +310,7 @@ static const char *const flavor_statistic_names[] = {"gps",
                                                      "callbacks_dropped",
                                                      "callback_threads",
                                                      "readers_parked",
-                                                     "readers_woken",
+                                                     "readers_unparked",
                                                      "exits_registered",
                                                      "exclusive_sections",
                                                      "exclusive_handed",
@@ -349,7 +349,7 @@ static inline void flavor_sample(uint64_t *v)
     v[15] = s.callbacks_dropped;
     v[16] = s.callback_threads;
     v[17] = s.readers_parked;
-    v[18] = s.readers_woken;
+    v[18] = s.readers_unparked;
     v[19] = s.exits_registered;
     v[20] = c.exclusive_sections;
     v[21] = c.exclusive_handed;

@@ -260,8 +260,8 @@ static const struct {
     {"barriers_locked", "barriers under the big lock"},
     {"callbacks_peak", "callbacks at once"},
     {"callbacks_delayed", "callers slowed down"},
-    {"readers_parked", "readers put to sleep"},
-    {"readers_woken", "sleeping readers that read again"},
+    {"readers_parked", "readers parked"},
+    {"readers_unparked", "parked readers that read again"},
 };
 
 /* Its words, or its name with spaces. */

@@ -42,7 +42,7 @@
 
 /* What a reader looks at after each entry and exit: usually nothing. */
 #define RCU_WAITED_FOR 1U /* the leader sleeps until this reader leaves its section */
-#define RCU_ASLEEP     2U /* leaders do not look at this reader, until it announces itself */
+#define RCU_PARKED     2U /* leaders need not watch this reader, until it announces itself */
 #define RCU_FULL_FENCE 4U /* both fences are full */
 
 struct rcu_link {
@@ -56,20 +56,19 @@ struct rcu_reader {
     atomic_uint attention;
     /* Its thread's own. */
     bool online;         /* in quiescent-state mode: the outermost level is not a section */
-    bool blocked;        /* inside the library, which waits */
+    bool in_wait;        /* in a call of the library that waits */
     unsigned exit_calls; /* of the hook that runs when the thread ends */
     int64_t gp_start_ns, gp_end_ns;
     /* Under the registry's locks. */
     _Alignas(RCU_CACHE_LINE) struct rcu_link link;
     struct rcu_link notifiers;
-    unsigned group;        /* of the readers that are asleep */
+    unsigned group;        /* the one it is in while it is parked */
     unsigned missed_spins; /* grace periods in a row for which spinning was not enough */
-    unsigned idle_gps;     /* grace periods in a row that found it outside, by the fence */
+    unsigned outside_gps;  /* grace periods in a row that found it outside, by the fence */
     int thread_id;
     bool registered;
-    bool asleep; /* in its group's list rather than the leader's */
-    bool
-        proposed; /* the leader asked it to notice that it is asleep, and no fence has come since */
+    bool in_group; /* in its group's list, not in one of the leader's */
+    bool proposed; /* a leader set RCU_PARKED, and no fence of a later one has come since */
 };
 
 /* Part of the seam: a checker may put its own thread-local storage here. */
@@ -121,7 +120,7 @@ static inline void rcu_read_lock(void)
          * "entered after" on a reader that still finds what was unpublished. */
         counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
         /* Release: a scan that reads this number has also seen the end of our sections before it.
-         * Pairs with: the acquire in look_at(). Broken: memory is freed while it is, in the order
+         * Pairs with: the acquire in reader_state(). Broken: memory is freed while it is, in the order
          * of a weak machine, still being read by the section before this one. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
         /* Light fence: the counter is stored before anything in the section is loaded, and before
@@ -136,11 +135,11 @@ static inline void rcu_read_lock(void)
         if (__builtin_expect((counter & RCU_DEPTH_MASK) == 0, 0))
             rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
         /* Release: a scan may read any of a reader's stores, this one too; see above.
-         * Pairs with: the acquire in look_at(). Broken: as above. */
+         * Pairs with: the acquire in reader_state(). Broken: as above. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
         /* Only in a signal handler that interrupted the entry above before it had looked. */
         if (__builtin_expect(
-                atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ASLEEP, 0))
+                atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED, 0))
             rcu_reader_entered(self);
     }
 }
@@ -158,7 +157,7 @@ static inline void rcu_read_unlock(void)
     /* Depth 1, as one test. */
     if (RCU_OUTERMOST((counter & (RCU_DEPTH_MASK - 1)) == 0)) {
         /* Release: the section's loads come before the counter says that it has ended.
-         * Pairs with: the acquire in look_at(). Broken: freed memory is read. */
+         * Pairs with: the acquire in reader_state(). Broken: freed memory is read. */
         atomic_store_explicit(&self->counter, 0, memory_order_release);
         /* Light fence: leaving is stored before `attention` is looked at; where there is no heavy
          * fence, rcu_reader_left() runs a full one and looks again.
@@ -170,7 +169,7 @@ static inline void rcu_read_unlock(void)
             rcu_reader_left(self);
     } else {
         /* Release: as in rcu_read_lock(); a scan may read this store.
-         * Pairs with: the acquire in look_at(). Broken: as there. */
+         * Pairs with: the acquire in reader_state(). Broken: as there. */
         atomic_store_explicit(&self->counter, counter - 1, memory_order_release);
     }
 }

@@ -50,7 +50,7 @@ struct rcu_settings {
 int rcu_set_settings(const struct rcu_settings *settings);
 void rcu_get_settings(struct rcu_settings *settings);
 /* The settings at the start of the program: adaptive. */
-extern const struct rcu_settings rcu_standard_settings;
+extern const struct rcu_settings rcu_default_settings;
 
 /* For tests: grace periods are counted from here on, so that what happens when the counts wrap need
  * not be waited for. The number takes the upper bits of `number`, the sequence the even part of
@@ -97,7 +97,7 @@ struct rcu_stats {
     unsigned long callback_threads;  /* started; never more than one in a process */
     unsigned long
         readers_parked; /* readers that leaders stopped looking at, being idle or waiting */
-    unsigned long readers_woken;    /* and that read again */
+    unsigned long readers_unparked; /* and that read again */
     unsigned long exits_registered; /* threads that ended without unregistering */
 };
 void rcu_get_stats(struct rcu_stats *stats);

@@ -121,13 +121,13 @@ void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu)
                     "section, which vCPU %u may wait for",
                     cpu->index);
     place = bql_drop();
-    online = rcu_blocked_begin();
+    online = rcu_parked_begin();
     platform_mutex_lock(&rr->lock);
     while (cpu->in_rr)
         platform_cond_wait(&rr->left, &rr->lock);
     platform_mutex_unlock(&rr->lock);
     bql_regain(place); /* first, as in vcpu_sleep() */
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
 }
 
 /* => rr->lock. */

@@ -84,7 +84,7 @@ static const char *const note_formats[] = {"published object %lu, retired %lu",
 
 static const char *const coverage_names[] = {"gps_forced",     "gps_shared",    "gps_proven",
                                              "sleeps",         "heap_freed",    "nested_sections",
-                                             "readers_parked", "readers_woken", NULL};
+                                             "readers_parked", "readers_unparked", NULL};
 
 /* --- Set-up --- */
 

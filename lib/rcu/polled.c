@@ -10,7 +10,7 @@ static struct {
     platform_once once;
     atomic_ulong goal; /* the newest that was asked for */
     struct event asked;
-} poll;
+} polled;
 
 #ifdef STILLPOINT_DEBUG
 /* The upper bits of a cookie say whose it is. What is left still counts thousands of grace
@@ -56,18 +56,18 @@ static void choose_tag(void)
 }
 #endif
 
-static void __attribute__((constructor(102))) poll_init(void)
+static void __attribute__((constructor(102))) polled_init(void)
 {
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
-    poll.once = once;
-    event_init(&poll.asked, false);
+    polled.once = once;
+    event_init(&polled.asked, false);
     choose_tag();
 }
 
-void rcu_polls_after_fork(void)
+void rcu_polled_after_fork(void)
 {
-    poll_init();
+    polled_init();
 }
 
 static bool reached(unsigned long goal)
@@ -78,16 +78,16 @@ static bool reached(unsigned long goal)
     return sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal);
 }
 
-static void poll_thread(void)
+static void polled_thread(void)
 {
     for (;;) {
         unsigned long goal;
 
-        event_reset(&poll.asked);
+        event_reset(&polled.asked);
         /* Relaxed: the event brings it. */
-        goal = atomic_load_explicit(&poll.goal, memory_order_relaxed);
+        goal = atomic_load_explicit(&polled.goal, memory_order_relaxed);
         if (reached(goal))
-            event_wait(&poll.asked);
+            event_wait(&polled.asked);
         else
             rcu_wait_for(goal, false);
     }
@@ -95,12 +95,12 @@ static void poll_thread(void)
 
 static void start_thread(void)
 {
-    platform_thread_start("rcu-poll", poll_thread);
+    platform_thread_start("rcu-poll", polled_thread);
 }
 
 void rcu_start_poll_thread(void)
 {
-    platform_call_once(&poll.once, start_thread);
+    platform_call_once(&polled.once, start_thread);
 }
 
 unsigned long get_state_synchronize_rcu(void)
@@ -113,33 +113,33 @@ unsigned long get_completed_synchronize_rcu(void)
     return to_cookie(atomic_load_explicit(&rcu_sequence, memory_order_relaxed) & ~1UL);
 }
 
-static unsigned long start_poll(bool force)
+static unsigned long start_polled(bool force)
 {
     unsigned long goal = rcu_goal(), newest;
 
-    newest = atomic_load_explicit(&poll.goal, memory_order_relaxed);
+    newest = atomic_load_explicit(&polled.goal, memory_order_relaxed);
     /* A goal that is not between ours and the farthest possible one is behind ours. */
     while (newest - goal > 3 &&
-           !atomic_compare_exchange_weak_explicit(&poll.goal, &newest, goal, memory_order_relaxed,
+           !atomic_compare_exchange_weak_explicit(&polled.goal, &newest, goal, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;
     if (force) {
         rcu_request_force(goal);
-        rcu_poke_leader();
+        rcu_wake_leader();
     }
     rcu_start_poll_thread();
-    event_set(&poll.asked);
+    event_set(&polled.asked);
     return to_cookie(goal);
 }
 
 unsigned long start_poll_synchronize_rcu(void)
 {
-    return start_poll(false);
+    return start_polled(false);
 }
 
 unsigned long start_poll_synchronize_rcu_expedited(void)
 {
-    return start_poll(true);
+    return start_polled(true);
 }
 
 bool poll_state_synchronize_rcu(unsigned long cookie)
@@ -154,9 +154,9 @@ static void cond_synchronize(unsigned long cookie, bool force)
 
     if (reached(goal))
         return;
-    online = rcu_blocked_begin();
+    online = rcu_parked_begin();
     rcu_wait_for(goal, force);
-    rcu_blocked_end(online);
+    rcu_parked_end(online);
 }
 
 void cond_synchronize_rcu(unsigned long cookie)

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /* The calling thread, outside of sections, is about to wait inside the library: an online thread
- * goes offline, and is parked. rcu_blocked_end() takes what this returns. */
-bool rcu_blocked_begin(void);
-void rcu_blocked_end(bool online);
+ * goes offline, and is parked. rcu_parked_end() takes what this returns. */
+bool rcu_parked_begin(void);
+void rcu_parked_end(bool online);
 
 #endif
