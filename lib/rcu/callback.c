@@ -9,7 +9,18 @@
  * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's
  * RCU.
  */
-#include "internal.h"
+#include "callback.h"
+
+#include "force.h"
+#include "grace_period.h"
+#include "link.h"
+#include "parked.h"
+#include "replay.h"
+#include "settings.h"
+
+#include "stillpoint/event.h"
+#include "stillpoint/rcu.h"
+#include "sync/platform.h"
 
 /* How long a caller beyond the bound is delayed: so long for each multiple of the bound that is
  * pending, and at most. */

@@ -5,7 +5,18 @@
  * that other threads were doing is thrown away in the child, where no other thread is, and every
  * lock is made anew.
  */
-#include "internal.h"
+#include "fork.h"
+
+#include "callback.h"
+#include "grace_period.h"
+#include "polled.h"
+#include "registry.h"
+
+#include "stillpoint/asymmetric_fence.h"
+#include "stillpoint/rcu_fork.h"
+#include "sync/platform.h"
+
+#include <stdatomic.h>
 
 static atomic_bool disabled;
 

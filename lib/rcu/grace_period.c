@@ -6,7 +6,22 @@
  * The orders here were model-checked (RC11, IMM, TSO); docs/architecture.md says what breaks
  * without each.
  */
-#include "internal.h"
+#include "grace_period.h"
+
+#include "callback.h"
+#include "force.h"
+#include "force_notifier.h"
+#include "parked.h"
+#include "registry.h"
+#include "replay.h"
+#include "scan.h"
+#include "settings.h"
+#include "stats.h"
+
+#include "stillpoint/asymmetric_fence.h"
+#include "stillpoint/event.h"
+#include "stillpoint/rcu.h"
+#include "sync/platform.h"
 
 #define REMEMBERED_TIMES 8
 
@@ -157,19 +172,6 @@ static bool all_requested(void)
     return true;
 }
 
-/* => Registry lock. */
-static void notify(void)
-{
-    struct rcu_link *l, *after, *n, *next;
-
-    list_for_each (l, after, &rcu_registry.pending)
-        list_for_each (n, next, &reader_of(l)->notifiers) {
-            struct rcu_force_notifier *f = container_of(n, struct rcu_force_notifier, link);
-
-            f->notify(f);
-        }
-}
-
 /* => Registry lock, let go meanwhile. Readers have been asked to wake us. */
 static void sleep_until_woken(void)
 {
@@ -232,7 +234,7 @@ static void await_readers(struct grace_period *g)
         if (done)
             return;
         if (g->forced)
-            notify();
+            rcu_run_force_notifiers();
         if (events) {
             sleep_until_woken();
         } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {

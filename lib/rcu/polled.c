@@ -4,7 +4,15 @@
  * Nobody waits for a started one, so a thread of the library's leads it: one of its own, since the
  * callback thread may have to wait for the program's lock.
  */
-#include "internal.h"
+#include "polled.h"
+
+#include "force.h"
+#include "grace_period.h"
+#include "parked.h"
+
+#include "stillpoint/event.h"
+#include "stillpoint/rcu.h"
+#include "sync/platform.h"
 
 static struct {
     platform_once once;

@@ -5,7 +5,9 @@
  * rcu_read_lock(), the new number is the same proof. A thread that shows the current number already
  * has nothing to say.
  */
-#include "internal.h"
+#include "stillpoint/rcu_qsbr.h"
+
+#include "parked.h"
 
 void rcu_thread_online(void)
 {

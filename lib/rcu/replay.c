@@ -1,6 +1,13 @@
 /* Deterministic mode: how many callbacks the next grace period covers is said by the program. */
-#include "internal.h"
+#include "replay.h"
+
+#include "callback.h"
+
 #include "stillpoint/rcu_replay.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
 
 static struct rcu_replay replay; /* changed only while no callback is queued */
 static atomic_bool on;

@@ -22,7 +22,17 @@
  * every reader is looked at in either phase. One fence is enough for both: whoever holds what was
  * unpublished entered before it, and is visible from then on with the one phase or the other.
  */
-#include "internal.h"
+#include "scan.h"
+
+#include "grace_period.h"
+#include "parked.h"
+#include "registry.h"
+#include "settings.h"
+#include "stats.h"
+
+#include "stillpoint/asymmetric_fence.h"
+#include "stillpoint/rcu.h"
+#include "sync/platform.h"
 
 /* How many grace periods in a row a reader may let the spin run out before it is no longer spun
  * for, and how often it then gets another chance. */

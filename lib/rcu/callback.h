@@ -1,0 +1,23 @@
+/* Callbacks, callback.c. */
+#ifndef STILLPOINT_RCU_CALLBACK_INTERNAL_H
+#define STILLPOINT_RCU_CALLBACK_INTERNAL_H
+
+#include <stdbool.h>
+
+struct rcu_stats;
+
+unsigned long rcu_callbacks_pending(void);
+/* Whether the calling thread runs one. */
+bool rcu_in_callback(void);
+bool rcu_over_callback_bound(unsigned long pending);
+void rcu_callback_stats(struct rcu_stats *stats);
+/* Makes a callback thread that lets callbacks pile up decide again whether there are enough. */
+void rcu_end_pile_up(void);
+/* Makes a callback thread that sleeps count the queue again. */
+void rcu_recount_callbacks(void);
+/* Whether one of rcu_barrier()'s is in the queue. */
+bool rcu_barrier_queued(void);
+/* In a forked child: an empty queue. */
+void rcu_callbacks_after_fork(void);
+
+#endif

@@ -1,0 +1,67 @@
+/* Requests to force grace periods. */
+#include "force.h"
+
+#include "callback.h"
+#include "grace_period.h"
+
+#include "stillpoint/rcu_policy.h"
+
+/* Grace periods up to the one that ends with this sequence are forced. A request names the grace
+ * period it is for, so none is credited to another, and one from long ago means nothing. */
+static atomic_ulong force_until;
+static atomic_uint draining;
+
+/* Whether a request until then covers the grace period that ends with `end`: requests are for one
+ * of the next two. */
+static bool covers(unsigned long until, unsigned long end)
+{
+    return until - end <= 3;
+}
+
+bool rcu_force_requested(unsigned long end)
+{
+    /* Relaxed: the leader's event_reset() before this call has taken over whatever was requested
+     * before the event was set; a later request sets it again. */
+    return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
+           covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
+}
+
+void rcu_request_force(unsigned long end)
+{
+    unsigned long until = atomic_load_explicit(&force_until, memory_order_relaxed);
+
+    while (!covers(until, end) &&
+           !atomic_compare_exchange_weak_explicit(&force_until, &until, end, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+void rcu_requests_reset(unsigned long sequence)
+{
+    atomic_store_explicit(&force_until, sequence & ~1UL, memory_order_relaxed);
+    atomic_store_explicit(&draining, 0, memory_order_relaxed);
+}
+
+void rcu_drain_begin(void)
+{
+    atomic_fetch_add_explicit(&draining, 1, memory_order_relaxed);
+}
+
+void rcu_drain_end(void)
+{
+    atomic_fetch_sub_explicit(&draining, 1, memory_order_relaxed);
+}
+
+bool rcu_draining(void)
+{
+    return atomic_load_explicit(&draining, memory_order_relaxed) > 0;
+}
+
+void force_rcu(void)
+{
+    /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the
+     * snapshot, or that would be older than the grace period which already covers the callback. */
+    rcu_request_force(rcu_goal());
+    rcu_wake_leader();
+    rcu_end_pile_up();
+}

@@ -1,0 +1,47 @@
+/* Grace periods, grace_period.c. */
+#ifndef STILLPOINT_RCU_GRACE_PERIOD_H
+#define STILLPOINT_RCU_GRACE_PERIOD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One grace period, as its leader sees it. */
+struct grace_period {
+    unsigned long number;
+    unsigned long end; /* the sequence that says it has ended */
+    bool timed;        /* its start and end are remembered */
+    int64_t start_ns;  /* 0: not taken yet */
+    bool last_phase;   /* the second of two, or the only one */
+    bool fenced;       /* its heavy fence has been run: 0 counts */
+    bool spun;
+    bool waiting; /* readers have the request to wake the leader */
+    bool forced;
+    unsigned naps;
+};
+
+/* Sequence of grace periods: odd while one runs. */
+extern atomic_ulong rcu_sequence;
+
+/* A goal is at most 3 ahead of the sequence when it is taken, and the sequence never goes back:
+ * what seems farther ahead is behind, however far. So a wrap does no harm. */
+static inline bool sequence_reached(unsigned long now, unsigned long goal)
+{
+    return goal - now - 1 >= 3;
+}
+
+/* The sequence with which the first grace period ends that begins after the call. What the caller
+ * unpublished before the call, no reader of a later grace period finds. */
+unsigned long rcu_goal(void);
+/* Until that sequence is reached. `force` as synchronize_rcu_expedited(). Any thread outside
+ * sections; blocks. */
+void rcu_wait_for(unsigned long goal, bool force);
+/* Wakes a leader that naps or sleeps: it loads the requests and the settings again. */
+void rcu_wake_leader(void);
+/* Aborts when the calling thread must not wait for a grace period. */
+void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
+
+/* In a forked child: nobody leads, nobody follows. */
+void rcu_grace_periods_after_fork(void);
+
+#endif

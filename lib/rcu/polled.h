@@ -1,0 +1,8 @@
+/* Polled grace periods, polled.c. */
+#ifndef STILLPOINT_RCU_POLLED_H
+#define STILLPOINT_RCU_POLLED_H
+
+/* In a forked child: none is started, and cookies have another tag. */
+void rcu_polled_after_fork(void);
+
+#endif
