@@ -1,10 +1,10 @@
-/* Manual-reset event: one thread waits until another says that something happened.
+/* Manual-reset event: one thread waits until another announces that something happened.
  *
  * => X; event_set(e) happens before Y where Y follows an event_wait(e), event_timedwait(e) or
  *    event_reset(e) that found the event set, even when it was already set.
- * => The usual waiter is: event_reset(e); look at the condition; if it does not hold,
- *    event_wait(e); and round again. A wait that returns says "look again", never that the
- *    condition holds.
+ * => The usual waiter is: event_reset(e); test the condition; if it does not hold, event_wait(e);
+ *    and round again. A wait that returns is a reason to test the condition again, no proof that it
+ *    holds.
  * => Any number of threads may set. Several may wait, but only a waiter should reset.
  * => A waiter may destroy the event, and free its memory, as soon as its wait has returned.
  *

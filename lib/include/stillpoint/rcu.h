@@ -10,6 +10,9 @@
  * A thread is registered while it uses read sections. A section that was entered before a grace
  * period began has ended when the grace period ends.
  *
+ * In comments at orders and fences, here and in lib/rcu/, p is a pointer that updaters publish and
+ * *p what it leads to; STORE *p is freeing it, too.
+ *
  * Sources: McKenney and Slingwine, "Read-Copy Update" (1998); Desnoyers, McKenney, Stern, Dagenais,
  * Walpole, "User-Level Implementations of Read-Copy Update" (2012). Forced quiescent states, drain
  * and the callback thread follow the semantics of QEMU's RCU. The proof without a fence is our own;
@@ -40,7 +43,7 @@
 #define RCU_NUMBER_STEP 0x8000UL
 #define RCU_CACHE_LINE  64
 
-/* What a reader looks at after each entry and exit: usually nothing. */
+/* What a reader loads after each entry and exit: usually 0. */
 #define RCU_WAITED_FOR 1U /* the leader sleeps until this reader leaves its section */
 #define RCU_PARKED     2U /* leaders need not watch this reader, until it announces itself */
 #define RCU_FULL_FENCE 4U /* both fences are full */
@@ -51,7 +54,7 @@ struct rcu_link {
 
 /* One registered thread. Applications never touch it. */
 struct rcu_reader {
-    /* Its thread's, looked at by whoever leads a grace period. */
+    /* Stored by its thread, loaded by leaders. */
     _Alignas(RCU_CACHE_LINE) atomic_ulong counter;
     atomic_uint attention;
     /* Its thread's own. */
@@ -114,19 +117,23 @@ static inline void rcu_read_lock(void)
                    "call rcu_register_thread() first");
 #endif
     if (RCU_OUTERMOST(counter == 0)) {
-        /* Acquire: with the new number comes everything published before the number was advanced,
-         * so a leader that sees this number in our counter needs no fence.
-         * Pairs with: the release of the number in number_advance(). Broken: a counter that says
-         * "entered after" on a reader that still finds what was unpublished. */
+        /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
+         * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).
+         * Broken: the counter shows the new number, which is proof without a fence, and the section
+         * still finds the old p. */
         counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
-        /* Release: a scan that reads this number has also seen the end of our sections before it.
-         * Pairs with: the acquire in reader_state(). Broken: memory is freed while it is, in the order
-         * of a weak machine, still being read by the section before this one. */
+        /* Orders: LOAD *p in the section before -> STORE counter (release).
+         * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+         * Broken: a scan that never loaded the 0 in between loads this number, which is proof, and
+         * *p is freed while the section before still reads it. Not on x86. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
-        /* Light fence: the counter is stored before anything in the section is loaded, and before
-         * the look at `attention`, which asks for a full fence where there is no heavy one.
-         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader finds 0
-         * and frees what this section has already loaded; or it takes us off its list unnoticed. */
+        /* Orders: STORE counter (release) -> LOAD p, LOAD attention (relaxed). The light fence of
+         * membarrier; without that, RCU_FULL_FENCE is set, and rcu_reader_entered() runs a full
+         * one.
+         * Pairs with: reader_state(), STORE p by the callers -> LOAD counter (acquire); the heavy
+         * fence of rcu_scan_with_fence is between.
+         * Broken: the leader loads 0 and frees *p, which this section has loaded; or it moves a
+         * reader that it has just parked to its group, and the section is never announced. */
         atomic_signal_fence(memory_order_seq_cst);
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_entered(self);
@@ -134,10 +141,13 @@ static inline void rcu_read_lock(void)
         counter++;
         if (__builtin_expect((counter & RCU_DEPTH_MASK) == 0, 0))
             rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
-        /* Release: a scan may read any of a reader's stores, this one too; see above.
-         * Pairs with: the acquire in reader_state(). Broken: as above. */
+        /* Orders: LOAD *p in the section before -> STORE counter (release).
+         * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+         * Broken: a scan that loads this store and none before it frees *p while the section before
+         * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
         atomic_store_explicit(&self->counter, counter, memory_order_release);
-        /* Only in a signal handler that interrupted the entry above before it had looked. */
+        /* Only in a signal handler that interrupted the entry above before it loaded
+         * `attention`. */
         if (__builtin_expect(
                 atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED, 0))
             rcu_reader_entered(self);
@@ -156,20 +166,25 @@ static inline void rcu_read_unlock(void)
 #endif
     /* Depth 1, as one test. */
     if (RCU_OUTERMOST((counter & (RCU_DEPTH_MASK - 1)) == 0)) {
-        /* Release: the section's loads come before the counter says that it has ended.
-         * Pairs with: the acquire in reader_state(). Broken: freed memory is read. */
+        /* Orders: LOAD *p -> STORE counter (release).
+         * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+         * Broken: the leader loads the 0, and *p is freed while this section still reads it. Not on
+         * x86. */
         atomic_store_explicit(&self->counter, 0, memory_order_release);
-        /* Light fence: leaving is stored before `attention` is looked at; where there is no heavy
-         * fence, rcu_reader_left() runs a full one and looks again.
-         * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(), between asking to be woken
-         * and the scan. Broken: the leader sees us inside, we do not see that it waits, and it
+        /* Orders: STORE counter (release) -> LOAD attention (relaxed). The light fence of
+         * membarrier; without that, RCU_FULL_FENCE is set, and rcu_reader_left() runs a full one.
+         * Pairs with: request_wake(), STORE attention (release) -> reader_state(), LOAD counter
+         * (acquire); the heavy fence of rcu_scan_with_fence is between.
+         * Broken: the leader finds this reader inside, this reader finds no request, and the leader
          * sleeps for ever. */
         atomic_signal_fence(memory_order_seq_cst);
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_left(self);
     } else {
-        /* Release: as in rcu_read_lock(); a scan may read this store.
-         * Pairs with: the acquire in reader_state(). Broken: as there. */
+        /* Orders: LOAD *p in the section before -> STORE counter (release).
+         * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+         * Broken: a scan that loads this store and none before it frees *p while the section before
+         * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
         atomic_store_explicit(&self->counter, counter - 1, memory_order_release);
     }
 }
@@ -187,15 +202,28 @@ static inline void rcu_init(void)
 {
 }
 
-/* Publishes: `value`, and what was written to it before, is seen by whoever dereferences the
- * pointer. Acquire on the reader's side rather than a dependency: it is free on x86 and honest
- * elsewhere. */
+/* Publishes `value`.
+ * Orders: STORE *value -> STORE pointer (release).
+ * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value.
+ * Broken: a reader follows the pointer to what is not written yet. */
 #define rcu_assign_pointer(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
-#define rcu_dereference(pointer)           __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
 #define rcu_set_pointer(address, value)    rcu_assign_pointer(*(address), value)
-/* Publishes and returns what was there before. Acquire, for updaters that are not serialised. */
+/* What was published. An acquire rather than a dependency: free on x86, and honest elsewhere.
+ * Orders: LOAD pointer (acquire) -> LOAD *value.
+ * Pairs with: rcu_assign_pointer(), STORE *value -> STORE pointer (release).
+ * Broken: a reader follows the pointer to what is not written yet. */
+#define rcu_dereference(pointer) __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
+/* Publishes `value` and returns what was there before, for updaters that are not serialised.
+ * Orders: STORE *value -> STORE *address (release); LOAD *address (acquire) -> LOAD **address.
+ * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value; rcu_assign_pointer(), STORE
+ * *value -> STORE pointer (release).
+ * Broken: a reader, or the updater that takes the old value, finds what is not written yet. */
 #define rcu_xchg_pointer(address, value) __atomic_exchange_n(address, value, __ATOMIC_ACQ_REL)
-/* Publishes when `expected` is there; returns what was there. */
+/* Publishes `value` when `expected` is there; returns what was there.
+ * Orders: STORE *value -> STORE *address (release); LOAD *address (acquire) -> LOAD **address.
+ * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value; rcu_assign_pointer(), STORE
+ * *value -> STORE pointer (release).
+ * Broken: a reader, or the updater that takes the old value, finds what is not written yet. */
 #define rcu_cmpxchg_pointer(address, expected, value)                                    \
     __extension__({                                                                      \
         __typeof__(*(address)) rcu_found = (expected);                                   \

@@ -27,7 +27,7 @@ void rcu_barrier(void);
 /* The same wait, by the name that programs with a big lock know. */
 void drain_call_rcu(void);
 
-/* The lock under which callbacks run: a program's big lock. `held` says whether the calling thread
+/* The lock under which callbacks run: a program's big lock. `held`: whether the calling thread
  * holds it. All three get `data`. */
 struct rcu_callback_lock {
     void (*lock)(void *data);

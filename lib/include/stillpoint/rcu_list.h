@@ -25,7 +25,7 @@
  *    SIMPLEQ.
  *
  * Whatever is going on, a traversal ends, and meets no node twice. It meets each node that is in
- * the list from its beginning to its end. What each operation adds to that is said with it.
+ * the list from its beginning to its end. What each operation adds to that stands with it.
  *
  * Source of the method: McKenney and Slingwine, "Read-Copy Update" (1998). Names: BSD's queue(3).
  */
@@ -93,11 +93,11 @@ static inline struct rcu_list_entry *rcu_list_entry(void *node, size_t offset)
     return (struct rcu_list_entry *)(void *)((char *)node + offset);
 }
 
-/* Release: what was written to the node, and to all that can be reached from it, comes before the
- * link. It does so also where the node is not new: a reader that came by the old link has loaded no
- * link to this one, so removals and splices publish too.
- * Pairs with: RCU_LIST_LOAD() in FIRST and NEXT. Broken: a reader follows a link into a node that
- * it sees as it was before, and loses the rest of the list or runs into freed memory. */
+/* Orders: STORE *node, and what can be reached from it -> STORE *link (release).
+ * Pairs with: RCU_LIST_LOAD(), LOAD link (acquire) -> LOAD *node.
+ * Broken: a reader follows the link into a node as it was before, and loses the rest of the list or
+ * runs into freed memory. Also where the node is not new: a reader that came by the old link has
+ * loaded no link to this one, so removals and splices publish too. */
 static inline void rcu_list_publish(rcu_list_link *link, void *node)
 {
     __atomic_store_n(link, node, __ATOMIC_RELEASE);
@@ -141,7 +141,7 @@ static inline rcu_list_link *rcu_list_find(const char *operation, const char *ho
 
     if (RCU_LIST_DEBUG && link && *link != node)
         link = NULL;
-    /* The last node is the only one that tells whose it is. */
+    /* Only from the last node can its list be known. */
     if (RCU_LIST_DEBUG && link && (shape & RCU_LIST_TAIL) && !entry->next &&
         rcu_list_end(shape, head, offset) != &entry->next)
         link = NULL;
@@ -153,8 +153,8 @@ static inline rcu_list_link *rcu_list_find(const char *operation, const char *ho
     return link;
 }
 
-/* Debug: the node is not in the list already. `from`: where to look in a shape without back
- * links. */
+/* Debug: the node is not in the list already. `from`: where the search begins in a shape without
+ * back links. */
 static inline void rcu_list_check_new(const char *operation, unsigned shape, rcu_list_link *from,
                                       void *node, size_t offset)
 {
@@ -264,9 +264,10 @@ static inline void rcu_list_replace(const char *operation, unsigned shape, void 
 }
 
 /* The end of splice and concat: all nodes of `source` are in another list now.
- * Release: that they are there comes before that they are not here.
- * Pairs with: RCU_LIST_LOAD() in FIRST. Broken: a reader that finds `source` empty, and then looks
- * at the other list, does not find them there either. */
+ * Orders: STORE *link in that list -> STORE *link in `source`, NULL (release, in the callee).
+ * Pairs with: RCU_LIST_LOAD(), LOAD link (acquire) of `source` -> LOAD link of the other list.
+ * Broken: a reader that finds `source` empty and goes on to the other list does not find the nodes
+ * there either. */
 static inline void rcu_list_drained(unsigned shape, void *source)
 {
     rcu_list_publish((rcu_list_link *)source, NULL);
@@ -313,8 +314,10 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
     rcu_list_drained(shape, source);
 }
 
-/* Acquire: what was written before the link was published is seen by who follows it.
- * Pairs with: rcu_list_publish(). Broken: as there. */
+/* Orders: LOAD link (acquire) -> LOAD *node.
+ * Pairs with: rcu_list_publish(), STORE *node -> STORE *link (release).
+ * Broken: the link leads into a node as it was before, to the loss of the rest of the list, or into
+ * freed memory. */
 #define RCU_LIST_LOAD(link) __atomic_load_n(&(link), __ATOMIC_ACQUIRE)
 
 #define RCU_LIST_FOREACH(variable, first, next) \
@@ -334,8 +337,8 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
 #define SIMPLEQ_FIRST_RCU(head) RCU_LIST_LOAD((head)->sqh_first)
 #define TAILQ_FIRST_RCU(head)   RCU_LIST_LOAD((head)->tqh_first)
 
-/* A list found empty may have become so by a splice or concat: who looks at the other list
- * afterwards finds the nodes there. */
+/* A list found empty may have become so by a splice or concat: its nodes are found in the other
+ * list afterwards. */
 #define LIST_EMPTY_RCU(head)    (!LIST_FIRST_RCU(head))
 #define SLIST_EMPTY_RCU(head)   (!SLIST_FIRST_RCU(head))
 #define SIMPLEQ_EMPTY_RCU(head) (!SIMPLEQ_FIRST_RCU(head))
@@ -474,8 +477,8 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
  * => A reader of `head` sees all of them and then the old ones, or only the old ones.
  * => A reader of `source` sees all of them or none. If it sees them, it may run on into the nodes
  *    of `head`.
- * => For a moment they are in both lists, never in neither: a reader that looks at `source` first
- *    and then at `head` meets each at least once.
+ * => For a moment they are in both lists, never in neither: a reader that walks `source` first and
+ *    then `head` meets each at least once.
  * LIST and SLIST walk `source`. */
 #define LIST_SPLICE_RCU(head, source, field)                               \
     rcu_list_splice("LIST_SPLICE_RCU", RCU_LIST_LIST, &(head)->lh_first,   \

@@ -1,9 +1,9 @@
 /* How grace periods end: policies, settings, forcing, statistics.
  *
  *     policy    how the end is noticed                                        forced
- *     event     asks each reader to wake the leader, and sleeps; callbacks    on request
- *               pile up for a while before their grace period starts
- *     poll      naps of poll_interval between looks, never disturbs readers   on request
+ *     event     requests each reader to wake the leader, and sleeps;          on request
+ *               callbacks pile up before their grace period starts
+ *     poll      naps of poll_interval between scans, never disturbs readers   on request
  *     fqs       as poll, then the forced state                                on request, callbacks
  *                                                                             >= force_callbacks,
  *                                                                             after force_naps naps
@@ -13,8 +13,8 @@
  *
  * Under each policy the leader first spins for a moment where that can spare the heavy fence, never
  * on one CPU. A request is synchronize_rcu_expedited(), rcu_barrier(), drain_call_rcu() or
- * force_rcu(). In the forced state the force notifiers of the readers in the way run, each reader
- * is asked to wake the leader, and the leader sleeps until one does.
+ * force_rcu(). In the forced state the force notifiers of the readers in the way run, each of these
+ * readers has the request to wake the leader, and the leader sleeps until one does.
  *
  * Source: the polled and forced states, their count of callbacks and of naps follow QEMU's RCU.
  */
@@ -27,15 +27,14 @@ enum rcu_gp_policy { RCU_GP_EVENT, RCU_GP_POLL, RCU_GP_FQS, RCU_GP_ADAPTIVE };
 
 struct rcu_settings {
     enum rcu_gp_policy gp_policy;
-    int64_t spin_ns;          /* how long the leader looks before any fence or nap; 0: once */
+    int64_t spin_ns;          /* how long the leader scans before any fence or nap; 0: once */
     int64_t first_nap_ns;     /* adaptive: the nap after the spin */
     int64_t poll_interval_ns; /* poll and fqs: every nap; adaptive: the longest */
     int64_t force_after_ns;   /* adaptive: forced when a grace period is that old */
     unsigned force_naps;      /* fqs: forced after so many naps; event: naps of piling up */
     unsigned force_callbacks; /* fqs, adaptive: forced from so many callbacks; event: pile up to */
-    unsigned callback_batch; /* most callbacks between two moments without the callback lock, and */
-    int64_t
-        callback_hold_ns; /* about how long it is held at once; a single callback is never cut */
+    unsigned callback_batch;  /* most callbacks at once under the callback lock, and */
+    int64_t callback_hold_ns; /* about how long it is held; a single callback is never cut */
     /* 0: none. From so many pending callbacks on, call_rcu() forces grace periods; from twice as
      * many on it also delays its caller, the longer the more there are, up to 10 ms a call. It
      * never delays inside a section, an online thread, a callback, or while the callback lock is
@@ -49,7 +48,7 @@ struct rcu_settings {
  * callback_hold_ns, force_callbacks or callback_batch is 0, or the policy is none of the four. */
 int rcu_set_settings(const struct rcu_settings *settings);
 void rcu_get_settings(struct rcu_settings *settings);
-/* The settings at the start of the program: adaptive. */
+/* The defaults, with which a program starts: adaptive. */
 extern const struct rcu_settings rcu_default_settings;
 
 /* For tests: grace periods are counted from here on, so that what happens when the counts wrap need
@@ -62,8 +61,8 @@ void rcu_start_counting_at(unsigned long number, unsigned long sequence);
 void force_rcu(void);
 
 /* Called for a reader that holds up a forced grace period, to make it leave its section: kick the
- * vCPU, set the flag its loop looks at.
- * => Called by whoever leads the grace period, under the library's registry lock: it must not
+ * vCPU, set the flag that its loop tests.
+ * => Called by the leader of the grace period, under the library's registry lock: it must not
  *    block, and must not call the library, but for cpu_exit().
  * => May be called again while the reader stays, and once more just after it left.
  * => Added to and removed from the calling, registered thread; when remove returns, it is not
@@ -78,26 +77,29 @@ void rcu_remove_force_notifier(struct rcu_force_notifier *notifier);
 /* Counts since the program started. Read without a lock: each is exact, together they may be a
  * grace period apart. */
 struct rcu_stats {
-    unsigned long gps;                /* grace periods led */
+    /* Grace periods. */
+    unsigned long gps;                /* led */
     unsigned long gps_proven;         /* of these, without any heavy fence */
     unsigned long gps_forced;         /* that entered the forced state */
     unsigned long gps_forced_by_call; /* because callbacks had piled up */
     unsigned long gps_forced_by_time; /* because of naps or time */
-    unsigned long gps_shared;         /* callers that were served by a grace period of another's */
+    unsigned long gps_shared;         /* callers that were served by another's grace period */
+    /* What their leaders did. */
     unsigned long heavy_fences;
     unsigned long spins; /* grace periods whose leader spun; none on one CPU */
     unsigned long naps;
-    unsigned long sleeps;           /* until a reader leaves */
-    unsigned long wakeups;          /* from these sleeps: a reader left, or a request came */
+    unsigned long sleeps;  /* until a reader leaves */
+    unsigned long wakeups; /* from these sleeps: a reader left, or a request came */
+    /* Callbacks. */
     unsigned long callbacks_queued; /* may be a batch too low for a moment */
     unsigned long callbacks_invoked;
     unsigned long callbacks_peak;    /* most that were pending at once */
     unsigned long callbacks_delayed; /* calls of call_rcu() that callback_bound slowed down */
     unsigned long callbacks_dropped; /* by this process's fork from its parent */
     unsigned long callback_threads;  /* started; never more than one in a process */
-    unsigned long
-        readers_parked; /* readers that leaders stopped looking at, being idle or waiting */
-    unsigned long readers_unparked; /* and that read again */
+    /* Readers. */
+    unsigned long readers_parked;   /* that leaders stopped watching */
+    unsigned long readers_unparked; /* of these, that read again */
     unsigned long exits_registered; /* threads that ended without unregistering */
 };
 void rcu_get_stats(struct rcu_stats *stats);

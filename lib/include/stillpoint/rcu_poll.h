@@ -1,4 +1,4 @@
-/* Polled grace periods: look now and then whether one has passed, without ever waiting.
+/* Polled grace periods: test now and then whether one has passed, without ever waiting.
  *
  *     old = table;
  *     rcu_assign_pointer(table, new);
@@ -22,7 +22,7 @@
 
 /* => Any thread, also inside sections and callbacks. None blocks. The first start_poll starts a
  *    thread of the library's, which leads the grace periods that nobody waits for. */
-/* Takes a cookie; somebody else must see to it that grace periods happen. */
+/* Takes a cookie; something else must make grace periods happen. */
 unsigned long get_state_synchronize_rcu(void);
 /* Takes a cookie, and starts the grace period: it will expire without anyone waiting. */
 unsigned long start_poll_synchronize_rcu(void);

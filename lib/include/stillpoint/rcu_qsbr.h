@@ -2,9 +2,9 @@
  * nothing.
  *
  * A thread that goes online is inside an outermost level that is not ended but renewed: by
- * rcu_quiescent_state(), which says "what I found before now, I hold no more". In between, a pair
- * of rcu_read_lock() and rcu_read_unlock() only counts its depth, and may be left out. Online and
- * ordinary readers mix freely, and a thread may change between the two.
+ * rcu_quiescent_state(), after which the thread holds nothing that it found before. In between, a
+ * pair of rcu_read_lock() and rcu_read_unlock() only counts its depth, and may be left out. Online
+ * and ordinary readers mix freely, and a thread may change between the two.
  *
  *     rcu_thread_online();
  *     for (;;) {
@@ -19,7 +19,7 @@
  *
  * Source: the quiescent-state-based flavour in Desnoyers et al. (2012); here it is the same state
  * as a read section, seen differently.
- */
+ * */
 #ifndef STILLPOINT_RCU_QSBR_H
 #define STILLPOINT_RCU_QSBR_H
 
@@ -42,8 +42,10 @@ static inline void rcu_quiescent_state(void)
 {
     struct rcu_reader *self = &rcu_reader;
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
-    /* Acquire: as in rcu_read_lock().
-     * Pairs with: the release of the number in number_advance(). Broken: as there. */
+    /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
+     * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).
+     * Broken: the counter shows the new number, which is proof without a fence, and the thread
+     * still finds the old p. */
     unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
 
 #ifdef STILLPOINT_DEBUG
