@@ -32,7 +32,7 @@
 #define LOCK_PAUSE_NS (50 * 1000)
 
 static struct rcu_head dummy;
-/* Linked as an atomic, since the consumer may look while a producer writes. */
+/* Linked as an atomic, since the consumer may load it while a producer stores it. */
 #define next_of(head) ((_Atomic(struct rcu_head *) *)&(head)->next)
 
 static struct {
@@ -113,14 +113,18 @@ static void append(struct rcu_head *node)
     struct rcu_head *before;
 
     atomic_store_explicit(next_of(node), NULL, memory_order_relaxed);
-    /* Release: the callback is complete before the node can be reached. Acquire: a producer whose
-     * count covers the callbacks queued before its own has them ordered before that count.
-     * Pairs with: the same exchange in other producers, and the acquire in count_callbacks().
-     * Broken: the callback of a slower producer runs without the grace period that came after
-     * it. */
+    /* Orders: STORE p, STORE next_of(node) (relaxed) -> STORE queue.tail (acq_rel), a producer's;
+     * LOAD queue.tail (acq_rel) -> STORE next_of(before) (release) below and STORE queue.pending
+     * (release) in call_rcu(), those of the next.
+     * Pairs with: append(), STORE queue.tail (acq_rel); count_callbacks(), LOAD queue.pending
+     * (acquire).
+     * Broken: the count of one producer lets the callback of a slower one run, without a grace
+     * period after that one's STORE p; or the NULL of one erases the link of the next. Not on
+     * x86. */
     before = atomic_exchange_explicit(&queue.tail, node, memory_order_acq_rel);
-    /* Release: the node is complete before it is reached through the link.
-     * Pairs with: the acquire in take(). Broken: the consumer calls through a stale pointer. */
+    /* Orders: STORE node->callback -> STORE next_of(before) (release).
+     * Pairs with: take(), LOAD next_of(node) (acquire) -> LOAD node->callback.
+     * Broken: the consumer calls through a stale pointer. */
     atomic_store_explicit(next_of(before), node, memory_order_release);
 }
 
@@ -164,9 +168,11 @@ void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
     rcu_start_callback_thread();
     head->callback = callback;
     append(head);
-    /* Release: linked, and unpublished by the caller, before it is counted.
-     * Pairs with: the acquire in count_callbacks(). Broken: the grace period begins before what the
-     * caller unpublished is gone, and the callback frees it early. */
+    /* Orders: STORE p -> STORE queue.pending (release).
+     * Pairs with: count_callbacks(), LOAD queue.pending (acquire) -> rcu_goal(), LOAD rcu_sequence
+     * (relaxed).
+     * Broken: the grace period begins before p is visible, and the callback frees *p early. Not on
+     * x86. */
     pending = atomic_fetch_add_explicit(&queue.pending, 1, memory_order_release) + 1;
     peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
     while (pending > peak &&
@@ -184,7 +190,10 @@ void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
 
 static unsigned long count_callbacks(void)
 {
-    /* Acquire, pairs with: the release increment in call_rcu(). Broken: as said there. */
+    /* Orders: LOAD queue.pending (acquire) -> LOAD rcu_sequence in rcu_goal(), and so the grace
+     * period.
+     * Pairs with: call_rcu(), STORE p -> STORE queue.pending (release).
+     * Broken: the grace period begins before p is visible, and the callback frees *p early. */
     return atomic_load_explicit(&queue.pending, memory_order_acquire);
 }
 
@@ -196,8 +205,8 @@ static bool enough_to_start(unsigned long count)
                                ~1UL);
 }
 
-/* Under the event policy: lets callbacks pile up for force_naps intervals, or until there are
- * enough or somebody is in a hurry. */
+/* Under the policy RCU_GP_EVENT: lets callbacks pile up for force_naps intervals, or until there
+ * are enough or a grace period is requested to be forced. */
 static void pile_up(void)
 {
     int64_t now = platform_now_ns(), limit, end;
@@ -213,7 +222,7 @@ static void pile_up(void)
     }
 }
 
-/* How many callbacks the program wants the next batch to have. It is asked as if in a callback: it
+/* How many callbacks the program wants the next batch to have. Its hook counts as a callback: it
  * must not wait for the callbacks that wait for it. */
 static unsigned long next_of_replay(bool *force)
 {
@@ -254,7 +263,9 @@ static struct rcu_head *take(void)
         struct rcu_head *node = queue.head, *next;
 
         event_reset(&queue.queued);
-        /* Acquire, pairs with: the release of the link in append(). Broken: as said there. */
+        /* Orders: LOAD next_of(node) (acquire) -> LOAD node->callback, of the next node.
+         * Pairs with: append(), STORE node->callback -> STORE next_of(before) (release).
+         * Broken: the callback thread calls through a stale pointer. */
         next = atomic_load_explicit(next_of(node), memory_order_acquire);
         if (next) {
             queue.head = next;
@@ -368,8 +379,11 @@ struct barrier {
 
 bool rcu_barrier_queued(void)
 {
-    /* Acquire, pairs with: the release in rcu_barrier(). Broken: its callback is not counted
-     * yet. */
+    /* Orders: LOAD queue.barriers (acquire) -> LOAD queue.pending (acquire) in count_callbacks().
+     * Pairs with: call_rcu(), STORE queue.pending (release) -> rcu_barrier(), STORE queue.barriers
+     * (release).
+     * Broken: a batch is cut short for a barrier whose callback it does not have, so that batches
+     * depend on timing. */
     return atomic_load_explicit(&queue.barriers, memory_order_acquire) > 0;
 }
 
@@ -397,8 +411,11 @@ void rcu_barrier(void)
     online = rcu_parked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
-    /* Not before it is in the queue, or what callbacks queue until then would be in front of it.
-     * Release, pairs with: the acquire in rcu_barrier_queued(). Broken: as there. */
+    /* Orders: STORE queue.pending (release) in call_rcu() -> STORE queue.barriers (release).
+     * Pairs with: rcu_barrier_queued(), LOAD queue.barriers (acquire) -> count_callbacks(), LOAD
+     * queue.pending (acquire).
+     * Broken: a batch is cut short for a barrier whose callback it does not have, and what
+     * callbacks queue until then is in front of it. */
     atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
     rcu_wake_leader();
     rcu_end_pile_up();

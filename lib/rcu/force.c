@@ -11,8 +11,8 @@
 static atomic_ulong force_until;
 static atomic_uint draining;
 
-/* Whether a request until then covers the grace period that ends with `end`: requests are for one
- * of the next two. */
+/* Whether requests up to `until` cover the grace period that ends with `end`: each is for one of
+ * the next two. */
 static bool covers(unsigned long until, unsigned long end)
 {
     return until - end <= 3;
@@ -20,8 +20,8 @@ static bool covers(unsigned long until, unsigned long end)
 
 bool rcu_force_requested(unsigned long end)
 {
-    /* Relaxed: the leader's event_reset() before this call has taken over whatever was requested
-     * before the event was set; a later request sets it again. */
+    /* Relaxed: the leader's event_reset() before this call is an acquire, and takes over what was
+     * requested before the event was set; a later request sets it again. */
     return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
            covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
 }

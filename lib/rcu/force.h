@@ -6,7 +6,8 @@
 
 /* Whether the grace period that ends with `end` is requested to be forced. */
 bool rcu_force_requested(unsigned long end);
-/* Requests it for all grace periods up to the one that ends with `end`; does not wake the leader. */
+/* Requests it for all grace periods up to the one that ends with `end`; does not wake the
+ * leader. */
 void rcu_request_force(unsigned long end);
 /* While the count is above 0 all grace periods are forced. */
 void rcu_drain_begin(void);

@@ -1,7 +1,7 @@
 /* Fork: the child gets a library as new, with one thread in it.
  *
  * There is no prepare handler. The forking thread may be inside a section, or hold the callback
- * lock, so it must not wait for whoever leads a grace period or runs callbacks. Nor need it: all
+ * lock, so it must not wait for a leader or for the callback thread. Nor need it: all
  * that other threads were doing is thrown away in the child, where no other thread is, and every
  * lock is made anew.
  */
@@ -24,8 +24,8 @@ static void in_child(void)
 {
     if (atomic_load_explicit(&disabled, memory_order_relaxed))
         return;
-    /* The kernel keeps the registration of a process for its child; asking again costs nothing and
-     * relies on nothing. */
+    /* The kernel keeps the registration of a process for its child; to register again costs nothing
+     * and relies on nothing. */
     if (!asymmetric_fence_is_full)
         platform_heavy_fence_available();
     rcu_registry_after_fork();

@@ -1,10 +1,10 @@
-/* Grace periods: who leads, how the end is awaited. How readers are proven to be done is in scan.c.
+/* Grace periods: who leads, how the end is awaited. That readers are done is proven in scan.c.
  *
- * Sharing. The sequence is odd while a grace period runs. A caller that finds s is served by the
- * first grace period that begins after it looked, the one that ends with (s + 3) & ~1.
+ * Sharing. The sequence is odd while a grace period runs. A caller that loads s is served by the
+ * first grace period that begins after the load, the one that ends with (s + 3) & ~1.
  *
- * The orders here were model-checked (RC11, IMM, TSO); docs/architecture.md says what breaks
- * without each.
+ * The orders here were model-checked (RC11, IMM, TSO); what breaks without each stands
+ * in docs/architecture.md.
  */
 #include "grace_period.h"
 
@@ -78,29 +78,39 @@ static void number_advance(struct grace_period *g)
 #else
     number += RCU_NUMBER_STEP;
 #endif
-    /* Release: what callers published comes before the new number.
-     * Pairs with: the acquire in rcu_read_lock(). Broken: a reader shows the new number and still
-     * finds what was unpublished. */
+    /* Orders: STORE p by the callers -> STORE rcu_gp_number (release).
+     * Pairs with: rcu_read_lock(), LOAD rcu_gp_number (acquire) -> LOAD p.
+     * Broken: a reader shows the new number, which is proof without a fence, and still finds the
+     * old p. */
     atomic_store_explicit(&rcu_gp_number, number, memory_order_release);
     g->number = number & ~RCU_DEPTH_MASK;
 }
 
 static void take_request(struct rcu_reader *self)
 {
-    /* Acquire: taking a request takes the new number with it, so that sections which begin after it
-     * are not waited for. A read-modify-write, or a stored 0 could sit in the store buffer while
-     * the next section loads an old number, and then erase the request of the next grace period,
-     * whose leader would sleep for ever.
-     * Pairs with: the release in request_wake(). */
+    /* Orders: LOAD attention (acquire) -> LOAD rcu_gp_number, here and in the sections to come.
+     * Pairs with: number_advance(), STORE rcu_gp_number (release) -> request_wake(), STORE
+     * attention (release).
+     * Broken: the next section shows the old number, for which the leader waits again: that costs a
+     * round, not a hang. But a read-modify-write it must be. A plain 0 could sit in the store
+     * buffer while the next section loads an old number, and then erase the request of the next
+     * grace period, whose leader would sleep for ever. */
     unsigned attention =
         atomic_fetch_and_explicit(&self->attention, ~RCU_WAITED_FOR, memory_order_acq_rel);
 
     if (!(attention & RCU_WAITED_FOR))
         return;
-    if (self->online) { /* once more, with the number that the leader waits for */
-        unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_relaxed);
+    if (self->online) { /* renews once more, with the number that the leader waits for or a later */
+        /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
+         * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).
+         * Broken: a later number than the request's is loaded without what it proves: the leader of
+         * that grace period needs no fence, and this thread still finds the old p. */
+        unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
 
-        /* Release: as in rcu_reader_renews(); the event orders it before the leader's look. */
+        /* Orders: LOAD *p before the renewal -> STORE counter (release).
+         * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+         * Broken: *p is freed while a load of it before the renewal is still on its way. Not on
+         * x86. */
         atomic_store_explicit(&self->counter, number, memory_order_release);
     }
     event_set(&gp.event);
@@ -109,12 +119,14 @@ static void take_request(struct rcu_reader *self)
 /* The slow path of rcu_read_unlock() and of the renewal: a leader may wait for this reader. */
 void rcu_reader_left(struct rcu_reader *self)
 {
-    /* Full fence: as the light one in rcu_read_unlock(), where the leader's heavy one is an
-     * ordinary fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as
-     * there. */
-    if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_FULL_FENCE)
-        atomic_thread_fence(memory_order_seq_cst);
-    /* Relaxed: only a hint; take_request() takes it over. */
+    /* Orders: STORE counter (release) -> LOAD attention (relaxed). In rcu_read_unlock() it is a
+     * compiler barrier; this is the full fence of a process without membarrier.
+     * Pairs with: request_wake(), STORE attention (release) -> reader_state(), LOAD counter
+     * (acquire); the heavy fence of rcu_scan_with_fence is between.
+     * Broken: the leader finds this reader inside, this reader finds no request, and the leader
+     * sleeps for ever. */
+    asymmetric_fence_light();
+    /* Relaxed: a hint only; take_request() acquires. */
     if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_WAITED_FOR)
         take_request(self);
 }
@@ -151,8 +163,10 @@ static void request_wake(struct grace_period *g)
 {
     struct rcu_link *l, *after;
 
-    /* Release: who takes the request has the new number too.
-     * Pairs with: the acquire in take_request(). Broken: as said there. */
+    /* Orders: STORE rcu_gp_number (release) -> STORE attention (release).
+     * Pairs with: take_request(), LOAD attention (acquire) -> LOAD rcu_gp_number.
+     * Broken: a section that begins after the request was taken shows the old number, for which the
+     * leader waits again: that costs a round, not a hang. */
     list_for_each (l, after, &rcu_registry.pending)
         atomic_fetch_or_explicit(&reader_of(l)->attention, RCU_WAITED_FOR, memory_order_release);
     g->waiting = true;
@@ -172,7 +186,7 @@ static bool all_requested(void)
     return true;
 }
 
-/* => Registry lock, let go meanwhile. Readers have been asked to wake us. */
+/* => Registry lock, let go meanwhile. Each pending reader has the request to wake us. */
 static void sleep_until_woken(void)
 {
     platform_mutex_unlock(&rcu_registry.lock);
@@ -210,24 +224,24 @@ static void await_readers(struct grace_period *g)
 {
     for (;;) {
         int policy;
-        bool done, events;
+        bool done, by_event;
 
-        /* First the event is reset, then requests and counters are looked at: what comes after the
-         * look sets it again, and the nap or sleep ends at once. */
+        /* First the event is reset, then requests and counters are loaded: what comes after the
+         * load sets it again, and the nap or sleep ends at once. */
         event_reset(&gp.event);
         policy = tuned(gp_policy);
         if (!g->forced && becomes_forced(g, policy)) {
             g->forced = true;
             count_up(&rcu_counts.gps_forced);
         }
-        events = g->forced || policy == RCU_GP_EVENT;
-        if (events && !g->waiting) {
+        by_event = g->forced || policy == RCU_GP_EVENT;
+        if (by_event && !g->waiting) {
             request_wake(g);
             done = rcu_scan_with_fence(g);
         } else {
             done = rcu_scan_as_needed(g);
         }
-        if (!done && events && !all_requested()) {
+        if (!done && by_event && !all_requested()) {
             request_wake(g);
             done = rcu_scan_with_fence(g);
         }
@@ -235,10 +249,10 @@ static void await_readers(struct grace_period *g)
             return;
         if (g->forced)
             rcu_run_force_notifiers();
-        if (events) {
+        if (by_event) {
             sleep_until_woken();
         } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {
-            /* Idle readers made a spin before the fence pointless; those that are left are
+            /* Readers outside made a spin before the fence pointless; those that are left are
              * inside. */
             if (rcu_spin(g))
                 return;
@@ -248,8 +262,8 @@ static void await_readers(struct grace_period *g)
     }
 }
 
-/* => Registry lock, let go meanwhile. Advances the number and waits for everyone who is still in a
- *    section from before. */
+/* => Registry lock, let go meanwhile. Advances the number and waits for all readers that are
+ *    still in a section from before. */
 static void phase(struct grace_period *g)
 {
     number_advance(g);
@@ -261,15 +275,20 @@ static void phase(struct grace_period *g)
 /* => The one leader, outside sections. */
 static void lead(struct grace_period *g)
 {
-    /* Release: the leader before us ended its grace period before ours begins.
-     * Pairs with: the load in rcu_wait_for(). Broken: a follower counts the wrong one. */
+    /* Orders: LOAD counter in the grace period before (its leader's, by gp.lock) -> STORE
+     * rcu_sequence (release).
+     * Pairs with: reached(), LOAD rcu_sequence (acquire) -> STORE *p.
+     * Broken: a cookie of the grace period before expires by this value, beyond its own, and *p is
+     * freed while readers of that grace period still read it. Not on x86. */
     atomic_store_explicit(&rcu_sequence, g->end - 1, memory_order_release);
-    /* Full fence: a caller that did not see the odd sequence has published before we look at
-     * anyone; a reader that we leave asleep sees all of it when it announces itself.
-     * Pairs with: the full fences in rcu_goal() and rcu_reader_entered(). Broken: a follower is
-     * served by a grace period whose readers may still find what it unpublished. */
+    /* Orders: STORE rcu_sequence (release) -> STORE rcu_gp_number (release) in number_advance(),
+     * LOAD unparked (relaxed) in rcu_collect_unparked().
+     * Pairs with: rcu_goal(), STORE p -> LOAD rcu_sequence (relaxed); rcu_reader_entered(), STORE
+     * unparked (release) -> LOAD p; a full fence is between, in both.
+     * Broken: a caller whose goal is this grace period is served by readers that show the new
+     * number and still find the old p; or a parked reader that has announced itself is missed. */
     atomic_thread_fence(memory_order_seq_cst);
-    /* After the fence, and so after the call of everyone whom this grace period serves. */
+    /* After the fence, and so after the call of everyone that this grace period serves. */
     if (g->timed)
         age_ns(g);
 
@@ -306,9 +325,9 @@ static void take_the_lead(void)
         gp.times[i].start_ns = g.start_ns;
         gp.times[i].end_ns = platform_now_ns();
     }
-    /* Release: the readers' sections come before the end of the grace period.
-     * Pairs with: the acquire in rcu_wait_for(). Broken: a follower frees what is being
-     * read. */
+    /* Orders: LOAD counter (acquire) -> STORE rcu_sequence (release).
+     * Pairs with: reached(), LOAD rcu_sequence (acquire) -> STORE *p.
+     * Broken: a cookie expires, and *p is freed while a section still reads it. Not on x86. */
     atomic_store_explicit(&rcu_sequence, g.end, memory_order_release);
     if (gp.followers > 0)
         platform_cond_broadcast(&gp.ended);
@@ -326,9 +345,11 @@ static void remember_times(unsigned long end)
 
 unsigned long rcu_goal(void)
 {
-    /* Full fence: what the caller unpublished is unpublished before the sequence is looked at.
-     * Pairs with: the full fence in lead(). Broken: we take a grace period for ours that began
-     * before our publishing was visible, and free early, on x86 too. */
+    /* Orders: STORE p -> LOAD rcu_sequence (relaxed).
+     * Pairs with: lead(), STORE rcu_sequence (release) -> number_advance(), STORE rcu_gp_number
+     * (release); a full fence is between.
+     * Broken: the goal is a grace period that began before p was visible, and *p is freed early. On
+     * x86 too. */
     atomic_thread_fence(memory_order_seq_cst);
     return (atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) & ~1UL;
 }
@@ -342,8 +363,11 @@ void rcu_wait_for(unsigned long goal, bool force)
     platform_mutex_lock(&gp.lock);
     if (force && gp.leading)
         rcu_wake_leader();
-    /* Acquire, pairs with: the release of the even sequence in take_the_lead(). Broken: as said
-     * there. */
+    /* Orders: LOAD rcu_sequence (acquire) -> STORE *p by the caller.
+     * Pairs with: reader_state(), LOAD counter (acquire) -> take_the_lead(), STORE rcu_sequence
+     * (release).
+     * Broken: nothing as long as both sides hold gp.lock, which gives the same order; a waiter
+     * without it frees *p while a section still reads it. */
     while (!sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal)) {
         if (!gp.leading) {
             take_the_lead();
@@ -412,8 +436,8 @@ void rcu_grace_periods_after_fork(void)
     gp_init();
     gp.leading = false;
     gp.followers = 0;
-    /* A grace period that was under way has no leader any more: back to before it. Whoever waits
-     * for its end, or for that of the next, gets two more. */
+    /* A grace period that was under way has no leader any more: back to before it. A wait for its
+     * end, or for that of the next, gets two more. */
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);
     rcu_requests_reset(sequence);
 }

@@ -9,7 +9,7 @@
 /* One grace period, as its leader sees it. */
 struct grace_period {
     unsigned long number;
-    unsigned long end; /* the sequence that says it has ended */
+    unsigned long end; /* the sequence with which it ends */
     bool timed;        /* its start and end are remembered */
     int64_t start_ns;  /* 0: not taken yet */
     bool last_phase;   /* the second of two, or the only one */

@@ -1,30 +1,36 @@
-/* Parked readers: who may be in a read section, and who is asleep.
+/* Parked readers: registered threads that leaders need not watch.
  *
- * A reader that is asleep is in none of the lists that leaders look at, so it costs grace periods
- * nothing. Its flag RCU_PARKED makes its next entry announce it:
+ * A parked reader is in none of the leader's lists, so it costs grace periods nothing. Its flag
+ * RCU_PARKED makes its next entry announce it:
  *
- *     reader (rcu_reader_entered)         leader
- *     counter = number                    callers have published
- *     see RCU_PARKED
- *     set the group's bit in `awake`
- *     full fence                          full fence (lead)
- *     clear RCU_PARKED                    look at `awake`
- *     read                                look at the lists
+ *     reader (rcu_reader_entered)           leader
+ *     STORE counter                         STORE p, by its callers
+ *     LOAD attention: RCU_PARKED
+ *     STORE unparked: its group's bit
+ *     full fence                            full fence (lead)
+ *     STORE attention: no RCU_PARKED        LOAD unparked
+ *     LOAD p                                LOAD counter of those in its lists
  *
- * Either the leader sees the bit, and with it the counter, or the reader sees what was published. A
- * signal handler that interrupts the announcement and reads repeats all of it; nothing is done
- * twice that may be done once only.
+ * Either the leader loads the bit, and with it the counter, or the reader loads the new p. A signal
+ * handler that interrupts the announcement and reads repeats all of it; nothing is done twice that
+ * may be done once only.
  *
- * A thread sets the flag itself when it registers, goes offline, or waits inside the library: what
- * it stored it sees, and the leader may take it off at once. For a reader that has been idle for
- * some grace periods the leader sets it, and takes it off only when the next heavy fence finds the
- * counter still at 0: an entry that was on its way without having seen the flag is visible then.
+ * Two facts, which change at different times. RCU_PARKED: the next section announces itself.
+ * `in_group`: the reader is in the list of its group, and in none of the leader's; a leader puts it
+ * there when it next finds the reader outside with the flag set.
+ *
+ * A thread sets the flag itself when it registers, goes offline, or waits inside the library: its
+ * own store it sees, and the leader may move it to its group at once. On a reader that was outside
+ * in several grace periods in a row the leader sets it, and moves the reader only when a heavy
+ * fence later the counter is still 0: an entry that was on its way and missed the flag is visible
+ * by then.
  */
 #include "parked.h"
 
 #include "registry.h"
 #include "stats.h"
 
+#include "stillpoint/asymmetric_fence.h"
 #include "sync/platform.h"
 
 void rcu_group_join(struct rcu_reader *r)
@@ -53,10 +59,11 @@ static void collect_group(struct reader_group *group)
     list_for_each (l, after, &group->readers) {
         struct rcu_reader *r = reader_of(l);
 
-        /* Acquire: a counter of 0 that was stored after the announcement comes with the flag
-         * cleared.
-         * Pairs with: the releases in rcu_read_unlock() and rcu_reader_entered(). Broken: a reader
-         * that announced itself, left, and is on its way in again, stays asleep. */
+        /* Orders: LOAD counter (acquire) -> LOAD attention (relaxed).
+         * Pairs with: rcu_reader_entered(), STORE attention (relaxed) -> rcu_read_unlock(), STORE
+         * counter (release).
+         * Broken: of a reader that announced itself and left, the new 0 is loaded with the old
+         * flag. It stays in its group without the flag, and no leader ever waits for it again. */
         if (atomic_load_explicit(&r->counter, memory_order_acquire) == 0 &&
             (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_PARKED))
             continue;
@@ -71,12 +78,14 @@ void rcu_collect_unparked(void)
 {
     unsigned long unparked;
 
-    /* Relaxed: the full fence in lead() came before. */
+    /* Relaxed: the full fence in lead() comes before; the exchange below acquires. */
     if (atomic_load_explicit(&rcu_registry.unparked, memory_order_relaxed) == 0)
         return;
-    /* Acquire: with the bit comes the reader's counter.
-     * Pairs with: the bit set in rcu_reader_entered(). Broken: the reader is looked at, found
-     * outside, and left asleep while it reads. */
+    /* Orders: LOAD unparked (acquire) -> LOAD counter (acquire).
+     * Pairs with: rcu_read_lock(), STORE counter (release) -> rcu_reader_entered(), STORE unparked
+     * (release).
+     * Broken: the counter is loaded as 0, and the reader is left in its group while it reads. An
+     * exchange, since a stored 0 would erase a bit that was set after the load. */
     unparked = atomic_exchange_explicit(&rcu_registry.unparked, 0, memory_order_acquire);
     for (unsigned i = 0; i < RCU_GROUPS; i++)
         if (unparked >> i & 1)
@@ -86,23 +95,27 @@ void rcu_collect_unparked(void)
 /* The slow path of rcu_read_lock(), after the counter was stored. */
 void rcu_reader_entered(struct rcu_reader *self)
 {
-    /* Full fence: as the light one in rcu_read_lock(), where the leader's heavy one is an ordinary
-     * fence. Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: as there. */
-    if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_FULL_FENCE)
-        atomic_thread_fence(memory_order_seq_cst);
+    /* Orders: STORE counter (release) -> LOAD p, LOAD attention (relaxed). In rcu_read_lock() it is
+     * a compiler barrier; this is the full fence of a process without membarrier.
+     * Pairs with: reader_state(), STORE p by the callers -> LOAD counter (acquire); the heavy fence
+     * of rcu_scan_with_fence is between.
+     * Broken: the leader loads 0 and frees *p, which this section has loaded. */
+    asymmetric_fence_light();
     if (!(atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
         return;
-    /* Release: the counter is stored before the bit is seen.
-     * Pairs with: the acquire in rcu_collect_unparked(). Broken: as there. */
+    /* Orders: STORE counter (release) -> STORE unparked (release).
+     * Pairs with: rcu_collect_unparked(), LOAD unparked (acquire) -> collect_group(), LOAD counter
+     * (acquire).
+     * Broken: the counter is loaded as 0, and this reader is left in its group while it reads. */
     atomic_fetch_or_explicit(&rcu_registry.unparked, 1UL << self->group, memory_order_release);
-    /* Full fence: the bit is set before the section reads anything.
-     * Pairs with: the full fence in lead(), between the callers' publishing and the look at the
-     * bits.
-     * Broken: the leader misses the bit, and this section still finds what is freed then. */
+    /* Orders: STORE unparked (release) -> LOAD p.
+     * Pairs with: rcu_collect_unparked(), STORE p by the callers -> LOAD unparked (relaxed); the
+     * full fence of lead is between.
+     * Broken: the leader misses the bit, and this section loads the old p and reads freed
+     * memory. */
     atomic_thread_fence(memory_order_seq_cst);
-    /* Release: the announcement comes before the flag is seen cleared.
-     * Pairs with: the acquires in reader_state() and collect_group(). Broken: as in collect_group(). */
-    atomic_fetch_and_explicit(&self->attention, ~RCU_PARKED, memory_order_release);
+    /* Relaxed: behind the full fence it is a release anyway, after the bit. */
+    atomic_fetch_and_explicit(&self->attention, ~RCU_PARKED, memory_order_relaxed);
 }
 
 void rcu_park(void)
@@ -112,8 +125,10 @@ void rcu_park(void)
     if (!self->registered ||
         (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
         return;
-    /* Release: our sections end before a leader takes us for asleep.
-     * Pairs with: the acquire in reader_state(). Broken: it frees what we were reading. */
+    /* Orders: LOAD *p in the sections before -> STORE attention (release).
+     * Pairs with: reader_state(), LOAD attention (acquire) -> STORE *p.
+     * Broken: a leader that loads an older 0 of the counter with this flag frees *p while a section
+     * in between still reads it. Not on x86. */
     atomic_fetch_or_explicit(&self->attention, RCU_PARKED, memory_order_release);
 }
 

@@ -16,12 +16,12 @@
 
 static struct {
     platform_once once;
-    atomic_ulong goal; /* the newest that was asked for */
-    struct event asked;
+    atomic_ulong goal; /* the newest that was started */
+    struct event started;
 } polled;
 
 #ifdef STILLPOINT_DEBUG
-/* The upper bits of a cookie say whose it is. What is left still counts thousands of grace
+/* The upper bits of a cookie are its process's tag. What is left still counts thousands of grace
  * periods. */
 #define TAG_BITS   12
 #define VALUE_MASK (~0UL >> TAG_BITS)
@@ -69,7 +69,7 @@ static void __attribute__((constructor(102))) polled_init(void)
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
     polled.once = once;
-    event_init(&polled.asked, false);
+    event_init(&polled.started, false);
     choose_tag();
 }
 
@@ -80,9 +80,10 @@ void rcu_polled_after_fork(void)
 
 static bool reached(unsigned long goal)
 {
-    /* Acquire: the readers' sections come before what the caller does when it has passed.
-     * Pairs with: the release of the even sequence in take_the_lead(). Broken: it frees what is
-     * being read. */
+    /* Orders: LOAD rcu_sequence (acquire) -> STORE *p by the caller.
+     * Pairs with: reader_state(), LOAD counter (acquire) -> take_the_lead(), STORE rcu_sequence
+     * (release), or lead(), STORE rcu_sequence (release), of the grace period after it.
+     * Broken: *p is freed while a section still reads it. Not on x86. */
     return sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal);
 }
 
@@ -91,11 +92,11 @@ static void polled_thread(void)
     for (;;) {
         unsigned long goal;
 
-        event_reset(&polled.asked);
-        /* Relaxed: the event brings it. */
+        event_reset(&polled.started);
+        /* Relaxed: event_reset() acquires it. */
         goal = atomic_load_explicit(&polled.goal, memory_order_relaxed);
         if (reached(goal))
-            event_wait(&polled.asked);
+            event_wait(&polled.started);
         else
             rcu_wait_for(goal, false);
     }
@@ -136,7 +137,7 @@ static unsigned long start_polled(bool force)
         rcu_wake_leader();
     }
     rcu_start_poll_thread();
-    event_set(&polled.asked);
+    event_set(&polled.started);
     return to_cookie(goal);
 }
 

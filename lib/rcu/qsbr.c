@@ -1,9 +1,8 @@
 /* Quiescent-state mode: an online thread is inside an outermost level which it renews.
  *
- * A renewal stores the current number in place of the old one. To a leader it looks as if the
- * thread had left and entered again: with acquire and release on the same sides as in
- * rcu_read_lock(), the new number is the same proof. A thread that shows the current number already
- * has nothing to say.
+ * A renewal stores the current number in place of the old one. To a leader the thread has left and
+ * entered again: with acquire and release on the same sides as in rcu_read_lock(), the new number
+ * is the same proof. A thread that shows the current number already need not renew it.
  */
 #include "stillpoint/rcu_qsbr.h"
 
@@ -50,15 +49,16 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
         rcu_misuse(
             "rcu_quiescent_state() in an online thread that has called rcu_read_unlock() once "
             "too often");
-    /* Release: what we read before comes before the new number is seen.
-     * Pairs with: the acquire in reader_state(). Broken: memory is freed while it is still being
-     * read. */
+    /* Orders: LOAD *p before the renewal -> STORE counter (release).
+     * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
+     * Broken: *p is freed while a load of it before the renewal is still on its way. Not on x86. */
     atomic_store_explicit(&self->counter, number, memory_order_release);
-    /* Light fence: the number is stored before we look whether a leader waits, and before anything
-     * is read that we may hold from now on.
-     * Pairs with: asymmetric_fence_heavy() in rcu_scan_with_fence(). Broken: the leader sees the
-     * old number, we do not see that it waits, and it sleeps until the next renewal, if there is
-     * one. */
+    /* Orders: STORE counter (release) -> LOAD attention (relaxed). The light fence of membarrier;
+     * without that, RCU_FULL_FENCE is set, and rcu_reader_left() runs a full one.
+     * Pairs with: request_wake(), STORE attention (release) -> reader_state(), LOAD counter
+     * (acquire); the heavy fence of rcu_scan_with_fence is between.
+     * Broken: the leader finds the old number, this thread finds no request, and the leader sleeps
+     * until the next renewal, if there is one. */
     atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&self->attention, memory_order_relaxed))
         rcu_reader_left(self);

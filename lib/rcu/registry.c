@@ -47,8 +47,9 @@ void rcu_misuse(const char *what)
 void rcu_registry_lead(void)
 {
     platform_mutex_lock(&rcu_registry.lock);
-    /* Once is enough: whoever comes in says so, and none of them waits for more than one turn of
-     * the leader's. Each counts itself out with the lock held, so one of them is yet to come. */
+    /* Once is enough: each that leaves the registry wakes the leader, and none of them waits for
+     * more than one turn of the leader's. Each counts itself out with the lock held, so one of them
+     * is yet to come. */
     if (atomic_load_explicit(&rcu_registry.wanting, memory_order_relaxed) > 0) {
         rcu_registry.leader_waits = true;
         platform_cond_wait(&rcu_registry.entered, &rcu_registry.lock);
@@ -122,7 +123,7 @@ void rcu_unregister_thread(void)
     platform_mutex_unlock(&group_of(self)->lock);
     if (!removed) {
         rcu_registry_enter();
-        /* A leader may have put us to sleep meanwhile. */
+        /* A leader may have moved us to our group meanwhile. */
         platform_mutex_lock(&group_of(self)->lock);
         link_remove(&self->link);
         platform_mutex_unlock(&group_of(self)->lock);

@@ -1,4 +1,4 @@
-/* Deterministic mode: how many callbacks the next grace period covers is said by the program. */
+/* Deterministic mode: the program decides how many callbacks the next grace period covers. */
 #include "replay.h"
 
 #include "callback.h"
@@ -17,8 +17,9 @@ int rcu_set_replay(const struct rcu_replay *r)
     if (r && r->group == 0 && !r->decide)
         return -EINVAL;
     replay = r ? *r : (struct rcu_replay){.group = 0};
-    /* Release: complete before the callback thread finds it on.
-     * Pairs with: the acquire in rcu_replaying(). Broken: it calls a hook that is not there yet. */
+    /* Orders: STORE replay -> STORE on (release).
+     * Pairs with: rcu_replaying(), LOAD on (acquire) -> LOAD replay.
+     * Broken: the callback thread calls a hook that is not there yet. */
     atomic_store_explicit(&on, r != NULL, memory_order_release);
     rcu_recount_callbacks();
     return 0;
@@ -31,7 +32,9 @@ void rcu_replay_ask(void)
 
 bool rcu_replaying(void)
 {
-    /* Acquire, pairs with: the release in rcu_set_replay(). Broken: as said there. */
+    /* Orders: LOAD on (acquire) -> LOAD replay.
+     * Pairs with: rcu_set_replay(), STORE replay -> STORE on (release).
+     * Broken: the callback thread calls a hook that is not there yet. */
     return atomic_load_explicit(&on, memory_order_acquire);
 }
 
@@ -40,7 +43,7 @@ unsigned long rcu_replay_next(unsigned long queued, bool barrier, bool *force)
     unsigned long count = replay.group;
 
     *force = replay.force;
-    /* Groups are full up to a barrier, or they would depend on when this thread comes to look. */
+    /* Groups are full up to a barrier; otherwise they would depend on when this thread counts. */
     if (!replay.decide && count <= queued)
         return count;
     if (barrier)

@@ -1,7 +1,7 @@
-/* Looking at readers: the proof that none of them is in a section from before.
+/* Scans: the proof that no reader is in a section from before.
  *
- * Callers publish, then the leader advances the number and looks at every reader that is not
- * asleep:
+ * Callers publish, then the leader advances the number and loads the counter of every reader that
+ * is not parked in its group:
  *
  *   the new number   the reader loaded it with acquire, so its section sees what was published, and
  *                    stored it with release, so its sections before have ended. Done, no fence
@@ -10,7 +10,7 @@
  *   0                outside, or inside with the counter still in its store buffer. Done only when
  *                    this 0 is loaded after this grace period's heavy fence: an entry before the
  *                    fence is visible after it, an entry after the fence sees what was published.
- *   0 and asleep     reads nothing until it has announced itself, through a full fence. Done.
+ *   0 and parked     reads nothing until it has announced itself, through a full fence. Done.
  *
  * So a leader spins for a moment; readers that come and go show the new number, and the grace
  * period has cost no fence. Only when a 0 is in the way, one heavy fence is run. A reader that was
@@ -19,8 +19,8 @@
  *
  * With two phases the number comes round at once, so that a reader which loaded it long ago may
  * show the current phase in an old section: a number proves nothing, the fence is always run, and
- * every reader is looked at in either phase. One fence is enough for both: whoever holds what was
- * unpublished entered before it, and is visible from then on with the one phase or the other.
+ * every reader is scanned in either phase. One fence is enough for both: a section that holds what
+ * was unpublished was entered before it, and is visible from then on with one phase or the other.
  */
 #include "scan.h"
 
@@ -38,41 +38,44 @@
  * for, and how often it then gets another chance. */
 #define MISSED_SPINS_LIMIT 3
 #define SPIN_AGAIN_EVERY   64
-/* A reader that so many grace periods in a row found outside is told to sleep. A heavy fence that
- * is a system call takes as long as many sections; one that is not is so short that a reader would
- * be told between two of its sections, and gain nothing. */
+/* A reader that so many grace periods in a row found outside is parked. A heavy fence that is a
+ * system call takes as long as many sections; one that is not is so short that a reader would be
+ * parked between two of its sections, and gain nothing. */
 #define OUTSIDE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
 
 enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, PARKED };
 
 static enum state reader_state(const struct grace_period *g, struct rcu_reader *r)
 {
-    /* Acquire: the sections that the reader had before come before what the callers do next.
-     * Pairs with: the releases in rcu_read_lock() and rcu_read_unlock(). Broken: memory is freed
-     * before, in the order of a weak machine, it was last read. */
+    /* Orders: LOAD counter (acquire) -> STORE *p by the callers.
+     * Pairs with: rcu_read_lock(), LOAD *p in the section before -> STORE counter (release);
+     * rcu_read_unlock(), LOAD *p -> STORE counter (release); rcu_reader_renews(), LOAD *p -> STORE
+     * counter (release).
+     * Broken: *p is freed before the last load of it is done. Not on x86. */
     unsigned long counter = atomic_load_explicit(&r->counter, memory_order_acquire);
 
     if (counter != 0)
         return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
-    /* After the counter: whatever the thread did in between ended before the flag was set that we
-     * see. Acquire, pairs with: the release in rcu_park(). Broken: as above. */
+    /* Orders: LOAD attention (acquire) -> STORE *p by the callers.
+     * Pairs with: rcu_park(), LOAD *p in the sections before -> STORE attention (release).
+     * Broken: the 0 is older than a section that ended before the flag was set, and *p is freed
+     * while that still reads it. Not on x86. */
     if ((atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_PARKED) &&
         (!r->proposed || (g->fenced && g->last_phase)))
         return PARKED;
     return g->fenced ? OUTSIDE : PERHAPS_OUTSIDE;
 }
 
-/* It was found outside once more, by the fence. */
+/* It was outside once more, by the proof of the fence. */
 static void found_outside(struct rcu_reader *r)
 {
     if (r->proposed && !(atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_PARKED)) {
-        r->proposed = false; /* it came by, and announced itself */
+        r->proposed = false; /* it has read since, and announced itself */
         r->outside_gps = 0;
     } else if (++r->outside_gps >= OUTSIDE_LIMIT) {
-        /* Release: what the leader did comes before the flag. Entries after the next heavy fence
-         * see it.
-         * Pairs with: the light fence in rcu_read_lock(). Broken: see registry.c. */
-        atomic_fetch_or_explicit(&r->attention, RCU_PARKED, memory_order_release);
+        /* Relaxed: before it moves to its group, a later heavy fence orders this store before the
+         * load of the counter. */
+        atomic_fetch_or_explicit(&r->attention, RCU_PARKED, memory_order_relaxed);
         r->proposed = true;
     }
 }
@@ -80,21 +83,21 @@ static void found_outside(struct rcu_reader *r)
 /* It holds up nobody. */
 static void reader_passed(const struct grace_period *g, struct rcu_reader *r, enum state state)
 {
-    /* Only a leader asks, so nobody's request is erased. Relaxed: nothing comes with it. */
+    /* Only a leader makes the request, so no other's is erased. Relaxed: nothing comes with it. */
     if (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_WAITED_FOR)
         atomic_fetch_and_explicit(&r->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
     if (state == ENTERED_SINCE) {
         r->outside_gps = 0;
         r->proposed = false;
         if (!g->fenced)
-            r->missed_spins = 0; /* it came by, and needed no fence */
+            r->missed_spins = 0; /* proven without a fence */
     } else if (state == OUTSIDE && g->last_phase) {
         found_outside(r);
     }
 }
 
-/* Looks at the readers of a list once; those that are not done are pending after it. True when
- * nobody is; `uncertain` says that one of them showed a 0 that does not count yet. */
+/* Scans the readers of a list once; those that are not done are pending after it. True when nobody
+ * is. `uncertain`: one of them showed a 0 that does not count yet. */
 static bool scan_list(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
 {
     struct rcu_link *l, *after;
@@ -124,9 +127,11 @@ bool rcu_scan_with_fence(struct grace_period *g)
 {
     bool uncertain;
 
-    /* Heavy fence: the callers' publishing, and the requests to wake us, come before the scan.
-     * Pairs with: the light fences in rcu_read_lock() and rcu_read_unlock(). Broken: a reader is
-     * inside while its counter still shows 0; or it leaves and does not see that we wait. */
+    /* Orders: STORE p by the callers, STORE attention -> LOAD counter (acquire).
+     * Pairs with: rcu_read_lock(), STORE counter (release) -> LOAD p; rcu_read_unlock(), STORE
+     * counter (release) -> LOAD attention (relaxed).
+     * Broken: the counter is loaded as 0 of a reader that has loaded the old p; or a reader leaves
+     * without the request, and the leader sleeps for ever. */
     asymmetric_fence_heavy();
     count_up(&rcu_counts.heavy_fences);
     g->fenced = true;
@@ -145,8 +150,10 @@ bool rcu_collect(struct grace_period *g)
     bool uncertain;
 
 #ifdef STILLPOINT_TWO_PHASE
-    /* Once for both phases, and before any look; see above. Not when nobody is there to be looked
-     * at. Heavy fence, pairs with: as in rcu_scan_with_fence(). Broken: as there. */
+    /* Once for both phases, before the first scan; not when there is nobody to be scanned.
+     * Orders: STORE p by the callers -> LOAD counter (acquire).
+     * Pairs with: rcu_read_lock(), STORE counter (release) -> LOAD p.
+     * Broken: the counter is loaded as 0 of a reader that has loaded the old p. */
     if (!g->fenced && !link_alone(&rcu_registry.readers)) {
         asymmetric_fence_heavy();
         count_up(&rcu_counts.heavy_fences);
@@ -156,8 +163,8 @@ bool rcu_collect(struct grace_period *g)
     return scan_list(g, &rcu_registry.readers, &uncertain);
 }
 
-/* Spinning is worth its time only when every pending reader can be expected to come by: one that
- * stays away makes the fence necessary anyway. */
+/* Only when every pending reader can be expected to show the new number: one that does not makes
+ * the fence necessary anyway. */
 bool rcu_worth_spinning(const struct grace_period *g)
 {
     bool again = g->end / 2 % SPIN_AGAIN_EVERY == 0;
@@ -184,7 +191,7 @@ bool rcu_spin(struct grace_period *g)
     for (unsigned i = 0; limit_ns > 0; i++) {
         if (scan(g, &uncertain))
             return true;
-        if (i % 16 == 15) { /* the clock costs as much as a look */
+        if (i % 16 == 15) { /* the clock costs as much as a scan */
             int64_t now = platform_now_ns();
 
             if (end == 0)

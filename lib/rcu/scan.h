@@ -7,7 +7,7 @@
 
 struct grace_period;
 
-/* The first scan: whoever is not done becomes pending; true when that is nobody. */
+/* The first scan: readers that are not done become pending; true when there are none. */
 bool rcu_collect(struct grace_period *g);
 /* Scans the pending readers once, and once more behind the heavy fence when a 0 is in the way. */
 bool rcu_scan_as_needed(struct grace_period *g);

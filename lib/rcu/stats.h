@@ -4,7 +4,8 @@
 
 #include <stdatomic.h>
 
-/* Fields of struct rcu_stats that a leader counts: one thread at a time writes, any thread reads. */
+/* Fields of struct rcu_stats that a leader counts: one thread at a time writes, any thread
+ * reads. */
 #define RCU_LEADER_COUNTS(ROW) \
     ROW(gps)                   \
     ROW(gps_proven)            \

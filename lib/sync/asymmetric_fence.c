@@ -19,9 +19,9 @@ static void __attribute__((constructor(101))) choose_fence(void)
 void asymmetric_fence_heavy(void)
 {
     if (asymmetric_fence_is_full)
-        /* Orders the caller's stores before its loads that follow.
-         * Pairs with: asymmetric_fence_light(), a full fence too in this mode. Broken: both sides
-         * miss each other's store. */
+        /* Orders: STORE y -> LOAD x, both the caller's.
+         * Pairs with: asymmetric_fence_light(), STORE x -> LOAD y; then a full fence, too.
+         * Broken: each side misses the other's store. */
         atomic_thread_fence(memory_order_seq_cst);
     else
         platform_heavy_fence();

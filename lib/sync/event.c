@@ -7,11 +7,13 @@
 /* FREE -> BUSY when a waiter is about to sleep; either -> SET by a setter, which wakes when it
  * found BUSY; SET -> FREE by a reset.
  *
- * Setters and resets are read-modify-writes of one word, so they stand in one order, and each takes
- * over the release of those before it. A reset that comes after a set has therefore seen what the
+ * Every store to the word is a read-modify-write, so all stand in one order, and each carries on
+ * the releases of those before it. A reset that comes after a set has therefore seen what the
  * setter did; one that comes before it leaves the event set, and the wait that follows returns. A
- * setter that only looked ("already set: nothing to do") would order nothing: its X could become
- * visible after the reset and the waiter's look at its condition. */
+ * setter that only loaded the word ("already set: nothing to do") would order nothing: its X could
+ * become visible after the reset and the waiter's test of its condition.
+ *
+ * X is what a caller stores before event_set(), and what a waiter's condition loads. */
 enum { EVENT_FREE, EVENT_SET, EVENT_BUSY };
 
 void event_init(struct event *e, bool set)
@@ -26,10 +28,10 @@ void event_destroy(struct event *e)
 
 bool event_set(struct event *e)
 {
-    /* Release: what the caller did comes before the event is seen set. Acquire: keeps the chain of
-     * releases for those who see only this exchange.
-     * Pairs with: the acquires in event_reset() and event_is_set(). Broken: the waiter looks at its
-     * condition too early, and sleeps although it holds. */
+    /* Orders: STORE X -> STORE state (acq_rel; the acquire half serves no order that is promised).
+     * Pairs with: event_reset(), LOAD state (acq_rel) -> LOAD X; event_is_set(), LOAD state
+     * (acquire) -> LOAD X.
+     * Broken: the waiter finds the old X, and sleeps although its condition holds. */
     if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) != EVENT_BUSY)
         return false;
     platform_futex_wake(&e->state); /* only the address: the event may be gone by now */
@@ -40,16 +42,19 @@ void event_reset(struct event *e)
 {
     unsigned set = EVENT_SET;
 
-    /* Acquire: what setters did comes before the caller's look at its condition, which cannot move
-     * up over this. A failed exchange found the event free: nothing to take over.
-     * Pairs with: the exchange in event_set(). Broken: a set is erased whose cause was not seen. */
+    /* Orders: LOAD state (acquire) -> LOAD X. Also when it fails: another waiter's reset may have
+     * erased the set, and carries it on.
+     * Pairs with: event_set(), STORE X -> STORE state (acq_rel).
+     * Broken: a set is erased, and the waiter still finds the old X and sleeps. */
     atomic_compare_exchange_strong_explicit(&e->state, &set, EVENT_FREE, memory_order_acq_rel,
                                             memory_order_acquire);
 }
 
 static bool event_is_set(struct event *e)
 {
-    /* Acquire, pairs with: the exchange in event_set(). Broken: what it announces is not there. */
+    /* Orders: LOAD state (acquire) -> LOAD X.
+     * Pairs with: event_set(), STORE X -> STORE state (acq_rel).
+     * Broken: the waiter goes on, and what was announced is not there. */
     return atomic_load_explicit(&e->state, memory_order_acquire) == EVENT_SET;
 }
 

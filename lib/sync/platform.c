@@ -43,7 +43,7 @@ bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_
         return true;
     if (errno == ETIMEDOUT)
         return false;
-    if (errno != EAGAIN && errno != EINTR) /* or the caller would look again for ever */
+    if (errno != EAGAIN && errno != EINTR) /* otherwise the caller would spin for ever */
         platform_fail("the system call futex does not work; is it missing in a seccomp list?");
     return true;
 }
@@ -77,10 +77,12 @@ bool platform_heavy_fence_available(void)
     return false;
 }
 
-/* Never called, as it is not available; whole all the same.
- * Pairs with: a full fence in asymmetric_fence_light(). Broken: as said there. */
+/* Never called, as it is not available; whole all the same. */
 void platform_heavy_fence(void)
 {
+    /* Orders: STORE y -> LOAD x, both the caller's.
+     * Pairs with: asymmetric_fence_light(), STORE x -> LOAD y; then a full fence, too.
+     * Broken: each side misses the other's store. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -233,7 +235,7 @@ static void handle_signal(int signal)
 
 int platform_signal_handle(int signal, void (*handler)(void))
 {
-    /* Calls of the program's that a late signal interrupts go on; KVM_RUN returns all the same. */
+    /* System calls that a late signal interrupts go on, where they can be restarted. */
     struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_RESTART}, before;
 
     if (sigaction(signal, NULL, &before) == 0 && before.sa_handler != SIG_DFL)
@@ -280,9 +282,9 @@ void platform_signal_send(int thread_id, int signal)
 {
     /* By its number rather than pthread_kill(): the thread may have ended meanwhile. */
     if (tgkill(getpid(), thread_id, signal) != 0 && errno == EAGAIN)
-        platform_fail("a vCPU cannot be kicked: as many signals as this user may have are pending; "
-                      "raise the limit "
-                      "(ulimit -i), or look for the program that lets them pile up");
+        platform_fail("a thread cannot be signalled: as many signals as this user may have are "
+                      "pending; raise the limit (ulimit -i), or find the program that lets them "
+                      "pile up");
 }
 
 void platform_fail(const char *what)

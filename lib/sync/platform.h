@@ -55,7 +55,7 @@ static inline void platform_cond_destroy(platform_cond *c)
     pthread_cond_destroy(c);
 }
 
-/* May return early; callers look at their condition again. */
+/* May return early; callers test their condition again. */
 static inline void platform_cond_wait(platform_cond *c, platform_mutex *m)
 {
     pthread_cond_wait(c, m);
@@ -66,7 +66,7 @@ static inline void platform_cond_broadcast(platform_cond *c)
     pthread_cond_broadcast(c);
 }
 
-/* One-time initialisation: whoever comes meanwhile waits until it is done. */
+/* One-time initialisation: threads that come meanwhile wait until it is done. */
 #define PLATFORM_ONCE_INITIALIZER PTHREAD_ONCE_INIT
 typedef pthread_once_t platform_once;
 
@@ -106,7 +106,7 @@ bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_
 /* Wakes all that sleep on the address; the memory itself is not touched. */
 void platform_futex_wake(atomic_uint *word);
 
-/* In a spin loop: tells the CPU. */
+/* In a spin loop: a hint to the CPU. */
 static inline void platform_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -114,14 +114,14 @@ static inline void platform_relax(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield" ::: "memory");
 #else
-    atomic_signal_fence(memory_order_seq_cst);
+    __asm__ volatile("" ::: "memory");
 #endif
 }
 
 /* Sleeps for so long. */
 void platform_nap(int64_t ns);
 
-/* Whether the heavy fence can be had; asked once, before the first platform_heavy_fence(). */
+/* Whether the heavy fence can be had; once, before the first platform_heavy_fence(). */
 bool platform_heavy_fence_available(void);
 /* A full fence on every CPU that runs a thread of this process. */
 void platform_heavy_fence(void);
@@ -153,16 +153,16 @@ bool platform_signal_take(int signal);
 /* To a thread of this process; one that has ended gets nothing. */
 void platform_signal_send(int thread_id, int signal);
 
-/* Sets, once, what is called at the end of threads that asked for it: in each round of destructors
- * in which it asks again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is
- * the sanitizers' own. */
+/* Sets, once, what is called at the end of threads that requested it: in each round of destructors
+ * in which it requests it again, PLATFORM_EXIT_CALLS times at most. Not in the very last round,
+ * which is the sanitizers' own. */
 #define PLATFORM_EXIT_CALLS 3
 void platform_at_thread_exit(void (*run)(void));
 void platform_call_at_thread_exit(void);
 /* Adds what is called in the child of a fork. */
 void platform_at_fork(void (*in_child)(void));
 
-/* Says on stderr what the program did wrong, and aborts. */
+/* Writes to stderr what the program did wrong, and aborts. */
 void platform_fail(const char *what) __attribute__((noreturn, cold));
 
 #endif
