@@ -335,7 +335,7 @@ START_TEST(with_two_phases_a_section_from_after_may_be_waited_for_once)
     for (int i = 0; i < 5; i++) {
         unsigned long number;
 
-        /* Readers that have been asleep are looked at from the next grace period on. */
+        /* Readers that have been parked are scanned from the next grace period on. */
         for (int k = 0; k < 3; k++) {
             make(&readers[k], enter);
             make(&readers[k], leave);
@@ -1275,7 +1275,7 @@ START_TEST(settings_are_as_they_were_set)
 }
 END_TEST
 
-START_TEST(a_program_starts_with_the_standard_settings)
+START_TEST(a_program_starts_with_the_default_settings)
 {
     expect_settings(rcu_default_settings);
     ck_assert_int_eq(rcu_default_settings.gp_policy, RCU_GP_ADAPTIVE);
@@ -1407,7 +1407,7 @@ static void add_tests_of_policies(Suite *suite)
 
     tcase_add_test(settings, wrong_settings_are_refused_and_change_nothing);
     tcase_add_loop_test(settings, settings_are_as_they_were_set, 0, POLICIES);
-    tcase_add_test(settings, a_program_starts_with_the_standard_settings);
+    tcase_add_test(settings, a_program_starts_with_the_default_settings);
 }
 
 static void add_tests_of_costs(Suite *suite)

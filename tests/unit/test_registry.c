@@ -1,4 +1,4 @@
-/* The registry: registering waits for nobody, and readers that are idle cost nothing. */
+/* The registry: registering waits for nobody, and parked readers cost nothing. */
 #include <stillpoint/rcu.h>
 
 #include "actor.h"
@@ -77,11 +77,11 @@ static void register_read_unregister(void)
 /* The leader holds the registry lock as long as the notifier runs. */
 START_TEST(registering_and_unregistering_do_not_wait_for_a_leader)
 {
-    struct actor asleep, late[3];
+    struct actor parked, late[3];
 
     use(patient((enum rcu_gp_policy)_i, MS_NS));
     hire_reader(&reader);
-    hire_reader(&asleep);
+    hire_reader(&parked);
     hire(&updater);
     make(&reader, add_blocking);
     make(&reader, enter);
@@ -91,10 +91,10 @@ START_TEST(registering_and_unregistering_do_not_wait_for_a_leader)
         hire_reader(&late[i]);
         make(&late[i], enter_and_leave);
     }
-    make(&asleep, rcu_unregister_thread);
+    make(&parked, rcu_unregister_thread);
     for (int i = 0; i < 3; i++) {
         dismiss_reader(&late[i]);
-        make(&asleep, register_read_unregister);
+        make(&parked, register_read_unregister);
     }
     ck_assert(is_busy(&updater));
     atomic_store(&go_on, true);
@@ -102,7 +102,7 @@ START_TEST(registering_and_unregistering_do_not_wait_for_a_leader)
     finish(&updater);
     make(&reader, remove_blocking);
     dismiss_reader(&reader);
-    dismiss(&asleep);
+    dismiss(&parked);
     dismiss(&updater);
 }
 END_TEST
@@ -218,11 +218,11 @@ START_TEST(a_reader_that_wakes_is_waited_for)
     hire_reader(&reader);
     hire(&updater);
     for (unsigned i = 0; i < 10; i++) {
-        unsigned long parked = stats().readers_parked, woken = stats().readers_unparked;
+        unsigned long parked = stats().readers_parked, unparked = stats().readers_unparked;
 
         make(&reader, enter);
         begin_and_wait(&updater, the_wait, 1);
-        ck_assert_uint_eq(stats().readers_unparked, woken + 1);
+        ck_assert_uint_eq(stats().readers_unparked, unparked + 1);
         make(&reader, enter);
         make(&reader, leave);
         ck_assert_uint_eq(rcu_holdouts(NULL, 0), 1);
@@ -257,7 +257,7 @@ START_TEST(a_reader_that_woke_and_left_is_seen_again)
 }
 END_TEST
 
-START_TEST(each_of_the_groups_is_woken)
+START_TEST(each_of_the_groups_is_unparked)
 {
     struct actor readers[100]; /* more than there are groups */
     unsigned long parked = stats().readers_parked;
@@ -290,7 +290,7 @@ START_TEST(each_of_the_groups_is_woken)
 }
 END_TEST
 
-/* A notifier that was added while it was asleep. */
+/* A notifier that was added while it was parked. */
 static atomic_uint notified;
 
 static void count_notification(struct rcu_force_notifier *notifier)
@@ -421,7 +421,7 @@ END_TEST
 
 /* ---- what is protected ---- */
 
-/* It reads again at some moment of its falling asleep, or after it. */
+/* It reads again at some moment of its being parked, or after it. */
 static void *dozing_reader_main(void *unused)
 {
     rcu_register_thread();
@@ -486,7 +486,7 @@ int main(void)
     tcase_add_loop_test(waking, a_reader_that_woke_and_left_is_seen_again, 0, POLICIES);
     tcase_add_loop_test(waking, no_section_of_a_reader_that_dozes_sees_what_was_retired, 0, WAYS);
 
-    tcase_add_test(many, each_of_the_groups_is_woken);
+    tcase_add_test(many, each_of_the_groups_is_unparked);
     tcase_add_test(many, thousands_of_registered_threads_cost_nothing_while_they_do_not_read);
     return run_suite(suite);
 }

@@ -302,7 +302,7 @@ static void read_for_life(unsigned i)
     rcu_read_unlock();
 }
 
-/* Goes to sleep again and again, and reads. */
+/* Is parked again and again, and reads. */
 static void read_dozing(void)
 {
     for (unsigned i = 0; life_goes_on(); i++) {
@@ -315,7 +315,7 @@ static void read_dozing(void)
     }
 }
 
-/* Is asleep each time: it has said so itself. */
+/* Is parked each time, by itself. */
 static void read_and_wait(void)
 {
     for (unsigned i = 0; life_goes_on(); i++) {
@@ -380,7 +380,7 @@ START_TEST(sections_in_signal_handlers_are_sections)
 }
 END_TEST
 
-/* A signal comes when rcu_read_lock() of a reader that is asleep has stored the counter, and has
+/* A signal comes when rcu_read_lock() of a parked reader has stored the counter, and has
  * not yet looked whether to announce itself; the handler reads. */
 static void enter_interrupted(void)
 {
