@@ -1221,7 +1221,7 @@ static void refuses(struct rcu_settings wrong)
 
 #define REFUSES(change)                                     \
     do {                                                    \
-        struct rcu_settings wrong = rcu_default_settings;  \
+        struct rcu_settings wrong = rcu_default_settings;   \
         wrong.force_naps = 77; /* must not be taken over */ \
         wrong.change;                                       \
         refuses(wrong);                                     \

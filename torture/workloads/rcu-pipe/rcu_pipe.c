@@ -82,9 +82,9 @@ static const char *const note_formats[] = {"published object %lu, retired %lu",
                                            "found the mailbox of object %lu closed",
                                            NULL};
 
-static const char *const coverage_names[] = {"gps_forced",     "gps_shared",    "gps_proven",
-                                             "sleeps",         "heap_freed",    "nested_sections",
-                                             "readers_parked", "readers_unparked", NULL};
+static const char *const coverage_names[] = {
+    "gps_forced",      "gps_shared",     "gps_proven",       "sleeps", "heap_freed",
+    "nested_sections", "readers_parked", "readers_unparked", NULL};
 
 /* --- Set-up --- */
 
