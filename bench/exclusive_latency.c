@@ -7,8 +7,8 @@
  * the raw one the first of them is who sleeps and is woken. The system calls are the bench's own:
  * no flavor changes them.
  */
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #include <linux/membarrier.h>
 #include <stdlib.h>
@@ -21,15 +21,21 @@ struct params {
 };
 enum { METHOD_EXCLUSIVE, METHOD_RAW };
 
-enum { EXECUTIONS, SECTIONS };
-static const char *const counter_names[] = {"executions", "sections", NULL};
-enum { ENTER, STOPPED, RAW_FENCE, RAW_WAKE };
-static const struct measure measure_list[] = {{"exclusive.enter", "ns"},
-                                              {"exclusive.stopped", "ns"},
-                                              {"raw.heavy_fence", "ns"},
-                                              {"raw.wake_up", "ns"},
-                                              {NULL, NULL}};
-static const char *const no_names[] = {NULL};
+enum { EXECUTIONS, SECTIONS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [EXECUTIONS] = {.name = "executions"},
+    [SECTIONS] = {.name = "sections"},
+};
+enum { ENTER, STOPPED, RAW_FENCE, RAW_WAKE, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [ENTER] = {.name = "exclusive.enter",
+               .unit = "ns",
+               .picture = "exclusive-latency",
+               .axis = "vcpus"},
+    [STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
+    [RAW_FENCE] = {.name = "raw.heavy_fence", .unit = "ns"},
+    [RAW_WAKE] = {.name = "raw.wake_up", .unit = "ns"},
+};
 
 /* What the first vCPU is to do, with the method raw-fence-and-wake. */
 enum { EXECUTE, SLEEP, ASLEEP };
@@ -195,26 +201,51 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"vcpus", OPTION_INT, FIELD(vcpus), "1", 0, 4096, "threads", NULL, "vCPUs, a thread each"},
-    {"exec", OPTION_DURATION, FIELD(exec_ns), "1us", 0, 60e9, NULL, NULL,
-     "how long a vCPU executes at a time"},
-    {"rest", OPTION_DURATION, FIELD(rest_ns), "0us", 0, 60e9, NULL, NULL,
-     "sleep of a vCPU between two executions, so that many of them leave CPUs idle"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "200us", 0, 60e9, NULL, NULL,
-     "mean sleep of the starter between two sections"},
-    {"hold", OPTION_DURATION, FIELD(hold_ns), "1us", 0, 60e9, NULL, NULL,
-     "how long a section lasts"},
-    {"method", OPTION_CHOICE, FIELD(method), "exclusive", 0, 0, NULL,
-     "exclusive raw-fence-and-wake",
-     "what is timed: an exclusive section, or the bare primitives under it"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "vcpus",
+     .type = OPTION_INT,
+     .offset = FIELD(vcpus),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "vCPUs, a thread each"},
+    {.name = "exec",
+     .type = OPTION_DURATION,
+     .offset = FIELD(exec_ns),
+     .default_text = "1us",
+     .max = 60e9,
+     .help = "how long a vCPU executes at a time"},
+    {.name = "rest",
+     .type = OPTION_DURATION,
+     .offset = FIELD(rest_ns),
+     .default_text = "0us",
+     .max = 60e9,
+     .help = "sleep of a vCPU between two executions, so that many of them leave CPUs idle"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "200us",
+     .max = 60e9,
+     .help = "mean sleep of the starter between two sections"},
+    {.name = "hold",
+     .type = OPTION_DURATION,
+     .offset = FIELD(hold_ns),
+     .default_text = "1us",
+     .max = 60e9,
+     .help = "how long a section lasts"},
+    {.name = "method",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(method),
+     .default_text = "exclusive",
+     .choices = "exclusive raw-fence-and-wake",
+     .help = "what is timed: an exclusive section, or the bare primitives under it"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"polling-vcpu", "vcpus", polling_vcpu, 0},
-    {"starter", NULL, starter, 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "polling-vcpu", .count_option = "vcpus", .run = polling_vcpu},
+    {.name = "starter", .run = starter},
+    {.name = NULL},
 };
 
 extern const struct workload exclusive_latency_workload;
@@ -226,11 +257,10 @@ const struct workload exclusive_latency_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = no_names,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
     .setup = setup,
     .finish = finish,
 };

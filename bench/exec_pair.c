@@ -3,8 +3,8 @@
  * Timed as read-side does it: in batches, each followed by one of the empty loop, in picoseconds
  * for a pair.
  */
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #include <stdlib.h>
 
@@ -12,12 +12,16 @@ struct params {
     int64_t vcpus, batch, pause_ns;
 };
 
-enum { EXECUTIONS };
-static const char *const counter_names[] = {"executions", NULL};
-enum { PAIR, EMPTY, OVER_EMPTY };
-static const struct measure measure_list[] = {
-    {"exec.pair", "ps"}, {"exec.empty", "ps"}, {"exec.over_empty", "ps"}, {NULL, NULL}};
-static const char *const no_names[] = {NULL};
+enum { EXECUTIONS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [EXECUTIONS] = {.name = "executions"},
+};
+enum { PAIR, EMPTY, OVER_EMPTY, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [PAIR] = {.name = "exec.pair", .unit = "ps"},
+    [EMPTY] = {.name = "exec.empty", .unit = "ps"},
+    [OVER_EMPTY] = {.name = "exec.over_empty", .unit = "ps"},
+};
 
 static uint64_t ps_each(uint64_t ticks, uint64_t batch)
 {
@@ -72,17 +76,34 @@ static void pair_vcpu(struct torture_thread *t)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"vcpus", OPTION_INT, FIELD(vcpus), "1", 0, 4096, "threads", NULL, "vCPUs, a thread each"},
-    {"batch", OPTION_INT, FIELD(batch), "10000", 1, 1e9, "pairs", NULL, "pairs in one timing"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 60e9, NULL, NULL,
-     "sleep between batches, to leave the CPU to others"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "vcpus",
+     .type = OPTION_INT,
+     .offset = FIELD(vcpus),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "vCPUs, a thread each"},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .offset = FIELD(batch),
+     .default_text = "10000",
+     .min = 1,
+     .max = 1e9,
+     .unit = "pairs",
+     .help = "pairs in one timing"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "0ms",
+     .max = 60e9,
+     .help = "sleep between batches, to leave the CPU to others"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"pair-vcpu", "vcpus", pair_vcpu, 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "pair-vcpu", .count_option = "vcpus", .run = pair_vcpu},
+    {.name = NULL},
 };
 
 extern const struct workload exec_pair_workload;
@@ -94,9 +115,8 @@ const struct workload exec_pair_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = no_names,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
 };

@@ -19,21 +19,27 @@ struct params {
 };
 enum { STAY_BUSY, STAY_ASLEEP, STAY_KICKED };
 
-enum { READS, GPS, CALLS };
-static const char *const counter_names[] = {"reads", "gps", "calls", NULL};
+enum { READS, GPS, CALLS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+    [GPS] = {.name = "gps", .words = "grace periods"},
+    [CALLS] = {.name = "calls"},
+};
 
-enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE };
-static const struct measure measure_list[] = {{"gp", "ns"},
-                                              {"gp.request_to_start", "ns"},
-                                              {"gp.total", "ns"},
-                                              {"gp.end_to_callback", "ns"},
-                                              {"callback.queue_to_invoke", "ns"},
-                                              {NULL, NULL}};
+enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [GP] = {.name = "gp", .unit = "ns", .headline = 1},
+    [GP_REQUEST] = {.name = "gp.request_to_start", .unit = "ns"},
+    [GP_TOTAL] = {.name = "gp.total", .unit = "ns", .headline = 2},
+    [GP_END_TO_CALLBACK] = {.name = "gp.end_to_callback", .unit = "ns"},
+    [QUEUE_TO_INVOKE] = {.name = "callback.queue_to_invoke", .unit = "ns"},
+};
 
-static const char *const no_names[] = {NULL};
-enum { NOTE_GP, NOTE_CALL };
-static const char *const note_formats[] = {"waits for grace period %lu", "queued callback %lu",
-                                           NULL};
+enum { NOTE_GP, NOTE_CALL, NOTE_COUNT };
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_GP] = {.format = "waits for grace period %lu"},
+    [NOTE_CALL] = {.format = "queued callback %lu"},
+};
 
 /* One callback on its way at a time. */
 struct call {
@@ -243,34 +249,81 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL, "readers"},
-    {"callers", OPTION_INT, FIELD(callers), "1", 0, 4096, "threads", NULL,
-     "threads that wait for grace periods"},
-    {"call_rcu_callers", OPTION_INT, FIELD(call_rcu_callers), "0", 0, 4096, "threads", NULL,
-     "threads that queue a callback and wait for it"},
-    {"sleepers", OPTION_INT, FIELD(sleepers), "0", 0, 1e5, "threads", NULL,
-     "threads that are registered and sleep through the whole run"},
-    {"section", OPTION_DURATION, FIELD(section_ns), "0ms", 0, 600e9, NULL, NULL,
-     "length of every section"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,
-     "sleep of a reader between sections; 0: none, the reader loops"},
-    {"stay", OPTION_CHOICE, FIELD(stay), "busy", 0, 0, NULL, "busy asleep kicked",
-     "inside a section a reader keeps the CPU, sleeps, or sleeps until it is told to leave"},
-    {"call_pause", OPTION_DURATION, FIELD(call_pause_ns), "0ms", 0, 60e9, NULL, NULL,
-     "mean pause between the calls of one thread"},
-    {"expedited", OPTION_BOOL, FIELD(expedited), "false", 0, 0, NULL, NULL,
-     "callers use the expedited primitive"},
-    {"serialised", OPTION_BOOL, FIELD(serialised), "false", 0, 0, NULL, NULL,
-     "callers take a mutex around each call, so that none can share a grace period"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers"},
+    {.name = "callers",
+     .type = OPTION_INT,
+     .offset = FIELD(callers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that wait for grace periods"},
+    {.name = "call_rcu_callers",
+     .type = OPTION_INT,
+     .offset = FIELD(call_rcu_callers),
+     .default_text = "0",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that queue a callback and wait for it"},
+    {.name = "sleepers",
+     .type = OPTION_INT,
+     .offset = FIELD(sleepers),
+     .default_text = "0",
+     .max = 1e5,
+     .unit = "threads",
+     .help = "threads that are registered and sleep through the whole run"},
+    {.name = "section",
+     .type = OPTION_DURATION,
+     .offset = FIELD(section_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "length of every section"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "sleep of a reader between sections; 0: none, the reader loops"},
+    {.name = "stay",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(stay),
+     .default_text = "busy",
+     .choices = "busy asleep kicked",
+     .help =
+         "inside a section a reader keeps the CPU, sleeps, or sleeps until it is told to leave"},
+    {.name = "call_pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(call_pause_ns),
+     .default_text = "0ms",
+     .max = 60e9,
+     .help = "mean pause between the calls of one thread"},
+    {.name = "expedited",
+     .type = OPTION_BOOL,
+     .offset = FIELD(expedited),
+     .default_text = "false",
+     .help = "callers use the expedited primitive"},
+    {.name = "serialised",
+     .type = OPTION_BOOL,
+     .offset = FIELD(serialised),
+     .default_text = "false",
+     .help = "callers take a mutex around each call, so that none can share a grace period"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"latency-reader", "readers", reader, 0},
-    {"latency-caller", "callers", caller, CAN_SYNCHRONIZE},
-    {"callback-caller", "call_rcu_callers", call_rcu_caller, CAN_CALL},
-    {NULL, NULL, NULL, 0},
+    {.name = "latency-reader", .count_option = "readers", .run = reader},
+    {.name = "latency-caller", .count_option = "callers", .run = caller, .needs = CAN_SYNCHRONIZE},
+    {.name = "callback-caller",
+     .count_option = "call_rcu_callers",
+     .run = call_rcu_caller,
+     .needs = CAN_CALL},
+    {.name = NULL},
 };
 
 extern const struct workload gp_latency_workload;
@@ -281,11 +334,12 @@ const struct workload gp_latency_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     .setup = setup,
     .finish = finish,
 };

@@ -19,11 +19,14 @@ struct params {
     int64_t pause_ns;
 };
 
-enum { KICKS };
-static const char *const counter_names[] = {"kicks", NULL};
-enum { KICK };
-static const struct measure measure_list[] = {{"kick", "ns"}, {NULL, NULL}};
-static const char *const no_names[] = {NULL};
+enum { KICKS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [KICKS] = {.name = "kicks"},
+};
+enum { KICK, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [KICK] = {.name = "kick", .unit = "ns"},
+};
 
 #if FLAVOR_CAN_VCPU
 
@@ -272,19 +275,28 @@ static unsigned needs_by_params(const void *params)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"method", OPTION_CHOICE, FIELD(method), "threads", 0, 0, NULL,
-     "threads rr signal cancel user kvm idle raw-futex raw-signal raw-interrupt raw-kvm",
-     "a vCPU of that accelerator, an idle one, or the bare primitive"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "100us", 50e3, 1e9, NULL, NULL,
-     "from when the target is inside until it is kicked; those that sleep, sleep for so long"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "method",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(method),
+     .default_text = "threads",
+     .choices = "threads rr signal cancel user kvm idle raw-futex raw-signal raw-interrupt raw-kvm",
+     .help = "a vCPU of that accelerator, an idle one, or the bare primitive"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "100us",
+     .min = 50e3,
+     .max = 1e9,
+     .help =
+         "from when the target is inside until it is kicked; those that sleep, sleep for so long"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"kick-target", NULL, target_role, 0},
-    {"kick-latency-requester", NULL, requester, 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "kick-target", .run = target_role},
+    {.name = "kick-latency-requester", .run = requester},
+    {.name = NULL},
 };
 
 extern const struct workload kick_latency_workload;
@@ -296,11 +308,10 @@ const struct workload kick_latency_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = no_names,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
     .setup = setup,
     .finish = finish,
 };

@@ -4,8 +4,8 @@
 #ifndef STILLPOINT_BENCH_KICK_H
 #define STILLPOINT_BENCH_KICK_H
 
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #if defined(__linux__) && defined(__x86_64__)
 #define KICK_RAW_KVM 1

@@ -3,23 +3,30 @@
  * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a
  * pause between cookies whoever leads the grace period has gone to sleep, and has to be woken.
  */
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 struct params {
     int64_t readers, callers, section_ns, pause_ns, look_ns;
     bool expedited;
 };
 
-enum { READS, COOKIES, LOOKS };
-static const char *const counter_names[] = {"reads", "cookies", "looks", NULL};
-enum { POLLED, TAKEN };
-static const struct measure measure_list[] = {
-    {"gp.polled", "ns"}, {"poll.start", "ns"}, {NULL, NULL}};
-static const char *const no_names[] = {NULL};
-enum { NOTE_TOOK, NOTE_EXPIRED };
-static const char *const note_formats[] = {"took cookie %lu", "cookie %lu expired after %lu looks",
-                                           NULL};
+enum { READS, COOKIES, LOOKS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+    [COOKIES] = {.name = "cookies"},
+    [LOOKS] = {.name = "looks"},
+};
+enum { POLLED, TAKEN, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [POLLED] = {.name = "gp.polled", .unit = "ns"},
+    [TAKEN] = {.name = "poll.start", .unit = "ns"},
+};
+enum { NOTE_TOOK, NOTE_EXPIRED, NOTE_COUNT };
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_TOOK] = {.format = "took cookie %lu"},
+    [NOTE_EXPIRED] = {.format = "cookie %lu expired after %lu looks"},
+};
 
 static void reader(struct torture_thread *t)
 {
@@ -93,26 +100,51 @@ static bool setup(struct instance *in, struct diagnostics *d)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"readers", OPTION_INT, FIELD(readers), "0", 0, 4096, "threads", NULL,
-     "readers that come and go without a pause"},
-    {"callers", OPTION_INT, FIELD(callers), "1", 0, 4096, "threads", NULL,
-     "threads that take cookies, each one at a time"},
-    {"section", OPTION_DURATION, FIELD(section_ns), "0ms", 0, 600e9, NULL, NULL,
-     "length of every section"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,
-     "sleep of a caller after a cookie has expired"},
-    {"look", OPTION_DURATION, FIELD(look_ns), "0ms", 0, 600e9, NULL, NULL,
-     "sleep of a caller between two looks at its cookie; 0: none, it keeps the CPU"},
-    {"expedited", OPTION_BOOL, FIELD(expedited), "false", 0, 0, NULL, NULL,
-     "callers ask for expedited grace periods"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "0",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers that come and go without a pause"},
+    {.name = "callers",
+     .type = OPTION_INT,
+     .offset = FIELD(callers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that take cookies, each one at a time"},
+    {.name = "section",
+     .type = OPTION_DURATION,
+     .offset = FIELD(section_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "length of every section"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "sleep of a caller after a cookie has expired"},
+    {.name = "look",
+     .type = OPTION_DURATION,
+     .offset = FIELD(look_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "sleep of a caller between two looks at its cookie; 0: none, it keeps the CPU"},
+    {.name = "expedited",
+     .type = OPTION_BOOL,
+     .offset = FIELD(expedited),
+     .default_text = "false",
+     .help = "callers ask for expedited grace periods"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"poll-reader", "readers", reader, 0},
-    {"poll-caller", "callers", caller, CAN_POLL},
-    {NULL, NULL, NULL, 0},
+    {.name = "poll-reader", .count_option = "readers", .run = reader},
+    {.name = "poll-caller", .count_option = "callers", .run = caller, .needs = CAN_POLL},
+    {.name = NULL},
 };
 
 extern const struct workload poll_latency_workload;
@@ -124,10 +156,11 @@ const struct workload poll_latency_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     .setup = setup,
 };

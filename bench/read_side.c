@@ -6,20 +6,28 @@
  * from the same moment. Readers in quiescent-state mode come by a quiescent state after each batch,
  * outside of its time.
  */
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 struct params {
     int64_t readers, qsbr_readers, batch, pause_ns;
 };
 
-enum { READS };
-static const char *const counter_names[] = {"reads", NULL};
-enum { PAIR, QSBR_PAIR, EMPTY, OVER_EMPTY, QSBR_OVER_EMPTY };
-static const struct measure measure_list[] = {
-    {"read_side.pair", "ps"},       {"read_side.qsbr_pair", "ps"},       {"read_side.empty", "ps"},
-    {"read_side.over_empty", "ps"}, {"read_side.qsbr_over_empty", "ps"}, {NULL, NULL}};
-static const char *const no_names[] = {NULL};
+enum { READS, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+};
+enum { PAIR, QSBR_PAIR, EMPTY, OVER_EMPTY, QSBR_OVER_EMPTY, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [PAIR] = {.name = "read_side.pair",
+              .unit = "ps",
+              .words = "Read-side pair",
+              .picture = "read-side"},
+    [QSBR_PAIR] = {.name = "read_side.qsbr_pair", .unit = "ps"},
+    [EMPTY] = {.name = "read_side.empty", .unit = "ps"},
+    [OVER_EMPTY] = {.name = "read_side.over_empty", .unit = "ps"},
+    [QSBR_OVER_EMPTY] = {.name = "read_side.qsbr_over_empty", .unit = "ps"},
+};
 
 static uint64_t ps_each(uint64_t ticks, uint64_t batch)
 {
@@ -94,20 +102,42 @@ static void qsbr_reader(struct torture_thread *t)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL, "readers"},
-    {"qsbr_readers", OPTION_INT, FIELD(qsbr_readers), "0", 0, 4096, "threads", NULL,
-     "readers in quiescent-state mode, with the same pairs"},
-    {"batch", OPTION_INT, FIELD(batch), "10000", 1, 1e9, "pairs", NULL, "pairs in one timing"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 60e9, NULL, NULL,
-     "sleep between batches, to leave the CPU to others"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers"},
+    {.name = "qsbr_readers",
+     .type = OPTION_INT,
+     .offset = FIELD(qsbr_readers),
+     .default_text = "0",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers in quiescent-state mode, with the same pairs"},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .offset = FIELD(batch),
+     .default_text = "10000",
+     .min = 1,
+     .max = 1e9,
+     .unit = "pairs",
+     .help = "pairs in one timing"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "0ms",
+     .max = 60e9,
+     .help = "sleep between batches, to leave the CPU to others"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"pair-reader", "readers", reader, 0},
-    {"qsbr-reader", "qsbr_readers", qsbr_reader, CAN_QSBR},
-    {NULL, NULL, NULL, 0},
+    {.name = "pair-reader", .count_option = "readers", .run = reader},
+    {.name = "qsbr-reader", .count_option = "qsbr_readers", .run = qsbr_reader, .needs = CAN_QSBR},
+    {.name = NULL},
 };
 
 extern const struct workload read_side_workload;
@@ -118,9 +148,8 @@ const struct workload read_side_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = no_names,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
 };

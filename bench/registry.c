@@ -5,8 +5,8 @@
  * all. Both are recorded as registry.total, so that the two points of a sweep can be compared:
  * registering a crowd should cost less than making it.
  */
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,15 +16,25 @@ struct params {
     bool registers;
 };
 
-enum { READS, GPS, CROWDS, MADE };
-static const char *const counter_names[] = {"reads", "gps", "crowds", "made", NULL};
-enum { CREATE, CREATE_REGISTERED, REGISTER, UNREGISTER, TOTAL };
-static const struct measure measure_list[] = {
-    {"thread.create", "ns"},     {"thread.create_registered", "ns"}, {"thread.register", "ns"},
-    {"thread.unregister", "ns"}, {"registry.total", "ns"},           {NULL, NULL}};
-static const char *const no_names[] = {NULL};
-enum { NOTE_CROWD };
-static const char *const note_formats[] = {"%lu threads are there, after %lu ns", NULL};
+enum { READS, GPS, CROWDS, MADE, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+    [GPS] = {.name = "gps", .words = "grace periods"},
+    [CROWDS] = {.name = "crowds"},
+    [MADE] = {.name = "made"},
+};
+enum { CREATE, CREATE_REGISTERED, REGISTER, UNREGISTER, TOTAL, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [CREATE] = {.name = "thread.create", .unit = "ns"},
+    [CREATE_REGISTERED] = {.name = "thread.create_registered", .unit = "ns"},
+    [REGISTER] = {.name = "thread.register", .unit = "ns"},
+    [UNREGISTER] = {.name = "thread.unregister", .unit = "ns"},
+    [TOTAL] = {.name = "registry.total", .unit = "ns"},
+};
+enum { NOTE_CROWD, NOTE_COUNT };
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_CROWD] = {.format = "%lu threads are there, after %lu ns"},
+};
 
 struct crowd {
     bool registers;
@@ -162,25 +172,48 @@ static void updater(struct torture_thread *t)
 
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
-    {"threads", OPTION_INT, FIELD(threads), "4096", 1, 1e5, "threads", NULL,
-     "threads that are there at once"},
-    {"registers", OPTION_BOOL, FIELD(registers), "true", 0, 0, NULL, NULL,
-     "each of them registers, and unregisters before it ends"},
-    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL,
-     "readers that come and go without a pause"},
-    {"updaters", OPTION_INT, FIELD(updaters), "1", 0, 4096, "threads", NULL,
-     "threads that wait for grace periods without a pause"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "0ms", 0, 600e9, NULL, NULL,
-     "sleep between two crowds"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "threads",
+     .type = OPTION_INT,
+     .offset = FIELD(threads),
+     .default_text = "4096",
+     .min = 1,
+     .max = 1e5,
+     .unit = "threads",
+     .help = "threads that are there at once"},
+    {.name = "registers",
+     .type = OPTION_BOOL,
+     .offset = FIELD(registers),
+     .default_text = "true",
+     .help = "each of them registers, and unregisters before it ends"},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers that come and go without a pause"},
+    {.name = "updaters",
+     .type = OPTION_INT,
+     .offset = FIELD(updaters),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that wait for grace periods without a pause"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "0ms",
+     .max = 600e9,
+     .help = "sleep between two crowds"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"crowd-maker", NULL, maker, 0},
-    {"crowd-reader", "readers", reader, 0},
-    {"crowd-updater", "updaters", updater, CAN_SYNCHRONIZE},
-    {NULL, NULL, NULL, 0},
+    {.name = "crowd-maker", .run = maker},
+    {.name = "crowd-reader", .count_option = "readers", .run = reader},
+    {.name = "crowd-updater", .count_option = "updaters", .run = updater, .needs = CAN_SYNCHRONIZE},
+    {.name = NULL},
 };
 
 extern const struct workload registry_workload;
@@ -191,9 +224,10 @@ const struct workload registry_workload = {
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = no_names,
-    .coverage = no_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
 };

@@ -92,11 +92,10 @@ PYTHON
 
 @test "docs: every check has a row in docs/results.md" {
     {
-        awk '/check_names\[\] = \{/ { on = 1 } on; /};/ { on = 0 }' torture/workloads/*/*.c |
-            grep -oE '"[a-z-]+"'
+        "$STILLPOINT" list --markdown | sed -n 's/^Checks: //p' | grep -oE '`[a-z-]+`'
         grep -ohE 'execution_finding\([^"]*"[a-z]+"|"(stall|crash|sanitizer|early-reuse)"' \
             torture/{driver,runner,result,scenario}/*.c | grep -oE '"[a-z-]+"'
-    } | tr -d '"' | sort -u >"$work/checks"
+    } | tr -d '"`' | sort -u >"$work/checks"
     [ "$(wc -l <"$work/checks")" -ge 8 ]
     while read -r check; do
         grep -qE "^\| \`$check\` \|" docs/results.md || echo "$check"
@@ -105,8 +104,7 @@ PYTHON
 
 @test "docs: every latency and every statistic is in docs/results.md" {
     {
-        sed -n '/measure_list\[\]/,/};/s/{"/\n{"/gp' torture/workloads/*/*.c bench/*.c |
-            sed -n 's/^{"\([a-z_.]*\)", *"[np]s".*/\1/p'
+        "$STILLPOINT" list --markdown | sed -n 's/^Latencies: //p' | grep -oE '`[a-z_.]+`' | tr -d '`'
         "$BUILD/runner-stillpoint" --describe | jq -r '.statistics[]'
     } | sort -u >"$work/names"
     [ "$(wc -l <"$work/names")" -ge 60 ]
@@ -261,6 +259,17 @@ lists.c rcu-lists.md 2 1 0'
 
 build_mine() {
     make -s BUILD="$CLI_BUILD" WERROR="${CLI_WERROR-}" flavor NAME=mine HEADER="$work/mine.h"
+}
+
+@test "docs: the template of a flavor and adding-a-flavor.md name all that a flavor may define" {
+    grep -ohE '\bFLAVOR_(CAN|HAS)_[A-Z_]+\b' torture/flavors/flavor.h torture/flavors/flavor.c |
+        grep -vx FLAVOR_CAN_KVM | sort -u >"$work/names"
+    [ "$(wc -l <"$work/names")" -ge 20 ]
+    for file in torture/flavors/template.h docs/adding-a-flavor.md; do
+        while read -r name; do
+            grep -qw "$name" "$file" || echo "$name"
+        done <"$work/names" | nothing "not in $file"
+    done
 }
 
 @test "docs: the workload in adding-a-workload.md compiles without a warning" {

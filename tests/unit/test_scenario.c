@@ -524,7 +524,7 @@ START_TEST(a_description_becomes_a_table)
     const struct option *interval = options_find(flavor->settings, "poll_interval");
     const struct option *policy = options_find(flavor->settings, "gp_policy");
 
-    ck_assert_str_eq(pile_up->standard, "30");
+    ck_assert_str_eq(pile_up->default_text, "30");
     ck_assert(pile_up->max == 1000);
     ck_assert(interval->min == 1000 && interval->max == 1e9);
     ck_assert_str_eq(policy->choices, "event poll fqs adaptive");

@@ -2,7 +2,7 @@
 #include "execution_parts.h"
 
 #include "torture/host/paths.h"
-#include "torture/scenario/text.h"
+#include "torture/record/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 #include "repro.h"
-#include "torture/scenario/text.h"
+#include "torture/record/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

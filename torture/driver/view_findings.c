@@ -49,13 +49,24 @@ static int by_time(const void *left, const void *right)
     return a->note.ticks < b->note.ticks ? -1 : a->note.ticks > b->note.ticks;
 }
 
-static const char *note_format(const struct view *v, const struct moment *m)
+/* The row of the workload's notes, as the ready event has it; NULL when it has none. */
+static json_t *note_row(const struct view *v, const struct moment *m)
 {
     json_t *workload = view_workload(v, v->threads[m->thread].workload);
-    const char *format =
-        json_string_value(json_array_get(json_object_get(workload, "notes"), m->note.kind));
+
+    return json_array_get(json_object_get(workload, "notes"), m->note.kind);
+}
+
+static const char *note_format(const struct view *v, const struct moment *m)
+{
+    const char *format = json_string_value(json_object_get(note_row(v, m), "format"));
 
     return format ? format : "?";
+}
+
+static bool note_enters(const struct view *v, const struct moment *m)
+{
+    return json_is_true(json_object_get(note_row(v, m), "enters"));
 }
 
 static json_t *describe_moment(const struct view *v, const struct moment *m, uint64_t ticks)
@@ -85,7 +96,7 @@ static void mark_section(const struct view *v, const struct moment *moments, siz
     size_t entered = count, during = count;
 
     for (size_t i = 0; i < count; i++)
-        if (moments[i].thread == thread && strncmp(note_format(v, &moments[i]), "entered", 7) == 0)
+        if (moments[i].thread == thread && note_enters(v, &moments[i]))
             entered = i;
     if (entered == count)
         return;

@@ -3,12 +3,25 @@
 #include "torture/flavors/flavor.h"
 
 #include "torture/record/flavor_table.h"
+#include "torture/record/shared.h"
 
 #ifdef FLAVOR_HAS_SETTINGS
 static bool start(const void *settings, struct diagnostics *d)
 {
     return flavor_start(settings, d);
 }
+#endif
+
+#ifdef FLAVOR_HAS_DEFAULT_SETTINGS
+static void default_settings(void *settings)
+{
+    flavor_default_settings(settings);
+}
+#endif
+
+#ifdef FLAVOR_HAS_STATISTICS
+#define STATISTIC_COUNT (sizeof flavor_statistics / sizeof *flavor_statistics)
+_Static_assert(STATISTIC_COUNT <= SHARED_LIBRARY, "room in the mapping for each statistic");
 #endif
 
 const struct flavor flavor = {
@@ -20,8 +33,12 @@ const struct flavor flavor = {
     .settings_size = sizeof(struct flavor_settings),
     .start = start,
 #endif
+#ifdef FLAVOR_HAS_DEFAULT_SETTINGS
+    .default_settings = default_settings,
+#endif
 #ifdef FLAVOR_HAS_STATISTICS
-    .statistics = flavor_statistic_names,
+    .statistics = flavor_statistics,
+    .statistic_count = STATISTIC_COUNT,
     .sample = flavor_sample,
 #endif
 #ifdef FLAVOR_HAS_MISSING

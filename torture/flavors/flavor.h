@@ -217,6 +217,7 @@ static inline void flavor_exec_events(flavor_vcpu *v)
 #ifndef FLAVOR_CAN_VCPU
 #define FLAVOR_CAN_VCPU 0
 #endif
+#define FLAVOR_CAN_KVM FLAVOR_CAN_VCPU
 
 #ifndef FLAVOR_CAN_FORK
 #define FLAVOR_CAN_FORK 0
@@ -231,19 +232,8 @@ static inline void flavor_exec_events(flavor_vcpu *v)
 #define FLAVOR_CAN_PROTECT 0
 #endif
 
-#define FLAVOR_CAPABILITIES                                                                        \
-    ((FLAVOR_CAN_SYNCHRONIZE ? (unsigned)CAN_SYNCHRONIZE : 0u) |                                   \
-     (FLAVOR_CAN_EXPEDITE ? (unsigned)CAN_EXPEDITE : 0u) |                                         \
-     (FLAVOR_CAN_CALL ? (unsigned)CAN_CALL : 0u) |                                                 \
-     (FLAVOR_CAN_BARRIER ? (unsigned)CAN_BARRIER : 0u) |                                           \
-     (FLAVOR_CAN_CALLBACK_LOCK ? (unsigned)CAN_CALLBACK_LOCK : 0u) |                               \
-     (FLAVOR_CAN_NEST ? (unsigned)CAN_NEST : 0u) | (FLAVOR_CAN_FORCE ? (unsigned)CAN_FORCE : 0u) | \
-     (FLAVOR_CAN_GP_TIMES ? (unsigned)CAN_GP_TIMES : 0u) |                                         \
-     (FLAVOR_CAN_PROTECT ? (unsigned)CAN_PROTECT : 0u) |                                           \
-     (FLAVOR_CAN_QSBR ? (unsigned)CAN_QSBR : 0u) | (FLAVOR_CAN_POLL ? (unsigned)CAN_POLL : 0u) |   \
-     (FLAVOR_CAN_FORK ? (unsigned)CAN_FORK : 0u) | (FLAVOR_CAN_EXIT ? (unsigned)CAN_EXIT : 0u) |   \
-     (FLAVOR_CAN_REPLAY ? (unsigned)CAN_REPLAY : 0u) |                                             \
-     (FLAVOR_CAN_EXCLUSIVE ? (unsigned)CAN_EXCLUSIVE : 0u) |                                       \
-     (FLAVOR_CAN_VCPU ? (unsigned)CAN_VCPU | (unsigned)CAN_KVM : 0u))
+/* A name of the list without a FLAVOR_CAN_... here does not compile. */
+#define FLAVOR_CAPABILITY(name, text) | (FLAVOR_CAN_##name ? (unsigned)CAN_##name : 0u)
+#define FLAVOR_CAPABILITIES           (0u CAPABILITIES(FLAVOR_CAPABILITY))
 
 #endif

@@ -213,75 +213,113 @@ static inline void flavor_end_exclusive(void)
 #define FLAVOR_CAN_VCPU 1
 
 #ifdef FLAVOR_TABLES
-#include "torture/record/workload.h"
-
-#include <string.h>
+#include "torture/record/flavor_table.h"
 
 #define FLAVOR_HAS_SETTINGS 1
 struct flavor_settings {
-    int gp_policy;
-    int64_t spin_ns, first_nap_ns, poll_interval_ns, force_after_ns;
-    int64_t force_naps, force_callbacks, callback_batch, callback_hold_ns, callback_bound;
-    bool gp_times;
+    struct rcu_settings rcu;
     int start;
 };
 
+/* The library's settings are stored where it reads them; their defaults are its own. */
 #define FIELD(name) offsetof(struct flavor_settings, name)
-#define MINUTE      60e9
+#define RCU(name)                                         \
+    .offset = offsetof(struct flavor_settings, rcu.name), \
+    .size = sizeof((struct flavor_settings *)0)->rcu.name
+#define MINUTE 60e9
 static const struct option flavor_settings_table[] = {
-    {"gp_policy", OPTION_CHOICE, FIELD(gp_policy), "adaptive", 0, 0, NULL,
-     "event poll fqs adaptive", "how the end of a grace period is noticed"},
-    {"spin", OPTION_DURATION, FIELD(spin_ns), "10us", 0, MINUTE, NULL, NULL,
-     "how long a leader spins for readers that come and go, before any fence"},
-    {"first_nap", OPTION_DURATION, FIELD(first_nap_ns), "20us", 1, MINUTE, NULL, NULL,
-     "adaptive: the shortest nap; later ones are an eighth of the grace period's age"},
-    {"poll_interval", OPTION_DURATION, FIELD(poll_interval_ns), "10ms", 1, MINUTE, NULL, NULL,
-     "poll, fqs: every nap; adaptive: the longest one"},
-    {"force_after", OPTION_DURATION, FIELD(force_after_ns), "50ms", 0, MINUTE, NULL, NULL,
-     "adaptive: a grace period this old is forced"},
-    {"force_naps", OPTION_INT, FIELD(force_naps), "5", 0, 1e6, "naps", NULL,
-     "fqs: forced after so many naps; event: naps during which callbacks pile up"},
-    {"force_callbacks", OPTION_INT, FIELD(force_callbacks), "30", 1, 1e9, "callbacks", NULL,
-     "fqs, adaptive: forced from so many pending callbacks; event: no longer piled up"},
-    {"callback_batch", OPTION_INT, FIELD(callback_batch), "4096", 1, 1e6, "callbacks", NULL,
-     "at most so many callbacks run before the callback lock is let go once"},
-    {"callback_hold", OPTION_DURATION, FIELD(callback_hold_ns), "200us", 1, MINUTE, NULL, NULL,
-     "about how long the callback lock is held at once"},
-    {"callback_bound", OPTION_INT, FIELD(callback_bound), "0", 0, 1e9, "callbacks", NULL,
-     "from so many pending callbacks on grace periods are forced, from twice as many on the "
-     "callers "
-     "are slowed down; 0: no bound"},
-    {"gp_times", OPTION_BOOL, FIELD(gp_times), "true", 0, 0, NULL, NULL,
-     "take the times that split latencies into request, grace period and callback"},
-    {"start", OPTION_CHOICE, FIELD(start), "0", 0, 0, NULL, "0 below-2^32 below-2^64",
-     "where grace periods are counted from: just before the counts pass 32 bits, or wrap"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "gp_policy",
+     .type = OPTION_CHOICE,
+     RCU(gp_policy),
+     .choices = "event poll fqs adaptive",
+     .help = "how the end of a grace period is noticed"},
+    {.name = "spin",
+     .type = OPTION_DURATION,
+     RCU(spin_ns),
+     .max = MINUTE,
+     .help = "how long a leader spins for readers that come and go, before any fence"},
+    {.name = "first_nap",
+     .type = OPTION_DURATION,
+     RCU(first_nap_ns),
+     .min = 1,
+     .max = MINUTE,
+     .help = "adaptive: the shortest nap; later ones are an eighth of the grace period's age"},
+    {.name = "poll_interval",
+     .type = OPTION_DURATION,
+     RCU(poll_interval_ns),
+     .min = 1,
+     .max = MINUTE,
+     .help = "poll, fqs: every nap; adaptive: the longest one"},
+    {.name = "force_after",
+     .type = OPTION_DURATION,
+     RCU(force_after_ns),
+     .max = MINUTE,
+     .help = "adaptive: a grace period this old is forced"},
+    {.name = "force_naps",
+     .type = OPTION_INT,
+     RCU(force_naps),
+     .max = 1e6,
+     .unit = "naps",
+     .help = "fqs: forced after so many naps; event: naps during which callbacks pile up"},
+    {.name = "force_callbacks",
+     .type = OPTION_INT,
+     RCU(force_callbacks),
+     .min = 1,
+     .max = 1e9,
+     .unit = "callbacks",
+     .help = "fqs, adaptive: forced from so many pending callbacks; event: no longer piled up"},
+    {.name = "callback_batch",
+     .type = OPTION_INT,
+     RCU(callback_batch),
+     .min = 1,
+     .max = 1e6,
+     .unit = "callbacks",
+     .help = "at most so many callbacks run before the callback lock is let go once"},
+    {.name = "callback_hold",
+     .type = OPTION_DURATION,
+     RCU(callback_hold_ns),
+     .min = 1,
+     .max = MINUTE,
+     .help = "about how long the callback lock is held at once"},
+    {.name = "callback_bound",
+     .type = OPTION_INT,
+     RCU(callback_bound),
+     .max = 1e9,
+     .unit = "callbacks",
+     .help = "from so many pending callbacks on grace periods are forced, from twice as many on "
+             "the callers are slowed down; 0: no bound"},
+    {.name = "gp_times",
+     .type = OPTION_BOOL,
+     RCU(gp_times),
+     .help = "take the times that split latencies into request, grace period and callback"},
+    {.name = "start",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(start),
+     .default_text = "0",
+     .choices = "0 below-2^32 below-2^64",
+     .help = "where grace periods are counted from: just before the counts pass 32 bits, or wrap"},
+    {.name = NULL},
 };
 #undef FIELD
+#undef RCU
 #undef MINUTE
+
+#define FLAVOR_HAS_DEFAULT_SETTINGS 1
+/* The harness splits latencies, and the library by default does not. */
+static inline void flavor_default_settings(struct flavor_settings *s)
+{
+    s->rcu = rcu_default_settings;
+    s->rcu.gp_times = true;
+}
 
 static inline bool flavor_start(const struct flavor_settings *s, struct diagnostics *d)
 {
-    struct rcu_settings settings = {
-        .gp_policy = (enum rcu_gp_policy)s->gp_policy,
-        .spin_ns = s->spin_ns,
-        .first_nap_ns = s->first_nap_ns,
-        .poll_interval_ns = s->poll_interval_ns,
-        .force_after_ns = s->force_after_ns,
-        .force_naps = (unsigned)s->force_naps,
-        .force_callbacks = (unsigned)s->force_callbacks,
-        .callback_batch = (unsigned)s->callback_batch,
-        .callback_hold_ns = s->callback_hold_ns,
-        .callback_bound = (unsigned long)s->callback_bound,
-        .gp_times = s->gp_times,
-    };
-
     /* Some hundred grace periods before. */
     if (s->start == 1)
         rcu_start_counting_at((1UL << 31 << 1) - 256 * RCU_NUMBER_STEP, (1UL << 31 << 1) - 256);
     else if (s->start == 2)
         rcu_start_counting_at(0UL - 256 * RCU_NUMBER_STEP, 0UL - 256);
-    if (rcu_set_settings(&settings) != 0) {
+    if (rcu_set_settings(&s->rcu) != 0) {
         diagnose(d, "libstillpoint refuses the settings in \"library\"");
         return false;
     }
@@ -292,75 +330,63 @@ static inline bool flavor_start(const struct flavor_settings *s, struct diagnost
 }
 
 #define FLAVOR_HAS_STATISTICS 1
-static const char *const flavor_statistic_names[] = {"gps",
-                                                     "gps_proven",
-                                                     "gps_forced",
-                                                     "gps_forced_by_call",
-                                                     "gps_forced_by_time",
-                                                     "gps_shared",
-                                                     "heavy_fences",
-                                                     "spins",
-                                                     "naps",
-                                                     "sleeps",
-                                                     "wakeups",
-                                                     "callbacks_queued",
-                                                     "callbacks_invoked",
-                                                     "callbacks_peak",
-                                                     "callbacks_delayed",
-                                                     "callbacks_dropped",
-                                                     "callback_threads",
-                                                     "readers_parked",
-                                                     "readers_unparked",
-                                                     "exits_registered",
-                                                     "exclusive_sections",
-                                                     "exclusive_handed",
-                                                     "exclusive_waited",
-                                                     "exec_waits",
-                                                     "exec_counted",
-                                                     "pauses",
-                                                     "work_run",
-                                                     "safe_work_run",
-                                                     "kick_signals",
-                                                     "rr_timer_kicks",
-                                                     NULL};
+struct flavor_stats {
+    struct rcu_stats rcu;
+    struct vcpu_stats vcpu;
+};
 
-static inline void flavor_sample(uint64_t *v)
+/* Of a field that is an unsigned long, as all are. */
+#define COUNT(field)                                 \
+    .offset = offsetof(struct flavor_stats, field) + \
+              0 * _Generic(&((struct flavor_stats *)0)->field, unsigned long * : 1)
+#define RCU(field)  COUNT(rcu.field)
+#define VCPU(field) COUNT(vcpu.field)
+static const struct statistic flavor_statistics[] = {
+    {.name = "gps", .words = "grace periods", RCU(gps)},
+    {.name = "gps_proven", .words = "proven without a fence", RCU(gps_proven)},
+    {.name = "gps_forced", .words = "forced quiescent state", RCU(gps_forced)},
+    {.name = "gps_forced_by_call",
+     .words = "forced because callbacks piled up",
+     RCU(gps_forced_by_call)},
+    {.name = "gps_forced_by_time", .words = "forced because it took long", RCU(gps_forced_by_time)},
+    {.name = "gps_shared", .words = "shared grace periods", RCU(gps_shared)},
+    {.name = "heavy_fences", RCU(heavy_fences)},
+    {.name = "spins", RCU(spins)},
+    {.name = "naps", RCU(naps)},
+    {.name = "sleeps", .words = "event wait slept", RCU(sleeps)},
+    {.name = "wakeups", .words = "wake-ups", RCU(wakeups)},
+    {.name = "callbacks_queued", RCU(callbacks_queued)},
+    {.name = "callbacks_invoked", RCU(callbacks_invoked)},
+    {.name = "callbacks_peak", .words = "callbacks at once", RCU(callbacks_peak)},
+    {.name = "callbacks_delayed", .words = "callers slowed down", RCU(callbacks_delayed)},
+    {.name = "callbacks_dropped", RCU(callbacks_dropped)},
+    {.name = "callback_threads", RCU(callback_threads)},
+    {.name = "readers_parked", RCU(readers_parked)},
+    {.name = "readers_unparked", .words = "parked readers that read again", RCU(readers_unparked)},
+    {.name = "exits_registered", RCU(exits_registered)},
+    {.name = "exclusive_sections", VCPU(exclusive_sections)},
+    {.name = "exclusive_handed", VCPU(exclusive_handed)},
+    {.name = "exclusive_waited", VCPU(exclusive_waited)},
+    {.name = "exec_waits", VCPU(exec_waits)},
+    {.name = "exec_counted", VCPU(exec_counted)},
+    {.name = "pauses", VCPU(pauses)},
+    {.name = "work_run", VCPU(work_run)},
+    {.name = "safe_work_run", VCPU(safe_work_run)},
+    {.name = "kick_signals", VCPU(signals)},
+    {.name = "rr_timer_kicks", VCPU(rr_timer_kicks)},
+};
+#undef COUNT
+#undef RCU
+#undef VCPU
+
+static inline void flavor_sample(uint64_t *values)
 {
-    struct rcu_stats s;
-    struct vcpu_stats c;
+    struct flavor_stats stats;
 
-    rcu_get_stats(&s);
-    vcpu_get_stats(&c);
-    v[0] = s.gps;
-    v[1] = s.gps_proven;
-    v[2] = s.gps_forced;
-    v[3] = s.gps_forced_by_call;
-    v[4] = s.gps_forced_by_time;
-    v[5] = s.gps_shared;
-    v[6] = s.heavy_fences;
-    v[7] = s.spins;
-    v[8] = s.naps;
-    v[9] = s.sleeps;
-    v[10] = s.wakeups;
-    v[11] = s.callbacks_queued;
-    v[12] = s.callbacks_invoked;
-    v[13] = s.callbacks_peak;
-    v[14] = s.callbacks_delayed;
-    v[15] = s.callbacks_dropped;
-    v[16] = s.callback_threads;
-    v[17] = s.readers_parked;
-    v[18] = s.readers_unparked;
-    v[19] = s.exits_registered;
-    v[20] = c.exclusive_sections;
-    v[21] = c.exclusive_handed;
-    v[22] = c.exclusive_waited;
-    v[23] = c.exec_waits;
-    v[24] = c.exec_counted;
-    v[25] = c.pauses;
-    v[26] = c.work_run;
-    v[27] = c.safe_work_run;
-    v[28] = c.signals;
-    v[29] = c.rr_timer_kicks;
+    rcu_get_stats(&stats.rcu);
+    vcpu_get_stats(&stats.vcpu);
+    for (size_t i = 0; i < sizeof flavor_statistics / sizeof *flavor_statistics; i++)
+        values[i] = *(unsigned long *)((char *)&stats + flavor_statistics[i].offset);
 }
 
 #define FLAVOR_HAS_MISSING 1

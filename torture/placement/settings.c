@@ -5,9 +5,17 @@
 #define FIELD(field) offsetof(struct placement_settings, field)
 
 const struct option placement_options[] = {
-    {"policy", OPTION_CHOICE, FIELD(policy), "scatter", 0, 0, NULL, "scatter compact none",
-     "Threads over NUMA nodes, then cores, then PUs; or close together; or not bound"},
-    {"memory", OPTION_CHOICE, FIELD(memory), "local", 0, 0, NULL, "local remote interleave",
-     "Which NUMA node the memory of a bound thread comes from"},
-    {0},
+    {.name = "policy",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(policy),
+     .default_text = "scatter",
+     .choices = "scatter compact none",
+     .help = "Threads over NUMA nodes, then cores, then PUs; or close together; or not bound"},
+    {.name = "memory",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(memory),
+     .default_text = "local",
+     .choices = "local remote interleave",
+     .help = "Which NUMA node the memory of a bound thread comes from"},
+    {.name = NULL},
 };

@@ -4,6 +4,13 @@
 
 #include "workload.h"
 
+/* One count that the implementation under test keeps. */
+struct statistic {
+    const char *name;
+    const char *words; /* how the line "Reached" puts it; NULL: the name with spaces */
+    size_t offset;     /* the adaptor's: where its flavor_sample() finds it */
+};
+
 struct flavor {
     const char *name;
     const char *summary;
@@ -15,10 +22,13 @@ struct flavor {
     const char *(*missing)(unsigned capability);
     const struct option *settings; /* of the scenario's "library" object */
     size_t settings_size;
+    /* Stores the defaults of the settings whose row has no default_text. NULL: each has one. */
+    void (*default_settings)(void *settings);
     /* Before any thread; false with a line in d. */
     bool (*start)(const void *settings, struct diagnostics *d);
-    const char *const *statistics;    /* NULL-ended; at most SHARED_LIBRARY */
-    void (*sample)(uint64_t *values); /* in the order of the names */
+    const struct statistic *statistics;
+    size_t statistic_count;           /* at most SHARED_LIBRARY */
+    void (*sample)(uint64_t *values); /* in the order of the statistics */
     /* Thread ids that hold up the grace period under way; how many. */
     unsigned (*holdouts)(int *thread_ids, unsigned room);
 };

@@ -2,7 +2,9 @@
 #include "options.h"
 
 #include "duration.h"
+#include "text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,19 +44,19 @@ json_t *option_default(const struct option *option)
 
     switch (option->type) {
     case OPTION_BOOL:
-        return json_boolean(!strcmp(option->standard, "true"));
+        return json_boolean(!strcmp(option->default_text, "true"));
     case OPTION_INT:
-        return json_integer(strtoll(option->standard, NULL, 10));
+        return json_integer(strtoll(option->default_text, NULL, 10));
     case OPTION_REAL:
-        return json_real(strtod(option->standard, NULL));
+        return json_real(strtod(option->default_text, NULL));
     case OPTION_DURATION:
-        duration_parse(option->standard, &ns);
+        duration_parse(option->default_text, &ns);
         return json_string(duration_format(ns, buffer));
     case OPTION_CHOICE:
     case OPTION_STRING:
         break;
     }
-    return json_string(option->standard);
+    return json_string(option->default_text);
 }
 
 int option_choice(const struct option *option, const char *text)
@@ -84,6 +86,25 @@ static int64_t stored_duration(json_t *value)
     return ns;
 }
 
+static void store_integer(const struct option *option, int64_t value, void *field)
+{
+    if (option->size == sizeof(unsigned))
+        *(unsigned *)field = (unsigned)value;
+    else if (option->size == sizeof(unsigned long))
+        *(unsigned long *)field = (unsigned long)value;
+    else
+        *(int64_t *)field = value;
+}
+
+static int64_t stored_integer(const struct option *option, const void *field)
+{
+    if (option->size == sizeof(unsigned))
+        return *(const unsigned *)field;
+    if (option->size == sizeof(unsigned long))
+        return (int64_t) * (const unsigned long *)field;
+    return *(const int64_t *)field;
+}
+
 static void option_store(const struct option *option, json_t *value, void *destination)
 {
     void *field = (char *)destination + option->offset;
@@ -93,7 +114,7 @@ static void option_store(const struct option *option, json_t *value, void *desti
         *(bool *)field = json_is_true(value);
         break;
     case OPTION_INT:
-        *(int64_t *)field = json_integer_value(value);
+        store_integer(option, json_integer_value(value), field);
         break;
     case OPTION_REAL:
         *(double *)field = json_number_value(value);
@@ -111,11 +132,13 @@ static void option_store(const struct option *option, json_t *value, void *desti
 }
 
 /* A default string is the table's own, not that of a JSON value that is about to go. */
-static void option_store_standard(const struct option *option, void *destination)
+static void option_store_default(const struct option *option, void *destination)
 {
+    if (!option->default_text)
+        return;
     if (option->type == OPTION_STRING) {
-        *(const char **)((char *)destination + option->offset) = option->standard;
-    } else if (option->standard) {
+        *(const char **)((char *)destination + option->offset) = option->default_text;
+    } else {
         json_t *value = option_default(option);
 
         option_store(option, value, destination);
@@ -131,6 +154,37 @@ void options_store(const struct option *table, json_t *complete, void *destinati
         if (value)
             option_store(table, value, destination);
         else
-            option_store_standard(table, destination);
+            option_store_default(table, destination);
     }
+}
+
+static char *choice_text(const struct option *option, int index)
+{
+    char **list = option_choices(option);
+    char *text = text_format("%s", list[index]);
+
+    free(list);
+    return text;
+}
+
+char *option_stored_text(const struct option *option, const void *from)
+{
+    const void *field = (const char *)from + option->offset;
+    char buffer[32];
+
+    switch (option->type) {
+    case OPTION_BOOL:
+        return text_format("%s", *(const bool *)field ? "true" : "false");
+    case OPTION_INT:
+        return text_format("%" PRId64, stored_integer(option, field));
+    case OPTION_REAL:
+        return text_format("%g", *(const double *)field);
+    case OPTION_DURATION:
+        return text_format("%s", duration_format(*(const int64_t *)field, buffer));
+    case OPTION_CHOICE:
+        return choice_text(option, *(const int *)field);
+    case OPTION_STRING:
+        break;
+    }
+    return text_format("%s", *(const char *const *)field);
 }

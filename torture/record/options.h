@@ -21,18 +21,23 @@ enum option_type {
 struct option {
     const char *name; /* NULL ends a table */
     enum option_type type;
-    size_t offset;        /* of the field in the struct that options_store() fills */
-    const char *standard; /* the default, as it would be typed after --set key=; NULL: required */
+    size_t offset; /* of the field in the struct that options_store() fills */
+    /* The default, as it would be typed after --set key=; NULL: required, or, of a flavor's setting,
+     * what flavor_default_settings() stores. */
+    const char *default_text;
     double min, max;  /* inclusive; durations in nanoseconds; both 0: no limit; max < min: none */
     const char *unit; /* NULL when the value has none */
     const char *choices; /* "event poll fqs adaptive" for OPTION_CHOICE */
     const char *help;    /* one sentence, no full stop */
+    size_t size;         /* of the field of an OPTION_INT that is unsigned; 0: an int64_t */
 };
 
 /* Fills a struct from an object that options_complete() returned; the default where it lacks an
- * option. */
+ * option. Without a default the field stays as it is. */
 void options_store(const struct option *table, json_t *complete, void *destination);
 
+/* What a field of a struct holds, as default_text would put it; heap. */
+char *option_stored_text(const struct option *option, const void *from);
 /* The default of a row as JSON; not of a required one. */
 json_t *option_default(const struct option *option);
 /* The row of that name, or NULL. */

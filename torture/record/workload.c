@@ -3,9 +3,10 @@
 #include <string.h>
 
 const char *const flavor_capability_names[] = {
-    "synchronize", "expedite", "call",      "barrier", "callback-lock", "nest",
-    "force",       "gp-times", "protect",   "qsbr",    "poll",          "fork",
-    "exit",        "replay",   "exclusive", "vcpu",    "kvm",           NULL,
+#define CAPABILITY_NAME(name, text) [CAN_##name##_BIT] = text,
+    CAPABILITIES(CAPABILITY_NAME)
+#undef CAPABILITY_NAME
+        NULL,
 };
 
 const struct workload *workload_named(const char *name)

@@ -2,7 +2,16 @@
  *
  * A workload file defines one `const struct workload`, compiled once for each flavor. It reaches
  * the code under test through flavor_* calls only (torture/flavors/flavor.h), and the engine
- * through torture_* calls (thread.h).
+ * through torture_* calls (torture/runner/thread.h).
+ *
+ * Tables are written with designators. Those that an enum of the workload numbers are sized by it,
+ * so that no row can be at the wrong place; a test finds a row that is missing:
+ *
+ *     enum { READS, CHECKS, COUNTER_COUNT };
+ *     static const struct counter counters[COUNTER_COUNT] = {
+ *         [READS] = {.name = "reads"},
+ *         [CHECKS] = {.name = "checks"},
+ *     };
  */
 #ifndef STILLPOINT_WORKLOAD_H
 #define STILLPOINT_WORKLOAD_H
@@ -13,25 +22,37 @@
 struct instance;
 struct torture_thread;
 
-/* What a flavor may be able to do, and a role may need. Names: flavor_capability_names[]. */
+/* What a flavor may be able to do, and a role may need: X(NAME, "name") for the bit CAN_NAME, which
+ * FLAVOR_CAN_NAME of an adaptor claims. */
+#define CAPABILITIES(X)                                                                          \
+    X(SYNCHRONIZE, "synchronize")     /* waits for a grace period */                             \
+    X(EXPEDITE, "expedite")           /* a faster variant of it */                               \
+    X(CALL, "call")                   /* queues callbacks */                                     \
+    X(BARRIER, "barrier")             /* waits for queued callbacks */                           \
+    X(CALLBACK_LOCK, "callback-lock") /* runs callbacks under a lock of the caller's */          \
+    X(NEST, "nest")                   /* read sections nest */                                   \
+    X(FORCE, "force")                 /* force notifiers, force_rcu */                           \
+    X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
+    X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
+    X(QSBR, "qsbr")                   /* quiescent-state mode beside ordinary sections */        \
+    X(POLL, "poll")                   /* polled grace periods */                                 \
+    X(FORK, "fork")                   /* goes on in a forked child */                            \
+    X(EXIT, "exit")                   /* threads may end without unregistering */                \
+    X(REPLAY, "replay")               /* deterministic mode */                                   \
+    X(EXCLUSIVE, "exclusive")         /* exclusive sections: vCPUs stay out while one is held */ \
+    X(VCPU, "vcpu")                   /* vCPUs, work, kicks, accelerators */                     \
+    X(KVM, "kvm")                     /* runs guests under /dev/kvm here */
+
+enum flavor_capability_bit {
+#define CAPABILITY_BIT(name, text) CAN_##name##_BIT,
+    CAPABILITIES(CAPABILITY_BIT)
+#undef CAPABILITY_BIT
+};
+
 enum flavor_capability {
-    CAN_SYNCHRONIZE = 1 << 0,   /* waits for a grace period */
-    CAN_EXPEDITE = 1 << 1,      /* a faster variant of it */
-    CAN_CALL = 1 << 2,          /* queues callbacks */
-    CAN_BARRIER = 1 << 3,       /* waits for queued callbacks */
-    CAN_CALLBACK_LOCK = 1 << 4, /* runs callbacks under a lock of the caller's */
-    CAN_NEST = 1 << 5,          /* read sections nest */
-    CAN_FORCE = 1 << 6,         /* force notifiers, force_rcu */
-    CAN_GP_TIMES = 1 << 7,      /* tells when a grace period started and ended */
-    CAN_PROTECT = 1 << 8,       /* grace periods really wait for readers (`null` does not) */
-    CAN_QSBR = 1 << 9,          /* quiescent-state mode beside ordinary sections */
-    CAN_POLL = 1 << 10,         /* polled grace periods */
-    CAN_FORK = 1 << 11,         /* goes on in a forked child */
-    CAN_EXIT = 1 << 12,         /* threads may end without unregistering */
-    CAN_REPLAY = 1 << 13,       /* deterministic mode */
-    CAN_EXCLUSIVE = 1 << 14,    /* exclusive sections: vCPUs stay out while one thing runs */
-    CAN_VCPU = 1 << 15,         /* vCPUs, work, kicks, accelerators */
-    CAN_KVM = 1 << 16,          /* runs guests under /dev/kvm here */
+#define CAPABILITY(name, text) CAN_##name = 1 << CAN_##name##_BIT,
+    CAPABILITIES(CAPABILITY)
+#undef CAPABILITY
 };
 extern const char *const flavor_capability_names[]; /* by bit, NULL-ended */
 
@@ -43,10 +64,29 @@ struct role {
     unsigned needs; /* capabilities, when there is at least one such thread */
 };
 
+/* What threads of the workload count. */
+struct counter {
+    const char *name;
+    /* How the line "Reached" puts it: "objects freed"; NULL: the name with spaces. */
+    const char *words;
+};
+
 /* One latency that threads of the workload record. */
 struct measure {
-    const char *name; /* "gp.total"; NULL ends the list */
+    const char *name; /* "gp.total" */
     const char *unit; /* "ns" or "ps" */
+    /* 1: first choice of what stands for a result, 2: second, ...; 0: only when nothing else is
+     * there. */
+    unsigned headline;
+    const char *words;   /* "Read-side pair": its medians get a line of their own; NULL: none */
+    const char *picture; /* the script in plots/ that draws it, beside the headline's; NULL: none */
+    const char *axis;    /* the option that is that picture's x axis; NULL: none */
+};
+
+/* What the flight recorder keeps of one thing that happened, with two numbers. */
+struct note_format {
+    const char *format; /* takes up to two unsigned long; a report groups by the first */
+    bool enters; /* opens a section that lasts until the violation which the thread reports next */
 };
 
 struct workload {
@@ -54,18 +94,23 @@ struct workload {
     const char *summary; /* one sentence, no full stop */
     bool bench;          /* measures (bench/) rather than breaks (torture/workloads/) */
     unsigned needs;      /* capabilities, whatever the roles */
-    /* Capabilities that the values of the options ask for, such as an accelerator; NULL: none.
+    /* Capabilities that the values of the options require, such as an accelerator; NULL: none.
      * `params` is filled from the completed options of one point. Called in the driver, before
      * anything runs. */
     unsigned (*needs_by_params)(const void *params);
     const struct option *options;
     size_t params_size; /* of the struct that the options fill */
     const struct role *roles;
-    const char *const *counters; /* NULL-ended lists; an enum in the workload numbers each */
+    /* Each is numbered by an enum of the workload, which is also its length. */
+    const struct counter *counters;
+    size_t counter_count;
     const struct measure *measures;
-    const char *const *checks;   /* kebab case, as in docs/results.md */
-    const char *const *coverage; /* hard states that a scenario may require */
-    const char *const *notes;    /* flight-recorder formats; each takes two unsigned long */
+    size_t measure_count;
+    const char *const *checks; /* kebab case, as in docs/results.md */
+    size_t check_count;
+    const struct note_format *notes;
+    size_t note_count;
+    const char *const *coverage; /* hard states that a scenario may require; NULL-ended, or NULL */
     /* Makes the instance's state from its params, before any thread exists. */
     bool (*setup)(struct instance *, struct diagnostics *);
     /* After all threads have ended: the checks of the end, then frees the state. */

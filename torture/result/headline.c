@@ -38,8 +38,8 @@ static json_t *all_names(json_t *result)
         const char *type = json_string_value(json_object_get(item, "type"));
         const struct workload *workload = type ? workload_named(type) : NULL;
 
-        for (const struct measure *m = workload ? workload->measures : NULL; m && m->name; m++)
-            add_name(names, m->name);
+        for (size_t j = 0; workload && j < workload->measure_count; j++)
+            add_name(names, workload->measures[j].name);
     }
     json_array_foreach (json_object_get(result, "runs"), i, item)
         json_object_foreach (json_object_get(item, "latency"), key, latency)

@@ -27,7 +27,7 @@ __attribute__((no_sanitize("thread"))) static bool copy_note(const struct shared
 
 static bool has_second_number(const struct torture_thread *t, uint32_t kind)
 {
-    const char *first = strstr(t->instance->workload->notes[kind], "%lu");
+    const char *first = strstr(t->instance->workload->notes[kind].format, "%lu");
 
     return first && strstr(first + 1, "%lu");
 }

@@ -38,24 +38,6 @@ struct run {
     char refused[160]; /* what the system said to the first of them */
 };
 
-static size_t names(const char *const *list)
-{
-    size_t n = 0;
-
-    while (list && list[n])
-        n++;
-    return n;
-}
-
-static size_t measures(const struct measure *list)
-{
-    size_t n = 0;
-
-    while (list && list[n].name)
-        n++;
-    return n;
-}
-
 static json_t *name_array(const char *const *list)
 {
     json_t *array = json_array();
@@ -85,16 +67,42 @@ static void emit(struct run *run, json_t *event)
     free(line);
 }
 
+static json_t *statistic_names(void)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < flavor.statistic_count; i++)
+        json_array_append_new(array, json_string(flavor.statistics[i].name));
+    return array;
+}
+
+/* A struct that the flavor's settings fill, with its defaults where it writes them itself; heap. */
+static void *default_settings(void)
+{
+    void *settings = calloc(1, flavor.settings_size ? flavor.settings_size : 1);
+
+    if (flavor.default_settings)
+        flavor.default_settings(settings);
+    return settings;
+}
+
 json_t *runner_describe(void)
 {
     static const char *const types[] = {"bool", "int", "real", "duration", "choice", "string"};
     json_t *settings = json_array(), *capabilities = json_array(), *missing = json_object();
+    void *defaults = default_settings();
 
-    for (const struct option *o = flavor.settings; o && o->name; o++)
+    for (const struct option *o = flavor.settings; o && o->name; o++) {
+        char *stored = o->default_text ? NULL : option_stored_text(o, defaults);
+
         json_array_append_new(settings, json_pack("{ss ss ss sf sf ss* ss* ss}", "name", o->name,
-                                                  "type", types[o->type], "default", o->standard,
-                                                  "min", o->min, "max", o->max, "unit", o->unit,
-                                                  "choices", o->choices, "help", o->help));
+                                                  "type", types[o->type], "default",
+                                                  stored ? stored : o->default_text, "min", o->min,
+                                                  "max", o->max, "unit", o->unit, "choices",
+                                                  o->choices, "help", o->help));
+        free(stored);
+    }
+    free(defaults);
     for (unsigned i = 0; flavor_capability_names[i]; i++) {
         const char *reason = flavor.missing ? flavor.missing(1u << i) : NULL;
 
@@ -106,7 +114,7 @@ json_t *runner_describe(void)
     }
     return json_pack("{ss ss so so so so}", "name", flavor.name, "summary", flavor.summary,
                      "capabilities", capabilities, "settings", settings, "statistics",
-                     name_array(flavor.statistics), "missing", missing);
+                     statistic_names(), "missing", missing);
 }
 
 /* --- Laying out the mapping --- */
@@ -146,14 +154,13 @@ static bool map_shared(struct run *run, int fd)
 
     for (size_t i = 0; i < run->instance_count; i++) {
         checks[i] = size;
-        size +=
-            SHARED_ALIGN(names(run->instances[i].workload->checks) * sizeof(struct shared_check));
+        size += SHARED_ALIGN(run->instances[i].workload->check_count * sizeof(struct shared_check));
     }
     for (size_t i = 0; i < run->thread_count; i++) {
         const struct workload *w = run->plan[i].workload;
 
         run->offsets[i] = size;
-        size += shared_thread_size(names(w->counters), measures(w->measures));
+        size += shared_thread_size(w->counter_count, w->measure_count);
     }
     if (ftruncate(fd, (off_t)size) != 0) {
         diagnose(run->diagnostics, "runner: no room for %zu MiB of shared memory: %s", size >> 20,
@@ -197,7 +204,7 @@ static void make_threads(struct run *run)
         t->shared = (struct shared_thread *)part;
         t->counters = (_Atomic uint64_t *)(part + shared_counters_offset());
         t->histograms =
-            (struct histogram *)(part + shared_histograms_offset(names(p->workload->counters)));
+            (struct histogram *)(part + shared_histograms_offset(p->workload->counter_count));
         random_start(&t->random, t->instance->seed, i);
     }
 }
@@ -207,13 +214,22 @@ static void make_threads(struct run *run)
 static json_t *describe_instance(const struct run *run, size_t i)
 {
     const struct workload *w = run->instances[i].workload;
-    json_t *list = json_array();
+    json_t *counters = json_array(), *measures = json_array();
+    json_t *checks = json_array(), *notes = json_array();
 
-    for (const struct measure *m = w->measures; m && m->name; m++)
-        json_array_append_new(list, json_pack("{ss ss}", "name", m->name, "unit", m->unit));
-    return json_pack("{ss so so so so so sI}", "name", w->name, "counters", name_array(w->counters),
-                     "measures", list, "checks", name_array(w->checks), "coverage",
-                     name_array(w->coverage), "notes", name_array(w->notes), "checks_offset",
+    for (size_t j = 0; j < w->counter_count; j++)
+        json_array_append_new(counters, json_string(w->counters[j].name));
+    for (size_t j = 0; j < w->measure_count; j++)
+        json_array_append_new(measures, json_pack("{ss ss}", "name", w->measures[j].name, "unit",
+                                                  w->measures[j].unit));
+    for (size_t j = 0; j < w->check_count; j++)
+        json_array_append_new(checks, json_string(w->checks[j]));
+    for (size_t j = 0; j < w->note_count; j++)
+        json_array_append_new(notes, json_pack("{ss sb}", "format", w->notes[j].format, "enters",
+                                               w->notes[j].enters));
+    return json_pack("{ss so so so so so sI}", "name", w->name, "counters", counters, "measures",
+                     measures, "checks", checks, "coverage", name_array(w->coverage), "notes",
+                     notes, "checks_offset",
                      (json_int_t)((char *)run->instances[i].checks - (char *)run->shared));
 }
 
@@ -241,7 +257,7 @@ static void emit_ready(struct run *run, const char *notes)
         json_array_append_new(list, describe_instance(run, i));
     emit(run, json_pack("{ss si sI so so so ss}", "event", "ready", "pid", (int)getpid(), "size",
                         (json_int_t)run->shared->size, "workloads", list, "threads",
-                        describe_threads(run), "library", name_array(flavor.statistics), "notes",
+                        describe_threads(run), "library", statistic_names(), "notes",
                         notes ? notes : ""));
 }
 
@@ -341,7 +357,7 @@ static void answer_driver(struct run *run)
         uint64_t values[SHARED_LIBRARY] = {0};
 
         flavor.sample(values);
-        for (size_t i = 0; i < names(flavor.statistics); i++)
+        for (size_t i = 0; i < flavor.statistic_count; i++)
             atomic_store_explicit(&s->library[i], values[i], memory_order_relaxed);
     }
     if (wanted == atomic_load_explicit(&s->holdouts_done, memory_order_relaxed))
@@ -389,7 +405,7 @@ static void run_until_stopped(struct run *run)
 static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
 {
     json_t *library = json_object_get(run->config, "library");
-    void *settings = calloc(1, flavor.settings_size ? flavor.settings_size : 1);
+    void *settings = default_settings();
     const char **thread_names, **roles;
     bool ok;
 

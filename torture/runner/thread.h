@@ -66,9 +66,9 @@ static inline void torture_section(struct torture_thread *t, bool inside)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Flight recorder: what this thread just did, or did at `ticks`. The first number says what it is
- * about: a report prefers what other threads noted about the same. A note that begins with
- * "entered" opens a section that lasts until the violation which the thread reports next. */
+/* Flight recorder: what this thread just did, or did at `ticks`; `kind` is a row of the workload's
+ * notes. The first number is the thing that the note is about: a report prefers what other threads
+ * noted about the same thing. A row that `enters` opens a section, see struct note_format. */
 static inline void torture_note_at(struct torture_thread *t, uint64_t ticks, unsigned kind,
                                    unsigned long a, unsigned long b)
 {

@@ -2,7 +2,7 @@
 #include "document.h"
 
 #include "nearest_name.h"
-#include "text.h"
+#include "torture/record/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

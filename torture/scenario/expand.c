@@ -6,7 +6,7 @@
 #include "lack.h"
 #include "options_complete.h"
 #include "points.h"
-#include "text.h"
+#include "torture/record/text.h"
 
 #include <stdlib.h>
 #include <string.h>

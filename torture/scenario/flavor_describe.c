@@ -11,9 +11,9 @@
 #include "flavor_describe.h"
 #include "nearest_name.h"
 #include "scenario.h"
-#include "text.h"
 #include "torture/host/paths.h"
 #include "torture/record/duration.h"
+#include "torture/record/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,7 +170,7 @@ static const char *keep_text(json_t *owner, const char *text)
 }
 
 /* The default as text, whatever JSON type it came in. */
-static const char *setting_standard(const struct option *option, json_t *value, json_t *owner)
+static const char *setting_default(const struct option *option, json_t *value, json_t *owner)
 {
     static const char *const none[] = {
         [OPTION_BOOL] = "false",  [OPTION_INT] = "0",   [OPTION_REAL] = "0",
@@ -217,7 +217,7 @@ static bool setting_read(json_t *json, struct option *option, json_t *owner)
     if (!option->name ||
         !setting_type(json_string_value(json_object_get(json, "type")), &option->type))
         return false;
-    option->standard = setting_standard(option, json_object_get(json, "default"), owner);
+    option->default_text = setting_default(option, json_object_get(json, "default"), owner);
     option->min = setting_limit(json_object_get(json, "min"));
     option->max = setting_limit(json_object_get(json, "max"));
     option->unit = json_string_value(json_object_get(json, "unit"));

@@ -1,8 +1,8 @@
 #include "lack.h"
 
 #include "document.h"
-#include "text.h"
 #include "torture/placement/threads.h"
+#include "torture/record/text.h"
 #include "torture/record/workload.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "options_complete.h"
 
 #include "nearest_name.h"
-#include "text.h"
 #include "torture/record/duration.h"
+#include "torture/record/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -190,7 +190,7 @@ json_t *option_complete(const struct option *option, json_t *given, const struct
 
     if (given)
         return convert[option->type](&at, given);
-    if (option->standard)
+    if (option->default_text)
         return option_default(option);
     document_diagnose(doc, pointer, "missing (%s)", option->help);
     return NULL;

@@ -2,7 +2,7 @@
 
 #include "document.h"
 #include "scenario_keys.h"
-#include "text.h"
+#include "torture/record/text.h"
 
 #include <stdlib.h>
 #include <string.h>

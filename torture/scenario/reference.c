@@ -41,6 +41,26 @@ static void print_separated(FILE *out, const char *const *names, const char *bef
         fprintf(out, "%s%s%s%s", separator, before, *names, after);
 }
 
+/* The names of its checks, NULL-ended; one free() releases them. */
+static const char **check_names(const struct workload *workload)
+{
+    const char **names = calloc(workload->check_count + 1, sizeof *names);
+
+    for (size_t i = 0; i < workload->check_count; i++)
+        names[i] = workload->checks[i];
+    return names;
+}
+
+/* The same of its counters. */
+static const char **counter_names(const struct workload *workload)
+{
+    const char **names = calloc(workload->counter_count + 1, sizeof *names);
+
+    for (size_t i = 0; i < workload->counter_count; i++)
+        names[i] = workload->counters[i].name;
+    return names;
+}
+
 /* "event, poll" or "1 to 64 threads", or nothing. */
 static void print_values(FILE *out, const struct option *option)
 {
@@ -59,9 +79,9 @@ static void print_values(FILE *out, const struct option *option)
 
 static const char *shown_default(const struct option *option)
 {
-    if (!option->standard)
+    if (!option->default_text)
         return "required";
-    return *option->standard ? option->standard : "empty";
+    return *option->default_text ? option->default_text : "empty";
 }
 
 static void print_capabilities(FILE *out, unsigned capabilities, const char *separator)
@@ -94,7 +114,7 @@ static void print_row(FILE *out, const struct option *option)
     /* The unit has a column of its own. */
     bare.unit = NULL;
     fprintf(out, "| `%s` | %s | ", option->name, option_type_name(option->type));
-    fprintf(out, option->standard && *option->standard ? "`%s` | " : "%s | ",
+    fprintf(out, option->default_text && *option->default_text ? "`%s` | " : "%s | ",
             shown_default(option));
     print_values(out, &bare);
     fprintf(out, " | %s | ", option->unit ? option->unit : "");
@@ -138,26 +158,31 @@ static void print_roles(FILE *out, const struct workload *workload)
     fputc('\n', out);
 }
 
-static void print_measures(FILE *out, const struct measure *measures)
+static void print_measures(FILE *out, const struct workload *workload)
 {
-    if (!measures || !measures->name)
+    if (workload->measure_count == 0)
         return;
     fputs("Latencies: ", out);
-    for (const char *separator = ""; measures->name; measures++, separator = ", ")
-        fprintf(out, "%s`%s` (%s)", separator, measures->name, measures->unit);
+    for (size_t i = 0; i < workload->measure_count; i++)
+        fprintf(out, "%s`%s` (%s)", i > 0 ? ", " : "", workload->measures[i].name,
+                workload->measures[i].unit);
     fputs(".\n\n", out);
 }
 
 static void print_workload(FILE *out, const struct workload *workload)
 {
+    const char **checks = check_names(workload), **counters = counter_names(workload);
+
     fprintf(out, "### %s\n\n%s%s.\n\n", workload->name, workload->summary,
             workload->bench ? " (measures)" : "");
     print_table(out, workload->options);
     print_roles(out, workload);
-    print_names(out, "Checks", workload->checks);
+    print_names(out, "Checks", checks);
     print_names(out, "Coverage", workload->coverage);
-    print_names(out, "Counters", workload->counters);
-    print_measures(out, workload->measures);
+    print_names(out, "Counters", counters);
+    print_measures(out, workload);
+    free(checks);
+    free(counters);
 }
 
 static void print_statistics(FILE *out, json_t *statistics)
@@ -175,7 +200,7 @@ static void print_statistics(FILE *out, json_t *statistics)
 /* The one flavor that is part of the tree; others come and go with what is installed. */
 static void print_own_flavor(FILE *out)
 {
-    const char *name = options_find(scenario_options, "flavor")->standard;
+    const char *name = options_find(scenario_options, "flavor")->default_text;
     struct diagnostics unheard = {0};
     const struct flavor_description *flavor = flavor_describe(name, &unheard);
 
@@ -334,6 +359,8 @@ static void list_names(FILE *out, const char *title, const char *const *names)
 
 static void list_workload(FILE *out, const struct workload *workload)
 {
+    const char **checks = check_names(workload), **counters = counter_names(workload);
+
     fprintf(out, "%s: %s%s\n", workload->name, workload->summary,
             workload->bench ? " (measures)" : "");
     list_table(out, "Options (default, meaning, range)", workload->options);
@@ -343,13 +370,15 @@ static void list_workload(FILE *out, const struct workload *workload)
         print_capabilities(out, r->needs | workload->needs, " ");
         fputc('\n', out);
     }
-    list_names(out, "Checks", workload->checks);
+    list_names(out, "Checks", checks);
     list_names(out, "Coverage", workload->coverage);
-    list_names(out, "Counters", workload->counters);
-    if (workload->measures && workload->measures->name)
+    list_names(out, "Counters", counters);
+    if (workload->measure_count > 0)
         fputs("\nLatencies\n", out);
-    for (const struct measure *m = workload->measures; m && m->name; m++)
-        fprintf(out, "  %-26s %s\n", m->name, m->unit);
+    for (size_t i = 0; i < workload->measure_count; i++)
+        fprintf(out, "  %-26s %s\n", workload->measures[i].name, workload->measures[i].unit);
+    free(checks);
+    free(counters);
 }
 
 static void list_statistics(FILE *out, json_t *statistics)

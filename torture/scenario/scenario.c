@@ -7,7 +7,7 @@
 #include "scenario_keys.h"
 #include "scenario_parts.h"
 #include "settings.h"
-#include "text.h"
+#include "torture/record/text.h"
 #include "torture/record/workload.h"
 
 #include <errno.h>

@@ -5,8 +5,8 @@
 #include "nearest_name.h"
 #include "scenario.h"
 #include "settings.h"
-#include "text.h"
 #include "torture/placement/settings.h"
+#include "torture/record/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ json_t *scenario_flavors(json_t *root)
         json_array_append(flavors, given);
     else
         json_array_append_new(flavors,
-                              json_string(options_find(scenario_options, "flavor")->standard));
+                              json_string(options_find(scenario_options, "flavor")->default_text));
     return flavors;
 }
 

@@ -4,8 +4,8 @@
 #include "nearest_name.h"
 #include "scenario_keys.h"
 #include "settings.h"
-#include "text.h"
 #include "torture/placement/settings.h"
+#include "torture/record/text.h"
 #include "torture/record/workload.h"
 
 #include <stddef.h>
@@ -438,5 +438,5 @@ const struct member scenario_members[] = {
     {"sweep", complete_sweep},
     {"require", complete_require},
     {"budgets", complete_budgets},
-    {0},
+    {.name = NULL},
 };

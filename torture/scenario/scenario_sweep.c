@@ -160,6 +160,14 @@ json_t *complete_sweep(void *context, json_t *given, const char *pointer)
 
 /* --- Require ------------------------------------------------------------------------------ */
 
+static bool has_counter(const struct workload *workload, const char *name)
+{
+    for (size_t i = 0; i < workload->counter_count; i++)
+        if (strcmp(workload->counters[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* The coverage names of the scenario's workloads that `name` is near to but not equal; counters and
  * statistics may be required too and are not known here. */
 static const char *coverage_near(json_t *root, const char *name)
@@ -172,7 +180,7 @@ static const char *coverage_near(json_t *root, const char *name)
         if (!workload)
             continue;
         if ((workload->coverage && list_has(workload->coverage, name)) ||
-            (workload->counters && list_has(workload->counters, name)))
+            has_counter(workload, name))
             return NULL;
         if (!near && workload->coverage)
             near = nearest_name(name, workload->coverage);
@@ -202,8 +210,8 @@ static bool is_statistic(json_t *flavors, const char *name)
 
 json_t *complete_require(void *context, json_t *given, const char *pointer)
 {
-    static const struct option count = {"",   OPTION_INT,          0, NULL, 1, SEED_MAX, NULL,
-                                        NULL, "how often at least"};
+    static const struct option count = {
+        .name = "", .type = OPTION_INT, .min = 1, .max = SEED_MAX, .help = "how often at least"};
     struct scenario_reading *reading = context;
     json_t *require = json_object();
     bool good = true;
@@ -235,15 +243,8 @@ json_t *complete_require(void *context, json_t *given, const char *pointer)
 
 static json_t *complete_metric(void *context, json_t *given, const char *pointer)
 {
-    static const struct option metric = {"metric",
-                                         OPTION_STRING,
-                                         0,
-                                         NULL,
-                                         0,
-                                         0,
-                                         NULL,
-                                         NULL,
-                                         "a figure of the result, as gp.total.p99"};
+    static const struct option metric = {
+        .name = "metric", .type = OPTION_STRING, .help = "a figure of the result, as gp.total.p99"};
     struct scenario_reading *reading = context;
 
     if (!json_is_string(given) || *json_string_value(given))

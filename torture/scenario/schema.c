@@ -8,8 +8,8 @@
 #include "scenario_parts.h"
 #include "schema.h"
 #include "settings.h"
-#include "text.h"
 #include "torture/placement/settings.h"
+#include "torture/record/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static json_t *option_schema(const struct option *option)
 
     json_object_set_new(schema, "description", json_string(description));
     free(description);
-    if (option->standard)
+    if (option->default_text)
         json_object_set_new(schema, "default", schema_default(option));
     return schema;
 }
@@ -186,7 +186,7 @@ static json_t *budgets_schema(void)
  * runner is not there to ask. */
 static json_t *library_case(void)
 {
-    const char *flavor = options_find(scenario_options, "flavor")->standard;
+    const char *flavor = options_find(scenario_options, "flavor")->default_text;
     struct diagnostics unheard = {0};
     const struct flavor_description *description = flavor_describe(flavor, &unheard);
 

@@ -34,24 +34,32 @@ enum machine_accel {
 
 /* Rows for the options of a workload; `threads` is the default of how many run vCPUs. */
 #define MACHINE_FIELD(name) offsetof(struct machine_params, name)
-#define MACHINE_OPTIONS(threads)                                                                  \
-    {"accel",                                                                                     \
-     OPTION_CHOICE,                                                                               \
-     MACHINE_FIELD(accel),                                                                        \
-     "auto",                                                                                      \
-     0,                                                                                           \
-     0,                                                                                           \
-     NULL,                                                                                        \
-     "auto threads rr signal cancel user kvm",                                                    \
-     "how vCPUs run; auto: kvm where it is available, else threads"},                             \
-        {"vcpus",   OPTION_INT, MACHINE_FIELD(vcpus),    threads, 0, 4096,                        \
-         "threads", NULL,       "threads that run vCPUs"},                                        \
-        {"per_thread", OPTION_INT, MACHINE_FIELD(per_thread),                                     \
-         "3",          1,          64,                                                            \
-         "vCPUs",      NULL,       "rr: vCPUs that one thread runs in turn; the others run one"}, \
-    {                                                                                             \
-        "hotplug", OPTION_DURATION, MACHINE_FIELD(hotplug_ns), "20ms", 0, 60e9, NULL, NULL,       \
-            "mean time until a vCPU is unplugged and another one plugged; 0: they stay"           \
+#define MACHINE_OPTIONS(threads)                                                            \
+    {.name = "accel",                                                                       \
+     .type = OPTION_CHOICE,                                                                 \
+     .offset = MACHINE_FIELD(accel),                                                        \
+     .default_text = "auto",                                                                \
+     .choices = "auto threads rr signal cancel user kvm",                                   \
+     .help = "how vCPUs run; auto: kvm where it is available, else threads"},               \
+        {.name = "vcpus",                                                                   \
+         .type = OPTION_INT,                                                                \
+         .offset = MACHINE_FIELD(vcpus),                                                    \
+         .default_text = threads,                                                           \
+         .max = 4096,                                                                       \
+         .unit = "threads",                                                                 \
+         .help = "threads that run vCPUs"},                                                 \
+        {.name = "per_thread",                                                              \
+         .type = OPTION_INT,                                                                \
+         .offset = MACHINE_FIELD(per_thread),                                               \
+         .default_text = "3",                                                               \
+         .min = 1,                                                                          \
+         .max = 64,                                                                         \
+         .unit = "vCPUs",                                                                   \
+         .help = "rr: vCPUs that one thread runs in turn; the others run one"},             \
+    {                                                                                       \
+        .name = "hotplug", .type = OPTION_DURATION, .offset = MACHINE_FIELD(hotplug_ns),    \
+        .default_text = "20ms", .max = 60e9,                                                \
+        .help = "mean time until a vCPU is unplugged and another one plugged; 0: they stay" \
     }
 
 /* The struct workload.needs_by_params. */

@@ -11,22 +11,38 @@
 
 #include <stdlib.h>
 
-static const char *const counter_names[] = {
-    "executions", "sections",   "checks",      "nested_sections", "own_sections",
-    "wanted_out", "re_entered", "quiet_turns", "guests_frozen",   NULL};
-static const struct measure measure_list[] = {
-    {"exclusive.enter", "ns"}, {"exclusive.stopped", "ns"}, {NULL, NULL}};
-static const char *const check_names[] = {"exclusivity", NULL};
-static const char *const coverage_names[] = {
+static const struct counter counters[COUNTER_COUNT] = {
+    [EXECUTIONS] = {.name = "executions"},
+    [SECTIONS] = {.name = "sections"},
+    [CHECKS] = {.name = "checks"},
+    [NESTED_SECTIONS] = {.name = "nested_sections"},
+    [OWN_SECTIONS] = {.name = "own_sections"},
+    [WANTED_OUT] = {.name = "wanted_out"},
+    [RE_ENTERED] = {.name = "re_entered"},
+    [QUIET_TURNS] = {.name = "quiet_turns"},
+    [GUESTS_FROZEN] = {.name = "guests_frozen"},
+};
+static const struct measure measures[MEASURE_COUNT] = {
+    [ENTER] = {.name = "exclusive.enter",
+               .unit = "ns",
+               .picture = "exclusive-latency",
+               .axis = "vcpus"},
+    [STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
+};
+static const char *const checks[CHECK_COUNT] = {
+    [EXCLUSIVITY] = "exclusivity",
+};
+static const char *const coverage[] = {
     "sections",   "nested_sections", "own_sections",  "wanted_out",
     "re_entered", "quiet_turns",     "guests_frozen", NULL};
-static const char *const note_formats[] = {"executes after section %lu, as vCPU %lu",
-                                           "left after section %lu, as vCPU %lu",
-                                           "asks for a section after %lu",
-                                           "entered section %lu, %lu deep",
-                                           "ends section %lu",
-                                           "came back, as vCPU %lu",
-                                           NULL};
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_EXECUTES] = {.format = "executes after section %lu, as vCPU %lu"},
+    [NOTE_LEFT] = {.format = "left after section %lu, as vCPU %lu"},
+    [NOTE_ASKS] = {.format = "asks for a section after %lu"},
+    [NOTE_BEGAN] = {.format = "entered section %lu, %lu deep", .enters = true},
+    [NOTE_ENDS] = {.format = "ends section %lu"},
+    [NOTE_RE_ENTERED] = {.format = "came back, as vCPU %lu"},
+};
 
 /* --- The section --- */
 
@@ -222,43 +238,91 @@ static void finish(struct instance *in)
 #define FIELD(name) offsetof(struct exclusive_params, name)
 #define MINUTE      60e9
 static const struct option options[] = {
-    {"exec_vcpus", OPTION_INT, FIELD(exec_vcpus), "2", 0, 1024, "threads", NULL,
-     "vCPUs in loops of their own, without an accelerator; \"hotplug\" is for them as well"},
-    {"quiet_vcpus", OPTION_INT, FIELD(quiet_vcpus), "1", 0, 1024, "threads", NULL,
-     "vCPUs that execute once and stay out until a section has come and gone"},
-    {"starters", OPTION_INT, FIELD(starters), "3", 0, 1024, "threads", NULL,
-     "threads that enter exclusive sections"},
+    {.name = "exec_vcpus",
+     .type = OPTION_INT,
+     .offset = FIELD(exec_vcpus),
+     .default_text = "2",
+     .max = 1024,
+     .unit = "threads",
+     .help =
+         "vCPUs in loops of their own, without an accelerator; \"hotplug\" is for them as well"},
+    {.name = "quiet_vcpus",
+     .type = OPTION_INT,
+     .offset = FIELD(quiet_vcpus),
+     .default_text = "1",
+     .max = 1024,
+     .unit = "threads",
+     .help = "vCPUs that execute once and stay out until a section has come and gone"},
+    {.name = "starters",
+     .type = OPTION_INT,
+     .offset = FIELD(starters),
+     .default_text = "3",
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads that enter exclusive sections"},
     MACHINE_OPTIONS("0"),
-    {"exec", OPTION_DURATION, FIELD(exec_ns), "5us", 0, MINUTE, NULL, NULL,
-     "longest time that a vCPU executes unless it is wanted out earlier; of an accelerator's, a "
-     "block of it"},
-    {"gap", OPTION_DURATION, FIELD(gap_ns), "500ns", 0, MINUTE, NULL, NULL,
-     "longest time that a vCPU of exec_vcpus spins between two executions"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, MINUTE, NULL, NULL,
-     "mean pause of a starter when it makes a whole one: a quarter spin it, a quarter sleep it, "
-     "the others are short or none"},
-    {"hold", OPTION_DURATION, FIELD(hold_ns), "3us", 0, MINUTE, NULL, NULL,
-     "longest time that a section spins"},
-    {"nest_max", OPTION_INT, FIELD(nest_max), "3", 1, 1000, "sections", NULL,
-     "how deep sections nest at most"},
-    {"own_section_one_in", OPTION_INT, FIELD(own_section_one_in), "500", 0, 1e9, "executions", NULL,
-     "a vCPU of exec_vcpus enters a section itself after one in so many; 0: never"},
-    {"contended_stores", OPTION_INT, FIELD(contended_stores), "2", 0, 64, "stores", NULL,
-     "stores to contended lines just before each start and end of an execution, which then are "
-     "seen late"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "exec",
+     .type = OPTION_DURATION,
+     .offset = FIELD(exec_ns),
+     .default_text = "5us",
+     .max = MINUTE,
+     .help = "longest time that a vCPU executes unless it is wanted out earlier; of an "
+             "accelerator's, a block of it"},
+    {.name = "gap",
+     .type = OPTION_DURATION,
+     .offset = FIELD(gap_ns),
+     .default_text = "500ns",
+     .max = MINUTE,
+     .help = "longest time that a vCPU of exec_vcpus spins between two executions"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "20us",
+     .max = MINUTE,
+     .help = "mean pause of a starter when it makes a whole one: a quarter spin it, a quarter "
+             "sleep it, the others are short or none"},
+    {.name = "hold",
+     .type = OPTION_DURATION,
+     .offset = FIELD(hold_ns),
+     .default_text = "3us",
+     .max = MINUTE,
+     .help = "longest time that a section spins"},
+    {.name = "nest_max",
+     .type = OPTION_INT,
+     .offset = FIELD(nest_max),
+     .default_text = "3",
+     .min = 1,
+     .max = 1000,
+     .unit = "sections",
+     .help = "how deep sections nest at most"},
+    {.name = "own_section_one_in",
+     .type = OPTION_INT,
+     .offset = FIELD(own_section_one_in),
+     .default_text = "500",
+     .max = 1e9,
+     .unit = "executions",
+     .help = "a vCPU of exec_vcpus enters a section itself after one in so many; 0: never"},
+    {.name = "contended_stores",
+     .type = OPTION_INT,
+     .offset = FIELD(contended_stores),
+     .default_text = "2",
+     .max = 64,
+     .unit = "stores",
+     .help = "stores to contended lines just before each start and end of an execution, which then "
+             "are seen late"},
+    {.name = NULL},
 };
 #undef FIELD
 #undef MINUTE
 
 static const struct role roles[] = {
-    {"exec-vcpu", "exec_vcpus", exclusive_exec_vcpu, 0},
-    {"quiet-vcpu", "quiet_vcpus", exclusive_quiet_vcpu, 0},
-    {"vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), CAN_VCPU},
-    {"starter", "starters", starter, 0},
+    {.name = "exec-vcpu", .count_option = "exec_vcpus", .run = exclusive_exec_vcpu},
+    {.name = "quiet-vcpu", .count_option = "quiet_vcpus", .run = exclusive_quiet_vcpu},
+    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus), .needs = CAN_VCPU},
+    {.name = "starter", .count_option = "starters", .run = starter},
     /* Last, so that it takes no CPU from the others: without vCPUs to unplug it ends at once. */
-    {"plugger", NULL, machine_plugger, 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "plugger", .run = machine_plugger},
+    {.name = NULL},
 };
 
 extern const struct workload exclusive_workload;
@@ -270,11 +334,15 @@ const struct workload exclusive_workload = {
     .options = options,
     .params_size = sizeof(struct exclusive_params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = check_names,
-    .coverage = coverage_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .checks = checks,
+    .check_count = CHECK_COUNT,
+    .coverage = coverage,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     .setup = setup,
     .finish = finish,
 };

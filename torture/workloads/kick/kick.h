@@ -38,7 +38,8 @@ enum kick_counter {
     KICKED_OFF_TURN,
     MERGED,
     BORN_KICKED,
-    ENDED_PENDING
+    ENDED_PENDING,
+    COUNTER_COUNT
 };
 
 enum kick_measure {
@@ -49,10 +50,11 @@ enum kick_measure {
     KICK_USER,
     KICK_KVM,
     KICK_IDLE,
-    KICK_CROWDED
+    KICK_CROWDED,
+    MEASURE_COUNT
 };
 
-enum kick_check { KICK_LOSS, TURNS };
+enum kick_check { KICK_LOSS, TURNS, CHECK_COUNT };
 
 enum kick_note {
     NOTE_KICKED,
@@ -60,7 +62,8 @@ enum kick_note {
     NOTE_PENDING_CPU,
     NOTE_PENDING_ASLEEP,
     NOTE_UNPLUGS,
-    NOTE_WATCHES
+    NOTE_WATCHES,
+    NOTE_COUNT
 };
 
 #if FLAVOR_CAN_VCPU

@@ -25,10 +25,19 @@ enum {
     BUSY_KICKED,
     LOCKED,
     FLOODED,
-    FLOODS_DRAINED
+    FLOODS_DRAINED,
+    COUNTER_COUNT
 };
-enum { QUEUE_TO_INVOKE, END_TO_CALLBACK, BARRIER_TIME, QUEUE_TIME, DRAIN_TIME, LOCK_HELD };
-enum { CALLBACK_LEDGER, QUIESCENCE };
+enum {
+    QUEUE_TO_INVOKE,
+    END_TO_CALLBACK,
+    BARRIER_TIME,
+    QUEUE_TIME,
+    DRAIN_TIME,
+    LOCK_HELD,
+    MEASURE_COUNT
+};
+enum { CALLBACK_LEDGER, QUIESCENCE, CHECK_COUNT };
 enum {
     NOTE_QUEUED,
     NOTE_INVOKED,
@@ -37,7 +46,8 @@ enum {
     NOTE_BARRIER,
     NOTE_BARRIER_END,
     NOTE_FLOOD,
-    NOTE_FLOOD_END
+    NOTE_FLOOD_END,
+    NOTE_COUNT
 };
 
 /* What is queued. Items are of a caller's own pool and come back to it. */

@@ -1,6 +1,6 @@
 /* rcu-callback: those who would be hurt by an early callback. */
-#include "torture/workloads/long_reader.h"
 #include "rcu_callback.h"
+#include "torture/workloads/long_reader.h"
 
 void callback_reader(struct torture_thread *t)
 {

@@ -16,34 +16,43 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const counter_names[] = {"reads",
-                                            "checks",
-                                            "gps",
-                                            "queued",
-                                            "invoked",
-                                            "locked",
-                                            "forks",
-                                            "forks_in_section",
-                                            "forks_online",
-                                            "forks_unregistered",
-                                            "forks_locked",
-                                            "grandchildren",
-                                            "child_reads",
-                                            "child_callbacks",
-                                            "child_sections",
-                                            "child_dropped",
-                                            NULL};
-static const struct measure measure_list[] = {{"fork", "ns"}, {"fork.child", "ns"}, {NULL, NULL}};
-static const char *const check_names[] = {"fork", "callback-ledger", "quiescence", NULL};
-static const char *const coverage_names[] = {
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+    [CHECKS] = {.name = "checks"},
+    [GPS] = {.name = "gps", .words = "grace periods"},
+    [QUEUED] = {.name = "queued"},
+    [INVOKED] = {.name = "invoked"},
+    [LOCKED] = {.name = "locked"},
+    [FORKS] = {.name = "forks"},
+    [FORKS_IN_SECTION] = {.name = "forks_in_section"},
+    [FORKS_ONLINE] = {.name = "forks_online"},
+    [FORKS_UNREGISTERED] = {.name = "forks_unregistered"},
+    [FORKS_LOCKED] = {.name = "forks_locked"},
+    [GRANDCHILDREN] = {.name = "grandchildren"},
+    [CHILD_READS] = {.name = "child_reads"},
+    [CHILD_CALLBACKS] = {.name = "child_callbacks"},
+    [CHILD_SECTIONS] = {.name = "child_sections"},
+    [CHILD_DROPPED] = {.name = "child_dropped"},
+};
+static const struct measure measures[MEASURE_COUNT] = {
+    [FORK_TIME] = {.name = "fork", .unit = "ns"},
+    [CHILD_LIFE] = {.name = "fork.child", .unit = "ns"},
+};
+static const char *const checks[CHECK_COUNT] = {
+    [FORK] = "fork",
+    [CALLBACK_LEDGER] = "callback-ledger",
+    [QUIESCENCE] = "quiescence",
+};
+static const char *const coverage[] = {
     "forks_in_section", "forks_online",  "forks_unregistered", "forks_locked",
     "grandchildren",    "child_dropped", "child_sections",     NULL};
-static const char *const note_formats[] = {"queued callback %lu, %lu on their way",
-                                           "entered, loaded item %lu",
-                                           "forks child %lu, from state %lu",
-                                           "child %lu is at step %lu",
-                                           "child %lu ended, its descendants did %lu checks",
-                                           NULL};
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
+    [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},
+    [NOTE_FORKS] = {.format = "forks child %lu, from state %lu"},
+    [NOTE_STEP] = {.format = "child %lu is at step %lu"},
+    [NOTE_ENDED] = {.format = "child %lu ended, its descendants did %lu checks"},
+};
 
 /* --- Being somewhere when the fork comes --- */
 
@@ -145,7 +154,7 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
 {
     const struct fork_params *p = t->instance->params;
     struct fork_state *state = t->instance->state;
-    uint64_t seed = random_next(&t->random), checks;
+    uint64_t seed = random_next(&t->random), checked;
     struct fork_birth birth;
     int64_t begun;
     int status;
@@ -166,9 +175,9 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     }
     status = wait_for_child(t, report, pid);
     torture_measure(t, CHILD_LIFE, (uint64_t)(clock_monotonic_ns() - begun));
-    checks = take(&report->checks);
-    torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checks);
-    torture_count(t, CHECKS, checks + 1);
+    checked = take(&report->checks);
+    torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checked);
+    torture_count(t, CHECKS, checked + 1);
     judge_child(t, report, status);
     count_child(t, report, &birth);
     torture_beat(t);
@@ -305,43 +314,118 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct fork_params, name)
 static const struct option options[] = {
-    {"forkers", OPTION_INT, FIELD(forkers), "2", 0, 4096, "threads", NULL,
-     "threads that fork a child and wait for it"},
-    {"readers", OPTION_INT, FIELD(readers), "1", 0, 4096, "threads", NULL,
-     "readers in the parent that come and go without a pause"},
-    {"updaters", OPTION_INT, FIELD(updaters), "1", 1, 4096, "threads", NULL,
-     "threads in the parent that replace items and queue callbacks"},
-    {"waiters", OPTION_INT, FIELD(waiters), "1", 0, 4096, "threads", NULL,
-     "threads in the parent that wait for grace periods"},
-    {"lock_users", OPTION_INT, FIELD(lock_users), "1", 0, 4096, "threads", NULL,
-     "threads in the parent that take the big lock now and then"},
-    {"big_lock", OPTION_BOOL, FIELD(big_lock), "true", 0, 0, NULL, NULL,
-     "callbacks run under a lock, and a third of the forks come with it held"},
-    {"pending_max", OPTION_INT, FIELD(pending_max), "1000", 2, 1e7, "callbacks", NULL,
-     "an updater has at most so many on their way"},
-    {"section", OPTION_DURATION, FIELD(section_ns), "50us", 0, 60e9, NULL, NULL,
-     "longest section of a reader"},
-    {"fork_pause", OPTION_DURATION, FIELD(fork_pause_ns), "1ms", 0, 60e9, NULL, NULL,
-     "mean pause of a forker after a child has ended"},
-    {"child_callers", OPTION_INT, FIELD(child_callers), "3", 1, 1000, "threads", NULL,
-     "threads of a child that queue its first callbacks, all at once"},
-    {"child_callbacks", OPTION_INT, FIELD(child_callbacks), "20", 1, 1e6, "callbacks", NULL,
-     "callbacks of each of these"},
-    {"child_stay", OPTION_DURATION, FIELD(child_stay_ns), "500us", 0, 60e9, NULL, NULL,
-     "how long on average a child stays in the section it inherited, while a thread of its waits"},
-    {"depth", OPTION_INT, FIELD(depth), "2", 1, 100, "generations", NULL,
-     "children fork children, down to this generation"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "forkers",
+     .type = OPTION_INT,
+     .offset = FIELD(forkers),
+     .default_text = "2",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that fork a child and wait for it"},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers in the parent that come and go without a pause"},
+    {.name = "updaters",
+     .type = OPTION_INT,
+     .offset = FIELD(updaters),
+     .default_text = "1",
+     .min = 1,
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads in the parent that replace items and queue callbacks"},
+    {.name = "waiters",
+     .type = OPTION_INT,
+     .offset = FIELD(waiters),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads in the parent that wait for grace periods"},
+    {.name = "lock_users",
+     .type = OPTION_INT,
+     .offset = FIELD(lock_users),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads in the parent that take the big lock now and then"},
+    {.name = "big_lock",
+     .type = OPTION_BOOL,
+     .offset = FIELD(big_lock),
+     .default_text = "true",
+     .help = "callbacks run under a lock, and a third of the forks come with it held"},
+    {.name = "pending_max",
+     .type = OPTION_INT,
+     .offset = FIELD(pending_max),
+     .default_text = "1000",
+     .min = 2,
+     .max = 1e7,
+     .unit = "callbacks",
+     .help = "an updater has at most so many on their way"},
+    {.name = "section",
+     .type = OPTION_DURATION,
+     .offset = FIELD(section_ns),
+     .default_text = "50us",
+     .max = 60e9,
+     .help = "longest section of a reader"},
+    {.name = "fork_pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(fork_pause_ns),
+     .default_text = "1ms",
+     .max = 60e9,
+     .help = "mean pause of a forker after a child has ended"},
+    {.name = "child_callers",
+     .type = OPTION_INT,
+     .offset = FIELD(child_callers),
+     .default_text = "3",
+     .min = 1,
+     .max = 1000,
+     .unit = "threads",
+     .help = "threads of a child that queue its first callbacks, all at once"},
+    {.name = "child_callbacks",
+     .type = OPTION_INT,
+     .offset = FIELD(child_callbacks),
+     .default_text = "20",
+     .min = 1,
+     .max = 1e6,
+     .unit = "callbacks",
+     .help = "callbacks of each of these"},
+    {.name = "child_stay",
+     .type = OPTION_DURATION,
+     .offset = FIELD(child_stay_ns),
+     .default_text = "500us",
+     .max = 60e9,
+     .help = "how long on average a child stays in the section it inherited, while a thread of its "
+             "waits"},
+    {.name = "depth",
+     .type = OPTION_INT,
+     .offset = FIELD(depth),
+     .default_text = "2",
+     .min = 1,
+     .max = 100,
+     .unit = "generations",
+     .help = "children fork children, down to this generation"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"forker", "forkers", forker, CAN_FORK | CAN_SYNCHRONIZE | CAN_CALL | CAN_BARRIER},
-    {"fork-reader", "readers", fork_reader, 0},
-    {"fork-updater", "updaters", fork_updater_role, CAN_CALL},
-    {"fork-waiter", "waiters", fork_waiter, CAN_SYNCHRONIZE},
-    {"fork-lock-user", "lock_users", fork_lock_user, 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "forker",
+     .count_option = "forkers",
+     .run = forker,
+     .needs = CAN_FORK | CAN_SYNCHRONIZE | CAN_CALL | CAN_BARRIER},
+    {.name = "fork-reader", .count_option = "readers", .run = fork_reader},
+    {.name = "fork-updater",
+     .count_option = "updaters",
+     .run = fork_updater_role,
+     .needs = CAN_CALL},
+    {.name = "fork-waiter",
+     .count_option = "waiters",
+     .run = fork_waiter,
+     .needs = CAN_SYNCHRONIZE},
+    {.name = "fork-lock-user", .count_option = "lock_users", .run = fork_lock_user},
+    {.name = NULL},
 };
 
 extern const struct workload rcu_fork_workload;
@@ -352,11 +436,15 @@ const struct workload rcu_fork_workload = {
     .options = options,
     .params_size = sizeof(struct fork_params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = check_names,
-    .coverage = coverage_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .checks = checks,
+    .check_count = CHECK_COUNT,
+    .coverage = coverage,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     .setup = setup,
     .finish = finish,
 };

@@ -9,8 +9,8 @@
 #ifndef STILLPOINT_RCU_LIST_WORKLOAD_H
 #define STILLPOINT_RCU_LIST_WORKLOAD_H
 
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #define KEYS       40
 #define QUARANTINE 1024
@@ -34,12 +34,13 @@ enum {
     CONCATS,
     SAFE_TRAVERSALS,
     HELD,
-    FREED
+    FREED,
+    COUNTER_COUNT
 };
 
-enum { GP_TOTAL };
+enum { GP_TOTAL, MEASURE_COUNT };
 
-enum { EARLY_REUSE, LIST_ORDER, QUIESCENCE };
+enum { EARLY_REUSE, LIST_ORDER, QUIESCENCE, CHECK_COUNT };
 
 enum {
     NOTE_INSERTED,
@@ -50,7 +51,8 @@ enum {
     NOTE_GP_START,
     NOTE_GP_END,
     NOTE_ENTERED,
-    NOTE_SAW
+    NOTE_SAW,
+    NOTE_COUNT
 };
 
 /* A region of the keys, of which every fourth is permanent: 2, 6, ... 38. */

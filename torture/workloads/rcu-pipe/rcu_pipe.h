@@ -13,8 +13,8 @@
 #ifndef STILLPOINT_RCU_PIPE_H
 #define STILLPOINT_RCU_PIPE_H
 
-#include "torture/runner/thread.h"
 #include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
 
 #define PIPE_LENGTH 10
 #define POOL_SIZE   (PIPE_LENGTH + 6)
@@ -66,12 +66,12 @@ enum {
     IDLE_READS,
     SLEEPER_READS,
     AGE_0,
-    PIPE_COUNTERS = AGE_0 + PIPE_LENGTH + 1
+    COUNTER_COUNT = AGE_0 + PIPE_LENGTH + 1
 };
 
-enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, GP_POLLED };
+enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, GP_POLLED, MEASURE_COUNT };
 
-enum { PIPE_AGE, EARLY_REUSE, PUBLISH_ORDER, POLLED_COOKIES, GP_ORDER, QUIESCENCE };
+enum { PIPE_AGE, EARLY_REUSE, PUBLISH_ORDER, POLLED_COOKIES, GP_ORDER, QUIESCENCE, CHECK_COUNT };
 
 enum {
     NOTE_PUBLISHED,
@@ -85,7 +85,8 @@ enum {
     NOTE_POLLS,
     NOTE_EXPIRED,
     NOTE_COOKIE,
-    NOTE_CLOSED
+    NOTE_CLOSED,
+    NOTE_COUNT
 };
 
 /* What a reader looks at. */

@@ -1,6 +1,6 @@
 /* rcu-pipe: readers with ordinary sections. */
-#include "torture/workloads/long_reader.h"
 #include "look.h"
+#include "torture/workloads/long_reader.h"
 
 /* A silent thread is a stall, so nobody sleeps for longer at once. */
 #define LONGEST_SLEEP_NS (100 * 1000 * 1000)

@@ -10,18 +10,37 @@
 
 #include <stdlib.h>
 
-static const char *const counter_names[] = {
-    "sync",   "async",  "safe",   "ran_sync", "ran_async",          "ran_safe",
-    "inline", "nested", "cycles", "refused",  "run_by_ending_vcpu", "blocks",
-    "events", "checks", NULL};
-static const struct measure measure_list[] = {
-    {"work.sync", "ns"}, {"work.queue_to_run", "ns"}, {NULL, NULL}};
-static const char *const check_names[] = {"work-ledger", NULL};
-static const char *const coverage_names[] = {
+static const struct counter counters[COUNTER_COUNT] = {
+    [ACCEPTED_SYNC] = {.name = "sync"},
+    [ACCEPTED_ASYNC] = {.name = "async"},
+    [ACCEPTED_SAFE] = {.name = "safe"},
+    [RAN_SYNC] = {.name = "ran_sync"},
+    [RAN_ASYNC] = {.name = "ran_async"},
+    [RAN_SAFE] = {.name = "ran_safe"},
+    [INLINE] = {.name = "inline"},
+    [NESTED] = {.name = "nested"},
+    [CYCLES] = {.name = "cycles"},
+    [REFUSED] = {.name = "refused"},
+    [RUN_AT_THE_END] = {.name = "run_by_ending_vcpu"},
+    [BLOCKS] = {.name = "blocks"},
+    [EVENTS] = {.name = "events"},
+    [CHECKS] = {.name = "checks"},
+};
+static const struct measure measures[MEASURE_COUNT] = {
+    [SYNC_LATENCY] = {.name = "work.sync", .unit = "ns"},
+    [QUEUE_TO_RUN] = {.name = "work.queue_to_run", .unit = "ns"},
+};
+static const char *const checks[CHECK_COUNT] = {
+    [WORK_LEDGER] = "work-ledger",
+};
+static const char *const coverage[] = {
     "inline", "nested", "cycles", "refused", "run_by_ending_vcpu", NULL};
-static const char *const note_formats[] = {
-    "asks vCPU %lu for its item %lu", "is back from vCPU %lu with its item %lu",
-    "entered, as vCPU %lu, item %lu", "was refused by vCPU %lu with its item %lu", NULL};
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_CALL] = {.format = "asks vCPU %lu for its item %lu"},
+    [NOTE_RETURN] = {.format = "is back from vCPU %lu with its item %lu"},
+    [NOTE_RUN] = {.format = "entered, as vCPU %lu, item %lu", .enters = true},
+    [NOTE_REFUSED] = {.format = "was refused by vCPU %lu with its item %lu"},
+};
 
 #if FLAVOR_CAN_VCPU
 
@@ -136,7 +155,7 @@ static void finish(struct instance *in)
             torture_violation(in, NULL, WORK_LEDGER,
                               "At the end of the run %lu items of %s work had been accepted and "
                               "%lu had run.",
-                              (unsigned long)taken, counter_names[kind], (unsigned long)ran);
+                              (unsigned long)taken, counters[kind].name, (unsigned long)ran);
     }
     machine_close(&state->machine);
     free(state);
@@ -147,27 +166,56 @@ static void finish(struct instance *in)
 #define FIELD(name) offsetof(struct work_params, name)
 static const struct option options[] = {
     MACHINE_OPTIONS("2"),
-    {"callers", OPTION_INT, FIELD(callers), "2", 0, 4096, "threads", NULL,
-     "threads that ask vCPUs for work, a quarter of it with the big lock held"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "20us", 0, 60e9, NULL, NULL,
-     "mean pause of a caller after one to eight calls"},
-    {"work", OPTION_DURATION, FIELD(work_ns), "2us", 0, 60e9, NULL, NULL,
-     "longest time that an item of work takes, calls of its own apart"},
-    {"vcpu_call_one_in", OPTION_INT, FIELD(vcpu_call_one_in), "2", 0, 1e9, NULL, NULL,
-     "a vCPU asks for work in one of so many rounds of events; 0: never"},
-    {"nested_calls", OPTION_INT, FIELD(nested_calls), "2", 0, 8, "calls", NULL,
-     "work asks for work, which asks for work, so many deep"},
-    {"backlog", OPTION_INT, FIELD(backlog), "64", 1, 1e6, "items", NULL,
-     "when so many asynchronous items wait for a vCPU, it is asked for synchronous work instead"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "callers",
+     .type = OPTION_INT,
+     .offset = FIELD(callers),
+     .default_text = "2",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that ask vCPUs for work, a quarter of it with the big lock held"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "20us",
+     .max = 60e9,
+     .help = "mean pause of a caller after one to eight calls"},
+    {.name = "work",
+     .type = OPTION_DURATION,
+     .offset = FIELD(work_ns),
+     .default_text = "2us",
+     .max = 60e9,
+     .help = "longest time that an item of work takes, calls of its own apart"},
+    {.name = "vcpu_call_one_in",
+     .type = OPTION_INT,
+     .offset = FIELD(vcpu_call_one_in),
+     .default_text = "2",
+     .max = 1e9,
+     .help = "a vCPU asks for work in one of so many rounds of events; 0: never"},
+    {.name = "nested_calls",
+     .type = OPTION_INT,
+     .offset = FIELD(nested_calls),
+     .default_text = "2",
+     .max = 8,
+     .unit = "calls",
+     .help = "work asks for work, which asks for work, so many deep"},
+    {.name = "backlog",
+     .type = OPTION_INT,
+     .offset = FIELD(backlog),
+     .default_text = "64",
+     .min = 1,
+     .max = 1e6,
+     .unit = "items",
+     .help = "when so many asynchronous items wait for a vCPU, it is asked for synchronous work "
+             "instead"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"vcpu", "vcpus", NEEDS_VCPU(vcpu), 0},
-    {"plugger", NULL, machine_plugger, 0},
-    {"caller", "callers", NEEDS_VCPU(caller), 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(vcpu)},
+    {.name = "plugger", .run = machine_plugger},
+    {.name = "caller", .count_option = "callers", .run = NEEDS_VCPU(caller)},
+    {.name = NULL},
 };
 
 extern const struct workload run_on_cpu_workload;
@@ -180,10 +228,14 @@ const struct workload run_on_cpu_workload = {
     .options = options,
     .params_size = sizeof(struct work_params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = check_names,
-    .coverage = coverage_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .checks = checks,
+    .check_count = CHECK_COUNT,
+    .coverage = coverage,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     MACHINE_LIFE(setup, finish),
 };

@@ -17,21 +17,31 @@ struct unmap_params {
     int64_t pages, stay_ns, pause_ns;
 };
 
-enum { UNMAPS, USES, RESCUES, CHECKS };
-enum { REQUEST_TO_DONE };
-enum { EARLY_REUSE };
-enum { NOTE_MAPPED, NOTE_UNPUBLISHED, NOTE_UNMAPPED, NOTE_ENTERED, NOTE_LEFT };
+enum { UNMAPS, USES, RESCUES, CHECKS, COUNTER_COUNT };
+enum { REQUEST_TO_DONE, MEASURE_COUNT };
+enum { EARLY_REUSE, CHECK_COUNT };
+enum { NOTE_MAPPED, NOTE_UNPUBLISHED, NOTE_UNMAPPED, NOTE_ENTERED, NOTE_LEFT, NOTE_COUNT };
 
-static const char *const counter_names[] = {"unmaps", "uses", "rescues", "checks", NULL};
-static const struct measure measure_list[] = {{"unmap.request_to_done", "ns"}, {NULL, NULL}};
-static const char *const check_names[] = {"early-reuse", NULL};
-static const char *const coverage_names[] = {"unmaps", "uses", NULL};
-static const char *const note_formats[] = {"mapped region %lu",
-                                           "unpublished region %lu",
-                                           "region %lu was unmapped after %lu us",
-                                           "entered, uses region %lu on vCPU %lu",
-                                           "left region %lu on vCPU %lu",
-                                           NULL};
+static const struct counter counters[COUNTER_COUNT] = {
+    [UNMAPS] = {.name = "unmaps"},
+    [USES] = {.name = "uses"},
+    [RESCUES] = {.name = "rescues"},
+    [CHECKS] = {.name = "checks"},
+};
+static const struct measure measures[MEASURE_COUNT] = {
+    [REQUEST_TO_DONE] = {.name = "unmap.request_to_done", .unit = "ns"},
+};
+static const char *const checks[CHECK_COUNT] = {
+    [EARLY_REUSE] = "early-reuse",
+};
+static const char *const coverage[] = {"unmaps", "uses", NULL};
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_MAPPED] = {.format = "mapped region %lu"},
+    [NOTE_UNPUBLISHED] = {.format = "unpublished region %lu"},
+    [NOTE_UNMAPPED] = {.format = "region %lu was unmapped after %lu us"},
+    [NOTE_ENTERED] = {.format = "entered, uses region %lu on vCPU %lu", .enters = true},
+    [NOTE_LEFT] = {.format = "left region %lu on vCPU %lu"},
+};
 
 #if FLAVOR_CAN_VCPU
 
@@ -229,20 +239,36 @@ static void finish(struct instance *in)
 #define FIELD(name) offsetof(struct unmap_params, name)
 static const struct option options[] = {
     MACHINE_OPTIONS("2"),
-    {"pages", OPTION_INT, FIELD(pages), "16", 1, 1e6, "pages", NULL, "size of what is unmapped"},
-    {"stay", OPTION_DURATION, FIELD(stay_ns), "300ms", 1e6, 60e9, NULL, NULL,
-     "after so long a vCPU leaves by itself"},
-    {"pause", OPTION_DURATION, FIELD(pause_ns), "2ms", 0, 60e9, NULL, NULL,
-     "mean time that memory stays mapped"},
-    {NULL, OPTION_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL},
+    {.name = "pages",
+     .type = OPTION_INT,
+     .offset = FIELD(pages),
+     .default_text = "16",
+     .min = 1,
+     .max = 1e6,
+     .unit = "pages",
+     .help = "size of what is unmapped"},
+    {.name = "stay",
+     .type = OPTION_DURATION,
+     .offset = FIELD(stay_ns),
+     .default_text = "300ms",
+     .min = 1e6,
+     .max = 60e9,
+     .help = "after so long a vCPU leaves by itself"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(pause_ns),
+     .default_text = "2ms",
+     .max = 60e9,
+     .help = "mean time that memory stays mapped"},
+    {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
-    {"vcpu", "vcpus", NEEDS_VCPU(machine_vcpus), 0},
-    {"plugger", NULL, machine_plugger, 0},
-    {"main-loop", NULL, NEEDS_VCPU(main_loop), 0},
-    {NULL, NULL, NULL, 0},
+    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus)},
+    {.name = "plugger", .run = machine_plugger},
+    {.name = "main-loop", .run = NEEDS_VCPU(main_loop)},
+    {.name = NULL},
 };
 
 extern const struct workload unmap_workload;
@@ -254,10 +280,14 @@ const struct workload unmap_workload = {
     .options = options,
     .params_size = sizeof(struct unmap_params),
     .roles = roles,
-    .counters = counter_names,
-    .measures = measure_list,
-    .checks = check_names,
-    .coverage = coverage_names,
-    .notes = note_formats,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .checks = checks,
+    .check_count = CHECK_COUNT,
+    .coverage = coverage,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
     MACHINE_LIFE(setup, finish),
 };
