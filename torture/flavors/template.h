@@ -65,14 +65,27 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_FORCE          flavor_notifier, flavor_add_notifier(), flavor_remove_notifier()
  *     FLAVOR_CAN_GP_TIMES       flavor_gp_times()
  *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
+ *     FLAVOR_CAN_QSBR           flavor_thread_online(), flavor_thread_offline(),
+ *                               flavor_quiescent_state()
+ *     FLAVOR_CAN_POLL           flavor_get_state(), flavor_start_poll(),
+ *                               flavor_start_poll_expedited(), flavor_poll_state(),
+ *                               flavor_cond_synchronize(), flavor_cond_synchronize_expedited()
+ *     FLAVOR_CAN_FORK           nothing: it goes on in a forked child
+ *     FLAVOR_CAN_EXIT           nothing: threads may end without unregistering
+ *     FLAVOR_CAN_REPLAY         flavor_set_replay(), flavor_replay_ask()
  *     FLAVOR_CAN_EXCLUSIVE      flavor_vcpu, flavor_vcpu_enter(), flavor_vcpu_leave(),
  *                               flavor_exec_start(), flavor_exec_end(), flavor_exec_wanted_out(),
  *                               flavor_start_exclusive(), flavor_end_exclusive()
+ *     FLAVOR_HAS_EXEC_EVENTS    flavor_exec_events(), after an execution that was wanted out
  *     FLAVOR_CAN_VCPU           <stillpoint/vcpu.h> itself: capabilities "vcpu" and "kvm"
- *     FLAVOR_HAS_MISSING        what this machine does not offer, and why     (under FLAVOR_TABLES)
- *     FLAVOR_HAS_SETTINGS       settings of the scenario's "library" object   (under FLAVOR_TABLES)
- *     FLAVOR_HAS_STATISTICS     counts that go into every result              (under FLAVOR_TABLES)
- *     FLAVOR_HAS_HOLDOUTS       who holds up a grace period, for stalls       (under FLAVOR_TABLES)
+ *
+ * and, under #ifdef FLAVOR_TABLES:
+ *
+ *     FLAVOR_HAS_MISSING           what this machine does not offer, and why
+ *     FLAVOR_HAS_SETTINGS          settings of the scenario's "library" object
+ *     FLAVOR_HAS_DEFAULT_SETTINGS  their defaults, where the implementation has them already
+ *     FLAVOR_HAS_STATISTICS        counts that go into every result
+ *     FLAVOR_HAS_HOLDOUTS          the threads that hold up a grace period, for reports of stalls
  */
 
 #endif
