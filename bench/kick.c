@@ -279,7 +279,9 @@ static const struct option options[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(method),
      .default_text = "threads",
-     .choices = "threads rr signal cancel user kvm idle raw-futex raw-signal raw-interrupt raw-kvm",
+     /* Without the space before the first. */
+     .choices =
+         &(ACCELERATORS(ACCELERATOR_CHOICE) " idle raw-futex raw-signal raw-interrupt raw-kvm")[1],
      .help = "a vCPU of that accelerator, an idle one, or the bare primitive"},
     {.name = "pause",
      .type = OPTION_DURATION,

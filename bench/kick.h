@@ -6,6 +6,7 @@
 
 #include "torture/flavors/flavor.h"
 #include "torture/runner/thread.h"
+#include "torture/workloads/accelerators.h"
 
 #if defined(__linux__) && defined(__x86_64__)
 #define KICK_RAW_KVM 1
@@ -14,13 +15,10 @@
 #endif
 
 enum kick_method {
-    METHOD_THREADS,
-    METHOD_RR,
-    METHOD_SIGNAL,
-    METHOD_CANCEL,
-    METHOD_USER,
-    METHOD_KVM,
-    METHOD_IDLE,
+#define METHOD(NAME, name) METHOD_##NAME,
+    ACCELERATORS(METHOD)
+#undef METHOD
+        METHOD_IDLE,
     METHOD_RAW_FUTEX,
     METHOD_RAW_SIGNAL,
     METHOD_RAW_INTERRUPT,

@@ -9,6 +9,8 @@
  */
 #include "exclusive.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stdlib.h>
 
 static const struct counter counters[COUNTER_COUNT] = {
@@ -118,7 +120,7 @@ static void stay(struct torture_thread *t, unsigned long number, uint64_t depth)
     for (uint64_t i = 1; i < depth; i++)
         flavor_start_exclusive();
 #if FLAVOR_CAN_VCPU
-    if (p->machine.vcpus > 0)
+    if (p->fleet.vcpus > 0)
         exclusive_freeze_guests(t, number, hold);
     else
 #endif
@@ -198,17 +200,17 @@ static bool setup(struct instance *in, struct diagnostics *d)
     struct exclusive_state *state;
 
 #if FLAVOR_CAN_VCPU
-    if (!machine_promise(in, (uint64_t)(p->exec_vcpus + p->quiet_vcpus), d) ||
-        !machine_open(in, sizeof *state, sizeof(struct exclusive_vcpu), &exclusive_guest, NULL, d))
+    if (!fleet_promise(in, (uint64_t)(p->exec_vcpus + p->quiet_vcpus), d) ||
+        !fleet_open(in, sizeof *state, sizeof(struct exclusive_vcpu), &exclusive_guest, NULL, d))
         return false;
 #else
     (void)d;
-    in->state = machine_lines(sizeof *state);
+    in->state = cache_lines(sizeof *state);
 #endif
     state = in->state;
-    state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->machine.vcpus);
-    state->executors = machine_lines(state->executor_count * sizeof *state->executors);
-    state->contended = machine_lines((size_t)p->contended_stores * sizeof *state->contended);
+    state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->fleet.vcpus);
+    state->executors = cache_lines(state->executor_count * sizeof *state->executors);
+    state->contended = cache_lines((size_t)p->contended_stores * sizeof *state->contended);
     return true;
 }
 
@@ -218,7 +220,7 @@ static void finish(struct instance *in)
     unsigned long ended = atomic_load_explicit(&state->ended, memory_order_relaxed);
 
 #if FLAVOR_CAN_VCPU
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
 #endif
     for (unsigned i = 0; i < DATA_WORDS; i++) {
         if (state->words[i] != ended) {
@@ -260,7 +262,7 @@ static const struct option options[] = {
      .max = 1024,
      .unit = "threads",
      .help = "threads that enter exclusive sections"},
-    MACHINE_OPTIONS("0"),
+    FLEET_OPTIONS("0"),
     {.name = "exec",
      .type = OPTION_DURATION,
      .offset = FIELD(exec_ns),
@@ -318,10 +320,10 @@ static const struct option options[] = {
 static const struct role roles[] = {
     {.name = "exec-vcpu", .count_option = "exec_vcpus", .run = exclusive_exec_vcpu},
     {.name = "quiet-vcpu", .count_option = "quiet_vcpus", .run = exclusive_quiet_vcpu},
-    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus), .needs = CAN_VCPU},
+    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(fleet_vcpus), .needs = CAN_VCPU},
     {.name = "starter", .count_option = "starters", .run = starter},
     /* Last, so that it takes no CPU from the others: without vCPUs to unplug it ends at once. */
-    {.name = "plugger", .run = machine_plugger},
+    {.name = "plugger", .run = fleet_plugger},
     {.name = NULL},
 };
 
@@ -330,7 +332,7 @@ const struct workload exclusive_workload = {
     .name = "exclusive",
     .summary = "vCPUs execute, and several threads enter exclusive sections, nested too",
     .needs = CAN_EXCLUSIVE,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct exclusive_params),
     .roles = roles,

@@ -2,10 +2,10 @@
 #ifndef STILLPOINT_EXCLUSIVE_WORKLOAD_H
 #define STILLPOINT_EXCLUSIVE_WORKLOAD_H
 
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 struct exclusive_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t exec_vcpus, quiet_vcpus, starters;
     int64_t exec_ns, gap_ns, pause_ns, hold_ns;
     int64_t nest_max, own_section_one_in, contended_stores;
@@ -46,7 +46,7 @@ struct contended_line {
 
 struct exclusive_state {
 #if FLAVOR_CAN_VCPU
-    struct machine machine;
+    struct fleet fleet;
 #endif
     /* Plain: changed in sections only, each of which counts all words up, the second half at its
      * end. */
@@ -89,7 +89,7 @@ void exclusive_quiet_vcpu(struct torture_thread *t);
 #if FLAVOR_CAN_VCPU
 /* vCPUs of the accelerators. */
 struct exclusive_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     /* Of kvm; plain, for sections. */
     unsigned long looked; /* the section that looked last */
     struct vcpu_kvm_page *page;

@@ -94,7 +94,7 @@ void exclusive_exec_vcpu(struct torture_thread *t)
     const struct exclusive_params *p = t->instance->params;
     struct exclusive_state *state = t->instance->state;
     struct executor *e = &state->executors[t->index];
-    uint64_t mean = clock_ns_to_ticks((uint64_t)p->machine.hotplug_ns), stay, since;
+    uint64_t mean = clock_ns_to_ticks((uint64_t)p->fleet.hotplug_ns), stay, since;
 
     flavor_register_thread();
     flavor_vcpu_enter(&e->vcpu);

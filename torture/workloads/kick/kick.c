@@ -27,14 +27,11 @@ static const char *const coverage[] = {
     "kicked_running", "kicked_idle",     "kicked_starting", "kicked_ending",       "kicked_ended",
     "merged_kicks",   "kicked_off_turn", "turn_checks",     "kicked_before_start", NULL};
 static const struct measure measures[MEASURE_COUNT] = {
-    [KICK_THREADS] = {.name = "kick.threads", .unit = "ns"},
-    [KICK_RR] = {.name = "kick.rr", .unit = "ns"},
-    [KICK_SIGNAL] = {.name = "kick.signal", .unit = "ns"},
-    [KICK_CANCEL] = {.name = "kick.cancel", .unit = "ns"},
-    [KICK_USER] = {.name = "kick.user", .unit = "ns"},
-    [KICK_KVM] = {.name = "kick.kvm", .unit = "ns"},
     [KICK_IDLE] = {.name = "kick.idle", .unit = "ns"},
     [KICK_CROWDED] = {.name = "kick.crowded", .unit = "ns"},
+#define KICK_MEASURE(NAME, word) [KICK_##NAME] = {.name = "kick." #word, .unit = "ns"},
+    ACCELERATORS(KICK_MEASURE)
+#undef KICK_MEASURE
 };
 static const char *const checks[CHECK_COUNT] = {
     [KICK_LOSS] = "kick-loss",
@@ -225,7 +222,7 @@ static void unplugged(struct vcpu *cpu)
     atomic_store_explicit(&v->ended, true, memory_order_release);
 }
 
-static const struct machine_hooks hooks = {.plugged = plugged, .unplugged = unplugged};
+static const struct fleet_hooks hooks = {.plugged = plugged, .unplugged = unplugged};
 
 /* --- Set-up --- */
 
@@ -234,9 +231,11 @@ static enum kick_measure measure_of(const struct vcpu_accel *accel)
     static const struct {
         const struct vcpu_accel *accel;
         enum kick_measure measure;
-    } rows[] = {{&vcpu_accel_threads, KICK_THREADS}, {&vcpu_accel_rr, KICK_RR},
-                {&vcpu_accel_signal, KICK_SIGNAL},   {&vcpu_accel_cancel, KICK_CANCEL},
-                {&vcpu_accel_user, KICK_USER},       {&vcpu_accel_kvm, KICK_KVM}};
+    } rows[] = {
+#define KICK_ROW(NAME, name) {&vcpu_accel_##name, KICK_##NAME},
+        ACCELERATORS(KICK_ROW)
+#undef KICK_ROW
+    };
     size_t i = 0;
 
     while (rows[i].accel != accel)
@@ -260,15 +259,15 @@ static bool setup(struct instance *in, struct diagnostics *d)
     const struct kick_params *p = in->params;
     size_t words = (size_t)p->requesters + 1;
     struct kick_state *state =
-        machine_open(in, sizeof *state, sizeof(struct kick_vcpu) + words * sizeof(struct kick_word),
-                     &guest, &hooks, d);
+        fleet_open(in, sizeof *state, sizeof(struct kick_vcpu) + words * sizeof(struct kick_word),
+                   &guest, &hooks, d);
 
     if (!state)
         return false;
-    state->machine.guest_io = p->guest_io;
-    state->machine.turn_ns = p->turn_ns;
-    state->measure = measure_of(state->machine.accel);
-    state->crowded = p->machine.vcpus + p->requesters > cpus();
+    state->fleet.guest_io = p->guest_io;
+    state->fleet.turn_ns = p->turn_ns;
+    state->measure = measure_of(state->fleet.accel);
+    state->crowded = p->fleet.vcpus + p->requesters > cpus();
     state->turns = calloc(in->thread_count + 1, sizeof *state->turns);
     return true;
 }
@@ -277,7 +276,7 @@ static void finish(struct instance *in)
 {
     struct kick_state *state = in->state;
 
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
     free(state->turns);
     free(state);
 }
@@ -286,7 +285,7 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct kick_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS("2"),
+    FLEET_OPTIONS("2"),
     {.name = "turn",
      .type = OPTION_DURATION,
      .offset = FIELD(turn_ns),
@@ -361,9 +360,9 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "kick-vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus)},
+    {.name = "kick-vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(fleet_vcpus)},
     {.name = "kick-requester", .count_option = "requesters", .run = NEEDS_VCPU(kick_requester)},
-    {.name = "kick-plugger", .run = machine_plugger},
+    {.name = "kick-plugger", .run = fleet_plugger},
     {.name = "kick-watcher", .run = NEEDS_VCPU(kick_turn_watcher)},
     {.name = NULL},
 };
@@ -373,7 +372,7 @@ const struct workload kick_workload = {
     .name = "kick",
     .summary = "requests to vCPUs to leave their inner loop: each is acted on after one kick",
     .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct kick_params),
     .roles = roles,
@@ -386,5 +385,5 @@ const struct workload kick_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
-    MACHINE_LIFE(setup, finish),
+    FLEET_LIFE(setup, finish),
 };

@@ -13,10 +13,10 @@
 #ifndef STILLPOINT_KICK_H
 #define STILLPOINT_KICK_H
 
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 struct kick_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t requesters, pause_ns, burst, gap_ns, cpu_limit_ns, turn_ns, turns_pause_ns;
     int64_t halt_one_in, unplug_one_in;
     bool guest_io;
@@ -43,13 +43,10 @@ enum kick_counter {
 };
 
 enum kick_measure {
-    KICK_THREADS,
-    KICK_RR,
-    KICK_SIGNAL,
-    KICK_CANCEL,
-    KICK_USER,
-    KICK_KVM,
-    KICK_IDLE,
+#define KICK_MEASURE(NAME, name) KICK_##NAME,
+    ACCELERATORS(KICK_MEASURE)
+#undef KICK_MEASURE
+        KICK_IDLE,
     KICK_CROWDED,
     MEASURE_COUNT
 };
@@ -82,7 +79,7 @@ struct kick_word {
 enum kick_phase { VCPU_IS_STARTING, VCPU_IS_READY, VCPU_IS_HALTED };
 
 struct kick_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     clockid_t clock;      /* of the thread that runs it */
     unsigned words_count; /* requesters, and one for the kick before the start */
     /* Its thread's; others only look. */
@@ -99,7 +96,7 @@ struct kick_vcpu {
 };
 
 struct kick_state {
-    struct machine machine;
+    struct fleet fleet;
     bool crowded; /* more threads than CPUs: a latency is the scheduler's */
     enum kick_measure measure;
     _Atomic(unsigned long) *turns; /* by thread id: 1 + the serial of the vCPU that it executes */
@@ -110,7 +107,7 @@ struct kick_state {
  * can tell. */
 uint64_t kick_progress(struct kick_vcpu *v);
 
-/* It does not act any more. rr lets go of a vCPU long before machine.c takes it away: it was
+/* It does not act any more. rr lets go of a vCPU long before fleet.c takes it away: it was
  * unplugged, and no thread has it, or will. Who sees this looks again whether it has acted before.
  */
 static inline bool kick_has_ended(struct kick_vcpu *v)

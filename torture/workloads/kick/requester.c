@@ -104,14 +104,13 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
     const struct kick_params *p = t->instance->params;
     struct target target = {.v = v, .word = &v->words[t->index]};
     uint64_t more = random_one_in(&t->random, 2) ? random_below(&t->random, (uint64_t)p->burst) : 0;
-    bool unplug =
-        p->machine.hotplug_ns > 0 && random_one_in(&t->random, (uint64_t)p->unplug_one_in);
+    bool unplug = p->fleet.hotplug_ns > 0 && random_one_in(&t->random, (uint64_t)p->unplug_one_in);
 
     look_before(t, &target);
     if (unplug) {
         torture_note(t, NOTE_UNPLUGS, v->base.serial,
                      atomic_load_explicit(&target.word->reason, memory_order_relaxed) + 1);
-        machine_unplug(&v->base);
+        fleet_unplug(&v->base);
         torture_count(t, KICKED_ENDING, 1);
     }
     kick(t, &target);
@@ -141,7 +140,7 @@ void kick_requester(struct torture_thread *t)
             torture_sleep(t, MS / 2);
             continue;
         }
-        v = machine_take(t);
+        v = fleet_take(t);
         if (!v) {
             torture_sleep(t, MS / 10);
             continue;
@@ -150,7 +149,7 @@ void kick_requester(struct torture_thread *t)
             torture_sleep(t, MS / 10);
         else
             request(t, v);
-        machine_give(&v->base);
+        fleet_give(&v->base);
         torture_beat(t);
         if (p->pause_ns > 0 && random_one_in(&t->random, 2))
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns));
@@ -180,7 +179,7 @@ static void watch(struct torture_thread *t, struct kick_vcpu *v, int64_t limit_n
         }
         /* It may halt for a kick that was on its way; or be about to end. */
         if (atomic_load_explicit(&v->phase, memory_order_relaxed) != VCPU_IS_READY ||
-            machine_is_to_end(&v->base) || !kick_cpu_ns(v, &now))
+            fleet_is_to_end(&v->base) || !kick_cpu_ns(v, &now))
             return;
         still = now - before < MS / 100 ? still + 1 : 0;
         before = now;
@@ -203,15 +202,15 @@ void kick_turn_watcher(struct torture_thread *t)
     uint64_t mean = (uint64_t)p->turns_pause_ns;
     int64_t limit = p->cpu_limit_ns;
 
-    if (state->machine.accel->shares)
-        limit += p->turn_ns * (p->machine.per_thread + 1);
+    if (state->fleet.accel->shares)
+        limit += p->turn_ns * (p->fleet.per_thread + 1);
     flavor_register_thread();
     while (torture_running(t)) {
         struct kick_vcpu *v;
 
         torture_sleep(t, mean > 0 ? random_below(&t->random, 2 * mean) : 100 * MS);
         torture_beat(t);
-        v = mean > 0 ? machine_take(t) : NULL;
+        v = mean > 0 ? fleet_take(t) : NULL;
         if (!v)
             continue;
         atomic_store_explicit(&state->hush, true, memory_order_relaxed);
@@ -219,7 +218,7 @@ void kick_turn_watcher(struct torture_thread *t)
         if (atomic_load_explicit(&v->phase, memory_order_relaxed) == VCPU_IS_READY)
             watch(t, v, limit);
         atomic_store_explicit(&state->hush, false, memory_order_relaxed);
-        machine_give(&v->base);
+        fleet_give(&v->base);
     }
     flavor_unregister_thread();
 }

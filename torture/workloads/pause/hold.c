@@ -14,7 +14,7 @@ static struct pause_state *state_of(struct torture_thread *t)
 
 void pause_hold_init(struct hold *hold, struct torture_thread *t)
 {
-    const struct machine_params *p = t->instance->params;
+    const struct fleet_params *p = t->instance->params;
 
     *hold = (struct hold){.pauser = t};
     hold->looks = calloc((size_t)(p->vcpus * p->per_thread) + 1, sizeof *hold->looks);
@@ -31,7 +31,7 @@ static void take_look(struct look *look, struct pause_vcpu *v)
                           .blocks = atomic_load_explicit(&v->blocks, memory_order_relaxed),
                           .events = atomic_load_explicit(&v->events, memory_order_relaxed),
                           .work = atomic_load_explicit(&v->work, memory_order_relaxed),
-                          .unplug = machine_is_to_end(&v->base)};
+                          .unplug = fleet_is_to_end(&v->base)};
 }
 
 /* A vCPU that is new to this pause has done nothing yet. */
@@ -42,7 +42,7 @@ static void check_new(struct torture_thread *t, struct hold *hold, struct pause_
     take_look(&look, v);
     torture_count(t, CHECKS, 1);
     /* Its work first: one that ended in between may have run it. */
-    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !machine_is_to_end(&v->base)))
+    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !fleet_is_to_end(&v->base)))
         torture_violation(t->instance, t, PAUSE_CHECK,
                           "vCPU %lu was plugged during pause %lu, and has run %lu blocks, %lu "
                           "rounds of events and %lu items of work.",
@@ -52,12 +52,12 @@ static void check_new(struct torture_thread *t, struct hold *hold, struct pause_
 /* Takes a reference to each that is there. */
 static void look_first(struct torture_thread *t, struct hold *hold)
 {
-    struct machine *m = &state_of(t)->machine;
-    struct machine_vcpu *base;
+    struct fleet *f = &state_of(t)->fleet;
+    struct fleet_vcpu *base;
 
     hold->count = 0;
-    pthread_mutex_lock(&m->lock);
-    TAILQ_FOREACH(base, &m->live, live)
+    pthread_mutex_lock(&f->lock);
+    TAILQ_FOREACH(base, &f->live, live)
     {
         struct pause_vcpu *v = (struct pause_vcpu *)base;
 
@@ -67,13 +67,13 @@ static void look_first(struct torture_thread *t, struct hold *hold)
         if (atomic_load_explicit(&v->is_idle, memory_order_relaxed))
             torture_count(t, IDLE, 1);
     }
-    pthread_mutex_unlock(&m->lock);
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void give_back(struct hold *hold)
 {
     for (unsigned i = 0; i < hold->count; i++)
-        machine_give(&hold->looks[i].vcpu->base);
+        fleet_give(&hold->looks[i].vcpu->base);
     hold->count = 0;
 }
 
@@ -85,7 +85,7 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct lo
 
     take_look(&now, v);
     /* After the work is read: who runs it as it ends was told before. */
-    work_moved = now.work != before->work && !machine_is_to_end(&v->base);
+    work_moved = now.work != before->work && !fleet_is_to_end(&v->base);
     torture_count(t, CHECKS, 1);
     if (!before->unplug && now.unplug)
         torture_count(t, UNPLUGGED, 1);
@@ -104,14 +104,14 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct lo
 
 static void look_again(struct torture_thread *t, struct hold *hold)
 {
-    struct machine *m = &state_of(t)->machine;
-    struct machine_vcpu *base;
+    struct fleet *f = &state_of(t)->fleet;
+    struct fleet_vcpu *base;
 
     for (unsigned i = 0; i < hold->count; i++)
         if (hold->looks[i].vcpu != hold->exempt)
             compare(t, hold, &hold->looks[i]);
-    pthread_mutex_lock(&m->lock);
-    TAILQ_FOREACH(base, &m->live, live)
+    pthread_mutex_lock(&f->lock);
+    TAILQ_FOREACH(base, &f->live, live)
     {
         struct pause_vcpu *v = (struct pause_vcpu *)base;
 
@@ -120,7 +120,7 @@ static void look_again(struct torture_thread *t, struct hold *hold)
         check_new(t, hold, v);
         torture_count(t, PLUGGED, 1);
     }
-    pthread_mutex_unlock(&m->lock);
+    pthread_mutex_unlock(&f->lock);
 }
 
 /* --- Handing over --- */
@@ -235,7 +235,7 @@ static void disturb(struct torture_thread *t, struct hold *hold)
             cpu_exit(&v->base.cpu);
     }
     if (random_one_in(&t->random, (uint64_t)p->unplug_one_in))
-        machine_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base);
+        fleet_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base);
 }
 
 /* Each that was stopped acts on reasons again, though nobody asks it but the resume. */
@@ -244,7 +244,7 @@ static void await_one(struct torture_thread *t, const struct look *look)
     struct pause_vcpu *v = look->vcpu;
 
     while (atomic_load_explicit(&v->events, memory_order_relaxed) == look->events &&
-           !machine_is_to_end(&v->base))
+           !fleet_is_to_end(&v->base))
         torture_sleep(t, 20 * 1000);
     torture_count(t, CHECKS, 1);
 }
@@ -331,7 +331,7 @@ void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *
     }
     if (awaited.vcpu) {
         await_one(t, &awaited);
-        machine_give(&awaited.vcpu->base);
+        fleet_give(&awaited.vcpu->base);
     }
 }
 

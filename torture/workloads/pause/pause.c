@@ -84,14 +84,14 @@ static void ask(struct torture_thread *t, struct pause_vcpu *v)
 
     if (!random_one_in(&t->random, (uint64_t)p->vcpu_call_one_in))
         return;
-    target = machine_take(t);
+    target = fleet_take(t);
     if (!target)
         return;
     if (random_one_in(&t->random, 2))
         pause_queue_async(target, 0);
     else
         pause_call(t, v, target);
-    machine_give(&target->base);
+    fleet_give(&target->base);
 }
 
 static void events(struct vcpu *cpu)
@@ -137,7 +137,7 @@ static void vcpu(struct torture_thread *t)
 
     pause_hold_init(&hold, t);
     own_hold = &hold;
-    machine_vcpus(t);
+    fleet_vcpus(t);
     pause_await_back(&hold);
     pause_hold_destroy(&hold);
 }
@@ -169,7 +169,7 @@ static void pauser(struct torture_thread *t)
 /* Work and requests for no reason. */
 static void make_noise(struct torture_thread *t)
 {
-    struct pause_vcpu *v = machine_take(t);
+    struct pause_vcpu *v = fleet_take(t);
 
     if (!v)
         return;
@@ -177,7 +177,7 @@ static void make_noise(struct torture_thread *t)
         pause_queue_async(v, 0);
     else
         cpu_exit(&v->base.cpu);
-    machine_give(&v->base);
+    fleet_give(&v->base);
 }
 
 /* True when the run is over and nothing is left to resume. The last one closes. */
@@ -222,7 +222,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct pause_params *p = in->params;
     struct pause_state *state =
-        machine_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
+        fleet_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
 
     if (!state)
         return false;
@@ -239,7 +239,7 @@ static void finish(struct instance *in)
 
     if (state->owner != 0 || state->left != state->right)
         torture_violation(in, NULL, PAUSE_CHECK, "At the end of the run a pause is still on.");
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
     pthread_cond_destroy(&state->resumed);
     pthread_mutex_destroy(&state->lock);
     free(state);
@@ -249,7 +249,7 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct pause_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS("2"),
+    FLEET_OPTIONS("2"),
     {.name = "pausers",
      .type = OPTION_INT,
      .offset = FIELD(pausers),
@@ -325,7 +325,7 @@ static const struct option options[] = {
 
 static const struct role roles[] = {
     {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(vcpu)},
-    {.name = "plugger", .run = machine_plugger},
+    {.name = "plugger", .run = fleet_plugger},
     {.name = "pauser", .count_option = "pausers", .run = NEEDS_VCPU(pauser)},
     {.name = "resumer", .count_option = "resumers", .run = NEEDS_VCPU(resumer)},
     {.name = NULL},
@@ -336,7 +336,7 @@ const struct workload pause_workload = {
     .name = "pause",
     .summary = "all vCPUs are paused, by threads and by one of them, and nothing moves",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct pause_params),
     .roles = roles,
@@ -349,5 +349,5 @@ const struct workload pause_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
-    MACHINE_LIFE(setup, finish),
+    FLEET_LIFE(setup, finish),
 };

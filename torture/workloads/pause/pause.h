@@ -2,10 +2,10 @@
 #ifndef STILLPOINT_PAUSE_WORKLOAD_H
 #define STILLPOINT_PAUSE_WORKLOAD_H
 
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 struct pause_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t pausers, resumers, vcpu_pause_one_in, hand_one_in, own_work_one_in, await_one_in;
     int64_t unplug_one_in, vcpu_call_one_in;
     int64_t pause_ns, stay_ns, noise_ns;
@@ -33,7 +33,7 @@ enum { NOTE_PAUSE, NOTE_PAUSED, NOTE_HAND, NOTE_RESUME, NOTE_WORK, NOTE_COUNT };
 #if FLAVOR_CAN_VCPU
 
 struct pause_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     /* Its thread's; one writer each. */
     atomic_ulong blocks, events, work;
     atomic_ulong last_work; /* the number of the newest item of the pauser's that it has run */
@@ -66,7 +66,7 @@ struct hold {
 };
 
 struct pause_state {
-    struct machine machine;
+    struct fleet fleet;
     /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find
      * out. */
     _Alignas(64) unsigned long left, right, number;

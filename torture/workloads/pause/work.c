@@ -40,7 +40,7 @@ static void work(struct vcpu *cpu, void *data)
     struct torture_thread *t = v->base.thread;
 
     torture_note(t, NOTE_WORK, v->base.serial, item->number);
-    if (!atomic_load_explicit(&v->serves, memory_order_relaxed) && !machine_is_to_end(&v->base))
+    if (!atomic_load_explicit(&v->serves, memory_order_relaxed) && !fleet_is_to_end(&v->base))
         pause_check_may_move(v, item->number ? "ran work that was queued in a pause" : "ran work");
     pause_bump(&v->work);
     if (item->number > 0)
@@ -76,7 +76,7 @@ void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct paus
     struct item item = {.synchronous = true};
     int result = run_on_cpu(&target->base.cpu, work, &item);
 
-    if (!machine_is_to_end(&caller->base))
+    if (!fleet_is_to_end(&caller->base))
         pause_check_may_move(caller, "came back from run_on_cpu()");
     if (item.done != (result == 0))
         torture_violation(t->instance, t, PAUSE_CHECK,
@@ -150,7 +150,7 @@ void pause_own_work(struct torture_thread *t, struct hold *hold)
                           "had queued before; the newest that ran is %lu.",
                           v->base.serial, v->asked, ran);
     atomic_store_explicit(&v->serves, false, memory_order_relaxed);
-    if (v->base.machine->accel == &vcpu_accel_kvm)
+    if (v->base.fleet->accel == &vcpu_accel_kvm)
         check_guests(t, hold);
 }
 

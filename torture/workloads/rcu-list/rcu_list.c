@@ -17,6 +17,8 @@
  */
 #include "rcu_list.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,8 +96,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
         free(state);
         return false;
     }
-    state->lists = aligned_alloc(64, state->count * sizeof *state->lists);
-    memset((void *)state->lists, 0, state->count * sizeof *state->lists);
+    state->lists = cache_lines(state->count * sizeof *state->lists);
     for (size_t i = 0, n = 0; i < SHAPES; i++) {
         for (int64_t j = 0; j < p->updaters[i]; j++)
             lists_open(&state->lists[n++], &lists_shapes[i]);

@@ -15,6 +15,8 @@
  */
 #include "rcu_pipe.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -109,15 +111,6 @@ static bool may_run(const struct params *p, size_t updaters, struct diagnostics 
     return false;
 }
 
-/* Cache lines of zeros, at least one. */
-static void *lines(size_t size)
-{
-    void *memory = aligned_alloc(64, size + 64);
-
-    memset(memory, 0, size + 64);
-    return memory;
-}
-
 static void open_cell(struct state *state, size_t index)
 {
     struct updater *u = &state->updaters[index];
@@ -148,12 +141,13 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     }
     state->updater_count = count;
-    state->updaters = lines(count * sizeof *state->updaters);
-    state->contended = lines((size_t)p->entry_stores * sizeof *state->contended);
+    state->updaters = cache_lines(count * sizeof *state->updaters);
+    state->contended = cache_lines((size_t)p->entry_stores * sizeof *state->contended);
     if (p->mail_readers > 0) {
         state->correspondent_count = (size_t)p->mail_readers;
-        state->correspondents = lines((size_t)p->mail_readers * sizeof *state->correspondents);
-        state->mailboxes = lines(count * POOL_SIZE * sizeof *state->mailboxes);
+        state->correspondents =
+            cache_lines((size_t)p->mail_readers * sizeof *state->correspondents);
+        state->mailboxes = cache_lines(count * POOL_SIZE * sizeof *state->mailboxes);
     }
     for (size_t i = 0; i < count; i++)
         open_cell(state, i);

@@ -40,7 +40,7 @@ static __thread unsigned nesting;
 
 static void violation(struct work_item *item, const char *what)
 {
-    torture_violation(item->vcpu->base.machine->instance, work_self, WORK_LEDGER,
+    torture_violation(item->vcpu->base.fleet->instance, work_self, WORK_LEDGER,
                       "An item of %s work for vCPU %lu, number %lu of thread %u, %s.",
                       kind_names[item->kind], item->vcpu->base.serial, item->number,
                       item->thread->id, what);
@@ -53,7 +53,7 @@ static void check_lane(struct work_item *item, unsigned index, unsigned long num
     struct work_lane *lane = &item->vcpu->lanes[index];
 
     if (number != lane->ran + 1)
-        torture_violation(item->vcpu->base.machine->instance, work_self, WORK_LEDGER,
+        torture_violation(item->vcpu->base.fleet->instance, work_self, WORK_LEDGER,
                           "vCPU %lu ran item %lu of those that %s %u queued for it when item %lu "
                           "was next; it is %s work.",
                           item->vcpu->base.serial, number, whose, item->thread->id, lane->ran + 1,
@@ -115,11 +115,11 @@ static bool check_life(struct work_item *item)
         violation(item, "ran again while it was running");
         break;
     default:
-        torture_violation(
-            work_self->instance, work_self, WORK_LEDGER,
-            "vCPU %lu ran an item of work that was %s (its mark is %#lx).",
-            machine_vcpu_of(current_cpu ? current_cpu : &item->vcpu->base.cpu)->serial,
-            item->life == REFUSAL ? "refused" : "freed, as it had run already", item->life);
+        torture_violation(work_self->instance, work_self, WORK_LEDGER,
+                          "vCPU %lu ran an item of work that was %s (its mark is %#lx).",
+                          fleet_vcpu_of(current_cpu ? current_cpu : &item->vcpu->base.cpu)->serial,
+                          item->life == REFUSAL ? "refused" : "freed, as it had run already",
+                          item->life);
         return false;
     }
     item->life = RUNS;
@@ -150,7 +150,7 @@ static void count_run(struct torture_thread *t, struct work_item *item)
         torture_count(t, NESTED, 1);
     if (waits_for && waits_for == item->caller && item->kind == WORK_SYNC)
         torture_count(t, CYCLES, 1);
-    if (machine_is_to_end(&v->base))
+    if (fleet_is_to_end(&v->base))
         torture_count(t, RUN_AT_THE_END, 1);
 }
 
@@ -165,11 +165,11 @@ static void call_on(struct torture_thread *t, struct work_item *item)
         work_call_any(t, item->depth - 1);
         return;
     }
-    target = machine_take(t);
+    target = fleet_take(t);
     if (!target)
         return;
     work_call(t, target, WORK_ASYNC, 0);
-    machine_give(&target->base);
+    fleet_give(&target->base);
 }
 
 static void work(struct vcpu *cpu, void *data)
@@ -333,7 +333,7 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
 bool work_call_any(struct torture_thread *t, int64_t depth)
 {
     const struct work_params *p = t->instance->params;
-    struct work_vcpu *v = machine_take(t);
+    struct work_vcpu *v = fleet_take(t);
     unsigned dice = (unsigned)random_below(&t->random, 8);
     enum work_kind kind = dice == 0 ? WORK_SAFE : dice < 5 ? WORK_ASYNC : WORK_SYNC;
 
@@ -344,7 +344,7 @@ bool work_call_any(struct torture_thread *t, int64_t depth)
         atomic_load_explicit(&v->backlog, memory_order_relaxed) >= (unsigned long)p->backlog)
         kind = WORK_SYNC;
     work_call(t, v, kind, depth);
-    machine_give(&v->base);
+    fleet_give(&v->base);
     return true;
 }
 

@@ -87,14 +87,14 @@ static bool idle(struct vcpu *cpu)
 
 const struct vcpu_guest work_guest = {.block = block, .events = events, .idle = idle};
 
-static const struct machine_hooks hooks = {.unplugged = work_check_ended};
+static const struct fleet_hooks hooks = {.unplugged = work_check_ended};
 
 /* --- Roles --- */
 
 static void vcpu(struct torture_thread *t)
 {
     work_self = t;
-    machine_vcpus(t);
+    fleet_vcpus(t);
 }
 
 static void caller(struct torture_thread *t)
@@ -125,8 +125,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
 {
     size_t lanes = in->thread_count + 1;
     struct work_state *state =
-        machine_open(in, sizeof *state, sizeof(struct work_vcpu) + lanes * sizeof(struct work_lane),
-                     &work_guest, &hooks, d);
+        fleet_open(in, sizeof *state, sizeof(struct work_vcpu) + lanes * sizeof(struct work_lane),
+                   &work_guest, &hooks, d);
 
     if (!state)
         return false;
@@ -157,7 +157,7 @@ static void finish(struct instance *in)
                               "%lu had run.",
                               (unsigned long)taken, counters[kind].name, (unsigned long)ran);
     }
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
     free(state);
 }
 
@@ -165,7 +165,7 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct work_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS("2"),
+    FLEET_OPTIONS("2"),
     {.name = "callers",
      .type = OPTION_INT,
      .offset = FIELD(callers),
@@ -213,7 +213,7 @@ static const struct option options[] = {
 
 static const struct role roles[] = {
     {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(vcpu)},
-    {.name = "plugger", .run = machine_plugger},
+    {.name = "plugger", .run = fleet_plugger},
     {.name = "caller", .count_option = "callers", .run = NEEDS_VCPU(caller)},
     {.name = NULL},
 };
@@ -224,7 +224,7 @@ const struct workload run_on_cpu_workload = {
     .summary = "vCPUs are asked for synchronous, asynchronous and safe work, by threads and by one "
                "another",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct work_params),
     .roles = roles,
@@ -237,5 +237,5 @@ const struct workload run_on_cpu_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
-    MACHINE_LIFE(setup, finish),
+    FLEET_LIFE(setup, finish),
 };

@@ -2,10 +2,10 @@
 #ifndef STILLPOINT_RUN_ON_CPU_WORKLOAD_H
 #define STILLPOINT_RUN_ON_CPU_WORKLOAD_H
 
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 struct work_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t callers, vcpu_call_one_in, nested_calls, backlog;
     int64_t pause_ns, work_ns;
 };
@@ -45,7 +45,7 @@ struct work_lane {
 };
 
 struct work_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     bool in_block;            /* its thread's; plain, so that whoever stops it must order it */
     bool idles;               /* its thread's */
     atomic_bool refused;      /* somebody was told that it has ended */
@@ -54,7 +54,7 @@ struct work_vcpu {
 };
 
 struct work_state {
-    struct machine machine;
+    struct fleet fleet;
     unsigned big_lock_lane;
     /* Changed together in safe work, looked at by whoever executes; plain. */
     _Alignas(64) unsigned long left, right;

@@ -139,7 +139,7 @@ static void flush(struct vcpu *cpu, void *data)
         state->buffer[i] = SAFE_WORK_POISON;
     memset(state->programs, 0, (size_t)p->programs * sizeof(struct code *));
     flavor_read_lock();
-    MACHINE_FOREACH(other, &state->machine)
+    FLEET_FOREACH(other, &state->fleet)
     {
         struct safe_work_vcpu *w = other->data;
 

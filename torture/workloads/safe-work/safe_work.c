@@ -17,6 +17,8 @@
  */
 #include "safe_work.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stdlib.h>
 
 static const struct counter counters[COUNTER_COUNT] = {
@@ -108,7 +110,7 @@ static void check_ledger(flavor_head *head)
     uint64_t asked = atomic_load_explicit(&v->asked, memory_order_acquire);
 
     if (asked != v->ran)
-        torture_violation(v->base.machine->instance, NULL, SAFE_WORK_LEDGER,
+        torture_violation(v->base.fleet->instance, NULL, SAFE_WORK_LEDGER,
                           "vCPU %lu has ended: it accepted %lu pieces of work, and ran %lu.",
                           v->base.serial, (unsigned long)asked, (unsigned long)v->ran);
 }
@@ -218,7 +220,7 @@ static void unplugged(struct vcpu *cpu)
     flavor_call(&v->ledger, check_ledger);
 }
 
-static const struct machine_hooks hooks = {plugged, unplugged};
+static const struct fleet_hooks hooks = {plugged, unplugged};
 
 static void free_state(struct safe_work_state *state)
 {
@@ -238,11 +240,11 @@ static bool setup(struct instance *in, struct diagnostics *d)
                     "them to true");
         return false;
     }
-    state = machine_open(in, sizeof *state, sizeof(struct safe_work_vcpu), &guest, &hooks, d);
+    state = fleet_open(in, sizeof *state, sizeof(struct safe_work_vcpu), &guest, &hooks, d);
     if (!state)
         return false;
-    state->pages = machine_lines((size_t)p->pages * sizeof *state->pages);
-    state->cells = machine_lines((size_t)p->cells * sizeof *state->cells);
+    state->pages = cache_lines((size_t)p->pages * sizeof *state->pages);
+    state->cells = cache_lines((size_t)p->cells * sizeof *state->cells);
     for (int64_t i = 0; i < p->cells; i++)
         state->cells[i].high = ~UINT64_C(0);
     safe_work_open_pages(in);
@@ -258,7 +260,7 @@ static void finish(struct instance *in)
     struct safe_work_state *state = in->state;
     uint64_t sum = 0;
 
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
     for (int64_t i = 0; i < p->cells; i++) {
         sum += state->cells[i].low;
         if (state->cells[i].high != ~state->cells[i].low)
@@ -281,7 +283,7 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct safe_work_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS("2"),
+    FLEET_OPTIONS("2"),
     {.name = "remappers",
      .type = OPTION_INT,
      .offset = FIELD(remappers),
@@ -361,8 +363,8 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "safe-vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus)},
-    {.name = "safe-plugger", .run = machine_plugger},
+    {.name = "safe-vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(fleet_vcpus)},
+    {.name = "safe-plugger", .run = fleet_plugger},
     {.name = "remapper", .count_option = "remappers", .run = NEEDS_VCPU(safe_work_remapper)},
     {.name = NULL},
 };
@@ -373,7 +375,7 @@ const struct workload safe_work_workload = {
     .summary =
         "translation buffer, TLBs and LL/SC, which break when a vCPU executes beside safe work",
     .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct safe_work_params),
     .roles = roles,
@@ -386,5 +388,5 @@ const struct workload safe_work_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
-    MACHINE_LIFE(setup, finish),
+    FLEET_LIFE(setup, finish),
 };

@@ -2,12 +2,12 @@
 #ifndef STILLPOINT_SAFE_WORK_WORKLOAD_H
 #define STILLPOINT_SAFE_WORK_WORKLOAD_H
 
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 #define SAFE_WORK_MOST_PAGES 64
 
 struct safe_work_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t remappers;
     bool translation, tlb, atomics;
     int64_t buffer_words, programs, pages, remap_one_in, cells;
@@ -93,7 +93,7 @@ struct cell {
 };
 
 struct safe_work_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     /* Requesters'. Pieces of work that were accepted: counted inside a read section, when the call
      * has returned. */
     _Alignas(64) _Atomic uint64_t asked;
@@ -115,7 +115,7 @@ struct safe_work_vcpu {
 };
 
 struct safe_work_state {
-    struct machine machine;
+    struct fleet fleet;
     /* Exactly one of two comes first: a vCPU is in the list before somebody walks it, or it starts
      * after that somebody has published. Both add 1 here, in between. */
     _Alignas(64) atomic_ulong walks_and_plugs;

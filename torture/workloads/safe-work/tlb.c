@@ -168,7 +168,7 @@ static void remap_async(struct torture_thread *t, struct safe_work_page *page,
 
     atomic_store_explicit(&page->waiting, 1, memory_order_relaxed);
     begin_walk(t, page);
-    MACHINE_FOREACH(cpu, &state->machine)
+    FLEET_FOREACH(cpu, &state->fleet)
     {
         struct safe_work_vcpu *v = cpu->data;
 
@@ -230,7 +230,7 @@ static bool remap_synced(struct torture_thread *t, struct safe_work_page *page,
 
     page->host_flushed = false;
     begin_walk(t, page);
-    MACHINE_FOREACH(cpu, &state->machine)
+    FLEET_FOREACH(cpu, &state->fleet)
     {
         struct safe_work_vcpu *v = cpu->data;
 
@@ -255,7 +255,7 @@ static void remap_now(struct torture_thread *t, struct safe_work_page *page)
     publish(page);
     torture_note(t, NOTE_REMAPPED, page->number, (unsigned long)page->version);
     flavor_read_lock();
-    MACHINE_FOREACH(cpu, &state->machine)
+    FLEET_FOREACH(cpu, &state->fleet)
     {
         struct safe_work_vcpu *v = cpu->data;
 
@@ -287,8 +287,8 @@ static void flush_sync(struct vcpu *cpu, void *data)
     page->flushed++;
 }
 
-/* Takes it as machine_take() does. False: its last user has given it back. */
-static bool take(struct machine_vcpu *v)
+/* Takes it as fleet_take() does. False: its last user has given it back. */
+static bool take(struct fleet_vcpu *v)
 {
     unsigned references = atomic_load_explicit(&v->references, memory_order_relaxed);
 
@@ -301,17 +301,17 @@ static bool take(struct machine_vcpu *v)
 
 /* The one with the lowest serial number from `serial` on: one is taken at a time, and the list
  * walked anew, for run_on_cpu() may not be called in a read section. NULL: there is none left. */
-static struct machine_vcpu *next_vcpu(struct safe_work_state *state, unsigned long serial)
+static struct fleet_vcpu *next_vcpu(struct safe_work_state *state, unsigned long serial)
 {
-    struct machine_vcpu *found;
+    struct fleet_vcpu *found;
     struct vcpu *cpu;
 
     flavor_read_lock();
     do {
         found = NULL;
-        MACHINE_FOREACH(cpu, &state->machine)
+        FLEET_FOREACH(cpu, &state->fleet)
         {
-            struct machine_vcpu *v = cpu->data;
+            struct fleet_vcpu *v = cpu->data;
 
             if (v->serial >= serial && (!found || v->serial < found->serial))
                 found = v;
@@ -328,7 +328,7 @@ void safe_work_remap_sync(struct torture_thread *t)
     struct safe_work_state *state = t->instance->state;
     struct safe_work_page *page = claim(t);
     unsigned long serial = 0;
-    struct machine_vcpu *v;
+    struct fleet_vcpu *v;
 
     if (!page)
         return;
@@ -345,7 +345,7 @@ void safe_work_remap_sync(struct torture_thread *t)
         if (result != 0)
             torture_count(t, REFUSED, 1);
         serial = v->serial + 1;
-        machine_give(v);
+        fleet_give(v);
         torture_beat(t);
     }
     torture_count(t, TLB_SYNC, 1);
@@ -403,7 +403,7 @@ void safe_work_remapper(struct torture_thread *t)
 
     flavor_register_thread();
     while (torture_running(t)) {
-        struct safe_work_vcpu *v = machine_take(t);
+        struct safe_work_vcpu *v = fleet_take(t);
 
         if (p->atomics && random_one_in(&t->random, 4))
             safe_work_add_to_cell(t);
@@ -415,7 +415,7 @@ void safe_work_remapper(struct torture_thread *t)
         if (p->tlb && v && random_one_in(&t->random, 2))
             remap_by(t, v);
         if (v)
-            machine_give(&v->base);
+            fleet_give(&v->base);
         if (p->tlb)
             safe_work_remap_sync(t);
         torture_beat(t);

@@ -7,13 +7,13 @@
  * vCPUs stay: they do not leave by themselves, unless a grace period that is forced kicks them out,
  * or the guest has a reason of its own, which it has here once in a while (`stay`).
  */
-#include "torture/workloads/machine.h"
+#include "torture/workloads/fleet.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 
 struct unmap_params {
-    struct machine_params machine;
+    struct fleet_params fleet;
     int64_t pages, stay_ns, pause_ns;
 };
 
@@ -62,13 +62,13 @@ struct unmapping {
 };
 
 struct unmap_vcpu {
-    struct machine_vcpu base;
+    struct fleet_vcpu base;
     struct region *region; /* found since the vCPU entered; NULL: none yet */
     uint64_t number, looks;
 };
 
 struct unmap_state {
-    struct machine machine;
+    struct fleet fleet;
     _Alignas(64) struct region *current; /* published; NULL: nothing is mapped */
 };
 
@@ -152,15 +152,15 @@ static void unmap(flavor_head *head)
 }
 
 /* The guest's own reason to leave, which is nobody's request. */
-static void rescue(struct torture_thread *t, struct machine *m)
+static void rescue(struct torture_thread *t, struct fleet *f)
 {
-    struct machine_vcpu *v;
+    struct fleet_vcpu *v;
 
     torture_count(t, RESCUES, 1);
-    pthread_mutex_lock(&m->lock);
-    TAILQ_FOREACH(v, &m->live, live)
+    pthread_mutex_lock(&f->lock);
+    TAILQ_FOREACH(v, &f->live, live)
     cpu_exit(&v->cpu);
-    pthread_mutex_unlock(&m->lock);
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void wait_for(struct torture_thread *t, struct unmapping *u)
@@ -176,7 +176,7 @@ static void wait_for(struct torture_thread *t, struct unmapping *u)
             shared_wait(&u->done, 0, left);
             continue;
         }
-        rescue(t, &state->machine);
+        rescue(t, &state->fleet);
         until = clock_monotonic_ns() + p->stay_ns;
     }
 }
@@ -222,14 +222,14 @@ static void main_loop(struct torture_thread *t)
 
 static bool setup(struct instance *in, struct diagnostics *d)
 {
-    return machine_open(in, sizeof(struct unmap_state), sizeof(struct unmap_vcpu), &guest, NULL, d);
+    return fleet_open(in, sizeof(struct unmap_state), sizeof(struct unmap_vcpu), &guest, NULL, d);
 }
 
 static void finish(struct instance *in)
 {
     struct unmap_state *state = in->state;
 
-    machine_close(&state->machine);
+    fleet_close(&state->fleet);
     free(state);
 }
 #endif
@@ -238,7 +238,7 @@ static void finish(struct instance *in)
 
 #define FIELD(name) offsetof(struct unmap_params, name)
 static const struct option options[] = {
-    MACHINE_OPTIONS("2"),
+    FLEET_OPTIONS("2"),
     {.name = "pages",
      .type = OPTION_INT,
      .offset = FIELD(pages),
@@ -265,8 +265,8 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(machine_vcpus)},
-    {.name = "plugger", .run = machine_plugger},
+    {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(fleet_vcpus)},
+    {.name = "plugger", .run = fleet_plugger},
     {.name = "main-loop", .run = NEEDS_VCPU(main_loop)},
     {.name = NULL},
 };
@@ -276,7 +276,7 @@ const struct workload unmap_workload = {
     .name = "unmap",
     .summary = "a main loop unmaps memory that busy vCPUs may be using",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = machine_needs,
+    .needs_by_params = fleet_needs,
     .options = options,
     .params_size = sizeof(struct unmap_params),
     .roles = roles,
@@ -289,5 +289,5 @@ const struct workload unmap_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
-    MACHINE_LIFE(setup, finish),
+    FLEET_LIFE(setup, finish),
 };

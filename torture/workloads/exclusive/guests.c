@@ -3,7 +3,7 @@
 
 #if FLAVOR_CAN_VCPU
 
-static struct executor *executor_of(struct machine_vcpu *v)
+static struct executor *executor_of(struct fleet_vcpu *v)
 {
     struct instance *in = v->thread->instance;
     const struct exclusive_params *p = in->params;
@@ -15,7 +15,7 @@ static struct executor *executor_of(struct machine_vcpu *v)
 /* What lies between two blocks is not seen as execution; the words are compared within each. */
 static void block(struct vcpu *cpu)
 {
-    struct machine_vcpu *v = cpu->data;
+    struct fleet_vcpu *v = cpu->data;
     struct torture_thread *t = v->thread;
     const struct exclusive_params *p = t->instance->params;
     struct executor *e = executor_of(v);
@@ -27,7 +27,7 @@ static void block(struct vcpu *cpu)
 
 static void events(struct vcpu *cpu)
 {
-    struct machine_vcpu *v = cpu->data;
+    struct fleet_vcpu *v = cpu->data;
 
     torture_count(v->thread, WANTED_OUT, 1);
     torture_beat(v->thread);
@@ -37,12 +37,12 @@ const struct vcpu_guest exclusive_guest = {.block = block, .events = events};
 
 /* --- Guests of kvm --- */
 
-static void look_first(struct machine *m, unsigned long number)
+static void look_first(struct fleet *f, unsigned long number)
 {
     struct vcpu *cpu;
 
     flavor_read_lock();
-    MACHINE_FOREACH(cpu, m)
+    FLEET_FOREACH(cpu, f)
     {
         struct exclusive_vcpu *v = cpu->data;
         struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
@@ -79,18 +79,18 @@ static void look_again(struct torture_thread *t, struct exclusive_vcpu *v, unsig
 void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uint64_t ns)
 {
     struct exclusive_state *state = t->instance->state;
-    struct machine *m = &state->machine;
+    struct fleet *f = &state->fleet;
     struct vcpu *cpu;
 
-    if (m->accel != &vcpu_accel_kvm) {
+    if (f->accel != &vcpu_accel_kvm) {
         torture_spin(ns);
         return;
     }
-    look_first(m, number);
+    look_first(f, number);
     torture_spin(ns);
     bql_lock();
     flavor_read_lock();
-    MACHINE_FOREACH(cpu, m)
+    FLEET_FOREACH(cpu, f)
     {
         struct exclusive_vcpu *v = cpu->data;
         struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
@@ -98,7 +98,7 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
         /* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock
          * between; so while we hold it, the page of one that is not to end stays that vCPU's, and
          * has been so since it was published. */
-        if (!page || machine_is_to_end(&v->base))
+        if (!page || fleet_is_to_end(&v->base))
             continue;
         atomic_store_explicit(&page->left, number, memory_order_relaxed);
         if (v->looked == number && v->page == page)

@@ -1,0 +1,271 @@
+#include "fleet.h"
+
+#include "torture/workloads/cache_lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+unsigned fleet_needs(const void *params)
+{
+    const struct fleet_params *p = params;
+
+    if (p->vcpus == 0)
+        return 0;
+    return CAN_VCPU | CAN_CALL | CAN_BARRIER | (p->accel == ACCEL_KVM ? CAN_KVM : 0);
+}
+
+void fleet_missing_role(struct torture_thread *t)
+{
+    (void)t;
+    abort(); /* the plan refuses the flavor */
+}
+
+#if FLAVOR_CAN_VCPU
+
+bool fleet_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d)
+{
+    static uint64_t promised;
+
+    promised += vcpus;
+    if (promised > VCPU_LIMIT)
+        diagnose(d,
+                 "%s: %lu vCPUs in this run are more than the library's limit of %u; set \"vcpus\" "
+                 "or \"per_thread\" lower",
+                 in->workload->name, (unsigned long)promised, VCPU_LIMIT);
+    return promised <= VCPU_LIMIT;
+}
+
+void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
+                 const struct vcpu_guest *guest, const struct fleet_hooks *hooks,
+                 struct diagnostics *d)
+{
+#define ACCEL_NAME(NAME, name) [ACCEL_##NAME] = #name,
+    static const char *const names[] = {[ACCEL_AUTO] = "auto", ACCELERATORS(ACCEL_NAME)};
+#undef ACCEL_NAME
+    static const struct fleet_hooks no_hooks;
+    const struct fleet_params *params = in->params;
+    const struct vcpu_accel *accel = vcpu_accel_find(names[params->accel]);
+    struct fleet *f;
+
+    if (!fleet_promise(
+            in, (uint64_t)params->vcpus * (accel->shares ? (uint64_t)params->per_thread : 1), d))
+        return NULL;
+    if (accel == &vcpu_accel_kvm)
+        vcpu_accel_available(accel, NULL,
+                             0); /* makes KVM's file descriptor while the CPUs are free */
+    in->state = f = cache_lines(state_size);
+    f->instance = in;
+    f->params = params;
+    f->accel = accel;
+    f->guest = guest;
+    f->hooks = hooks ? hooks : &no_hooks;
+    f->vcpu_size = vcpu_size;
+    pthread_mutex_init(&f->lock, NULL);
+    TAILQ_INIT(&f->live);
+    return f;
+}
+
+void fleet_close(struct fleet *f)
+{
+    flavor_barrier(); /* those that are freed by callback */
+    pthread_mutex_destroy(&f->lock);
+}
+
+/* --- One vCPU --- */
+
+/* A thread's vCPUs by rr. It goes with the last of them: until then somebody may kick one. */
+struct fleet_rr {
+    struct vcpu_rr rr;
+    atomic_uint references;
+};
+
+static void give_rr(struct fleet_rr *rr)
+{
+    /* As in fleet_give(). */
+    if (!rr || atomic_fetch_sub_explicit(&rr->references, 1, memory_order_acq_rel) > 1)
+        return;
+    vcpu_rr_destroy(&rr->rr);
+    free(rr);
+}
+
+static void free_vcpu(flavor_head *head)
+{
+    struct fleet_vcpu *v = (struct fleet_vcpu *)((char *)head - offsetof(struct fleet_vcpu, head));
+
+    vcpu_destroy(&v->cpu);
+    give_rr(v->rr);
+    memset(v, 0x5a, sizeof *v); /* whoever comes too late is to notice */
+    free(v);
+}
+
+void fleet_give(struct fleet_vcpu *v)
+{
+    /* Release and acquire: all that users did comes before it is freed.
+     * Pairs with: itself. Broken: freed under a user's hands. */
+    if (atomic_fetch_sub_explicit(&v->references, 1, memory_order_acq_rel) == 1)
+        flavor_call(&v->head, free_vcpu);
+}
+
+/* => f->lock, and there is one. */
+static struct fleet_vcpu *draw(struct fleet *f, struct random *random)
+{
+    uint64_t skip = random_below(random, f->live_count);
+    struct fleet_vcpu *v = TAILQ_FIRST(&f->live);
+
+    for (; skip > 0; skip--)
+        v = TAILQ_NEXT(v, live);
+    return v;
+}
+
+void *fleet_take(struct torture_thread *t)
+{
+    struct fleet *f = t->instance->state;
+    struct fleet_vcpu *v = NULL;
+
+    pthread_mutex_lock(&f->lock);
+    if (f->live_count > 0) {
+        v = draw(f, &t->random);
+        /* An rr thread keeps those until the last has ended: not too many of them. */
+        if (fleet_is_to_end(v))
+            v = draw(f, &t->random);
+        atomic_fetch_add_explicit(&v->references, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return v;
+}
+
+/* NULL when the run is over. */
+static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct fleet_rr *rr)
+{
+    struct vcpu_config config = {
+        .accel = f->accel, .guest = f->guest, .rr = rr ? &rr->rr : NULL, .guest_io = f->guest_io};
+    struct fleet_vcpu *v = cache_lines(f->vcpu_size);
+
+    config.data = v;
+    vcpu_init(&v->cpu, &config);
+    v->fleet = f;
+    v->thread = t;
+    atomic_init(&v->references, 1);
+    pthread_mutex_lock(&f->lock);
+    if (f->closing) {
+        pthread_mutex_unlock(&f->lock);
+        vcpu_destroy(&v->cpu);
+        free(v);
+        return NULL;
+    }
+    if (rr)
+        atomic_fetch_add_explicit(&rr->references, 1, memory_order_relaxed);
+    v->rr = rr;
+    v->serial = f->plugged++;
+    vcpu_add(&v->cpu);
+    if (f->hooks->plugged)
+        f->hooks->plugged(&v->cpu);
+    TAILQ_INSERT_TAIL(&f->live, v, live);
+    f->live_count++;
+    pthread_mutex_unlock(&f->lock);
+    return v;
+}
+
+static void unplug(struct fleet *f, struct fleet_vcpu *v)
+{
+    pthread_mutex_lock(&f->lock);
+    TAILQ_REMOVE(&f->live, v, live);
+    f->live_count--;
+    pthread_mutex_unlock(&f->lock);
+    vcpu_remove(&v->cpu);
+    if (f->hooks->unplugged)
+        f->hooks->unplugged(&v->cpu);
+    fleet_give(v);
+}
+
+/* --- The roles --- */
+
+/* False when the run is over. */
+static bool live_alone(struct torture_thread *t, struct fleet *f)
+{
+    struct fleet_vcpu *v = plug(t, f, NULL);
+    int error;
+
+    if (!v)
+        return false;
+    error = vcpu_run(&v->cpu);
+    if (error != 0)
+        torture_give_up(
+            "%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
+            "\"accel\"",
+            f->instance->workload->name, f->accel->name, strerror(-error));
+    unplug(f, v);
+    return true;
+}
+
+static bool live_together(struct torture_thread *t, struct fleet *f)
+{
+    struct fleet_vcpu **vs = calloc((size_t)f->params->per_thread, sizeof(struct fleet_vcpu *));
+    struct fleet_rr *rr = calloc(1, sizeof *rr);
+    int64_t count = 0;
+
+    vcpu_rr_init(&rr->rr, f->turn_ns);
+    atomic_init(&rr->references, 1);
+    while (count < f->params->per_thread && (vs[count] = plug(t, f, rr)) != NULL)
+        vcpu_rr_add(&rr->rr, &vs[count++]->cpu);
+    vcpu_rr_end(&rr->rr); /* when all have been unplugged */
+    vcpu_rr_run(&rr->rr);
+    for (int64_t i = 0; i < count; i++)
+        unplug(f, vs[i]);
+    give_rr(rr);
+    free(vs);
+    return count == f->params->per_thread;
+}
+
+void fleet_vcpus(struct torture_thread *t)
+{
+    struct fleet *f = t->instance->state;
+
+    flavor_register_thread();
+    while (f->accel->shares ? live_together(t, f) : live_alone(t, f))
+        torture_beat(t);
+    flavor_unregister_thread();
+}
+
+void fleet_unplug(struct fleet_vcpu *v)
+{
+    atomic_store_explicit(&v->told_to_end, true, memory_order_relaxed);
+    /* Release: whoever sees that the vCPU ends sees that it was told to.
+     * Pairs with: fleet_is_to_end(). Broken: as said there. */
+    atomic_thread_fence(memory_order_release);
+    vcpu_unplug(&v->cpu);
+}
+
+void fleet_plugger(struct torture_thread *t)
+{
+    struct fleet *f = t->instance->state;
+    uint64_t mean = (uint64_t)f->params->hotplug_ns;
+    struct fleet_vcpu *v;
+
+    if (f->params->vcpus == 0)
+        return;
+    flavor_register_thread();
+    while (torture_running(t)) {
+        torture_sleep(t, mean > 0 ? random_below(&t->random, 2 * mean) : 100 * 1000 * 1000);
+        torture_beat(t);
+        if (mean == 0 || !torture_running(t) || (v = fleet_take(t)) == NULL)
+            continue;
+        fleet_unplug(v);
+        fleet_give(v);
+    }
+    pthread_mutex_lock(&f->lock);
+    f->closing = true;
+    TAILQ_FOREACH(v, &f->live, live)
+    fleet_unplug(v);
+    pthread_mutex_unlock(&f->lock);
+    flavor_unregister_thread();
+}
+
+#else
+
+void fleet_plugger(struct torture_thread *t)
+{
+    (void)t; /* there are no vCPUs to unplug */
+}
+
+#endif
