@@ -2,6 +2,8 @@
 
 #include "torture/flavors/flavor.h"
 
+#include <stdlib.h>
+
 static __thread int self_id;
 
 static int my_id(void)
@@ -13,7 +15,7 @@ static int my_id(void)
     return self_id;
 }
 
-void big_lock_init(struct big_lock *lock, struct torture_thread *thread, unsigned measure)
+static void big_lock_init(struct big_lock *lock, struct torture_thread *thread, unsigned measure)
 {
     pthread_mutex_init(&lock->mutex, NULL);
     atomic_init(&lock->owner, 0);
@@ -64,14 +66,40 @@ static void flavor_releases(void *data)
     big_lock_release(lock);
 }
 
-static bool flavor_asks(void *data)
+static bool flavor_checks(void *data)
 {
     return big_lock_held(data);
 }
 
-void big_lock_give(struct big_lock *lock)
+bool big_lock_possible(const struct instance *in, bool wanted, struct diagnostics *d)
 {
-    flavor_set_callback_lock(flavor_takes, flavor_releases, flavor_asks, lock);
+    const char *name = in->workload->name;
+
+    if (!wanted || FLAVOR_CAN_CALLBACK_LOCK)
+        return true;
+    diagnose(d,
+             "%s: big_lock is true, but the flavor cannot \"callback-lock\"; set %s.big_lock=false",
+             name, name);
+    return false;
+}
+
+struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigned measure)
+{
+    struct big_lock *lock = calloc(1, sizeof *lock);
+
+    big_lock_init(lock, thread, measure);
+    if (give)
+        flavor_set_callback_lock(flavor_takes, flavor_releases, flavor_checks, lock);
+    return lock;
+}
+
+void big_lock_close(struct big_lock *lock, bool given)
+{
+    /* The callback thread may still be between its last callback and letting go of the lock. */
+    big_lock_take(lock);
+    big_lock_release(lock);
+    if (!given)
+        free(lock); /* else it stays: the flavor keeps its address until the process ends */
 }
 
 void big_lock_after_fork(struct big_lock *lock)
@@ -81,4 +109,19 @@ void big_lock_after_fork(struct big_lock *lock)
     big_lock_init(lock, NULL, 0);
     if (held)
         big_lock_take(lock);
+}
+
+/* --- A role --- */
+
+void big_lock_use(struct torture_thread *t, struct big_lock *lock, uint64_t hold_ns,
+                  uint64_t pause_ns, unsigned counter)
+{
+    while (torture_running(t)) {
+        big_lock_take(lock);
+        torture_spin(random_below(&t->random, hold_ns));
+        big_lock_release(lock);
+        torture_count(t, counter, 1);
+        torture_beat(t);
+        torture_sleep(t, random_below(&t->random, pause_ns));
+    }
 }

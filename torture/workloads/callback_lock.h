@@ -20,14 +20,22 @@ struct big_lock {
     unsigned measure;
 };
 
-void big_lock_init(struct big_lock *lock, struct torture_thread *thread, unsigned measure);
+/* False, with a line in d, when the option big_lock is set and the flavor has no callback lock. */
+bool big_lock_possible(const struct instance *in, bool wanted, struct diagnostics *d);
+/* Makes one, and the flavor's callback lock of it if it is to be. `thread` may be NULL. */
+struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigned measure);
+/* => After all threads have ended. */
+void big_lock_close(struct big_lock *lock, bool given);
+
 void big_lock_take(struct big_lock *lock);
 void big_lock_release(struct big_lock *lock);
 bool big_lock_held(const struct big_lock *lock);
 
-/* Makes it the flavor's callback lock. Needs CAN_CALLBACK_LOCK.
- * => The flavor keeps the address until the process ends. */
-void big_lock_give(struct big_lock *lock);
+/* A thread's whole life: keeps the lock busy, as the rest of a program would, for at most `hold_ns`
+ * after pauses of at most `pause_ns`; counts how often. */
+void big_lock_use(struct torture_thread *t, struct big_lock *lock, uint64_t hold_ns,
+                  uint64_t pause_ns, unsigned counter);
+
 /* In a forked child, before anything else: the lock as if the calling thread had just made it, and
  * taken it when it held it before. */
 void big_lock_after_fork(struct big_lock *lock);

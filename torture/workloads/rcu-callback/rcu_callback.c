@@ -9,6 +9,8 @@
  */
 #include "rcu_callback.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,37 +64,15 @@ static struct torture_thread *thread_of(const struct instance *in, const char *r
     return NULL;
 }
 
-static bool refuse(const struct callback_params *p, struct diagnostics *d)
+static bool refuse(const struct instance *in, struct diagnostics *d)
 {
+    const struct callback_params *p = in->params;
+
     if (p->callers == 0) {
         diagnose(d, "rcu-callback: needs at least one caller");
         return true;
     }
-    if (p->big_lock && !FLAVOR_CAN_CALLBACK_LOCK) {
-        diagnose(d, "rcu-callback: big_lock is true, but the flavor cannot \"callback-lock\"; set "
-                    "rcu-callback.big_lock=false");
-        return true;
-    }
-    return false;
-}
-
-static void make_caller(struct instance *in, unsigned index)
-{
-    const struct callback_params *p = in->params;
-    struct callback_state *state = in->state;
-    struct caller *c = &state->callers[index];
-
-    c->instance = in;
-    c->thread = thread_of(in, "caller", index);
-    for (int64_t i = 0; i <= p->pending_max; i++) {
-        struct item *item = calloc(1, sizeof *item);
-
-        item->caller = c;
-        item->next = c->idle;
-        c->idle = item;
-    }
-    c->current = callback_take_item(c);
-    atomic_store(&c->current->sequence, 0);
+    return !big_lock_possible(in, p->big_lock, d);
 }
 
 static bool setup(struct instance *in, struct diagnostics *d)
@@ -100,38 +80,20 @@ static bool setup(struct instance *in, struct diagnostics *d)
     const struct callback_params *p = in->params;
     struct callback_state *state;
 
-    if (refuse(p, d))
+    if (refuse(in, d))
         return false;
     in->state = state = calloc(1, sizeof *state);
     state->caller_count = (size_t)p->callers;
-    state->callers = aligned_alloc(64, state->caller_count * sizeof *state->callers);
-    memset(state->callers, 0, state->caller_count * sizeof *state->callers);
+    state->callers = cache_lines(state->caller_count * sizeof *state->callers);
     for (unsigned i = 0; i < state->caller_count; i++)
-        make_caller(in, i);
+        items_open(&state->callers[i], in, thread_of(in, "caller", i), (size_t)p->pending_max,
+                   sizeof(struct callback_item));
     state->flooder_count = (size_t)p->flooders;
-    state->flooders = aligned_alloc(64, (state->flooder_count + 1) * sizeof *state->flooders);
-    memset(state->flooders, 0, (state->flooder_count + 1) * sizeof *state->flooders);
+    state->flooders = cache_lines(state->flooder_count * sizeof *state->flooders);
     for (unsigned i = 0; i < state->flooder_count; i++)
         state->flooders[i].thread = thread_of(in, "flooder", i);
-    state->big_lock = calloc(1, sizeof *state->big_lock);
-    big_lock_init(state->big_lock, state->callers[0].thread, LOCK_HELD);
-    if (p->big_lock)
-        big_lock_give(state->big_lock);
+    state->big_lock = big_lock_open(p->big_lock, state->callers[0].thread, LOCK_HELD);
     return true;
-}
-
-static size_t free_items(struct item *item)
-{
-    size_t n = 0;
-
-    while (item) {
-        struct item *next = item->next;
-
-        free(item);
-        item = next;
-        n++;
-    }
-    return n;
 }
 
 static void finish(struct instance *in)
@@ -140,8 +102,8 @@ static void finish(struct instance *in)
     struct callback_state *state = in->state;
 
     for (size_t i = 0; i < state->caller_count; i++) {
-        struct caller *c = &state->callers[i];
-        size_t back = free_items(c->idle) + free_items(atomic_load(&c->returned));
+        struct items *c = &state->callers[i];
+        size_t back = items_close(c);
 
         if (back != (size_t)p->pending_max || atomic_load(&c->queued) != atomic_load(&c->invoked))
             torture_violation(in, c->thread, QUIESCENCE,
@@ -150,13 +112,8 @@ static void finish(struct instance *in)
                               back, (size_t)p->pending_max, i,
                               (unsigned long)atomic_load(&c->queued),
                               (unsigned long)atomic_load(&c->invoked));
-        free(c->current);
     }
-    /* The callback thread may still be between its last callback and letting go of the lock. */
-    big_lock_take(state->big_lock);
-    big_lock_release(state->big_lock);
-    if (!p->big_lock)
-        free(state->big_lock); /* else it stays: see big_lock_give() */
+    big_lock_close(state->big_lock, p->big_lock);
     free(state->callers);
     free(state->flooders);
     free(state);

@@ -3,6 +3,7 @@
 #define STILLPOINT_RCU_CALLBACK_WORKLOAD_H
 
 #include "torture/workloads/callback_lock.h"
+#include "torture/workloads/items.h"
 
 #include "torture/flavors/flavor.h"
 
@@ -50,24 +51,10 @@ enum {
     NOTE_COUNT
 };
 
-/* What is queued. Items are of a caller's own pool and come back to it. */
-struct item {
-    flavor_head head;
-    struct caller *caller;
-    struct item *next;
-    atomic_uint done; /* its callback has run */
-    _Atomic uint64_t sequence;
+/* What is queued. */
+struct callback_item {
+    struct item base;
     int64_t queued_ns;
-};
-
-struct caller {
-    _Alignas(64) struct item *current;     /* published */
-    _Alignas(64) _Atomic uint64_t queued;  /* by the caller */
-    _Alignas(64) _Atomic uint64_t invoked; /* by callbacks; the next one's sequence */
-    _Atomic(struct item *) returned;       /* items whose callback has run */
-    struct item *idle;                     /* the caller's */
-    struct torture_thread *thread;
-    struct instance *instance;
 };
 
 struct flooder {
@@ -78,9 +65,9 @@ struct flooder {
 
 struct callback_state {
     size_t caller_count, flooder_count;
-    struct caller *callers;
+    struct items *callers; /* those of each */
     struct flooder *flooders;
-    struct big_lock *big_lock; /* the flavor's until the process ends, if it was given */
+    struct big_lock *big_lock;
 };
 
 /* Roles. */
@@ -90,9 +77,5 @@ void callback_caller(struct torture_thread *t);
 void callback_barrier(struct torture_thread *t);
 void callback_lock_user(struct torture_thread *t);
 void callback_flooder(struct torture_thread *t);
-
-/* An item that nobody uses; NULL when all are on their way. The caller's thread, or before it
- * starts. */
-struct item *callback_take_item(struct caller *c);
 
 #endif

@@ -7,39 +7,15 @@ void callback_reader(struct torture_thread *t)
     const struct callback_params *p = t->instance->params;
     struct callback_state *state = t->instance->state;
 
-    flavor_register_thread();
-    while (torture_running(t)) {
-        for (unsigned i = 0; i < 32; i++) {
-            struct caller *c = &state->callers[random_below(&t->random, state->caller_count)];
-            uint64_t ns = random_one_in(&t->random, 64)
-                              ? random_below(&t->random, (uint64_t)p->section_ns + 1)
-                              : 0;
-            uint64_t entered = clock_ticks(), sequence;
-            struct item *item;
-            unsigned done;
-
-            torture_section(t, true);
-            flavor_read_lock();
-            item = flavor_dereference(c->current);
-            sequence = atomic_load_explicit(&item->sequence, memory_order_relaxed);
-            if (ns)
-                torture_spin(ns);
-            done = atomic_load_explicit(&item->done, memory_order_relaxed);
-            flavor_read_unlock();
-            torture_section(t, false);
-            if (__builtin_expect(done != 0, 0)) {
-                torture_note_at(t, entered, NOTE_ENTERED, (unsigned long)sequence, 0);
-                torture_violation(t->instance, t, CALLBACK_LEDGER,
-                                  "The callback of item %lu ran while a reader that had loaded "
-                                  "the item was still inside its section.",
-                                  (unsigned long)sequence);
-            }
-        }
-        torture_count(t, READS, 32);
-        torture_count(t, CHECKS, 32);
-        torture_beat(t);
-    }
-    flavor_unregister_thread();
+    items_read(t, &(struct items_reading){
+                      .items = state->callers,
+                      .count = state->caller_count,
+                      .section_ns = p->section_ns,
+                      .reads = READS,
+                      .checks = CHECKS,
+                      .check = CALLBACK_LEDGER,
+                      .entered = NOTE_ENTERED,
+                  });
 }
 
 /* Stays inside until the flavor tells it to leave. */

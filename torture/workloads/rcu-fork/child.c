@@ -105,7 +105,7 @@ static void expect_inside(struct child *c, bool inside, const char *when)
  * Not registered: any thread may wait. */
 struct replacer {
     bool polls;
-    struct fork_item *old, *fresh;
+    struct item *old, *fresh;
     unsigned long cookie;
     atomic_uint waits, returned;
 };
@@ -113,9 +113,9 @@ struct replacer {
 static void *replace(void *argument)
 {
     struct replacer *r = argument;
-    struct fork_updater *u = r->old->updater;
+    struct items *u = r->old->items;
 
-    r->fresh->updater = u;
+    r->fresh->items = u;
     flavor_assign_pointer(u->current, r->fresh);
     if (r->polls)
         r->cookie = flavor_start_poll();
@@ -185,7 +185,7 @@ static void use_inherited_lock(struct child *c)
 static void read_some(struct child *c)
 {
     for (size_t i = 0; i < c->state->updater_count; i++) {
-        struct fork_item *item;
+        struct item *item;
         unsigned before, after;
 
         flavor_read_lock();

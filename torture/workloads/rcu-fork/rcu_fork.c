@@ -9,6 +9,8 @@
  */
 #include "rcu_fork.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,11 +240,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
         diagnose(d, "rcu-fork: needs at least one updater");
         return false;
     }
-    if (p->big_lock && !FLAVOR_CAN_CALLBACK_LOCK) {
-        diagnose(d, "rcu-fork: big_lock is true, but the flavor cannot \"callback-lock\"; set "
-                    "rcu-fork.big_lock=false");
+    if (!big_lock_possible(in, p->big_lock, d))
         return false;
-    }
     in->state = state = calloc(1, sizeof *state);
     state->reports = mmap(NULL, reports, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (state->reports == MAP_FAILED) {
@@ -251,41 +250,12 @@ static bool setup(struct instance *in, struct diagnostics *d)
     }
     fork_use_new_stacks(0);
     sched_getaffinity(0, sizeof state->cpus, &state->cpus);
-    state->big_lock = calloc(1, sizeof *state->big_lock);
-    big_lock_init(state->big_lock, NULL, 0);
     state->updater_count = (size_t)p->updaters;
-    state->updaters = aligned_alloc(64, state->updater_count * sizeof *state->updaters);
-    memset(state->updaters, 0, state->updater_count * sizeof *state->updaters);
-    for (size_t i = 0; i < state->updater_count; i++) {
-        struct fork_updater *u = &state->updaters[i];
-
-        u->instance = in;
-        for (int64_t j = 0; j <= p->pending_max; j++) {
-            struct fork_item *item = calloc(1, sizeof *item);
-
-            item->updater = u;
-            item->next = u->idle;
-            u->idle = item;
-        }
-        u->current = fork_take_item(u);
-    }
-    if (p->big_lock)
-        big_lock_give(state->big_lock);
+    state->updaters = cache_lines(state->updater_count * sizeof *state->updaters);
+    for (size_t i = 0; i < state->updater_count; i++)
+        items_open(&state->updaters[i], in, NULL, (size_t)p->pending_max, sizeof(struct item));
+    state->big_lock = big_lock_open(p->big_lock, NULL, 0);
     return true;
-}
-
-static size_t free_items(struct fork_item *item)
-{
-    size_t n = 0;
-
-    while (item) {
-        struct fork_item *next = item->next;
-
-        free(item);
-        item = next;
-        n++;
-    }
-    return n;
 }
 
 static void finish(struct instance *in)
@@ -294,19 +264,15 @@ static void finish(struct instance *in)
     struct fork_state *state = in->state;
 
     for (size_t i = 0; i < state->updater_count; i++) {
-        struct fork_updater *u = &state->updaters[i];
-        size_t back = free_items(u->idle) + free_items(atomic_load(&u->returned));
+        struct items *u = &state->updaters[i];
+        size_t back = items_close(u);
 
         if (back != (size_t)p->pending_max)
             torture_violation(in, u->thread, QUIESCENCE,
                               "%zu of %zu items of updater %zu are back at the end.", back,
                               (size_t)p->pending_max, i);
-        free(u->current);
     }
-    big_lock_take(state->big_lock);
-    big_lock_release(state->big_lock);
-    if (!p->big_lock)
-        free(state->big_lock); /* else it stays: see big_lock_give() */
+    big_lock_close(state->big_lock, p->big_lock);
     free(state->updaters);
     munmap(state->reports, ((size_t)p->forkers + 1) * sizeof(struct fork_report));
     free(state);

@@ -4,6 +4,7 @@
 #define STILLPOINT_RCU_FORK_WORKLOAD_H
 
 #include "torture/workloads/callback_lock.h"
+#include "torture/workloads/items.h"
 
 #include "torture/flavors/flavor.h"
 
@@ -83,28 +84,9 @@ struct fork_report {
     _Atomic uint64_t children, reads, checks, callbacks, dropped, kept_sections;
 };
 
-/* What is published and queued. The updaters' are of a pool of each; a child's are its own. */
-struct fork_item {
-    flavor_head head;
-    struct fork_updater *updater;
-    struct fork_item *next;
-    atomic_uint done; /* its callback has run, or a grace period after it was replaced */
-    _Atomic uint64_t sequence;
-};
-
-struct fork_updater {
-    _Alignas(64) struct fork_item *current; /* published */
-    _Alignas(64) _Atomic uint64_t queued;
-    _Alignas(64) _Atomic uint64_t invoked;
-    _Atomic(struct fork_item *) returned;
-    struct fork_item *idle;
-    struct torture_thread *thread;
-    struct instance *instance;
-};
-
 struct fork_state {
     size_t updater_count;
-    struct fork_updater *updaters;
+    struct items *updaters; /* those of each; a child replaces them by its own */
     struct big_lock *big_lock;
     struct fork_report *reports; /* one for each forker */
     cpu_set_t cpus;              /* before any thread was placed */
@@ -116,8 +98,8 @@ struct fork_state {
 struct fork_birth {
     enum fork_from from;
     bool locked;
-    unsigned nest;          /* levels of sections, at least 1 when from is FROM_SECTION */
-    struct fork_item *item; /* loaded inside, or since online */
+    unsigned nest;     /* levels of sections, at least 1 when from is FROM_SECTION */
+    struct item *item; /* loaded inside, or since online */
 };
 
 /* Roles of the parent's. */
@@ -125,10 +107,6 @@ void fork_reader(struct torture_thread *t);
 void fork_updater_role(struct torture_thread *t);
 void fork_waiter(struct torture_thread *t);
 void fork_lock_user(struct torture_thread *t);
-
-/* An item that nobody uses; NULL when all are on their way. From a pool: what allocates under a
- * sanitizer may hold locks that a child cannot get. The updater's thread, or before it starts. */
-struct fork_item *fork_take_item(struct fork_updater *u);
 
 /* Gets the calling thread, registered and outside, into such a state, and back. */
 void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,

@@ -10,6 +10,8 @@
  */
 #include "rcu_replay.h"
 
+#include "torture/workloads/cache_lines.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,35 +101,38 @@ static void check_batch(struct replay_state *state, uint64_t id)
     }
 }
 
+/* The next callback in the order of queueing. */
+static void queue(struct replay_state *state, struct item *item, void (*callback)(flavor_head *))
+{
+    atomic_store_explicit(&item->sequence, atomic_fetch_add(&state->items.queued, 1),
+                          memory_order_relaxed);
+    flavor_call(&item->head, callback);
+}
+
 static void invoked(flavor_head *head)
 {
-    struct replay_item *item =
-        (struct replay_item *)((char *)head - offsetof(struct replay_item, head));
-    struct replay_state *state = item->state;
-    uint64_t expected = atomic_load_explicit(&state->invoked, memory_order_relaxed);
-    uint64_t id = atomic_load_explicit(&item->id, memory_order_relaxed);
+    struct item *item = item_of(head);
+    struct replay_item *own = (struct replay_item *)item;
+    struct replay_state *state = item->items->instance->state;
+    struct item_turn turn = item_begin(item);
 
-    if (id != expected)
+    if (turn.sequence != turn.expected)
         torture_violation(state->instance, state->thread, REPLAY,
-                          "Callback %lu ran when %lu was next in the queue.", (unsigned long)id,
-                          (unsigned long)expected);
-    check_batch(state, id);
-    if (expected < state->room)
-        state->trace.times[expected] = atomic_load_explicit(&state->time, memory_order_relaxed);
-    atomic_store_explicit(&item->done, 1, memory_order_relaxed);
+                          "Callback %lu ran when %lu was next in the queue.",
+                          (unsigned long)turn.sequence, (unsigned long)turn.expected);
+    check_batch(state, turn.sequence);
+    if (turn.expected < state->room)
+        state->trace.times[turn.expected] =
+            atomic_load_explicit(&state->time, memory_order_relaxed);
     torture_count(state->thread, INVOKED, 1);
-    if (item->chain > 0) {
-        item->chain--;
-        atomic_store_explicit(&item->id, atomic_fetch_add(&state->queued, 1), memory_order_relaxed);
-        flavor_call(&item->head, invoked);
+    if (own->chain > 0) {
+        own->chain--;
+        queue(state, item, invoked);
+        item_count_run(item, turn.expected);
         torture_count(state->thread, CHAINED, 1);
     } else {
-        item->next = state->run;
-        state->run = item;
+        item_end(item, turn.expected);
     }
-    /* Release: all that it did comes before it is counted as run.
-     * Pairs with: the acquire in have_run(). Broken: a trace with holes. */
-    atomic_store_explicit(&state->invoked, expected + 1, memory_order_release);
     if (++state->batch_ran == state->batch) {
         atomic_fetch_add_explicit(&state->ran, 1, memory_order_release);
         shared_wake(&state->ran);
@@ -138,24 +143,18 @@ static void invoked(flavor_head *head)
 
 static uint64_t have_run(struct replay_state *state)
 {
-    return atomic_load_explicit(&state->invoked, memory_order_acquire);
+    return atomic_load_explicit(&state->items.invoked, memory_order_acquire);
 }
 
 static void queue_one(struct torture_thread *t, struct replay_state *state, uint64_t chain)
 {
-    struct replay_item *old = state->current, *fresh = state->idle;
+    struct items *items = &state->items;
+    struct item *fresh =
+        items->idle ? items_take(items) : items_make(items, sizeof(struct replay_item));
+    struct item *old = items_publish(items, fresh);
 
-    if (fresh) {
-        state->idle = fresh->next;
-    } else {
-        fresh = calloc(1, sizeof *fresh);
-        fresh->state = state;
-    }
-    atomic_store_explicit(&fresh->done, 0, memory_order_relaxed);
-    flavor_assign_pointer(state->current, fresh);
-    old->chain = chain;
-    atomic_store_explicit(&old->id, atomic_fetch_add(&state->queued, 1), memory_order_relaxed);
-    flavor_call(&old->head, invoked);
+    ((struct replay_item *)old)->chain = chain;
+    queue(state, old, invoked);
     torture_count(t, QUEUED, 1);
 }
 
@@ -193,7 +192,7 @@ static void let_run(struct torture_thread *t, struct replay_state *state, uint64
 /* Runs all that is queued, whatever decide() says; what these queue is not part of it. */
 static void call_barrier(struct torture_thread *t, struct replay_state *state)
 {
-    uint64_t queued = atomic_load(&state->queued), ran;
+    uint64_t queued = atomic_load(&state->items.queued), ran;
 
     torture_note(t, NOTE_BARRIER, (unsigned long)atomic_load(&state->time),
                  (unsigned long)(queued - have_run(state)));
@@ -219,7 +218,7 @@ static void step(struct torture_thread *t, struct replay_state *state, struct ra
     for (uint64_t i = 0; i < calls; i++)
         queue_one(t, state,
                   random_one_in(plan, 4) ? random_below(plan, (uint64_t)p->chain_max + 1) : 0);
-    pending = atomic_load(&state->queued) - have_run(state);
+    pending = atomic_load(&state->items.queued) - have_run(state);
     atomic_store_explicit(&state->blocks, random_one_in(&t->random, 2), memory_order_relaxed);
     if (random_one_in(plan, (uint64_t)p->barrier_one_in))
         call_barrier(t, state);
@@ -252,8 +251,8 @@ static bool play(struct torture_thread *t, struct replay_state *state, uint64_t 
 
     random_start(&plan, seed, 0);
     torture_note(t, NOTE_PLAY, seed, turn);
-    atomic_store(&state->queued, 0);
-    atomic_store(&state->invoked, 0);
+    atomic_store(&state->items.queued, 0);
+    atomic_store(&state->items.invoked, 0);
     while (time < (uint64_t)p->steps && torture_running(t)) {
         atomic_store_explicit(&state->time, time, memory_order_relaxed);
         step(t, state, &plan);
@@ -264,19 +263,14 @@ static bool play(struct torture_thread *t, struct replay_state *state, uint64_t 
         check_step(t, state, time++, ran);
     }
     whole = time == (uint64_t)p->steps;
-    for (; have_run(state) < atomic_load(&state->queued); time++) {
+    for (; have_run(state) < atomic_load(&state->items.queued); time++) {
         atomic_store_explicit(&state->time, time, memory_order_relaxed);
-        let_run(t, state, atomic_load(&state->queued) - have_run(state));
+        let_run(t, state, atomic_load(&state->items.queued) - have_run(state));
         torture_beat(t);
     }
     state->trace.length = have_run(state);
-    while (state->run) {
-        struct replay_item *item = state->run;
-
-        state->run = item->next;
-        item->next = state->idle;
-        state->idle = item;
-    }
+    /* Not before: a reader that holds one after its callback has run is to find it done. */
+    items_recover(&state->items);
     return whole;
 }
 
@@ -336,27 +330,18 @@ static struct torture_thread *find_driver(const struct instance *in)
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct replay_params *p = in->params;
-    struct replay_state *state = aligned_alloc(64, sizeof *state);
+    struct replay_state *state;
 
-    if (p->big_lock && !FLAVOR_CAN_CALLBACK_LOCK) {
-        diagnose(d, "rcu-replay: big_lock is true, but the flavor cannot \"callback-lock\"; set "
-                    "rcu-replay.big_lock=false");
-        free(state);
+    if (!big_lock_possible(in, p->big_lock, d))
         return false;
-    }
-    memset(state, 0, sizeof *state);
+    in->state = state = cache_lines(sizeof *state);
     state->instance = in;
     state->thread = find_driver(in);
     state->room = (uint64_t)p->steps * (uint64_t)p->calls_max * ((uint64_t)p->chain_max + 1);
     state->first.times = calloc(state->room + 1, sizeof *state->first.times);
     state->trace.times = calloc(state->room + 1, sizeof *state->trace.times);
-    state->current = calloc(1, sizeof *state->current);
-    state->current->state = state;
-    state->big_lock = calloc(1, sizeof *state->big_lock);
-    big_lock_init(state->big_lock, NULL, 0);
-    if (p->big_lock)
-        big_lock_give(state->big_lock);
-    in->state = state;
+    items_open(&state->items, in, state->thread, 0, sizeof(struct replay_item));
+    state->big_lock = big_lock_open(p->big_lock, NULL, 0);
     flavor_set_replay(decide, state);
     return true;
 }
@@ -367,18 +352,8 @@ static void finish(struct instance *in)
     struct replay_state *state = in->state;
 
     flavor_set_replay(NULL, NULL);
-    /* The callback thread may still be between its last callback and letting go of the lock. */
-    big_lock_take(state->big_lock);
-    big_lock_release(state->big_lock);
-    if (!p->big_lock)
-        free(state->big_lock); /* else it stays: see big_lock_give() */
-    while (state->idle) {
-        struct replay_item *item = state->idle;
-
-        state->idle = item->next;
-        free(item);
-    }
-    free(state->current);
+    big_lock_close(state->big_lock, p->big_lock);
+    items_close(&state->items);
     free(state->first.times);
     free(state->trace.times);
     free(state);

@@ -3,6 +3,7 @@
 #define STILLPOINT_RCU_REPLAY_WORKLOAD_H
 
 #include "torture/workloads/callback_lock.h"
+#include "torture/workloads/items.h"
 
 #include "torture/flavors/flavor.h"
 
@@ -18,14 +19,11 @@ enum { ASKED_TO_RUN, MEASURE_COUNT };
 enum { REPLAY, CALLBACK_LEDGER, CHECK_COUNT };
 enum { NOTE_ENTERED, NOTE_PLAY, NOTE_LET_RUN, NOTE_BARRIER, NOTE_RAN, NOTE_COUNT };
 
-/* What is published, replaced and queued. */
+/* What is published, replaced and queued. The sequence is the callback's in the order of queueing,
+ * from 0 in each play. */
 struct replay_item {
-    flavor_head head;
-    struct replay_state *state;
-    struct replay_item *next;
-    uint64_t chain;      /* how often its callback queues it again */
-    _Atomic uint64_t id; /* of its callback, in the order of queueing, from 0 in each play */
-    atomic_uint done;    /* its callback has run */
+    struct item base;
+    uint64_t chain; /* how often its callback queues it again */
 };
 
 /* One play of a seed: the virtual time at which each callback ran, in this order. */
@@ -35,7 +33,8 @@ struct replay_trace {
 };
 
 struct replay_state {
-    _Alignas(64) struct replay_item *current; /* published */
+    /* The driver's. Callbacks queue as well, never both at once, unless the flavor is broken. */
+    struct items items;
     /* What decide() goes by, the driver's. */
     _Alignas(64) atomic_uint asked; /* a futex word: changes with what follows */
     atomic_uint draining;           /* a barrier is on its way */
@@ -44,19 +43,14 @@ struct replay_state {
     _Atomic uint64_t time;
     /* The callback thread's. */
     _Alignas(64) atomic_uint ran; /* a futex word: changes when a batch is over */
-    _Atomic uint64_t invoked;
-    struct replay_item *run;   /* the driver's between plays */
-    struct replay_trace trace; /* of the play under way; the driver's between plays */
+    struct replay_trace trace;    /* of the play under way; the driver's between plays */
     uint64_t batch, batch_ran; /* size of what decide() let run, and how many of these have run */
     uint64_t batch_hold;       /* of the lock, when it began */
     int64_t batch_start_ns;    /* of its grace period */
-    /* Changed by the driver and by callbacks, never both at once, unless the flavor is broken. */
-    _Alignas(64) _Atomic uint64_t queued;
     /* The driver's. */
-    struct replay_item *idle;
-    struct replay_trace first;
-    uint64_t room;             /* in a trace */
-    struct big_lock *big_lock; /* the flavor's until the process ends, if it was given */
+    _Alignas(64) struct replay_trace first;
+    uint64_t room; /* in a trace */
+    struct big_lock *big_lock;
     struct torture_thread *thread;
     struct instance *instance;
 };
