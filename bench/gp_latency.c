@@ -132,8 +132,9 @@ static void invoked(flavor_head *head)
 
     call->invoked_ns = clock_monotonic_ns();
     call->gp_end_ns = flavor_gp_times(&start, &end) ? end : 0;
-    /* Release, pairs with: the acquire in call_rcu_caller(). Broken: it reads the times too
-     * early. */
+    /* Orders: STORE call->invoked_ns, call->gp_end_ns -> STORE call->done.
+     * Pairs with: call_rcu_caller(), LOAD call->done (acquire) -> LOAD call->invoked_ns.
+     * Broken: the caller takes the times of the callback before. */
     atomic_store_explicit(&call->done, 1, memory_order_release);
     shared_wake(&call->done);
 }
@@ -150,6 +151,9 @@ static void call_rcu_caller(struct torture_thread *t)
 
         atomic_store_explicit(&call->done, 0, memory_order_relaxed);
         flavor_call(&call->head, invoked);
+        /* Orders: LOAD call->done -> LOAD call->invoked_ns, call->gp_end_ns.
+         * Pairs with: invoked(), STORE call->invoked_ns -> STORE call->done (release).
+         * Broken: the latency has the times of the callback before. */
         while (!atomic_load_explicit(&call->done, memory_order_acquire))
             shared_wait(&call->done, 0, 100000000);
         torture_measure(t, QUEUE_TO_INVOKE, (uint64_t)(call->invoked_ns - queued));

@@ -81,8 +81,9 @@ static void vcpu_run_target(struct kick_target *target)
         vcpu_rr_init(&rr, 0);
     vcpu_init(cpu, &config);
     vcpu_add(cpu);
-    /* Release: it is whole.
-     * Pairs with: the acquire in cpu_of(). Broken: a kick of what is not there. */
+    /* Orders: vcpu_init(), vcpu_add() -> STORE target->cpu.
+     * Pairs with: cpu_of(), LOAD target->cpu (acquire).
+     * Broken: the requester kicks a vCPU that is half made. */
     __atomic_store_n(&target->cpu, cpu, __ATOMIC_RELEASE);
     if (accel->shares)
         run_rr(cpu, &rr);
@@ -98,7 +99,9 @@ static void vcpu_run_target(struct kick_target *target)
 
 static struct vcpu *cpu_of(struct kick_target *target)
 {
-    /* Acquire, pairs with: the release in vcpu_run_target(). Broken: as said there. */
+    /* Orders: LOAD target->cpu -> accesses of the vCPU.
+     * Pairs with: vcpu_run_target(), STORE target->cpu (release), after vcpu_add().
+     * Broken: the requester kicks a vCPU that is half made. */
     return __atomic_load_n(&target->cpu, __ATOMIC_ACQUIRE);
 }
 
@@ -157,8 +160,8 @@ static void target_role(struct torture_thread *t)
     struct kick_target *target = t->instance->state;
 
     flavor_register_thread();
-    atomic_store_explicit(&target->thread_id, gettid(), memory_order_release);
     target->thread = t;
+    atomic_store_explicit(&target->thread_id, gettid(), memory_order_relaxed);
     target->way->run(target);
     flavor_unregister_thread();
 }
@@ -186,7 +189,9 @@ static bool wait_inside(struct torture_thread *t, struct kick_target *target, ui
 
 static bool acted(struct kick_target *target, uint64_t reason)
 {
-    /* Acquire, pairs with: the release in kick_target_acts(). Broken: as said there. */
+    /* Orders: LOAD target->acted -> LOAD target->acted_ticks.
+     * Pairs with: kick_target_acts(), STORE target->acted_ticks -> STORE target->acted (release).
+     * Broken: the latency has the time of the action before. */
     return atomic_load_explicit(&target->acted, memory_order_acquire) >= reason;
 }
 
@@ -202,7 +207,7 @@ static bool wait_for(struct torture_thread *t, struct kick_target *target, uint6
 /* Whatever it waits in, and not before it is ready for that. */
 static void end_target(struct kick_target *target)
 {
-    atomic_store_explicit(&target->leave, 1, memory_order_release);
+    atomic_store_explicit(&target->leave, 1, memory_order_relaxed); /* the kick makes it seen */
     if (target->way->end) {
         target->way->end(target);
         return;
@@ -224,6 +229,10 @@ static void requester(struct torture_thread *t)
         /* Of what it does after it acts, which may be to go in at once, none counts from before. */
         before = rounds_of(target);
         begun = clock_ticks();
+        /* Orders: LOAD of the rounds before -> STORE target->reason.
+         * Pairs with: reason_of() and kvm_run(), LOAD target->reason (acquire).
+         * Broken: a round that the target makes after it has acted is counted as one from before,
+         * and it is kicked before it is inside. */
         atomic_store_explicit(&target->reason, reason, memory_order_release);
         target->way->kick(target);
         if (!wait_for(t, target, reason))

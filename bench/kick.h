@@ -47,8 +47,9 @@ struct kick_target {
 static inline void kick_target_acts(struct kick_target *target, uint64_t reason, uint64_t ticks)
 {
     atomic_store_explicit(&target->acted_ticks, ticks, memory_order_relaxed);
-    /* Release, pairs with: the acquire in wait_for(), kick.c. Broken: it reads the time
-     * of another. */
+    /* Orders: STORE target->acted_ticks -> STORE target->acted.
+     * Pairs with: acted(), LOAD target->acted (acquire), before the time is loaded.
+     * Broken: the requester takes the time of the action before. */
     atomic_store_explicit(&target->acted, reason, memory_order_release);
 }
 

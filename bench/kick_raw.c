@@ -13,7 +13,9 @@ static bool leaves(struct kick_target *target)
 
 static uint64_t reason_of(struct kick_target *target)
 {
-    /* Acquire, pairs with: the release in kick_once(), kick.c. Broken: a reason of before. */
+    /* Orders: LOAD target->reason -> STORE of the next round.
+     * Pairs with: requester(), LOAD of the rounds -> STORE target->reason (release).
+     * Broken: a round after the action is counted as one from before it. */
     return atomic_load_explicit(&target->reason, memory_order_acquire);
 }
 
@@ -30,15 +32,21 @@ static void futex_run(struct kick_target *target)
 
     do {
         one_round(target);
+        /* Orders: LOAD target->word -> LOAD target->reason (in reason_of()).
+         * Pairs with: futex_kick(), RMW target->word (release).
+         * Broken: the target acts on the reason before, and the requester waits for ever. */
         while (atomic_load_explicit(&target->word, memory_order_acquire) == seen)
             syscall(SYS_futex, &target->word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
         kick_target_acts(target, reason_of(target), clock_ticks());
-        seen = atomic_load_explicit(&target->word, memory_order_acquire);
+        seen = atomic_load_explicit(&target->word, memory_order_relaxed);
     } while (!leaves(target));
 }
 
 static void futex_kick(struct kick_target *target)
 {
+    /* Orders: STORE target->reason (by the caller) -> RMW target->word.
+     * Pairs with: futex_run(), LOAD target->word (acquire) -> LOAD of the reason.
+     * Broken: the target acts on the reason before, and the requester waits for ever. */
     atomic_fetch_add_explicit(&target->word, 1, memory_order_release);
     syscall(SYS_futex, &target->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }

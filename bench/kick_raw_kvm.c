@@ -136,6 +136,9 @@ static void kvm_run(struct kick_target *target)
     sigemptyset(&set);
     sigaddset(&set, kick_raw_signal_number());
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    /* Orders: STORE of the guest's memory -> STORE counter.
+     * Pairs with: kvm_rounds(), LOAD counter (acquire).
+     * Broken: the requester reads the guest's counter before it is there. */
     atomic_store_explicit(&counter, (_Atomic uint64_t *)(g.memory + COUNTER_AT),
                           memory_order_release);
     do {
@@ -145,6 +148,9 @@ static void kvm_run(struct kick_target *target)
         left = clock_ticks();
         check(result != 0 && errno == EINTR, "KVM_RUN");
         *immediate_exit = 0;
+        /* Orders: LOAD target->reason -> STORE of the guest's next round.
+         * Pairs with: requester(), LOAD of the rounds -> STORE target->reason (release).
+         * Broken: a round after the action is counted as one from before it. */
         kick_target_acts(target, atomic_load_explicit(&target->reason, memory_order_acquire), left);
     } while (!atomic_load_explicit(&target->leave, memory_order_relaxed));
     /* Both mappings stay: a signal may still be on its way to the handler. */
@@ -155,6 +161,9 @@ static void kvm_run(struct kick_target *target)
 
 static uint64_t kvm_rounds(struct kick_target *target)
 {
+    /* Orders: LOAD counter -> LOAD *rounds.
+     * Pairs with: kvm_run(), STORE counter (release).
+     * Broken: the requester reads the guest's counter before it is there. */
     _Atomic uint64_t *rounds = atomic_load_explicit(&counter, memory_order_acquire);
 
     (void)target;

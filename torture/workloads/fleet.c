@@ -81,7 +81,9 @@ struct fleet_rr {
 
 static void give_rr(struct fleet_rr *rr)
 {
-    /* As in fleet_give(). */
+    /* Orders: accesses of *rr by this user -> RMW rr->references.
+     * Pairs with: itself, RMW rr->references (acquire), by the last of them.
+     * Broken: it is freed beside the last accesses of another user. */
     if (!rr || atomic_fetch_sub_explicit(&rr->references, 1, memory_order_acq_rel) > 1)
         return;
     vcpu_rr_destroy(&rr->rr);
@@ -100,8 +102,9 @@ static void free_vcpu(flavor_head *head)
 
 void fleet_give(struct fleet_vcpu *v)
 {
-    /* Release and acquire: all that users did comes before it is freed.
-     * Pairs with: itself. Broken: freed under a user's hands. */
+    /* Orders: accesses of *v by this user -> RMW v->references.
+     * Pairs with: itself, RMW v->references (acquire), by the last of them.
+     * Broken: the vCPU is freed beside the last accesses of another user. */
     if (atomic_fetch_sub_explicit(&v->references, 1, memory_order_acq_rel) == 1)
         flavor_call(&v->head, free_vcpu);
 }
@@ -230,8 +233,10 @@ void fleet_vcpus(struct torture_thread *t)
 void fleet_unplug(struct fleet_vcpu *v)
 {
     atomic_store_explicit(&v->told_to_end, true, memory_order_relaxed);
-    /* Release: whoever sees that the vCPU ends sees that it was told to.
-     * Pairs with: fleet_is_to_end(). Broken: as said there. */
+    /* Orders: STORE v->told_to_end -> vcpu_unplug().
+     * Pairs with: fleet_is_to_end(), after a load of what the unplugging has done.
+     * Broken: a thread sees the vCPU end and not that it was told to, and calls what it does then
+     * a violation. */
     atomic_thread_fence(memory_order_release);
     vcpu_unplug(&v->cpu);
 }

@@ -148,9 +148,9 @@ void fleet_unplug(struct fleet_vcpu *v);
 /* True when it may be ending: it runs the work that it has, pause or not, and no more after. */
 static inline bool fleet_is_to_end(struct fleet_vcpu *v)
 {
-    /* Acquire, also after what the library has read in this thread.
-     * Pairs with: the release in fleet_unplug(). Broken: what a vCPU does as it ends is taken for
-     * a violation. */
+    /* Orders: LOAD of what the unplugging has done, in the library too -> LOAD v->told_to_end.
+     * Pairs with: fleet_unplug(), STORE v->told_to_end -> vcpu_unplug().
+     * Broken: what a vCPU does as it ends is taken for a violation. */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&v->told_to_end, memory_order_relaxed);
 }

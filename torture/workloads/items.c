@@ -106,8 +106,8 @@ void items_wait(struct torture_thread *t, struct items *items, uint64_t most)
 
     for (;;) {
         /* Orders: LOAD items->invoked -> what the thread does when its callbacks have run.
-         * Pairs with: item_end(), STORE items->invoked (release).
-         * Broken: the thread ends, and its counters are read while a callback still adds to them. */
+         * Pairs with: item_count_run(), STORE item->items->invoked (release).
+         * Broken: the thread ends, and its counters are read while a callback adds to them. */
         uint64_t now = atomic_load_explicit(&items->invoked, memory_order_acquire);
 
         if (queued - now <= most)

@@ -61,9 +61,10 @@ uint64_t kick_progress(struct kick_vcpu *v)
     if (!page)
         return 0;
     progress = atomic_load_explicit(&page->rounds, memory_order_relaxed);
-    /* The page is another's once this vCPU has ended: what was read counts when it was still its
-     * own after. Pairs with: the release of the page in the accelerator. Broken: another vCPU's
-     * rounds. */
+    /* Orders: LOAD page->rounds -> LOAD accel_state (in vcpu_kvm_page()).
+     * Pairs with: destroy_kvm(), STORE accel_state, before another vCPU has the page.
+     * Broken: the page is another vCPU's once this one has ended, and the rounds of that one are
+     * taken for progress of this one. */
     atomic_thread_fence(memory_order_acquire);
     return vcpu_kvm_page(&v->base.cpu) ? progress : 0;
 }
@@ -76,9 +77,9 @@ static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned 
     struct torture_thread *t = v->base.thread;
     struct kick_word *word = &v->words[requester];
 
-    /* After the look at `kicked`, so that a request which was there is seen.
-     * Pairs with: the release in kick(), kick_requester.c. Broken: a request that we do not see yet
-     * is taken for lost. */
+    /* Orders: LOAD word->kicked (in block()) -> cpu_exit_requested().
+     * Pairs with: kick(), STORE word->kicked (release), after cpu_exit().
+     * Broken: a request that this thread does not see yet is taken for lost. */
     atomic_thread_fence(memory_order_acquire);
     if (cpu_exit_requested(&v->base.cpu) || v->reported)
         return;
@@ -139,8 +140,9 @@ static unsigned act(struct kick_vcpu *v)
             continue;
         found++;
         atomic_store_explicit(&word->acted_ticks, clock_ticks(), memory_order_relaxed);
-        /* Release, pairs with: the acquire in kick_wait(). Broken: it reads the time of another
-         * action. */
+        /* Orders: STORE word->acted_ticks -> STORE word->acted.
+         * Pairs with: acted(), LOAD w->word->acted (acquire).
+         * Broken: the requester reads the time of another action. */
         atomic_store_explicit(&word->acted, reason, memory_order_release);
         torture_note(v->base.thread, NOTE_ACTED, v->base.serial, reason);
     }
@@ -218,7 +220,9 @@ static void unplugged(struct vcpu *cpu)
                           "it was kicked for before it started.",
                           v->base.serial,
                           (unsigned long)atomic_load_explicit(&v->passes, memory_order_relaxed));
-    /* Release, pairs with: the acquire in kick_has_ended(). Broken: as said there. */
+    /* Orders: STORE acted (of each word, in act()) -> STORE v->ended.
+     * Pairs with: kick_has_ended(), LOAD v->ended (acquire).
+     * Broken: a requester sees the vCPU ended and not its last action, and calls the kick lost. */
     atomic_store_explicit(&v->ended, true, memory_order_release);
 }
 

@@ -108,12 +108,13 @@ struct kick_state {
 uint64_t kick_progress(struct kick_vcpu *v);
 
 /* It does not act any more. rr lets go of a vCPU long before fleet.c takes it away: it was
- * unplugged, and no thread has it, or will. Who sees this looks again whether it has acted before.
- */
+ * unplugged, and no thread has it, or will. After this has returned true, a caller loads once more
+ * whether it has acted. */
 static inline bool kick_has_ended(struct kick_vcpu *v)
 {
-    /* Acquire, pairs with: the release in unplugged(). Broken: an action from before is
-     * not seen. */
+    /* Orders: LOAD v->ended, cpu.unplug, cpu.thread_id -> LOAD of what it has acted on.
+     * Pairs with: unplugged(), STORE v->ended (release).
+     * Broken: an action from before the end is not seen, and a kick is called lost. */
     return atomic_load_explicit(&v->ended, memory_order_acquire) ||
            (atomic_load_explicit(&v->base.cpu.unplug, memory_order_acquire) &&
             atomic_load_explicit(&v->base.cpu.thread_id, memory_order_acquire) == 0);

@@ -47,8 +47,9 @@ static void kick(struct torture_thread *t, struct target *target)
     atomic_store_explicit(&word->since_ticks, clock_ticks(), memory_order_relaxed);
     atomic_store_explicit(&word->reason, target->reason, memory_order_relaxed);
     cpu_exit(&target->v->base.cpu);
-    /* Release: the request comes first.
-     * Pairs with: the fence in look_closer(), kick.c. Broken: as said there. */
+    /* Orders: cpu_exit() -> STORE word->kicked.
+     * Pairs with: look_closer(), LOAD kicked -> fence -> LOAD of the request.
+     * Broken: the vCPU sees the reason and not yet the request, and takes it for lost. */
     atomic_store_explicit(&word->kicked, target->reason, memory_order_release);
     torture_count(t, KICKS, 1);
 }

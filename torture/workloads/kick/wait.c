@@ -25,7 +25,9 @@ struct wait {
 
 static bool acted(const struct wait *w)
 {
-    /* Acquire, pairs with: the release in act(), kick.c. Broken: as said there. */
+    /* Orders: LOAD w->word->acted -> LOAD of the time.
+     * Pairs with: act(), STORE word->acted_ticks -> STORE word->acted (release).
+     * Broken: the latency is that of another action. */
     return atomic_load_explicit(&w->word->acted, memory_order_acquire) >= w->reason;
 }
 
@@ -67,9 +69,10 @@ static void look_at_request(struct wait *w)
     progress = kick_progress(w->v);
     if (progress == 0 || progress == w->progress || w->reported)
         return;
-    /* The vCPU's action comes before its blocks, in its own order; here all that it did is made
-     * visible. Pairs with: nothing, it is a fence for both. Broken: a block seen before the action
-     * that came first. */
+    /* Orders: LOAD v->blocks (in kick_progress()) -> LOAD w->word->acted (in acted()); heavy, so
+     * that the vCPU's own stores to the two, in its order, need no fence.
+     * Pairs with: act(), STORE word->acted, before the vCPU executes on.
+     * Broken: a block is seen before the action that came first, and a kick is called lost. */
     asymmetric_fence_heavy();
     if (settled(w))
         return;

@@ -84,6 +84,9 @@ static void barrier_once(struct torture_thread *t, uint64_t *queued, bool locked
     struct callback_state *state = t->instance->state;
     int64_t begun;
 
+    /* Orders: LOAD queued -> flavor_barrier().
+     * Pairs with: items_count_queued(), STORE items->queued (release).
+     * Broken: the barrier is blamed for a callback that was not queued before it. */
     for (size_t i = 0; i < state->caller_count; i++)
         queued[i] = atomic_load_explicit(&state->callers[i].queued, memory_order_acquire);
     torture_note(t, NOTE_BARRIER, (unsigned long)queued[0], 0);
@@ -93,6 +96,9 @@ static void barrier_once(struct torture_thread *t, uint64_t *queued, bool locked
     flavor_barrier();
     torture_measure(t, BARRIER_TIME, (uint64_t)(clock_monotonic_ns() - begun));
     for (size_t i = 0; i < state->caller_count; i++) {
+        /* Orders: LOAD invoked -> what the role does when its barrier is over.
+         * Pairs with: item_count_run(), STORE item->items->invoked (release).
+         * Broken: nothing that is used; the barrier itself has to order what callbacks did. */
         uint64_t ran = atomic_load_explicit(&state->callers[i].invoked, memory_order_acquire);
 
         if (ran < queued[i])

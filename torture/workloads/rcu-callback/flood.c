@@ -32,7 +32,10 @@ static void invoked(flavor_head *head)
         torture_violation(f->thread->instance, f->thread, CALLBACK_LEDGER,
                           "Callback %lu of flooder %u ran without the big lock.",
                           (unsigned long)drop->sequence, f->thread->index);
-    /* Release, pairs with: the acquire in still_pending(). Broken: a flood that has not drained. */
+    /* Orders: accesses of the callback -> STORE f->invoked.
+     * Pairs with: still_pending(), LOAD f->invoked (acquire).
+     * Broken: a flood counts as drained, and its flooder ends, beside a callback that still uses
+     * them. */
     atomic_store_explicit(&f->invoked, drop->sequence + 1, memory_order_release);
     free(drop);
 }
@@ -55,6 +58,9 @@ static bool queue_one(struct torture_thread *t, struct flooder *f)
 /* How many are on their way; beats when some have run since the last look. */
 static uint64_t still_pending(struct torture_thread *t, struct flooder *f, uint64_t *seen)
 {
+    /* Orders: LOAD f->invoked -> what the flooder does when its flood has drained.
+     * Pairs with: invoked(), STORE f->invoked (release).
+     * Broken: the flooder ends beside a callback that still uses it. */
     uint64_t ran = atomic_load_explicit(&f->invoked, memory_order_acquire);
 
     if (ran != *seen)

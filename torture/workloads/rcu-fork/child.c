@@ -63,7 +63,9 @@ static void fail(struct child *c, const char *format, ...)
         va_start(arguments, format);
         vsnprintf(c->report->message, sizeof c->report->message, format, arguments);
         va_end(arguments);
-        /* Release, pairs with: the acquire in judge_child(). Broken: half a message. */
+        /* Orders: STORE c->report->message -> STORE c->report->ready.
+         * Pairs with: judge_child(), LOAD report->ready (acquire).
+         * Broken: the forker reports half a message. */
         atomic_store_explicit(&c->report->ready, 1, memory_order_release);
     }
     _exit((int)atomic_load_explicit(&c->report->step, memory_order_relaxed));
@@ -119,9 +121,15 @@ static void *replace(void *argument)
     flavor_assign_pointer(u->current, r->fresh);
     if (r->polls)
         r->cookie = flavor_start_poll();
+    /* Orders: STORE r->cookie -> STORE r->waits.
+     * Pairs with: use_inherited(), LOAD r.waits (acquire) -> LOAD r->cookie.
+     * Broken: the first thread polls for a cookie that nobody took. */
     atomic_store_explicit(&r->waits, 1, memory_order_release);
     flavor_synchronize();
     atomic_store_explicit(&r->old->done, 1, memory_order_relaxed);
+    /* Orders: flavor_synchronize() -> STORE r->returned.
+     * Pairs with: use_inherited(), LOAD r.returned (acquire) -> flavor_thread_offline().
+     * Broken: nothing that is used; the thread is joined before its memory goes. */
     atomic_store_explicit(&r->returned, 1, memory_order_release);
     return NULL;
 }
@@ -148,6 +156,9 @@ static void use_inherited(struct child *c, const struct fork_birth *birth)
     if (atomic_load_explicit(&birth->item->done, memory_order_relaxed))
         fail(c, "What a thread held when it forked had been freed.");
     thread = start_thread(c, replace, &r);
+    /* Orders: LOAD r.waits -> LOAD r.cookie (in expect_held()).
+     * Pairs with: replace(), STORE r->cookie -> STORE r->waits (release).
+     * Broken: the first thread polls for a cookie that nobody took. */
     while (!atomic_load_explicit(&r.waits, memory_order_acquire))
         nap(10 * 1000);
     nap((int64_t)random_below(&c->random, 2 * (uint64_t)c->params->child_stay_ns + 1));
@@ -238,6 +249,9 @@ static void invoked(flavor_head *head)
         fail(c, "A callback ran in a child without the big lock.");
     caller->invoked++;
     count(&c->report->callbacks, 1);
+    /* Orders: STORE caller->invoked -> STORE caller->last.
+     * Pairs with: expect_callbacks(), LOAD last (acquire).
+     * Broken: nothing that is used; the barrier itself has to order what callbacks did. */
     if (caller->invoked == (uint64_t)c->params->child_callbacks)
         atomic_store_explicit(&caller->last, 1, memory_order_release);
 }

@@ -104,6 +104,9 @@ static void judge_child(struct torture_thread *t, struct fork_report *report, in
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
+    /* Orders: LOAD report->ready -> LOAD report->message.
+     * Pairs with: fail(), STORE c->report->message -> STORE c->report->ready (release).
+     * Broken: half a message is reported. */
     if (atomic_load_explicit(&report->ready, memory_order_acquire))
         torture_violation(t->instance, t, FORK, "%s It %s.", report->message, child_steps[step]);
     else if (WIFSIGNALED(status))

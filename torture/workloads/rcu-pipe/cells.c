@@ -45,6 +45,10 @@ static struct object *new_object(struct updater *u, struct torture_thread *t)
     if (random_one_in(&t->random, (uint64_t)p->heap_one_in))
         o = new_heap(t, p);
     if (!o) {
+        /* Orders: EXCHANGE u->returned -> LOAD u->idle->next, and the stores to the slots.
+         * Pairs with: return_slot(), STORE o->next -> CAS u->returned (release).
+         * Broken: the pool is a torn list, and a slot is filled beside the callback that scribbles
+         * over it. */
         if (!u->idle)
             u->idle = atomic_exchange_explicit(&u->returned, NULL, memory_order_acquire);
         o = u->idle;

@@ -69,9 +69,12 @@ void pipe_close_mailbox(struct object *o)
     state = t->instance->state;
     check_letter(t, letter, "the updater");
     torture_count(t, LETTERS_CHECKED, 1);
-    /* To whoever comes after the one whose count it is. One that is still there is replaced.
-     * Release, pairs with: the acquire in read_mail(). Broken: the reader may load the count before
-     * the letter, and is blamed wrongly: there is no grace period between the two of us. */
+    /* Orders: LOAD box->letter -> STORE handed_on.
+     * Pairs with: read_mail(), EXCHANGE self->handed_on (acquire).
+     * Broken: the reader loads the count before the letter and is blamed wrongly, for no grace
+     * period lies between the updater and it.
+     *
+     * It goes to the reader after the one whose count it is, in place of one that is there. */
     atomic_store_explicit(
         &state->correspondents[((letter >> COUNT_BITS) + 1) % state->correspondent_count].handed_on,
         letter, memory_order_release);
@@ -84,6 +87,9 @@ static void read_mail(struct torture_thread *t, struct correspondent *self)
 
     if (atomic_load_explicit(&self->handed_on, memory_order_relaxed) == OPEN)
         return;
+    /* Orders: EXCHANGE self->handed_on -> LOAD of the count.
+     * Pairs with: pipe_close_mailbox(), STORE handed_on (release).
+     * Broken: an old count is compared with a new letter, and a reader is blamed wrongly. */
     letter = atomic_exchange_explicit(&self->handed_on, OPEN, memory_order_acquire);
     check_letter(t, letter, "another reader");
     torture_count(t, LETTERS_HANDED_ON, 1);

@@ -59,6 +59,9 @@ void pipe_expedited_updater(struct torture_thread *t)
 
 static void return_slot(struct updater *u, struct object *o)
 {
+    /* Orders: STORE o->next, and the stores to the slot -> CAS u->returned.
+     * Pairs with: new_object(), EXCHANGE u->returned (acquire).
+     * Broken: the pool is a torn list, and the updater fills a slot that is scribbled over. */
     o->next = atomic_load_explicit(&u->returned, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&u->returned, &o->next, o, memory_order_release,
                                                   memory_order_relaxed))
@@ -82,15 +85,20 @@ static void aged(flavor_head *head)
     } else {
         pipe_free_heap(o);
     }
-    /* Release, pairs with: the acquire in wait_for_callbacks(). Broken: it ends, and its counters
-     * are read, while a callback still counts. */
+    /* Orders: what the callback counted -> RMW u->in_flight.
+     * Pairs with: wait_for_callbacks(), LOAD u->in_flight (acquire).
+     * Broken: the updater ends, and its counters are read, while a callback still counts. */
     atomic_fetch_sub_explicit(&u->in_flight, 1, memory_order_release);
 }
 
 /* Waits for callbacks to come back, at most `most` still on their way. Beats only when some did. */
 static void wait_for_callbacks(struct torture_thread *t, struct updater *u, unsigned most)
 {
-    unsigned before = atomic_load_explicit(&u->in_flight, memory_order_acquire), now;
+    unsigned before = atomic_load_explicit(&u->in_flight, memory_order_relaxed), now;
+
+    /* Orders: LOAD u->in_flight -> what the updater does when its callbacks are back.
+     * Pairs with: aged(), RMW u->in_flight (release).
+     * Broken: the updater ends, and its counters are read, while a callback still counts. */
 
     while ((now = atomic_load_explicit(&u->in_flight, memory_order_acquire)) > most) {
         if (now != before)

@@ -51,6 +51,10 @@ static unsigned long decide(void *data, unsigned long queued)
     bool blocked = false;
 
     for (;;) {
+        /* Orders: LOAD state->asked -> LOAD state->permitted, state->draining.
+         * Pairs with: ask(), RMW state->asked (release), after let_run() has stored the permission.
+         * Broken: the callback thread sleeps on the new word, beside a permission that it has not
+         * seen. */
         unsigned seen = atomic_load_explicit(&state->asked, memory_order_acquire);
         uint64_t permitted = atomic_load_explicit(&state->permitted, memory_order_relaxed);
 
@@ -128,12 +132,15 @@ static void invoked(flavor_head *head)
     if (own->chain > 0) {
         own->chain--;
         queue(state, item, invoked);
-        item_count_run(item, turn.expected);
         torture_count(state->thread, CHAINED, 1);
+        item_count_run(item, turn.expected);
     } else {
         item_end(item, turn.expected);
     }
     if (++state->batch_ran == state->batch) {
+        /* Orders: STORE state->items.invoked -> RMW state->ran.
+         * Pairs with: let_run(), LOAD state->ran (acquire), before it counts what has run.
+         * Broken: the driver sleeps until its wait times out, although the batch is over. */
         atomic_fetch_add_explicit(&state->ran, 1, memory_order_release);
         shared_wake(&state->ran);
     }
@@ -143,6 +150,9 @@ static void invoked(flavor_head *head)
 
 static uint64_t have_run(struct replay_state *state)
 {
+    /* Orders: LOAD state->items.invoked -> LOAD of the trace.
+     * Pairs with: item_count_run(), STORE item->items->invoked (release).
+     * Broken: a trace with holes. */
     return atomic_load_explicit(&state->items.invoked, memory_order_acquire);
 }
 
@@ -160,8 +170,9 @@ static void queue_one(struct torture_thread *t, struct replay_state *state, uint
 
 static void ask(struct replay_state *state)
 {
-    /* Release: what decide() goes by comes before the word that it waits on.
-     * Pairs with: the acquire in decide(). Broken: it goes back to sleep beside a permission. */
+    /* Orders: STORE state->permitted, state->draining -> RMW state->asked.
+     * Pairs with: decide(), LOAD state->asked (acquire) -> LOAD state->permitted.
+     * Broken: the callback thread goes back to sleep beside a permission. */
     atomic_fetch_add_explicit(&state->asked, 1, memory_order_release);
     shared_wake(&state->asked);
 }
@@ -180,6 +191,9 @@ static void let_run(struct torture_thread *t, struct replay_state *state, uint64
     ask(state);
     flavor_replay_ask();
     for (;;) {
+        /* Orders: LOAD state->ran -> LOAD state->items.invoked.
+         * Pairs with: invoked(), STORE of the count -> RMW state->ran (release).
+         * Broken: the driver sleeps on the new word, although its batch is over. */
         unsigned seen = atomic_load_explicit(&state->ran, memory_order_acquire);
 
         if (have_run(state) >= goal)

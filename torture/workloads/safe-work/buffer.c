@@ -63,9 +63,9 @@ static struct code *translate(struct safe_work_vcpu *v, uint64_t program)
     for (uint64_t i = 0; i < length; i++)
         code->words[i] = random_mix(program + i);
     code->checksum = checksum(code);
-    /* Release: the block is whole before others find it.
-     * Pairs with: the acquire in find(). Broken: the harness itself reports blocks that are half
-     * made. */
+    /* Orders: STORE code->checksum, and the rest of the block -> STORE state->programs.
+     * Pairs with: find(), LOAD state->programs (acquire).
+     * Broken: the harness itself reports blocks that are half made. */
     __atomic_store_n(&state->programs[program], code, __ATOMIC_RELEASE);
     torture_count(t, TRANSLATED, 1);
     return code;
@@ -82,6 +82,9 @@ static const struct code *find(struct safe_work_vcpu *v, uint64_t program)
     /* Wiped, unless it is of another program: the check is to find it. */
     if (code && code->program == SAFE_WORK_POISON)
         return code;
+    /* Orders: LOAD state->programs -> LOAD code->checksum, and the rest of the block.
+     * Pairs with: translate(), STORE code->checksum -> STORE state->programs (release).
+     * Broken: the harness itself reports blocks that are half made. */
     code = __atomic_load_n(&state->programs[program], __ATOMIC_ACQUIRE);
     if (!code)
         code = translate(v, program);

@@ -82,9 +82,10 @@ bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool sa
         torture_count(t, REFUSED, 1);
         return false;
     }
-    /* Release: the vCPU has been asked to leave before it is counted.
-     * Pairs with: the acquire at the end of block(). Broken: the harness reports work that nobody
-     * has asked for yet. */
+    /* Orders: async_run_on_cpu() -> RMW v->asked.
+     * Pairs with: block(), LOAD v->asked (acquire); check_ledger(), LOAD v->asked (acquire).
+     * Broken: the vCPU counts on work that it has not been asked to leave for yet, and the harness
+     * reports it. */
     atomic_fetch_add_explicit(&v->asked, 1, memory_order_release);
     return true;
 }
@@ -107,6 +108,9 @@ static void check_ledger(flavor_head *head)
 {
     struct safe_work_vcpu *v =
         (struct safe_work_vcpu *)((char *)head - offsetof(struct safe_work_vcpu, ledger));
+    /* Orders: LOAD v->asked -> LOAD v->ran.
+     * Pairs with: safe_work_queue(), RMW v->asked (release).
+     * Broken: nothing, as a grace period lies between; it costs nothing, once a vCPU. */
     uint64_t asked = atomic_load_explicit(&v->asked, memory_order_acquire);
 
     if (asked != v->ran)
@@ -169,7 +173,10 @@ static void block(struct vcpu *cpu)
     run_consumer(t, v);
     torture_count(t, BLOCKS, 1);
     torture_beat(t);
-    /* Acquire, pairs with: the release in safe_work_queue(). Broken: as said there. */
+    /* Orders: LOAD v->asked -> LOAD of the request to leave, by the inner loop.
+     * Pairs with: safe_work_queue(), RMW v->asked (release), after async_run_on_cpu().
+     * Broken: the vCPU counts on work that it has not been asked to leave for yet, and the harness
+     * reports it. */
     v->seen = atomic_load_explicit(&v->asked, memory_order_acquire);
     if (!may_rest(t->instance->params)) /* the accelerators that wait would do so for ever */
         cpu_exit(cpu);
@@ -207,7 +214,9 @@ static void plugged(struct vcpu *cpu)
 {
     struct safe_work_state *state = safe_work_state_of(cpu->data);
 
-    /* Pairs with: begin_walk(). Broken: as said there. */
+    /* Orders: vcpu_add() -> RMW state->walks_and_plugs -> LOAD of the mapping.
+     * Pairs with: begin_walk(), RMW state->walks_and_plugs, after publish().
+     * Broken: a walk does not find this vCPU, and it loads the old mapping. */
     atomic_fetch_add_explicit(&state->walks_and_plugs, 1, memory_order_acq_rel);
 }
 

@@ -52,9 +52,9 @@ static void read_page(struct safe_work_vcpu *v, struct safe_work_page *page)
 
     if (!frame) {
         v->emptied[page->number] = false;
-        /* Acquire: the frame was filled before it was published.
-         * Pairs with: the release in publish(). Broken: the harness itself reports changed
-         * memory. */
+        /* Orders: LOAD page->map -> LOAD frame->words.
+         * Pairs with: publish(), STORE frame->words -> STORE page->map (release).
+         * Broken: the harness itself reports changed memory. */
         frame = __atomic_load_n(&page->map, __ATOMIC_ACQUIRE);
         v->tlb[page->number] = frame;
         torture_count(t, TLB_FILLS, 1);
@@ -91,7 +91,9 @@ static struct safe_work_page *claim(struct torture_thread *t)
     struct safe_work_state *state = t->instance->state;
     struct safe_work_page *page = &state->pages[random_below(&t->random, (uint64_t)p->pages)];
 
-    /* Acquire, pairs with: the release in retire(). Broken: two requests change one page. */
+    /* Orders: RMW page->busy -> accesses of the page.
+     * Pairs with: retire(), STORE page->busy (release).
+     * Broken: a request changes the page beside the stores of the one before it. */
     return atomic_exchange_explicit(&page->busy, true, memory_order_acquire) ? NULL : page;
 }
 
@@ -107,6 +109,9 @@ static void publish(struct safe_work_page *page)
 
     page->version++;
     fill(fresh, page->version * SAFE_WORK_MOST_PAGES + page->number);
+    /* Orders: STORE frame->words (in fill()) -> STORE page->map.
+     * Pairs with: read_page(), LOAD page->map (acquire).
+     * Broken: the harness itself reports changed memory. */
     __atomic_store_n(&page->map, fresh, __ATOMIC_RELEASE);
 }
 
@@ -115,6 +120,9 @@ static void retire(struct torture_thread *t, struct safe_work_page *page)
 {
     torture_note(t, NOTE_POISONED, page->number, (unsigned long)page->version);
     fill(&page->frames[page->current ^ 1], SAFE_WORK_POISON);
+    /* Orders: accesses of the page -> STORE page->busy.
+     * Pairs with: claim(), RMW page->busy (acquire).
+     * Broken: the next request changes the page beside the poisoning. */
     atomic_store_explicit(&page->busy, false, memory_order_release);
 }
 
@@ -125,8 +133,9 @@ static void begin_walk(struct torture_thread *t, struct safe_work_page *page)
 
     publish(page);
     torture_note(t, NOTE_REMAPPED, page->number, (unsigned long)page->version);
-    /* Pairs with: plugged(), after vcpu_add(). Broken: a vCPU that the walk does not find, and that
-     * still loads the old mapping. */
+    /* Orders: STORE page->map (in publish()) -> RMW state->walks_and_plugs -> LOAD of the list.
+     * Pairs with: plugged(), RMW state->walks_and_plugs, after vcpu_add().
+     * Broken: a vCPU that the walk does not find loads the old mapping. */
     atomic_fetch_add_explicit(&state->walks_and_plugs, 1, memory_order_acq_rel);
 }
 
@@ -145,7 +154,10 @@ static void drop_entry(struct safe_work_vcpu *v, const struct safe_work_page *pa
 
 static void flush_done(struct torture_thread *t, struct safe_work_page *page)
 {
-    /* Release and acquire: all have flushed before it is poisoned. Pairs with: itself. */
+    /* Orders: LOAD of the page, STORE v->tlb (by this vCPU) -> RMW page->waiting.
+     * Pairs with: itself, RMW page->waiting (acquire), by the last vCPU, before retire().
+     * Broken: the frame is poisoned while a vCPU still reads it, and the code under test is
+     * blamed. */
     if (atomic_fetch_sub_explicit(&page->waiting, 1, memory_order_acq_rel) == 1)
         retire(t, page);
 }

@@ -145,8 +145,9 @@ static void unmap(flavor_head *head)
 
     munmap(u->region, u->size);
     u->done_ticks = clock_ticks();
-    /* Release: the time comes with it. Pairs with: the acquire in wait_for(). Broken: a time from
-     * before. */
+    /* Orders: STORE u->done_ticks -> STORE u->done.
+     * Pairs with: wait_for(), LOAD u->done (acquire).
+     * Broken: the latency has the time of an unmapping before. */
     atomic_store_explicit(&u->done, 1, memory_order_release);
     shared_wake(&u->done);
 }
@@ -169,6 +170,9 @@ static void wait_for(struct torture_thread *t, struct unmapping *u)
     struct unmap_state *state = t->instance->state;
     int64_t until = clock_monotonic_ns() + p->stay_ns;
 
+    /* Orders: LOAD u->done -> LOAD u->done_ticks (by the caller).
+     * Pairs with: unmap(), STORE u->done_ticks -> STORE u->done (release).
+     * Broken: the latency has the time of an unmapping before. */
     while (!atomic_load_explicit(&u->done, memory_order_acquire)) {
         int64_t left = until - clock_monotonic_ns();
 
