@@ -69,7 +69,7 @@ static void sleep_until_woken(struct torture_thread *t, struct state *state)
     atomic_store_explicit(&state->woken, woken, memory_order_relaxed);
 }
 
-static void polling_vcpu(struct torture_thread *t)
+static void short_bursts(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
     struct state *state = t->instance->state;
@@ -243,7 +243,7 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "polling-vcpu", .count_option = "vcpus", .run = polling_vcpu},
+    {.name = "polling-vcpu", .count_option = "vcpus", .run = short_bursts},
     {.name = "starter", .run = starter},
     {.name = NULL},
 };

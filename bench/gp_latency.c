@@ -1,7 +1,7 @@
 /* gp-latency: how long a grace period takes, against readers of a given number and section length.
  *
  * Callers wait for grace periods, or queue a callback and wait for that; the latency is split into
- * request to start, the grace period itself, and its end to the callback, where the flavor tells.
+ * request to start, the grace period itself, and its end to the callback, where the flavor knows.
  * Readers hold sections of a fixed length, busy (on the CPU) or asleep, with a fixed pause between.
  * Sleepers are registered and do nothing: a process has many threads, and few of them read now.
  */

@@ -195,11 +195,11 @@ static bool acted(struct kick_target *target, uint64_t reason)
     return atomic_load_explicit(&target->acted, memory_order_acquire) >= reason;
 }
 
-/* Looks without a pause: the requester has a CPU of its own. */
+/* Loads without a pause: the requester has a CPU of its own. */
 static bool wait_for(struct torture_thread *t, struct kick_target *target, uint64_t reason)
 {
-    for (unsigned looks = 1; !acted(target, reason); looks++)
-        if (looks % 1024 == 0 && !torture_running(t))
+    for (unsigned loads = 1; !acted(target, reason); loads++)
+        if (loads % 1024 == 0 && !torture_running(t))
             return false;
     return true;
 }

@@ -1,6 +1,5 @@
 /* What the files of the bench workload `kick-latency` share: a thread that is got out of what it
- * does, in one of several ways, and says when it was.
- */
+ * does, in one of several ways, and notes when it was. */
 #ifndef STILLPOINT_BENCH_KICK_H
 #define STILLPOINT_BENCH_KICK_H
 

@@ -1,7 +1,7 @@
 /* poll-latency: how long a polled grace period takes, from its cookie until that has expired.
  *
- * A caller takes a cookie, which starts the grace period, and looks at it again and again. With a
- * pause between cookies whoever leads the grace period has gone to sleep, and has to be woken.
+ * A caller takes a cookie, which starts the grace period, and polls for it again and again. With a
+ * pause between cookies the leader of the grace period has gone to sleep, and has to be woken.
  */
 #include "torture/flavors/flavor.h"
 #include "torture/runner/thread.h"

@@ -1,8 +1,8 @@
 /* The code under test, as workloads see it: flavor_* inline calls, whatever the implementation.
  *
- * FLAVOR_HEADER is one adaptor (template.h says what it defines). What an adaptor does not say that
- * it can do gets a stub here, so that every workload compiles; the engine never runs a role that
- * needs what is missing.
+ * FLAVOR_HEADER is one adaptor (template.h has what it defines). What an adaptor does not claim
+ * gets a stub here, so that every workload compiles; the engine never runs a role that needs what
+ * is missing.
  */
 #ifndef STILLPOINT_FLAVOR_H
 #define STILLPOINT_FLAVOR_H
@@ -213,7 +213,7 @@ static inline void flavor_exec_events(flavor_vcpu *v)
 }
 #endif
 
-/* With it, workloads use <stillpoint/vcpu.h>, whoever implements it. */
+/* With it, workloads use <stillpoint/vcpu.h>, whatever implements it. */
 #ifndef FLAVOR_CAN_VCPU
 #define FLAVOR_CAN_VCPU 0
 #endif

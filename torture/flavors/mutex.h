@@ -50,7 +50,7 @@ extern struct mutex_flavor {
     pthread_cond_t idle, resume;
     unsigned running;   /* vCPUs that execute */
     bool owned;         /* an exclusive section is on, or waits for vCPUs */
-    atomic_bool wanted; /* the same, for a look without the lock */
+    atomic_bool wanted; /* the same, to be loaded without the lock */
 } mutex_flavor;
 extern __thread unsigned mutex_flavor_depth;
 

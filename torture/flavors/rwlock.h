@@ -72,7 +72,7 @@ static inline void flavor_exec_end(flavor_vcpu *v)
     pthread_rwlock_unlock(&rwlock_flavor_vcpus);
 }
 
-/* The lock does not tell. */
+/* The lock does not know. */
 static inline bool flavor_exec_wanted_out(flavor_vcpu *v)
 {
     (void)v;

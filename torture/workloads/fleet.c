@@ -96,7 +96,7 @@ static void free_vcpu(flavor_head *head)
 
     vcpu_destroy(&v->cpu);
     give_rr(v->rr);
-    memset(v, 0x5a, sizeof *v); /* whoever comes too late is to notice */
+    memset(v, 0x5a, sizeof *v); /* a user that comes too late is to notice */
     free(v);
 }
 
@@ -232,11 +232,11 @@ void fleet_vcpus(struct torture_thread *t)
 
 void fleet_unplug(struct fleet_vcpu *v)
 {
-    atomic_store_explicit(&v->told_to_end, true, memory_order_relaxed);
-    /* Orders: STORE v->told_to_end -> vcpu_unplug().
+    atomic_store_explicit(&v->is_to_end, true, memory_order_relaxed);
+    /* Orders: STORE v->is_to_end -> vcpu_unplug().
      * Pairs with: fleet_is_to_end(), after a load of what the unplugging has done.
-     * Broken: a thread sees the vCPU end and not that it was told to, and calls what it does then
-     * a violation. */
+     * Broken: a thread sees the vCPU end and not that it was to, and calls what it does then a
+     * violation. */
     atomic_thread_fence(memory_order_release);
     vcpu_unplug(&v->cpu);
 }

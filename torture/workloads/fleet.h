@@ -1,14 +1,14 @@
 /* What the vCPU workloads share: vCPUs of one accelerator that come and go.
  *
  * The role `vcpu` is fleet_vcpus(): each thread plugs a vCPU (with rr: several), runs it until it
- * is unplugged, and plugs another one. The role `plugger` is fleet_plugger(): it unplugs them,
- * one now and then, and all at the end of the run. Other threads take a vCPU, ask it for something,
+ * is unplugged, and plugs another one. The role `plugger` is fleet_plugger(): it unplugs them, one
+ * now and then, and all at the end of the run. Other threads take a vCPU, request something of it,
  * and give it back.
  *
- * First in a workload's params stands a struct fleet_params, first in its state a struct fleet,
- * and first in its own vCPU, which is what cpu->data points to, a struct fleet_vcpu: what is here
- * finds them there. All but its tables stands in #if FLAVOR_CAN_VCPU; its roles are
- * NEEDS_VCPU(function), and FLEET_LIFE() names its setup() and finish().
+ * First in a workload's params stands a struct fleet_params, first in its state a struct fleet, and
+ * first in its own vCPU, which is what cpu->data points to, a struct fleet_vcpu: what is here finds
+ * them there. All but its tables stands in #if FLAVOR_CAN_VCPU; its roles are NEEDS_VCPU(function),
+ * and FLEET_LIFE() names its setup() and finish().
  */
 #ifndef STILLPOINT_FLEET_H
 #define STILLPOINT_FLEET_H
@@ -83,7 +83,7 @@ struct fleet_vcpu {
     struct fleet_rr *rr;  /* NULL: a thread of its own */
     unsigned long serial; /* counts the vCPUs of the fleet */
     atomic_uint references;
-    atomic_bool told_to_end;
+    atomic_bool is_to_end;
     TAILQ_ENTRY(fleet_vcpu) live;
     flavor_head head;
 };
@@ -143,16 +143,16 @@ void fleet_vcpus(struct torture_thread *t);
 void *fleet_take(struct torture_thread *t);
 void fleet_give(struct fleet_vcpu *v);
 
-/* Tells it to end. => It is taken, or the fleet's lock is held. */
+/* Has it end. => It is taken, or the fleet's lock is held. */
 void fleet_unplug(struct fleet_vcpu *v);
 /* True when it may be ending: it runs the work that it has, pause or not, and no more after. */
 static inline bool fleet_is_to_end(struct fleet_vcpu *v)
 {
-    /* Orders: LOAD of what the unplugging has done, in the library too -> LOAD v->told_to_end.
-     * Pairs with: fleet_unplug(), STORE v->told_to_end -> vcpu_unplug().
+    /* Orders: LOAD of what the unplugging has done, in the library too -> LOAD v->is_to_end.
+     * Pairs with: fleet_unplug(), STORE v->is_to_end -> vcpu_unplug().
      * Broken: what a vCPU does as it ends is taken for a violation. */
     atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&v->told_to_end, memory_order_relaxed);
+    return atomic_load_explicit(&v->is_to_end, memory_order_relaxed);
 }
 
 #else

@@ -1,4 +1,4 @@
-/* A reader that stays: it holds its section for long, and leaves when it is told to.
+/* A reader that stays: it holds its section for long, and leaves when it is kicked.
  *
  * It stands for a vCPU that executes inside a read section until it is kicked. Where the flavor has
  * force notifiers, one of them wakes it; elsewhere it stays for its time. Blocking inside the

@@ -1,11 +1,11 @@
 /* exclusive: vCPUs execute, and several threads enter exclusive sections.
  *
- * In a section its owner looks, when it begins and again before it ends, at each executor's word
- * that says whether it executes. Nobody counts vCPUs together: a counter that all of them change
- * would fence for the code under test. Plain memory says whether the order is there as well: words
- * that each section counts up in two halves, and vCPUs compare while they execute; and what each
- * vCPU changes while it executes, and sections compare. The words are the same from the beginning
- * to the end of an execution, or a section was in it.
+ * In a section its owner loads, when it begins and again before it ends, each executor's word
+ * `executing`. Nobody counts vCPUs together: a counter that all of them change would fence for the
+ * code under test. Plain memory shows whether the order is there as well: words that each section
+ * counts up in two halves, and vCPUs compare while they execute; and what each vCPU changes while
+ * it executes, and sections compare. The words are the same from the beginning to the end of an
+ * execution, or a section was in it.
  */
 #include "exclusive.h"
 
@@ -49,8 +49,8 @@ static const struct note_format notes[NOTE_COUNT] = {
 /* --- The section --- */
 
 /* No vCPU executes, and none has left its work half done. */
-static void look_at_executors(struct torture_thread *t, struct exclusive_state *state,
-                              unsigned long number, const char *when)
+static void check_executors(struct torture_thread *t, struct exclusive_state *state,
+                            unsigned long number, const char *when)
 {
     for (size_t i = 0; i < state->executor_count; i++) {
         struct executor *e = &state->executors[i];
@@ -74,8 +74,8 @@ static void look_at_executors(struct torture_thread *t, struct exclusive_state *
     torture_count(t, CHECKS, 1);
 }
 
-static void look_at_owner(struct torture_thread *t, struct exclusive_state *state,
-                          unsigned expected, unsigned long number, const char *when)
+static void check_owner(struct torture_thread *t, struct exclusive_state *state, unsigned expected,
+                        unsigned long number, const char *when)
 {
     if (state->owner != expected)
         torture_violation(t->instance, t, EXCLUSIVITY,
@@ -90,7 +90,7 @@ static void look_at_owner(struct torture_thread *t, struct exclusive_state *stat
 #endif
 }
 
-static void look_at_words(struct torture_thread *t, struct exclusive_state *state)
+static void check_words(struct torture_thread *t, struct exclusive_state *state)
 {
     for (unsigned i = 1; i < DATA_WORDS; i++) {
         if (state->words[i] != state->words[0]) {
@@ -145,17 +145,17 @@ void exclusive_section(struct torture_thread *t)
     flavor_start_exclusive();
     began = clock_ticks();
     number = state->words[0] + 1;
-    look_at_executors(t, state, number, "as it begins");
-    look_at_owner(t, state, 0, number, "as it begins");
-    look_at_words(t, state);
+    check_executors(t, state, number, "as it begins");
+    check_owner(t, state, 0, number, "as it begins");
+    check_words(t, state);
     state->owner = t->id + 1;
     torture_note_at(t, began, NOTE_BEGAN, number, (unsigned long)depth);
     write_half(state, 0, number);
     stay(t, number, depth);
     write_half(state, 1, number);
-    look_at_owner(t, state, t->id + 1, number, "as it ends");
+    check_owner(t, state, t->id + 1, number, "as it ends");
     state->owner = 0;
-    look_at_executors(t, state, number, "as it ends");
+    check_executors(t, state, number, "as it ends");
     ends = clock_ticks();
     flavor_end_exclusive();
     torture_note_at(t, ends, NOTE_ENDS, number, 0);

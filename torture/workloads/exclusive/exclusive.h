@@ -91,13 +91,13 @@ void exclusive_quiet_vcpu(struct torture_thread *t);
 struct exclusive_vcpu {
     struct fleet_vcpu base;
     /* Of kvm; plain, for sections. */
-    unsigned long looked; /* the section that looked last */
+    unsigned long noted_in; /* the section that noted `rounds` last */
     struct vcpu_kvm_page *page;
     uint64_t rounds;
 };
 extern const struct vcpu_guest exclusive_guest;
-/* => In the section of that number. Looks at the guests of kvm, and after the time once more, and
- *    changes what only sections change. */
+/* => In the section of that number. Compares how far the guests of kvm are with how far they are
+ *    after the time, and changes what only sections change. */
 void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uint64_t ns);
 #endif
 

@@ -37,7 +37,7 @@ const struct vcpu_guest exclusive_guest = {.block = block, .events = events};
 
 /* --- Guests of kvm --- */
 
-static void look_first(struct fleet *f, unsigned long number)
+static void note_rounds(struct fleet *f, unsigned long number)
 {
     struct vcpu *cpu;
 
@@ -51,12 +51,12 @@ static void look_first(struct fleet *f, unsigned long number)
             continue;
         v->page = page;
         v->rounds = atomic_load_explicit(&page->rounds, memory_order_relaxed);
-        v->looked = number;
+        v->noted_in = number;
     }
     flavor_read_unlock();
 }
 
-static void look_again(struct torture_thread *t, struct exclusive_vcpu *v, unsigned long number)
+static void compare_rounds(struct torture_thread *t, struct exclusive_vcpu *v, unsigned long number)
 {
     uint64_t rounds = atomic_load_explicit(&v->page->rounds, memory_order_relaxed);
     uint64_t unequal = atomic_load_explicit(&v->page->unequal, memory_order_relaxed);
@@ -86,7 +86,7 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
         torture_spin(ns);
         return;
     }
-    look_first(f, number);
+    note_rounds(f, number);
     torture_spin(ns);
     bql_lock();
     flavor_read_lock();
@@ -101,8 +101,8 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
         if (!page || fleet_is_to_end(&v->base))
             continue;
         atomic_store_explicit(&page->left, number, memory_order_relaxed);
-        if (v->looked == number && v->page == page)
-            look_again(t, v, number);
+        if (v->noted_in == number && v->page == page)
+            compare_rounds(t, v, number);
         atomic_store_explicit(&page->right, number, memory_order_relaxed);
     }
     flavor_read_unlock();

@@ -130,8 +130,8 @@ static void stay_out(struct torture_thread *t, struct exclusive_state *state, un
     }
 }
 
-/* Whoever goes round finds at the next execution what it missed at the end of the last; this one
- * does not come back before the starter has. */
+/* A vCPU that goes round finds at its next execution what it missed at the end of the last; this
+ * one does not come back before the starter has. */
 void exclusive_quiet_vcpu(struct torture_thread *t)
 {
     const struct exclusive_params *p = t->instance->params;

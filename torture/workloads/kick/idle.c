@@ -1,5 +1,5 @@
-/* kick: what the system says of threads, so that a busy machine is told from a vCPU that sleeps.
- * The figures and their faults are those of torture/driver/watchdog.c. */
+/* kick: what the system shows of threads, to know a busy machine from a vCPU that sleeps. The
+ * figures and their faults are those of torture/driver/watchdog.c. */
 #include "kick.h"
 
 #if FLAVOR_CAN_VCPU

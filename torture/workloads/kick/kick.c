@@ -1,4 +1,4 @@
-/* kick: requests to leave the inner loop, each made once. kick.h says how a lost one is found. */
+/* kick: requests to leave the inner loop, each made once. kick.h has how a lost one is found. */
 #include "kick.h"
 
 #include <sched.h>
@@ -69,10 +69,9 @@ uint64_t kick_progress(struct kick_vcpu *v)
     return vcpu_kvm_page(&v->base.cpu) ? progress : 0;
 }
 
-/* Out of line, and rare: a reason is pending whose cpu_exit() has returned. It is lost if nobody
- * asks the vCPU to leave: process_cpu_events() has taken that request back, and events() has come
- * after. */
-static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned requester)
+/* Out of line, and rare: a reason is pending whose cpu_exit() has returned. It is lost if there is
+ * no request to leave: process_cpu_events() has taken that back, and events() has come after. */
+static void __attribute__((noinline)) judge_pending(struct kick_vcpu *v, unsigned requester)
 {
     struct torture_thread *t = v->base.thread;
     struct kick_word *word = &v->words[requester];
@@ -92,8 +91,8 @@ static void __attribute__((noinline)) look_closer(struct kick_vcpu *v, unsigned 
         requester, (unsigned long)atomic_load_explicit(&word->acted, memory_order_relaxed));
 }
 
-/* The inner loop looks at the request before each block: one that was there when the block before
- * this began has been seen, unless the vCPU has been out since. */
+/* The inner loop loads the request before each block: one that was there when the block before this
+ * began has been seen, unless the vCPU has been out since. */
 static void check_heard(struct kick_vcpu *v)
 {
     struct torture_thread *t = v->base.thread;
@@ -124,7 +123,7 @@ static void block(struct vcpu *cpu)
         if (__builtin_expect(atomic_load_explicit(&v->words[i].kicked, memory_order_relaxed) >
                                  atomic_load_explicit(&v->words[i].acted, memory_order_relaxed),
                              0))
-            look_closer(v, i);
+            judge_pending(v, i);
 }
 
 /* How many reasons were new. */

@@ -4,10 +4,10 @@
  * until the vCPU's events() has acted on it. The words are relaxed atomics: that a vCPU which was
  * kicked sees the reason is for the library to bring about.
  *
- * A reason is lost, without any clock, when the vCPU is in its inner loop and nobody asks it to
- * leave while a reason is pending whose cpu_exit() has returned: only process_cpu_events() takes
- * requests back, and it acts after that. The vCPU looks for this in each block, the requester from
- * outside (kick_wait.c). A request that is there and does not get the vCPU out is found by what the
+ * A reason is lost, without any clock, when the vCPU is in its inner loop, without a request to
+ * leave, while a reason is pending whose cpu_exit() has returned: only process_cpu_events() takes
+ * requests back, and it acts after that. The vCPU checks this in each block, the requester from
+ * outside (wait.c). A request that is there and does not get the vCPU out is found by what the
  * vCPU's thread does meanwhile: it uses up CPU time, or it sleeps while nobody lacks a CPU.
  */
 #ifndef STILLPOINT_KICK_H
@@ -82,7 +82,7 @@ struct kick_vcpu {
     struct fleet_vcpu base;
     clockid_t clock;      /* of the thread that runs it */
     unsigned words_count; /* requesters, and one for the kick before the start */
-    /* Its thread's; others only look. */
+    /* Stored by its thread alone. */
     _Alignas(64) _Atomic uint64_t blocks; /* executed */
     _Atomic uint64_t passes;              /* calls of events() that have returned */
     _Atomic uint64_t guest_rounds;        /* kvm: how far the guest was at the last of these */
@@ -103,8 +103,8 @@ struct kick_state {
     _Alignas(64) atomic_bool hush; /* nobody kicks: the turns are watched */
 };
 
-/* How far the vCPU has executed: blocks, or rounds of the guest. 0: it has not, or nobody
- * can tell. */
+/* How far the vCPU has executed: blocks, or rounds of the guest. 0: it has not, or that is not
+ * known. */
 uint64_t kick_progress(struct kick_vcpu *v);
 
 /* It does not act any more. rr lets go of a vCPU long before fleet.c takes it away: it was
@@ -131,17 +131,17 @@ static inline bool kick_cpu_ns(struct kick_vcpu *v, int64_t *ns)
     return true;
 }
 
-/* kick_wait.c: returns when the vCPU has acted on the reason, has ended, or the run is over. `word`
+/* wait.c: returns when the vCPU has acted on the reason, has ended, or the run is over. `word`
  * is the calling requester's; each reason up to that one was written before its cpu_exit(). True
  * when it was acted on. */
 bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *word,
                uint64_t reason);
 
-/* kick_requester.c: bodies of the roles. */
+/* requester.c: bodies of the roles. */
 void kick_requester(struct torture_thread *t);
 void kick_turn_watcher(struct torture_thread *t);
 
-/* kick_idle.c: what the system says of the process's threads. */
+/* idle.c: what the system shows of the process's threads. */
 struct kick_threads {
     struct kick_times *times;
     size_t count;

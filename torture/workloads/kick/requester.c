@@ -48,15 +48,15 @@ static void kick(struct torture_thread *t, struct target *target)
     atomic_store_explicit(&word->reason, target->reason, memory_order_relaxed);
     cpu_exit(&target->v->base.cpu);
     /* Orders: cpu_exit() -> STORE word->kicked.
-     * Pairs with: look_closer(), LOAD kicked -> fence -> LOAD of the request.
+     * Pairs with: judge_pending(), LOAD kicked -> fence -> LOAD of the request.
      * Broken: the vCPU sees the reason and not yet the request, and takes it for lost. */
     atomic_store_explicit(&word->kicked, target->reason, memory_order_release);
     torture_count(t, KICKS, 1);
 }
 
-/* Says in what state the kick is going to find the vCPU, as far as can be told without
- * stopping it. */
-static void look_before(struct torture_thread *t, struct target *target)
+/* Counts in what state the kick is going to find the vCPU, as far as can be known without stopping
+ * it. */
+static void note_state_before(struct torture_thread *t, struct target *target)
 {
     struct kick_vcpu *v = target->v;
     int phase = atomic_load_explicit(&v->phase, memory_order_relaxed);
@@ -98,7 +98,7 @@ static void record(struct torture_thread *t, const struct target *target)
                     ns);
 }
 
-/* One request: a few reasons with a kick each. The second may come while the vCPU looks for the
+/* One request: a few reasons with a kick each. The second may come while the vCPU acts on the
  * first. */
 static void request(struct torture_thread *t, struct kick_vcpu *v)
 {
@@ -107,7 +107,7 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
     uint64_t more = random_one_in(&t->random, 2) ? random_below(&t->random, (uint64_t)p->burst) : 0;
     bool unplug = p->fleet.hotplug_ns > 0 && random_one_in(&t->random, (uint64_t)p->unplug_one_in);
 
-    look_before(t, &target);
+    note_state_before(t, &target);
     if (unplug) {
         torture_note(t, NOTE_UNPLUGS, v->base.serial,
                      atomic_load_explicit(&target.word->reason, memory_order_relaxed) + 1);
@@ -165,7 +165,8 @@ void kick_requester(struct torture_thread *t)
 static void watch(struct torture_thread *t, struct kick_vcpu *v, int64_t limit_ns)
 {
     uint64_t progress = kick_progress(v);
-    unsigned still = 0; /* looks in a row at which it had used none: its inner loop may be a wait */
+    unsigned still =
+        0; /* samples in a row in which it had used none: its inner loop may be a wait */
     int64_t begun, now, before;
 
     if (!kick_cpu_ns(v, &begun))

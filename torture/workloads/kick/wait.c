@@ -5,8 +5,8 @@
 
 #define US INT64_C(1000)
 #define MS INT64_C(1000000)
-#define LOOK_NS \
-    (10 * MS) /* between two looks at the thread; most of that a look counts for is twice that */
+#define SAMPLE_NS \
+    (10 * MS) /* between two samples of the thread; a late one counts for twice that at most */
 
 struct wait {
     struct torture_thread *t;
@@ -16,10 +16,10 @@ struct wait {
     /* Seen from outside: the request was taken back when the vCPU was here. */
     bool taken_back, reported;
     uint64_t progress;
-    /* Looks at the thread. */
+    /* Samples of the thread. */
     struct kick_threads threads;
-    int64_t look_ns, cpu_ns; /* of the last look */
-    bool slept;              /* at the last look */
+    int64_t sampled_ns, cpu_ns; /* of the last sample */
+    bool slept;                 /* at the last sample */
     int64_t used_ns, asleep_ns;
 };
 
@@ -55,7 +55,7 @@ static void rescue(struct wait *w)
 /* Exact, and needs no time: our request was there when cpu_exit() returned. Once it is not, the
  * vCPU has taken it back, outside of its inner loop; when it executes after that, events() has been
  * called. */
-static void look_at_request(struct wait *w)
+static void check_request(struct wait *w)
 {
     uint64_t progress;
 
@@ -106,20 +106,20 @@ static void count_sleep(struct wait *w, int64_t step, int64_t used)
     w->slept = sleeps;
 }
 
-/* False when the thread cannot be looked at any more. */
-static bool look_at_thread(struct wait *w)
+/* False when the thread is gone. */
+static bool check_thread(struct wait *w)
 {
-    int64_t now = clock_monotonic_ns(), step = least(now - w->look_ns, 2 * LOOK_NS), cpu, used;
+    int64_t now = clock_monotonic_ns(), step = least(now - w->sampled_ns, 2 * SAMPLE_NS), cpu, used;
 
     if (!kick_cpu_ns(w->v, &cpu))
         return false;
-    used = least(cpu - w->cpu_ns, 2 * LOOK_NS);
-    /* What its start takes (KVM makes a vCPU) says nothing: it looks at requests after that. */
+    used = least(cpu - w->cpu_ns, 2 * SAMPLE_NS);
+    /* What its start takes (KVM makes a vCPU) does not count: it loads requests after that. */
     if (atomic_load_explicit(&w->v->base.cpu.thread_id, memory_order_relaxed) != 0) {
         w->used_ns += used;
         count_sleep(w, step, used);
     }
-    w->look_ns = now;
+    w->sampled_ns = now;
     w->cpu_ns = cpu;
     torture_note(w->t, NOTE_PENDING_CPU, serial(w), (unsigned long)(w->used_ns / US));
     torture_note(w->t, NOTE_PENDING_ASLEEP, serial(w), (unsigned long)(w->asleep_ns / US));
@@ -149,20 +149,20 @@ static void judge(struct wait *w)
     rescue(w);
 }
 
-/* After the usual time: looks now and then what the thread does. */
+/* After the usual time: samples now and then what the thread does. */
 static void wait_long(struct wait *w)
 {
     w->threads = kick_threads_open(w->t->instance->thread_count);
-    w->look_ns = clock_monotonic_ns();
+    w->sampled_ns = clock_monotonic_ns();
     if (kick_cpu_ns(w->v, &w->cpu_ns)) {
         kick_longest_wait(&w->threads, w->t, 0);
         while (!settled(w)) {
             /* Shorter at first: the action comes at any time. */
-            for (int i = 0; i < LOOK_NS / MS && !settled(w); i++) {
+            for (int i = 0; i < SAMPLE_NS / MS && !settled(w); i++) {
                 torture_sleep(w->t, MS);
-                look_at_request(w);
+                check_request(w);
             }
-            if (settled(w) || !look_at_thread(w))
+            if (settled(w) || !check_thread(w))
                 break;
             judge(w);
         }
@@ -179,10 +179,10 @@ bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *
     int64_t nap = 20 * US, napped = 0;
 
     while (!settled(&w) && clock_ticks() - begun < spins)
-        look_at_request(&w);
-    for (; !settled(&w) && napped < 2 * LOOK_NS; napped += nap) {
+        check_request(&w);
+    for (; !settled(&w) && napped < 2 * SAMPLE_NS; napped += nap) {
         torture_sleep(t, (uint64_t)nap);
-        look_at_request(&w);
+        check_request(&w);
         nap = least(nap + nap / 2, MS);
     }
     if (!settled(&w))

@@ -1,11 +1,11 @@
-/* pause: a pause from the call to the resume, and the two looks at what must not move in it. */
+/* pause: a pause from the call to the resume, and the two readings of what must not move in it. */
 #include "pause.h"
 
 #if FLAVOR_CAN_VCPU
 
 #include <stdlib.h>
 
-/* --- Looking --- */
+/* --- Readings --- */
 
 static struct pause_state *state_of(struct torture_thread *t)
 {
@@ -17,40 +17,42 @@ void pause_hold_init(struct hold *hold, struct torture_thread *t)
     const struct fleet_params *p = t->instance->params;
 
     *hold = (struct hold){.pauser = t};
-    hold->looks = calloc((size_t)(p->vcpus * p->per_thread) + 1, sizeof *hold->looks);
+    hold->readings = calloc((size_t)(p->vcpus * p->per_thread) + 1, sizeof *hold->readings);
 }
 
 void pause_hold_destroy(struct hold *hold)
 {
-    free(hold->looks);
+    free(hold->readings);
 }
 
-static void take_look(struct look *look, struct pause_vcpu *v)
+static void take_reading(struct reading *reading, struct pause_vcpu *v)
 {
-    *look = (struct look){.vcpu = v,
-                          .blocks = atomic_load_explicit(&v->blocks, memory_order_relaxed),
-                          .events = atomic_load_explicit(&v->events, memory_order_relaxed),
-                          .work = atomic_load_explicit(&v->work, memory_order_relaxed),
-                          .unplug = fleet_is_to_end(&v->base)};
+    *reading = (struct reading){.vcpu = v,
+                                .blocks = atomic_load_explicit(&v->blocks, memory_order_relaxed),
+                                .events = atomic_load_explicit(&v->events, memory_order_relaxed),
+                                .work = atomic_load_explicit(&v->work, memory_order_relaxed),
+                                .unplug = fleet_is_to_end(&v->base)};
 }
 
 /* A vCPU that is new to this pause has done nothing yet. */
 static void check_new(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
 {
-    struct look look;
+    struct reading reading;
 
-    take_look(&look, v);
+    take_reading(&reading, v);
     torture_count(t, CHECKS, 1);
     /* Its work first: one that ended in between may have run it. */
-    if (look.blocks != 0 || look.events != 0 || (look.work != 0 && !fleet_is_to_end(&v->base)))
+    if (reading.blocks != 0 || reading.events != 0 ||
+        (reading.work != 0 && !fleet_is_to_end(&v->base)))
         torture_violation(t->instance, t, PAUSE_CHECK,
                           "vCPU %lu was plugged during pause %lu, and has run %lu blocks, %lu "
                           "rounds of events and %lu items of work.",
-                          v->base.serial, hold->number, look.blocks, look.events, look.work);
+                          v->base.serial, hold->number, reading.blocks, reading.events,
+                          reading.work);
 }
 
 /* Takes a reference to each that is there. */
-static void look_first(struct torture_thread *t, struct hold *hold)
+static void read_first(struct torture_thread *t, struct hold *hold)
 {
     struct fleet *f = &state_of(t)->fleet;
     struct fleet_vcpu *base;
@@ -62,7 +64,7 @@ static void look_first(struct torture_thread *t, struct hold *hold)
         struct pause_vcpu *v = (struct pause_vcpu *)base;
 
         atomic_fetch_add_explicit(&base->references, 1, memory_order_relaxed);
-        take_look(&hold->looks[hold->count++], v);
+        take_reading(&hold->readings[hold->count++], v);
         v->seen = hold->number;
         if (atomic_load_explicit(&v->is_idle, memory_order_relaxed))
             torture_count(t, IDLE, 1);
@@ -73,18 +75,18 @@ static void look_first(struct torture_thread *t, struct hold *hold)
 static void give_back(struct hold *hold)
 {
     for (unsigned i = 0; i < hold->count; i++)
-        fleet_give(&hold->looks[i].vcpu->base);
+        fleet_give(&hold->readings[i].vcpu->base);
     hold->count = 0;
 }
 
-static void compare(struct torture_thread *t, struct hold *hold, const struct look *before)
+static void compare(struct torture_thread *t, struct hold *hold, const struct reading *before)
 {
     struct pause_vcpu *v = before->vcpu;
-    struct look now;
+    struct reading now;
     bool work_moved;
 
-    take_look(&now, v);
-    /* After the work is read: who runs it as it ends was told before. */
+    take_reading(&now, v);
+    /* After the work is read: a vCPU that runs it as it ends was to end before. */
     work_moved = now.work != before->work && !fleet_is_to_end(&v->base);
     torture_count(t, CHECKS, 1);
     if (!before->unplug && now.unplug)
@@ -102,14 +104,14 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct lo
                           hold->number, v->base.serial, now.blocks + now.events, v->trail);
 }
 
-static void look_again(struct torture_thread *t, struct hold *hold)
+static void read_again(struct torture_thread *t, struct hold *hold)
 {
     struct fleet *f = &state_of(t)->fleet;
     struct fleet_vcpu *base;
 
     for (unsigned i = 0; i < hold->count; i++)
-        if (hold->looks[i].vcpu != hold->exempt)
-            compare(t, hold, &hold->looks[i]);
+        if (hold->readings[i].vcpu != hold->exempt)
+            compare(t, hold, &hold->readings[i]);
     pthread_mutex_lock(&f->lock);
     TAILQ_FOREACH(base, &f->live, live)
     {
@@ -213,8 +215,7 @@ static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu
                           "Thread %u and thread %u both have paused the vCPUs.", state->owner - 1,
                           t->id);
     state->owner = t->id + 1;
-    /* Relaxed, and the vCPU first: those that look at both have been stopped, or are this
-     * thread's. */
+    /* Relaxed, and the vCPU first: those that load both have been stopped, or are this thread's. */
     atomic_store_explicit(&state->exempt, v, memory_order_relaxed);
     atomic_store_explicit(&state->on, hold->number, memory_order_relaxed);
     state->left++;
@@ -227,7 +228,7 @@ static void disturb(struct torture_thread *t, struct hold *hold)
     const struct pause_params *p = t->instance->params;
 
     for (uint64_t i = random_below(&t->random, 3); i > 0 && p->noise_ns > 0; i--) {
-        struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
+        struct pause_vcpu *v = hold->readings[random_below(&t->random, hold->count)].vcpu;
 
         if (random_one_in(&t->random, 2))
             pause_queue_async(v, ++v->asked);
@@ -235,15 +236,15 @@ static void disturb(struct torture_thread *t, struct hold *hold)
             cpu_exit(&v->base.cpu);
     }
     if (random_one_in(&t->random, (uint64_t)p->unplug_one_in))
-        fleet_unplug(&hold->looks[random_below(&t->random, hold->count)].vcpu->base);
+        fleet_unplug(&hold->readings[random_below(&t->random, hold->count)].vcpu->base);
 }
 
-/* Each that was stopped acts on reasons again, though nobody asks it but the resume. */
-static void await_one(struct torture_thread *t, const struct look *look)
+/* Each that was stopped acts on reasons again, though nothing but the resume requests it. */
+static void await_one(struct torture_thread *t, const struct reading *reading)
 {
-    struct pause_vcpu *v = look->vcpu;
+    struct pause_vcpu *v = reading->vcpu;
 
-    while (atomic_load_explicit(&v->events, memory_order_relaxed) == look->events &&
+    while (atomic_load_explicit(&v->events, memory_order_relaxed) == reading->events &&
            !fleet_is_to_end(&v->base))
         torture_sleep(t, 20 * 1000);
     torture_count(t, CHECKS, 1);
@@ -254,7 +255,7 @@ static void resume(struct torture_thread *t, struct hold *hold)
 {
     struct pause_state *state = state_of(t);
 
-    look_again(t, hold);
+    read_again(t, hold);
     torture_note(t, NOTE_RESUME, hold->number, 0);
     if (state->owner != hold->pauser->id + 1)
         torture_violation(t->instance, t, PAUSE_CHECK,
@@ -305,24 +306,24 @@ static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu
 void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
 {
     const struct pause_params *p = t->instance->params;
-    struct look awaited = {.vcpu = NULL};
+    struct reading awaited = {.vcpu = NULL};
 
     enter(t, hold, v);
-    look_first(t, hold);
+    read_first(t, hold);
     if (hold->count > 0)
         disturb(t, hold);
     stay(t);
     if (hold->count > 0 && random_one_in(&t->random, (uint64_t)p->own_work_one_in)) {
-        look_again(t, hold);
+        read_again(t, hold);
         pause_own_work(t, hold);
         give_back(hold);
-        look_first(t, hold);
+        read_first(t, hold);
     }
     state_of(t)->right++;
     /* Not by vCPUs, nor with the big lock, which vCPUs need to go on. */
     if (!v && !bql_locked() && hold->count > 0 &&
         random_one_in(&t->random, (uint64_t)p->await_one_in))
-        awaited = hold->looks[random_below(&t->random, hold->count)];
+        awaited = hold->readings[random_below(&t->random, hold->count)];
     if (awaited.vcpu)
         atomic_fetch_add_explicit(&awaited.vcpu->base.references, 1, memory_order_relaxed);
     if (!random_one_in(&t->random, (uint64_t)p->hand_one_in) || !hand_over(t, hold)) {

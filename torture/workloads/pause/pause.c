@@ -1,11 +1,11 @@
 /* pause: nothing moves while the vCPUs are paused.
  *
- * Pausers, and vCPUs in their events, pause all vCPUs, look at the progress of each, stay, look
+ * Pausers, and vCPUs in their events, pause all vCPUs, read the progress of each, stay, read it
  * again, and resume or have it done by a resumer. vCPUs come and go; work and requests are queued
  * all the time. Each vCPU counts the blocks, rounds of events and items of work that it runs, in
- * words that nobody else writes: between the two looks none changes, but for the work of one that
- * ends and for the vCPU that has paused the others. Each also looks at the words that only pausers
- * change.
+ * words that nobody else writes: between the two readings none changes, but for the work of one
+ * that ends and for the vCPU that has paused the others. Each also compares the words that only
+ * pausers change.
  */
 #include "pause.h"
 
@@ -76,7 +76,7 @@ static void block(struct vcpu *cpu)
     torture_beat(t);
 }
 
-/* What it asks of others. */
+/* What it requests of others. */
 static void ask(struct torture_thread *t, struct pause_vcpu *v)
 {
     const struct pause_params *p = t->instance->params;
@@ -110,7 +110,7 @@ static void events(struct vcpu *cpu)
     v->trail++;
     if (!torture_running(t))
         return;
-    /* While its pause is out, what it asks for counts as the pauser's own: it asks for nothing. */
+    /* While its pause is out, its requests count as the pauser's own: it makes none. */
     if (pause_is_out(own_hold))
         return;
     if (random_one_in(&t->random, (uint64_t)p->vcpu_pause_one_in))

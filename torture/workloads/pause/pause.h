@@ -41,13 +41,13 @@ struct pause_vcpu {
     unsigned long trail; /* blocks + events; plain, so that a pause must order it */
     bool idles;
     /* Written under a pause. */
-    unsigned long seen;   /* the newest pause that has looked at it */
+    unsigned long seen;   /* the newest pause that has read it */
     unsigned long asked;  /* items of pausers, counted */
-    atomic_bool serves;   /* it runs what the pauser asks for */
+    atomic_bool serves;   /* it runs what the pauser requests */
     atomic_ulong backlog; /* items that it has not run */
 };
 
-struct look {
+struct reading {
     struct pause_vcpu *vcpu; /* with a reference */
     unsigned long blocks, events, work;
     bool unplug; /* it was about to end */
@@ -60,15 +60,14 @@ struct hold {
     struct pause_vcpu *exempt; /* the vCPU that has paused the others, and goes on itself */
     unsigned long number;
     int64_t paused_ns;
-    struct look *looks;
+    struct reading *readings;
     unsigned count;
     bool out; /* handed over, not yet resumed; under the lock of the queue */
 };
 
 struct pause_state {
     struct fleet fleet;
-    /* What pauses protect: changed under them only. Plain but for what vCPUs look at to find
-     * out. */
+    /* What pauses protect: changed under them only. Plain but for what vCPUs load to find out. */
     _Alignas(64) unsigned long left, right, number;
     unsigned owner;               /* 0, or 1 + the pauser's thread */
     _Alignas(64) atomic_ulong on; /* the pause that is on; 0: none */
@@ -87,7 +86,7 @@ static inline void pause_bump(atomic_ulong *word)
                           memory_order_relaxed);
 }
 
-/* --- pause_work.c --- */
+/* --- work.c --- */
 
 /* => v's thread, which is about to do or has just done `what`: no pause is on, or v has paused. */
 void pause_check_may_move(struct pause_vcpu *v, const char *what);
@@ -98,7 +97,7 @@ void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct paus
 /* => Under the calling thread's pause: its own work runs at once, behind what it has queued. */
 void pause_own_work(struct torture_thread *t, struct hold *hold);
 
-/* --- pause_hold.c --- */
+/* --- hold.c --- */
 
 void pause_hold_init(struct hold *hold, struct torture_thread *t);
 /* => Not handed over. */
@@ -106,7 +105,7 @@ void pause_hold_destroy(struct hold *hold);
 bool pause_is_out(struct hold *hold);
 /* Waits until it has been resumed. */
 void pause_await_back(struct hold *hold);
-/* Pauses, looks, stays, looks again, and resumes or hands over. `v`: the vCPU whose events these
+/* Pauses, reads, stays, reads again, and resumes or hands over. `v`: the vCPU whose events these
  * are, or NULL. */
 void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v);
 /* The next that was handed over, or NULL. */

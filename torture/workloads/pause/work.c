@@ -1,4 +1,4 @@
-/* pause: what vCPUs are asked to run, before, during and after pauses. */
+/* pause: what vCPUs are to run, before, during and after pauses. */
 #include "pause.h"
 
 #if FLAVOR_CAN_VCPU
@@ -102,33 +102,33 @@ static bool ask_rounds(struct rounds *rounds)
     return run_on_cpu(&rounds->vcpu->base.cpu, read_rounds, rounds) == 0 && rounds->known;
 }
 
-/* Guests stand still while the host looks twice. */
+/* Guests stand still while the host reads twice. */
 static void check_guests(struct torture_thread *t, struct hold *hold)
 {
     const struct pause_params *p = t->instance->params;
-    struct look *look = &hold->looks[random_below(&t->random, hold->count)];
-    struct rounds first = {.vcpu = look->vcpu}, second = {.vcpu = look->vcpu};
+    struct reading *reading = &hold->readings[random_below(&t->random, hold->count)];
+    struct rounds first = {.vcpu = reading->vcpu}, second = {.vcpu = reading->vcpu};
     bool known;
 
-    if (look->vcpu == hold->exempt)
+    if (reading->vcpu == hold->exempt)
         return;
     /* What was queued before comes first. */
-    atomic_store_explicit(&look->vcpu->serves, true, memory_order_relaxed);
+    atomic_store_explicit(&reading->vcpu->serves, true, memory_order_relaxed);
     known = ask_rounds(&first);
     torture_spin(random_below(&t->random, (uint64_t)p->stay_ns + 1));
     known = known && ask_rounds(&second);
-    atomic_store_explicit(&look->vcpu->serves, false, memory_order_relaxed);
+    atomic_store_explicit(&reading->vcpu->serves, false, memory_order_relaxed);
     torture_count(t, CHECKS, 1);
     if (known && second.rounds != first.rounds)
         torture_violation(t->instance, t, PAUSE_CHECK,
                           "The guest of vCPU %lu went round %lu times during pause %lu.",
-                          look->vcpu->base.serial, (unsigned long)(second.rounds - first.rounds),
+                          reading->vcpu->base.serial, (unsigned long)(second.rounds - first.rounds),
                           hold->number);
 }
 
 void pause_own_work(struct torture_thread *t, struct hold *hold)
 {
-    struct pause_vcpu *v = hold->looks[random_below(&t->random, hold->count)].vcpu;
+    struct pause_vcpu *v = hold->readings[random_below(&t->random, hold->count)].vcpu;
     struct item item = {.synchronous = true};
     unsigned long ran;
     int result;

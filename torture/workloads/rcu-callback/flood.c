@@ -55,7 +55,7 @@ static bool queue_one(struct torture_thread *t, struct flooder *f)
     return true;
 }
 
-/* How many are on their way; beats when some have run since the last look. */
+/* How many are on their way; beats when some have run since the last call. */
 static uint64_t still_pending(struct torture_thread *t, struct flooder *f, uint64_t *seen)
 {
     /* Orders: LOAD f->invoked -> what the flooder does when its flood has drained.

@@ -3,9 +3,9 @@
  * drain.
  *
  * Each caller publishes items, replaces them and queues a callback for the old one. Readers hold
- * items and look whether their callback has run meanwhile. Callers work in bursts, so that
+ * items and find whether their callback has run meanwhile. Callers work in bursts, so that
  * callbacks pile up; flooders queue without any restraint. Busy readers stay inside until the
- * flavor tells them to leave.
+ * flavor notifies them.
  */
 #include "rcu_callback.h"
 

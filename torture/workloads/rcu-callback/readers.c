@@ -18,7 +18,7 @@ void callback_reader(struct torture_thread *t)
                   });
 }
 
-/* Stays inside until the flavor tells it to leave. */
+/* Stays inside until the flavor notifies it. */
 void callback_busy_reader(struct torture_thread *t)
 {
     const struct callback_params *p = t->instance->params;

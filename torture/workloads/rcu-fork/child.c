@@ -1,8 +1,8 @@
 /* rcu-fork, the child's side: everything that the library is for, in a process that is a copy of
  * one thread of a process under torture.
  *
- * A child touches nothing of the mapping that its parent shares with the driver. It tells what it
- * found through the forker's report and its exit code.
+ * A child touches nothing of the mapping that its parent shares with the driver. It passes on what
+ * it found through the forker's report and its exit code.
  */
 #include "rcu_fork.h"
 
@@ -45,7 +45,7 @@ struct child {
     atomic_uint forked; /* it has made its own child, if it does */
 };
 
-/* --- Saying what is wrong --- */
+/* --- Failures --- */
 
 static void at_step(struct child *c, enum child_step step)
 {
@@ -54,7 +54,7 @@ static void at_step(struct child *c, enum child_step step)
 
 static void fail(struct child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The first one says why; the process ends. */
+/* The first one is reported; the process ends. */
 static void fail(struct child *c, const char *format, ...)
 {
     va_list arguments;
@@ -95,7 +95,7 @@ static pthread_t start_thread(struct child *c, void *(*run)(void *), void *argum
 
 /* --- What came over the fork --- */
 
-/* Whether the calling thread is inside, where the flavor tells. */
+/* Whether the calling thread is inside, where the flavor knows. */
 static void expect_inside(struct child *c, bool inside, const char *when)
 {
     if (FLAVOR_CAN_TELL_SECTION && flavor_in_section() != inside)
@@ -103,8 +103,8 @@ static void expect_inside(struct child *c, bool inside, const char *when)
     count(&c->report->checks, 1);
 }
 
-/* Replaces what the inherited section holds, waits for a grace period, and says so in the old one.
- * Not registered: any thread may wait. */
+/* Replaces what the inherited section holds, waits for a grace period, and marks the old one as
+ * done. Not registered: any thread may wait. */
 struct replacer {
     bool polls;
     struct item *old, *fresh;
@@ -143,7 +143,7 @@ static void expect_held(struct child *c, struct replacer *r, const char *what)
     count(&c->report->checks, 2);
 }
 
-/* The section, or being online, protects what was loaded before the fork: whoever replaces it
+/* The section, or being online, protects what was loaded before the fork: a thread that replaces it
  * waits. */
 static void use_inherited(struct child *c, const struct fork_birth *birth)
 {
@@ -373,8 +373,8 @@ static void fork_again(struct child *c)
 
 /* --- Its life --- */
 
-/* A crash of a child's is the forker's to report; the runner's handlers would say that it is its
- * own. */
+/* A crash of a child's is the forker's to report; the runner's handlers would take it for the
+ * runner's. */
 static void set_signals(void)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};

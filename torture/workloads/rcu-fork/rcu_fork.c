@@ -4,7 +4,7 @@
  * lock torture the parent, forkers fork: outside, inside nested sections, online, not registered,
  * and any of these with the big lock held. Each child finds its section, its lock and its
  * registration as they were and none of its ancestors' callbacks; it reads, waits, queues, polls,
- * makes threads, and forks again (rcu_fork_child.c). A child that hangs silences its forker, which
+ * makes threads, and forks again (child.c). A child that hangs silences its forker, which
  * is a stall.
  */
 #include "rcu_fork.h"

@@ -75,7 +75,7 @@ enum child_step {
 extern const char *const child_steps[]; /* by step: what it did, after "it" */
 
 /* Shared with the children of one forker, of whom one lives at a time, and their descendants:
- * counts of what they did, and what the first that failed has to say. The parent's mapping is not
+ * counts of what they did, and the message of the first that failed. The parent's mapping is not
  * theirs. */
 struct fork_report {
     atomic_uint step; /* of the youngest */

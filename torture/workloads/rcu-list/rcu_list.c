@@ -13,7 +13,7 @@
  *
  * A removed node is poisoned after its grace period, and is freed when many more were.
  *
- * Here are the tables, the set-up and the checks of the end; rcu_list.h says where the rest is.
+ * Here are the tables, the set-up and the checks of the end; rcu_list.h has where the rest is.
  */
 #include "rcu_list.h"
 

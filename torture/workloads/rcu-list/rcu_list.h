@@ -1,10 +1,10 @@
 /* What the files of rcu-list share: nodes, the lists that they are in, and the names of what is
- * counted, checked and noted. rcu_list.c says what the workload does.
+ * counted, checked and noted. rcu_list.c describes the workload.
  *
- *     rcu_list_shapes.c      the shapes: each operation of each, and the walk of a reader
- *     rcu_list_readers.c     readers, judging what they met
- *     rcu_list_nodes.c       nodes from their making to their freeing
- *     rcu_list_updaters.c    updaters: what changes, and in what order
+ *     shapes.c      the shapes: each operation of each, and the walk of a reader
+ *     readers.c     readers, judging what they met
+ *     nodes.c       nodes from their making to their freeing
+ *     updaters.c    updaters: what changes, and in what order
  */
 #ifndef STILLPOINT_RCU_LIST_WORKLOAD_H
 #define STILLPOINT_RCU_LIST_WORKLOAD_H

@@ -1,5 +1,5 @@
 /* rcu-pipe: cells. An updater publishes objects in its cell, and ages what it retired. */
-#include "look.h"
+#include "sight.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

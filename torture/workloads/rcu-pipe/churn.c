@@ -1,11 +1,11 @@
 /* rcu-pipe: threads that come and go.
  *
  * A churner starts threads in bursts. Each registers, reads, idles between some of its sections,
- * and unregisters, or just ends. The flavor may stop looking at a thread that is idle: the section
- * after a pause is the one that it must not miss. What the threads saw is judged by the churner,
- * once they have ended: counters and findings have one writer.
+ * and unregisters, or just ends. The flavor may park a thread that is idle: the section after a
+ * pause is the one that it must not miss. What the threads saw is judged by the churner, once they
+ * have ended: counters and findings have one writer.
  */
-#include "look.h"
+#include "sight.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -42,10 +42,10 @@ static void *live(void *argument)
         sight->entered = clock_ticks();
         contend(p, state, (unsigned)sight->entered);
         flavor_read_lock();
-        look(sight, u);
+        see(sight, u);
         if (delay_ns > 0)
             torture_spin(delay_ns);
-        look_again(sight);
+        see_again(sight);
         flavor_read_unlock();
     }
     if (!life->just_ends)

@@ -1,21 +1,21 @@
 /* rcu-pipe: letters across grace periods.
  *
  * Each mail reader counts its sections where all can see it. Inside a section it finds an object,
- * loads another mail reader's count, and leaves a letter in the object's mailbox that says what it
- * found. Who ends the object's grace period closes the box and looks at that count again, and so
- * does one more reader to whom the letter is handed on. None of the loads is ordered by itself:
- * only the grace period lies between them. A count that goes backwards was loaded across a grace
- * period that ordered nothing, and a reader that finds a box closed is in a section that the grace
- * period has not waited for.
+ * loads another mail reader's count, and leaves a letter in the object's mailbox with what it
+ * found. The updater that ends the object's grace period closes the box and loads that count again,
+ * and so does one more reader to whom the letter is handed on. None of the loads is ordered by
+ * itself: only the grace period lies between them. A count that goes backwards was loaded across a
+ * grace period that ordered nothing, and a reader that finds a box closed is in a section that the
+ * grace period has not waited for.
  *
  * Writing a letter is a write that others see, inside a section: only these readers do it, and only
- * to the line of the mailbox. They look at no ages, so that with nobody else an early end is theirs
+ * to the line of the mailbox. They check no ages, so that with nobody else an early end is theirs
  * to find. Letters go to slots alone: a heap object's memory may be anybody's once something is
  * wrong.
  *
  * Source: the mailboxes of the kernel's rcutorture.
  */
-#include "look.h"
+#include "sight.h"
 
 #define OPEN       UINT64_C(0)
 #define CLOSED     UINT64_MAX

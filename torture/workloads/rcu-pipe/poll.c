@@ -4,11 +4,11 @@
  * expired once a grace period has passed that began after it was taken. So of two cookies the one
  * that was taken first never outlasts the other.
  */
-#include "look.h"
+#include "sight.h"
 
 /* What is polled this often without success is polled with pauses. */
 #define BUSY_POLLS 32
-/* How often a poll updater looks for a grace period of somebody else's, before it starts one. */
+/* How often a poll updater polls for a grace period of another's, before it starts one. */
 #define BORROWED_POLLS 64
 
 static void pause_between_polls(struct torture_thread *t, unsigned polls)
@@ -142,14 +142,14 @@ static void hold_cookie(struct torture_thread *t, const struct params *p, const 
 
     torture_section(t, true);
     flavor_read_lock();
-    look(&sight, u);
+    see(&sight, u);
     delay(t, p);
     cookie = start ? flavor_start_poll() : flavor_get_state();
     for (unsigned i = 0; i < polls && !expired; i++) {
         delay(t, p);
         expired = flavor_poll_state(cookie);
     }
-    look_again(&sight);
+    see_again(&sight);
     flavor_read_unlock();
     torture_section(t, false);
     torture_count(t, COOKIE_SECTIONS, 1);

@@ -5,9 +5,9 @@
  * one is judged after it. A spell of such intervals ends offline, where the reader is idle, or
  * reads as any other thread does.
  */
-#include "look.h"
+#include "sight.h"
 
-/* Nothing but looks: being online is what protects them. */
+/* Nothing but the loads: being online is what protects them. */
 static void interval_without_section(struct torture_thread *t, const struct params *p,
                                      const struct state *state)
 {
@@ -16,9 +16,9 @@ static void interval_without_section(struct torture_thread *t, const struct para
 
     contend(p, state, (unsigned)sight.entered);
     torture_section(t, true);
-    look(&sight, u);
+    see(&sight, u);
     delay(t, p);
-    look_again(&sight);
+    see_again(&sight);
     flavor_quiescent_state();
     torture_section(t, false);
     judge(t, &sight);
@@ -36,16 +36,16 @@ static void interval_with_section(struct torture_thread *t, const struct params 
 
     contend(p, state, (unsigned)outside.entered);
     torture_section(t, true);
-    look(&outside, u);
+    see(&outside, u);
     for (unsigned i = 0; i <= nested; i++)
         flavor_read_lock();
-    look(&inside, v);
+    see(&inside, v);
     delay(t, p);
     for (unsigned i = 0; i <= nested; i++)
         flavor_read_unlock();
     delay(t, p);
-    look_again(&inside);
-    look_again(&outside);
+    see_again(&inside);
+    see_again(&outside);
     flavor_quiescent_state();
     torture_section(t, false);
     torture_count(t, QSBR_NESTED, 1);

@@ -1,4 +1,4 @@
-/* rcu-pipe: objects travel down a pipe, one step a grace period, and readers tell how far one was
+/* rcu-pipe: objects travel down a pipe, one step a grace period, and readers find how far one was
  * when they saw it.
  *
  * Each updater owns a cell with one published object. It publishes a fresh one, and from then on
@@ -8,7 +8,7 @@
  * keep their age for ever, and heap objects, which are poisoned and freed, some with their page
  * unmapped, as soon as their grace period has ended.
  *
- * Here are the tables, the set-up and the checks of the end; rcu_pipe.h says where the rest is.
+ * Here are the tables, the set-up and the checks of the end; rcu_pipe.h has where the rest is.
  *
  * Source of the pipe: the kernel's rcutorture. One updater thread per grace-period primitive, so
  * that the slow ones do not starve the checks of the fast ones.
@@ -97,7 +97,7 @@ static const char *const coverage[] = {"gps_forced",     "gps_shared",    "gps_p
 
 /* --- Set-up --- */
 
-/* What the table cannot say. */
+/* What the table cannot express. */
 static bool may_run(const struct params *p, size_t updaters, struct diagnostics *d)
 {
     if (updaters == 0)

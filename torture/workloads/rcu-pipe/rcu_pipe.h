@@ -1,14 +1,14 @@
 /* What the files of rcu-pipe share: objects, the cells that they are published in, and the names of
- * what is counted, checked and noted. rcu_pipe.c says what the workload does.
+ * what is counted, checked and noted. rcu_pipe.c describes the workload.
  *
- *     rcu_pipe_look.h        the read side: what every reader does inside a section
- *     rcu_pipe_readers.c     readers with ordinary sections, judging what they saw
- *     rcu_pipe_qsbr.c        readers in quiescent-state mode
- *     rcu_pipe_cells.c       publishing, ageing, freeing
- *     rcu_pipe_updaters.c    updaters that wait for grace periods, or queue callbacks
- *     rcu_pipe_poll.c        updaters that poll, and readers that hold a cookie
- *     rcu_pipe_mail.c        mailboxes: the order of what is read before and after a grace period
- *     rcu_pipe_churn.c       threads that live for a few sections
+ *     sight.h       the read side: what every reader does inside a section
+ *     readers.c     readers with ordinary sections, judging what they saw
+ *     qsbr.c        readers in quiescent-state mode
+ *     cells.c       publishing, ageing, freeing
+ *     updaters.c    updaters that wait for grace periods, or queue callbacks
+ *     poll.c        updaters that poll, and readers that hold a cookie
+ *     mail.c        mailboxes: the order of what is read before and after a grace period
+ *     churn.c       threads that live for a few sections
  */
 #ifndef STILLPOINT_RCU_PIPE_H
 #define STILLPOINT_RCU_PIPE_H
@@ -89,7 +89,7 @@ enum {
     NOTE_COUNT
 };
 
-/* What a reader looks at. */
+/* What a reader finds. */
 struct object {
     atomic_uint age; /* grace periods since it was retired, plus one; 0: current */
     _Atomic uint64_t id;
@@ -100,7 +100,7 @@ struct object {
     enum { SLOT, HEAP, MAPPED } kind;
 };
 
-/* A letter for whoever ends the grace period of a slot; see rcu_pipe_mail.c. */
+/* A letter for the updater that ends the grace period of a slot; see mail.c. */
 struct mailbox {
     _Alignas(64) _Atomic uint64_t letter;
 };
@@ -132,7 +132,7 @@ struct line {
 /* What a mail reader shows the others. */
 struct correspondent {
     _Alignas(64) _Atomic uint64_t loops;     /* its sections so far; the reader's */
-    _Alignas(64) _Atomic uint64_t handed_on; /* a letter to look into; 0: none */
+    _Alignas(64) _Atomic uint64_t handed_on; /* a letter to check; 0: none */
 };
 
 struct state {

@@ -1,5 +1,5 @@
 /* rcu-pipe: readers with ordinary sections. */
-#include "look.h"
+#include "sight.h"
 #include "torture/workloads/long_reader.h"
 
 /* A silent thread is a stall, so nobody sleeps for longer at once. */
@@ -50,13 +50,13 @@ read_once(struct torture_thread *t, const struct params *p, const struct state *
     contend(p, state, (unsigned)sight.entered);
     torture_section(t, true);
     flavor_read_lock();
-    look(&sight, u);
+    see(&sight, u);
     for (unsigned i = 0; i < nested; i++)
         flavor_read_lock();
     delay(t, p);
     for (unsigned i = 0; i < nested; i++)
         flavor_read_unlock();
-    look_again(&sight);
+    see_again(&sight);
     flavor_read_unlock();
     torture_section(t, false);
     torture_count(t, READS, 1);
@@ -120,9 +120,9 @@ void pipe_quiet_reader(struct torture_thread *t)
 
         torture_section(t, true);
         flavor_read_lock();
-        look(&sight, any_updater(state, &t->random));
+        see(&sight, any_updater(state, &t->random));
         torture_spin(random_below(&t->random, (uint64_t)p->long_delay_ns + 1));
-        look_again(&sight);
+        see_again(&sight);
         flavor_read_unlock();
         torture_section(t, false);
         torture_count(t, QUIET_READS, 1);
@@ -150,10 +150,10 @@ void pipe_long_reader(struct torture_thread *t)
 
         torture_section(t, true);
         flavor_read_lock();
-        look(&sight, any_updater(state, &t->random));
+        see(&sight, any_updater(state, &t->random));
         kicked =
             long_reader_stay(&stay, t, random_below(&t->random, (uint64_t)p->long_section_ns + 1));
-        look_again(&sight);
+        see_again(&sight);
         flavor_read_unlock();
         torture_section(t, false);
         torture_count(t, LONG_KICKED, kicked);

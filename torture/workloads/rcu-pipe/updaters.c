@@ -1,8 +1,8 @@
 /* rcu-pipe: updaters that wait for grace periods, and those that queue callbacks. */
 #include "rcu_pipe.h"
 
-/* Records how a wait for a grace period went: its own time, and its parts where the flavor
- * tells. */
+/* Records how a wait for a grace period went: its own time, and its parts where the flavor knows
+ * them. */
 static void measure_wait(struct torture_thread *t, int64_t requested, int64_t returned)
 {
     int64_t start, end;
@@ -131,7 +131,7 @@ void pipe_call_rcu_updater(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* Asks for grace periods that nobody needs, at random moments. */
+/* Requests grace periods that nobody needs, at random moments. */
 void pipe_fake_updater(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;

@@ -2,7 +2,7 @@
  *
  * A driver has a virtual time of its own. By a seed it decides, at each step, how many callbacks it
  * queues, how many more these queue when they run, and how many of all that are queued run at this
- * point of virtual time; the flavor asks for the last of these (decide()). Each seed is played
+ * point of virtual time; the flavor takes the last of these from decide(). Each seed is played
  * twice, while readers and waiters torture beside it. Which callback ran at which virtual time, and
  * in which order, must be the same, however differently the clock and the CPUs went.
  *
@@ -44,7 +44,7 @@ static const struct note_format notes[NOTE_COUNT] = {
 
 /* --- In the callback thread --- */
 
-/* => The flavor asks how many of `queued` callbacks run next. */
+/* => Called by the flavor: how many of `queued` callbacks run next. */
 static unsigned long decide(void *data, unsigned long queued)
 {
     struct replay_state *state = data;
@@ -64,7 +64,7 @@ static unsigned long decide(void *data, unsigned long queued)
             state->batch_ran = 0;
             return permitted;
         }
-        /* What was queued is not counted yet when more are permitted: it asks again. */
+        /* What was queued is not counted yet when more are permitted: it calls again. */
         if (permitted > 0 || !atomic_load_explicit(&state->blocks, memory_order_relaxed) ||
             atomic_load_explicit(&state->draining, memory_order_relaxed))
             return 0;
@@ -75,7 +75,8 @@ static unsigned long decide(void *data, unsigned long queued)
     }
 }
 
-/* A batch is one: under one hold of the lock, and after one grace period where the flavor tells. */
+/* A batch is one: under one hold of the lock, and after one grace period where the flavor knows
+ * it. */
 static void check_batch(struct replay_state *state, uint64_t id)
 {
     const struct replay_params *p = state->instance->params;
@@ -203,7 +204,7 @@ static void let_run(struct torture_thread *t, struct replay_state *state, uint64
     torture_measure(t, ASKED_TO_RUN, (uint64_t)(clock_monotonic_ns() - begun));
 }
 
-/* Runs all that is queued, whatever decide() says; what these queue is not part of it. */
+/* Runs all that is queued, whatever decide() returns; what these queue is not part of it. */
 static void call_barrier(struct torture_thread *t, struct replay_state *state)
 {
     uint64_t queued = atomic_load(&state->items.queued), ran;

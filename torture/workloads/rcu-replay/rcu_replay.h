@@ -38,7 +38,7 @@ struct replay_state {
     /* What decide() goes by, the driver's. */
     _Alignas(64) atomic_uint asked; /* a futex word: changes with what follows */
     atomic_uint draining;           /* a barrier is on its way */
-    atomic_uint blocks;             /* decide() waits for permission rather than say: not yet */
+    atomic_uint blocks;             /* decide() waits for permission rather than return: not yet */
     _Atomic uint64_t permitted;     /* so many are to run in one batch; 0: none yet */
     _Atomic uint64_t time;
     /* The callback thread's. */

@@ -126,8 +126,8 @@ static bool check_life(struct work_item *item)
     return true;
 }
 
-/* Whoever is refused knows that the vCPU has run all its work: what runs when that can be seen is
- * late. */
+/* A caller that is refused knows that the vCPU has run all its work: what runs when that can be
+ * seen is late. */
 static void check_not_ended(struct work_item *item)
 {
     if (atomic_load_explicit(&item->vcpu->refused, memory_order_relaxed))
@@ -234,7 +234,8 @@ static void accepted(struct torture_thread *t, struct work_vcpu *v, const struct
     atomic_store_explicit(&v->lanes[t->id].accepted, copy->number, memory_order_relaxed);
 }
 
-/* The vCPU has ended, and said so under its lock: what it took from us has run, and we see it. */
+/* The vCPU has ended, which it stored under its lock: what it took from us has run, and we see
+ * it. */
 static void refused(struct torture_thread *t, struct work_vcpu *v, const struct work_item *copy)
 {
     struct work_lane *lane = &v->lanes[t->id];

@@ -1,7 +1,7 @@
 /* run-on-cpu: work for vCPUs, from threads and from one another.
  *
- * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, ask
- * vCPUs taken by chance for synchronous, asynchronous and safe work, themselves among them. vCPUs
+ * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, request
+ * synchronous, asynchronous and safe work of vCPUs taken by chance, themselves among them. vCPUs
  * come and go. Every thread numbers what it queues for each vCPU, and so do all that hold the big
  * lock: what was accepted runs once and in that order, in the right thread and state, and nothing
  * else runs.

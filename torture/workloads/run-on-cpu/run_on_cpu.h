@@ -46,17 +46,17 @@ struct work_lane {
 
 struct work_vcpu {
     struct fleet_vcpu base;
-    bool in_block;            /* its thread's; plain, so that whoever stops it must order it */
-    bool idles;               /* its thread's */
-    atomic_bool refused;      /* somebody was told that it has ended */
-    atomic_ulong backlog;     /* asynchronous items that have not run */
+    bool in_block;        /* its thread's; plain, so that the thread that stops it must order it */
+    bool idles;           /* its thread's */
+    atomic_bool refused;  /* some caller was refused, as it has ended */
+    atomic_ulong backlog; /* asynchronous items that have not run */
     struct work_lane lanes[]; /* by thread of the run; one more for those that hold the big lock */
 };
 
 struct work_state {
     struct fleet fleet;
     unsigned big_lock_lane;
-    /* Changed together in safe work, looked at by whoever executes; plain. */
+    /* Changed together in safe work, compared by vCPUs that execute; plain. */
     _Alignas(64) unsigned long left, right;
 };
 
@@ -65,7 +65,7 @@ extern const struct vcpu_guest work_guest;
 /* The torture thread that the calling thread is; set by each role. */
 extern __thread struct torture_thread *work_self;
 
-/* Asks for one item of work, of any kind, and sees to it that it runs as it should. `depth`: how
+/* Requests one item of work, of any kind, and sees to it that it runs as it should. `depth`: how
  * many calls deep the item itself may call. => In a role's thread, not in an exclusive section
  * unless `kind` is asynchronous. */
 void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);

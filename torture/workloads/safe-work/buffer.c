@@ -1,5 +1,5 @@
 /* safe-work: the translation buffer. vCPUs append blocks to it and execute them; when it is full,
- * one of them asks for a flush, which wipes it while nobody executes. */
+ * one of them requests a flush, which wipes it while nobody executes. */
 #include "safe_work.h"
 
 #if FLAVOR_CAN_VCPU
@@ -39,7 +39,7 @@ static bool check(struct torture_thread *t, const struct safe_work_vcpu *v, cons
     return false;
 }
 
-/* NULL: the buffer is full, and a flush has been asked for. */
+/* NULL: the buffer is full, and a flush has been requested. */
 static struct code *translate(struct safe_work_vcpu *v, uint64_t program)
 {
     struct torture_thread *t = v->base.thread;

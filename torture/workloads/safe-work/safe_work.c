@@ -1,11 +1,11 @@
 /* safe-work: three things that need it, used by vCPUs that come and go.
  *
- * Translation buffer: vCPUs append blocks to a buffer in plain memory, and execute them. Who finds
- * it full asks for a flush, as safe work. A vCPU whose block is wiped under its hands has seen a
- * violation.
+ * Translation buffer: vCPUs append blocks to a buffer in plain memory, and execute them. One that
+ * finds it full requests a flush, as safe work. A vCPU whose block is wiped under its hands has
+ * seen a violation.
  *
  * TLB: pages are remapped, and what backed them is poisoned once no vCPU may have it in its TLB; in
- * four ways, see safe_work_tlb.c. A vCPU that reads poison has seen a violation.
+ * four ways, see tlb.c. A vCPU that reads poison has seen a violation.
  *
  * LL/SC: vCPUs read pairs of plain words while they execute; exclusive sections change them, and
  * each change is counted. A torn pair is a violation, and so is a sum that is not the count.
@@ -84,7 +84,7 @@ bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool sa
     }
     /* Orders: async_run_on_cpu() -> RMW v->asked.
      * Pairs with: block(), LOAD v->asked (acquire); check_ledger(), LOAD v->asked (acquire).
-     * Broken: the vCPU counts on work that it has not been asked to leave for yet, and the harness
+     * Broken: the vCPU counts on work for which there is no request to leave yet, and the harness
      * reports it. */
     atomic_fetch_add_explicit(&v->asked, 1, memory_order_release);
     return true;
@@ -102,8 +102,8 @@ void safe_work_count(struct safe_work_vcpu *v, bool safe)
                           "Safe work of vCPU %lu ran with the big lock held.", v->base.serial);
 }
 
-/* A grace period after the vCPU was removed: those who found it in the list have counted what they
- * asked for. */
+/* A grace period after the vCPU was removed: threads that found it in the list have counted what
+ * they requested. */
 static void check_ledger(flavor_head *head)
 {
     struct safe_work_vcpu *v =
@@ -175,7 +175,7 @@ static void block(struct vcpu *cpu)
     torture_beat(t);
     /* Orders: LOAD v->asked -> LOAD of the request to leave, by the inner loop.
      * Pairs with: safe_work_queue(), RMW v->asked (release), after async_run_on_cpu().
-     * Broken: the vCPU counts on work that it has not been asked to leave for yet, and the harness
+     * Broken: the vCPU counts on work for which there is no request to leave yet, and the harness
      * reports it. */
     v->seen = atomic_load_explicit(&v->asked, memory_order_acquire);
     if (!may_rest(t->instance->params)) /* the accelerators that wait would do so for ever */

@@ -66,8 +66,8 @@ struct code {
     uint64_t words[];
 };
 
-/* What backs a guest page: plain memory. All words are the same, a number that says the page
- * too. */
+/* What backs a guest page: plain memory. All words are the same, a number that has the page in
+ * it. */
 struct frame {
     uint64_t words[FRAME_WORDS];
 };
@@ -159,7 +159,7 @@ void safe_work_add_to_cell(struct torture_thread *t);
 /* By run_on_cpu(), from any thread that may wait. */
 void safe_work_remap_sync(struct torture_thread *t);
 void safe_work_remapper(struct torture_thread *t);
-/* Asks `v` for a flush of the translation buffer, if it is still of that generation. => Inside a
+/* Requests of `v` a flush of the translation buffer, if it is still of that generation. => Inside a
  * read section. */
 #define SAFE_WORK_ANY_GENERATION UINT64_MAX
 void safe_work_ask_for_flush(struct torture_thread *t, struct safe_work_vcpu *v,

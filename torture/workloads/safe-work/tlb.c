@@ -115,7 +115,7 @@ static void publish(struct safe_work_page *page)
     __atomic_store_n(&page->map, fresh, __ATOMIC_RELEASE);
 }
 
-/* Poisons what the page had, and lets go of it. Whoever still reads there reads poison. */
+/* Poisons what the page had, and lets go of it. A vCPU that still reads there reads poison. */
 static void retire(struct torture_thread *t, struct safe_work_page *page)
 {
     torture_note(t, NOTE_POISONED, page->number, (unsigned long)page->version);

@@ -1,8 +1,8 @@
 /* The read side of rcu-pipe: what its readers do inside their sections. All of it is inlined, and
  * adds no fence, no shared write and no system call.
  */
-#ifndef STILLPOINT_RCU_PIPE_LOOK_H
-#define STILLPOINT_RCU_PIPE_LOOK_H
+#ifndef STILLPOINT_RCU_PIPE_SIGHT_H
+#define STILLPOINT_RCU_PIPE_SIGHT_H
 
 #include "rcu_pipe.h"
 
@@ -14,7 +14,7 @@ struct sight {
     uint64_t id_again;
 };
 
-static inline void look(struct sight *s, struct updater *u)
+static inline void see(struct sight *s, struct updater *u)
 {
     struct object *o = flavor_dereference(u->current);
 
@@ -24,13 +24,13 @@ static inline void look(struct sight *s, struct updater *u)
     s->first_age = atomic_load_explicit(&o->age, memory_order_relaxed);
 }
 
-static inline void look_again(struct sight *s)
+static inline void see_again(struct sight *s)
 {
     s->id_again = atomic_load_explicit(&s->object->id, memory_order_relaxed);
     s->age = atomic_load_explicit(&s->object->age, memory_order_relaxed);
 }
 
-/* Says what is wrong with a sight. */
+/* Reports what is wrong with a sight. */
 void pipe_accuse(struct torture_thread *t, const struct sight *s);
 
 /* After the section; from here on the harness may be slow. */
