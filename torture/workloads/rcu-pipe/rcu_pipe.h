@@ -1,6 +1,7 @@
 /* What the files of rcu-pipe share: objects, the cells that they are published in, and the names of
  * what is counted, checked and noted. rcu_pipe.c describes the workload.
  *
+ *     options.c     the options
  *     sight.h       the read side: what every reader does inside a section
  *     readers.c     readers with ordinary sections, judging what they saw
  *     qsbr.c        readers in quiescent-state mode
@@ -38,6 +39,7 @@ struct params {
     int64_t heap_one_in, unmap_one_in;
     int64_t entry_stores, gap_ns;
 };
+extern const struct option pipe_options[];
 
 enum {
     READS,
