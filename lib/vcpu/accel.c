@@ -1,6 +1,4 @@
 /* The table of accelerators. */
-#include "internal.h"
-
 #include "stillpoint/accel.h"
 
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* The big lock, and the order in which it is taken. */
-#include "internal.h"
+#include "vcpu/big_lock.h"
 
-#include "stillpoint/big_lock.h"
+#include "sync/platform.h"
+#include "vcpu/misuse.h"
 
 static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 /* Where the calling thread took it; NULL: it does not hold it. */

@@ -21,9 +21,16 @@
  * stay out: those that were there when the first of them ended, and more as long as no vCPU waits.
  * Then vCPUs have their turn: the next section begins when each that waited has said that it runs.
  */
-#include "internal.h"
-
 #include "stillpoint/exclusive.h"
+
+#include "rcu/parked.h"
+#include "sync/platform.h"
+#include "vcpu/attach.h"
+#include "vcpu/big_lock.h"
+#include "vcpu/list.h"
+#include "vcpu/misuse.h"
+#include "vcpu/statistics.h"
+#include "vcpu/wait.h"
 
 /* How long a starter looks for vCPUs that leave at once before it sleeps; a wake-up takes
  * longer. */

@@ -1,7 +1,5 @@
-/* Kicks: requests, and the signal that some accelerators need for them. */
-#include "internal.h"
-
-#include "stillpoint/vcpu_kick.h"
+/* Kicks: requests to a vCPU, and the wake-up of one that sleeps in its loop. */
+#include "vcpu/kick.h"
 
 void cpu_exit(struct vcpu *cpu)
 {
@@ -30,96 +28,4 @@ bool vcpu_wake(struct vcpu *cpu)
 void vcpu_kick_sleeper(struct vcpu *cpu)
 {
     vcpu_wake(cpu);
-}
-
-/* --- The signal --- */
-
-static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
-static bool installed;
-static atomic_int chosen; /* 0: the standard one */
-
-STILLPOINT_THREAD_LOCAL volatile uint8_t *vcpu_immediate_exit;
-
-/* In the vCPU's thread: nothing but what makes a KVM_RUN that is yet to come return at once. That
- * the signal came is enough for one under way. */
-static void kicked(void)
-{
-    if (vcpu_immediate_exit)
-        *vcpu_immediate_exit = 1;
-}
-
-/* A thread that is not in the child may have held it. */
-static void in_child_of_fork(void)
-{
-    platform_mutex_init(&lock);
-}
-
-static void __attribute__((constructor)) kick_init(void)
-{
-    platform_at_fork(in_child_of_fork);
-}
-
-int vcpu_set_kick_signal(int signal)
-{
-    int result = 0;
-
-    platform_mutex_lock(&lock);
-    if (!platform_signal_is_real_time(signal))
-        result = -EINVAL;
-    else if (installed)
-        result = -EBUSY;
-    else
-        atomic_store_explicit(&chosen, signal, memory_order_relaxed);
-    platform_mutex_unlock(&lock);
-    return result;
-}
-
-int vcpu_kick_signal(void)
-{
-    int signal = atomic_load_explicit(&chosen, memory_order_relaxed);
-
-    return signal ? signal : platform_signal_real_time(1);
-}
-
-int vcpu_kick_signal_prepare(bool blocked)
-{
-    int signal, result = 0;
-
-    platform_mutex_lock(&lock);
-    signal = vcpu_kick_signal();
-    if (!installed)
-        result = platform_signal_handle(signal, kicked);
-    installed = installed || result == 0;
-    platform_mutex_unlock(&lock);
-    if (result == 0)
-        platform_signal_block(signal, blocked);
-    return result;
-}
-
-void vcpu_signal(struct vcpu *cpu)
-{
-    /* In the total order with cpu_exit()'s exchange before it: a thread that stores `waits` later
-     * looks at the request after that. A thread that is there has stored its id before.
-     * Pairs with: the store in vcpu_signal_begin(). Broken: neither is a signal sent nor the
-     * request seen. */
-    if (!atomic_load_explicit(&cpu->waits, memory_order_seq_cst))
-        return;
-    vcpu_count_up(&vcpu_counts.signals);
-    platform_signal_send(atomic_load_explicit(&cpu->thread_id, memory_order_relaxed),
-                         vcpu_kick_signal());
-}
-
-void vcpu_signal_begin(struct vcpu *cpu)
-{
-    /* Full fence: we say that we wait before we look at the request.
-     * Pairs with: the exchange in cpu_exit() and the load in vcpu_signal(), in the total order.
-     * Broken: as said there. */
-    atomic_store_explicit(&cpu->waits, true, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-void vcpu_signal_end(struct vcpu *cpu)
-{
-    /* Relaxed: a signal too many costs a round. */
-    atomic_store_explicit(&cpu->waits, false, memory_order_relaxed);
 }

@@ -1,18 +1,16 @@
 /* The list of vCPUs. */
-#include "internal.h"
+#include "vcpu/list.h"
 
 #include "stillpoint/rcu_list.h"
+#include "vcpu/misuse.h"
+#include "vcpu/wait.h"
+#include "vcpu/work.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
 
 platform_mutex vcpu_lock = PLATFORM_MUTEX_INITIALIZER;
 struct vcpu_list vcpu_list = TAILQ_HEAD_INITIALIZER(vcpu_list);
-struct vcpu_counts vcpu_counts;
-STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
 
 /* Under vcpu_lock. */
 #define BITS (CHAR_BIT * (unsigned)sizeof(unsigned long))
@@ -20,51 +18,6 @@ static unsigned long indexes[VCPU_LIMIT / BITS];
 
 static atomic_ulong generation;
 static atomic_uint count;
-
-void vcpu_misuse(const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    platform_fail(text);
-}
-
-void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
-{
-    if (config && (config->rr != NULL) != (config->accel && config->accel->shares))
-        vcpu_misuse("vcpu_init(): config.rr goes with the accelerator rr, and with no other");
-    if (config && config->accel && config->accel->run == vcpu_run_blocks &&
-        !(config->guest && config->guest->block))
-        vcpu_misuse("vcpu_init(): the accelerator %s needs a guest with a block()",
-                    config->accel->name);
-    if ((uintptr_t)cpu % RCU_CACHE_LINE != 0)
-        vcpu_misuse("vcpu_init() at %p, which is no multiple of %d; use aligned_alloc()",
-                    (void *)cpu, RCU_CACHE_LINE);
-    *cpu = (struct vcpu){.guest_io = false};
-    if (config) {
-        cpu->accel = config->accel;
-        cpu->guest = config->guest;
-        cpu->data = config->data;
-        cpu->rr = config->rr;
-        cpu->guest_io = config->guest_io;
-    }
-    event_init(&cpu->wake, false);
-    event_init(&cpu->cancel, false);
-    vcpu_work_init(cpu);
-}
-
-void vcpu_destroy(struct vcpu *cpu)
-{
-    if (cpu->listed)
-        vcpu_misuse("vcpu_destroy() of vCPU %u, which is in the list; call vcpu_remove() first",
-                    cpu->index);
-    vcpu_work_destroy(cpu);
-    event_destroy(&cpu->cancel);
-    event_destroy(&cpu->wake);
-}
 
 /* => vcpu_lock. The lowest free index, or VCPU_LIMIT. */
 static unsigned take_index(void)
@@ -151,16 +104,4 @@ unsigned long vcpu_list_generation(void)
 unsigned vcpu_count(void)
 {
     return atomic_load_explicit(&count, memory_order_relaxed);
-}
-
-void vcpu_get_stats(struct vcpu_stats *stats)
-{
-#define read(field) .field = atomic_load_explicit(&vcpu_counts.field, memory_order_relaxed)
-    *stats = (struct vcpu_stats){
-        read(exclusive_sections), read(exclusive_handed), read(exclusive_waited),
-        read(exec_waits),         read(exec_counted),     read(pauses),
-        read(work_run),           read(safe_work_run),    read(signals),
-        read(rr_timer_kicks),
-    };
-#undef read
 }

@@ -1,7 +1,13 @@
 /* Pauses: one at a time, each counted in by every vCPU that runs. */
-#include "internal.h"
+#include "vcpu/pause.h"
 
 #include "stillpoint/vcpu_work.h"
+#include "sync/platform.h"
+#include "vcpu/kick.h"
+#include "vcpu/list.h"
+#include "vcpu/misuse.h"
+#include "vcpu/statistics.h"
+#include "vcpu/wait.h"
 
 struct pauser {
     struct pauser *next;

@@ -1,8 +1,15 @@
 /* Work queues: a list and a lock for each vCPU. */
-#include "internal.h"
+#include "vcpu/work.h"
 
 #include "stillpoint/vcpu_work.h"
+#include "sync/platform.h"
+#include "vcpu/attach.h"
+#include "vcpu/big_lock.h"
+#include "vcpu/pause.h"
+#include "vcpu/statistics.h"
+#include "vcpu/wait.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct vcpu_work_item {

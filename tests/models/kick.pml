@@ -1,4 +1,5 @@
-/* Kicks, lib/vcpu/kick.c and run.c: two requesters ask one vCPU to leave what it runs.
+/* Kicks, lib/vcpu/kick.c, kick_signal.c, serve.c, wait.c and run.c: two requesters ask one vCPU to
+ * leave what it runs.
  *
  * Each writes a reason and calls cpu_exit(). Those of requester 0 are for events(), which the
  * vCPU's loop alone calls. Those of requester 1 are work, which a wait serves as well; it also does

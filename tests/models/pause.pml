@@ -1,4 +1,4 @@
-/* Pauses, lib/vcpu/pause.c and the waits of run.c: two threads pause all vCPUs, one of them a
+/* Pauses, lib/vcpu/pause.c, wait.c and serve.c: two threads pause all vCPUs, one of them a
  * vCPU's own; vCPUs come and go, are unplugged, kicked for nothing, and wait for one another.
  *
  * Memory is sequentially consistent: all is under pause.lock but for `stop`, `unplug` and what

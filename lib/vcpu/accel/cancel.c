@@ -1,6 +1,6 @@
 /* `cancel`: the inner loop is a blocking call that another call cancels, also before it has begun.
  * So it is with HVF, NVMM and WHPX; here the call blocks on an event. */
-#include "vcpu/internal.h"
+#include "vcpu/kick.h"
 
 /* Returns once it is cancelled. A cancel that came since the last call, and is not used up,
  * counts. */

@@ -18,7 +18,9 @@
  */
 #include "kvm_guest.h"
 
-#include "vcpu/internal.h"
+#include "sync/platform.h"
+#include "vcpu/kick.h"
+#include "vcpu/kick_signal.h"
 
 #include <stdio.h>
 

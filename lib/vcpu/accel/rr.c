@@ -5,7 +5,17 @@
  * may change while somebody kicks: `kicked` is for that, under the lock, under which turns change
  * too. A turn ends by a timer when there are others; one alone is never disturbed.
  */
-#include "vcpu/internal.h"
+#include "vcpu/accel/rr.h"
+
+#include "rcu/parked.h"
+#include "sync/platform.h"
+#include "vcpu/attach.h"
+#include "vcpu/big_lock.h"
+#include "vcpu/kick.h"
+#include "vcpu/misuse.h"
+#include "vcpu/run.h"
+#include "vcpu/statistics.h"
+#include "vcpu/wait.h"
 
 #define TURN_NS 10000000
 

@@ -1,6 +1,8 @@
 /* `signal`: the inner loop waits for the kick signal, which stays blocked all the time: one that
  * comes before the wait ends it at once. */
-#include "vcpu/internal.h"
+#include "sync/platform.h"
+#include "vcpu/kick.h"
+#include "vcpu/kick_signal.h"
 
 static int create(struct vcpu *cpu)
 {

@@ -1,5 +1,6 @@
 /* `threads`: a thread each, whose inner loop looks at the request between blocks. */
-#include "vcpu/internal.h"
+#include "vcpu/kick.h"
+#include "vcpu/run.h"
 
 const struct vcpu_accel vcpu_accel_threads = {
     .name = "threads",

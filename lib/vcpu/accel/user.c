@@ -1,7 +1,8 @@
 /* `user`: the shape of user-mode emulation. Threads are the guest's own: they block in the guest's
  * system calls, so nothing idles in the loop; there is no big lock; and nobody asks them to leave
  * without need. */
-#include "vcpu/internal.h"
+#include "vcpu/kick.h"
+#include "vcpu/run.h"
 
 const struct vcpu_accel vcpu_accel_user = {
     .name = "user",

@@ -1,0 +1,14 @@
+/* rr.c: the vCPUs of one thread, as waits within it serve them. */
+#ifndef STILLPOINT_LIB_VCPU_ACCEL_RR_H
+#define STILLPOINT_LIB_VCPU_ACCEL_RR_H
+
+#include "stillpoint/accel.h"
+#include "vcpu/serve.h"
+
+/* Serves all vCPUs of the thread that `cpu` belongs to. */
+void vcpu_rr_serve(struct vcpu_rr *rr, enum vcpu_service service);
+/* Makes the thread look at all of them again. */
+void vcpu_rr_rearm(struct vcpu_rr *rr);
+bool vcpu_rr_kicked(struct vcpu_rr *rr);
+
+#endif

@@ -1,0 +1,12 @@
+/* list.c: the lock of the list of vCPUs. */
+#ifndef STILLPOINT_LIB_VCPU_LIST_H
+#define STILLPOINT_LIB_VCPU_LIST_H
+
+#include "stillpoint/vcpu.h"
+#include "sync/platform.h"
+
+/* The list of vCPUs, and what exclusive sections know of each. Held for microseconds, never while
+ * somebody waits for a vCPU. Comes after the lock of pauses. */
+extern platform_mutex vcpu_lock;
+
+#endif

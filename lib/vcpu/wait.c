@@ -1,0 +1,141 @@
+/* Waits of a thread for what another does. A vCPU's thread serves its vCPUs meanwhile. */
+#include "vcpu/wait.h"
+
+#include "rcu/parked.h"
+#include "stillpoint/accel.h"
+#include "stillpoint/exclusive.h"
+#include "stillpoint/vcpu_kick.h"
+#include "vcpu/accel/rr.h"
+#include "vcpu/attach.h"
+#include "vcpu/big_lock.h"
+#include "vcpu/kick.h"
+#include "vcpu/list.h"
+#include "vcpu/misuse.h"
+#include "vcpu/pause.h"
+
+void vcpu_sleep(struct event *e)
+{
+    struct bql_place place = bql_drop();
+    bool online = rcu_parked_begin();
+
+    event_wait(e);
+    /* The lock first: an online thread that waits for it holds up a grace period that its holder
+     * may wait for. */
+    bql_regain(place);
+    rcu_parked_end(online);
+}
+
+bool vcpu_lock_for_work(struct vcpu *cpu)
+{
+    bool inside = rcu_read_locked(), online;
+
+    if (!cpu->accel || !cpu->accel->big_lock || bql_locked())
+        return false;
+    online = !inside && rcu_parked_begin();
+    bql_lock();
+    if (!inside)
+        rcu_parked_end(online);
+    return true;
+}
+
+void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
+{
+    w->service = service;
+    w->cpu = current_cpu;
+    atomic_init(&w->done, false);
+    event_init(&w->event, false);
+}
+
+static bool is_done(struct vcpu_wait *w)
+{
+    /* Acquire, pairs with: the release in vcpu_wait_done(). Broken: the caller does not see what it
+     * has waited for. */
+    return atomic_load_explicit(&w->done, memory_order_acquire);
+}
+
+/* A vCPU that has counted itself as stopped stays so: it does not go on in the middle of another's
+ * pause, though what it waits for is done. */
+static bool is_over(struct vcpu_wait *w)
+{
+    struct vcpu *cpu = w->cpu;
+
+    return is_done(w) &&
+           (!vcpu_told_to_stop(cpu) || atomic_load_explicit(&cpu->unplug, memory_order_relaxed) ||
+            vcpu_paused_by_me());
+}
+
+static void serve_thread(struct vcpu_wait *w)
+{
+    if (w->cpu->rr)
+        vcpu_rr_serve(w->cpu->rr, w->service);
+    else
+        vcpu_serve(w->cpu, w->service);
+}
+
+/* A wait within what the thread serves leaves a request behind, which nobody would kick for
+ * again. */
+static bool is_asked(struct vcpu *cpu)
+{
+    return cpu->rr ? vcpu_rr_kicked(cpu->rr) : cpu_exit_requested(cpu);
+}
+
+static void wait_and_serve(struct vcpu_wait *w)
+{
+    struct vcpu *cpu = w->cpu;
+    /* Let go of while we sleep. */
+    bool lock = vcpu_lock_for_work(cpu);
+
+    for (;;) {
+        event_reset(vcpu_wake_event(cpu));
+        if (is_over(w))
+            break;
+        serve_thread(w);
+        if (is_over(w))
+            break;
+        if (!is_asked(cpu))
+            vcpu_sleep(vcpu_wake_event(cpu));
+    }
+    if (lock)
+        bql_unlock();
+    /* What we have taken may have been for the guest as well: its loop is to look again. */
+    if (cpu->rr)
+        vcpu_rr_rearm(cpu->rr);
+    else
+        vcpu_leave_request(cpu);
+}
+
+void vcpu_wait_for(struct vcpu_wait *w)
+{
+    if (w->cpu)
+        wait_and_serve(w);
+    else
+        vcpu_sleep(&w->event);
+    event_destroy(&w->event);
+}
+
+void vcpu_wait_done(struct vcpu_wait *w)
+{
+    struct vcpu *cpu = w->cpu;
+
+    if (!cpu) {
+        event_set(&w->event);
+        return;
+    }
+    /* The lock keeps the vCPU from being removed between the two. */
+    platform_mutex_lock(&vcpu_lock);
+    /* Release: what was waited for comes first.
+     * Pairs with: the acquire in is_done(). Broken: as said there. */
+    atomic_store_explicit(&w->done, true, memory_order_release);
+    event_set(vcpu_wake_event(cpu));
+    platform_mutex_unlock(&vcpu_lock);
+}
+
+void vcpu_check_may_wait(const char *executing, const char *exclusive, const char *in_section)
+{
+    if (vcpu_executes())
+        vcpu_misuse("%s", executing);
+    if (in_exclusive_section())
+        vcpu_misuse("%s", exclusive);
+    if (rcu_read_locked())
+        vcpu_misuse("%s", in_section);
+}
