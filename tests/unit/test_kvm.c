@@ -3,7 +3,7 @@
 #include <stillpoint/vcpu.h>
 
 #include "kvm_cpus.h"
-#include "vcpu/accel/kvm_guest.h"
+#include "vcpu/accel/kvm.h"
 
 #include <check.h>
 #include <pthread.h>

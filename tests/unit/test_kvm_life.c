@@ -3,7 +3,7 @@
 #include <stillpoint/vcpu.h>
 
 #include "kvm_cpus.h"
-#include "vcpu/accel/kvm_guest.h"
+#include "vcpu/accel/kvm_vm.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -152,22 +152,22 @@ END_TEST
 #ifdef VCPU_KVM_POSSIBLE
 START_TEST(no_more_vcpus_than_the_machine_has_room_for)
 {
-    struct kvm_machine *machine;
+    struct kvm_vm *vm;
     struct kvm_vcpu *first;
     int error = 0;
 
-    ck_assert_int_eq(kvm_machine_make(&machine, NULL, 0), 0);
-    ck_assert_uint_le(machine->limit, VCPU_LIMIT);
-    machine->limit = 2;
-    first = kvm_machine_take(machine, &error);
+    ck_assert_int_eq(kvm_vm_make(&vm, NULL, 0), 0);
+    ck_assert_uint_le(vm->limit, VCPU_LIMIT);
+    vm->limit = 2;
+    first = kvm_vm_take(vm, &error);
     ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_nonnull(kvm_machine_take(machine, &error));
+    ck_assert_ptr_nonnull(kvm_vm_take(vm, &error));
     ck_assert_int_eq(error, 0);
-    ck_assert_ptr_null(kvm_machine_take(machine, &error));
+    ck_assert_ptr_null(kvm_vm_take(vm, &error));
     ck_assert_int_eq(error, -ENOSPC);
-    kvm_machine_give(first);
-    ck_assert_ptr_eq(kvm_machine_take(machine, &error), first);
-    kvm_machine_close(machine);
+    kvm_vm_give(first);
+    ck_assert_ptr_eq(kvm_vm_take(vm, &error), first);
+    kvm_vm_close(vm);
 }
 END_TEST
 #endif

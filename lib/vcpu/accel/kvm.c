@@ -1,24 +1,24 @@
-/* kvm: a vCPU is one of KVM's, in a machine that the process has one of.
+/* `kvm`: a vCPU is one of KVM's, in the one VM of the process.
  *
- * The machine is made by the first create(), or by available() before, and is there until the
- * process ends. KVM does not give a vCPU id twice in the life of a machine, so a vCPU that is
- * destroyed is kept for the next create().
+ * The VM is made by the first create(), or by available() before, and is there until the process
+ * ends. KVM does not give a vCPU id twice in the life of a VM, so a vCPU that is destroyed is kept
+ * for the next create().
  *
  *     request                          vCPU's thread, run()
  *     exit_request = 1                 immediate_exit = 0
  *     signal -> immediate_exit = 1     exit_request? leave
  *                                      KVM_RUN: -EINTR if immediate_exit is 1, or by a signal
  *
- * A signal between the look at exit_request and KVM_RUN so ends KVM_RUN at once. Where the kernel
- * has no immediate_exit the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays
- * pending, and run() consumes it. ThreadSanitizer puts off the handlers of signals that come
- * outside of system calls it knows as blocking, so there the second way is taken too.
- * STILLPOINT_KVM_KICK, "signal-mask" or "immediate-exit", chooses for tests;
- * STILLPOINT_KVM_GUEST=real does without long mode.
+ * So a signal between the load of exit_request and KVM_RUN ends KVM_RUN at once. Where the kernel has
+ * no immediate_exit, the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays pending, and
+ * run() consumes it. ThreadSanitizer puts off the handlers of signals that come outside of system
+ * calls it knows as blocking, so there the second way is taken too. STILLPOINT_KVM_KICK,
+ * "signal-mask" or "immediate-exit", chooses for tests.
  */
-#include "kvm_guest.h"
+#include "vcpu/accel/kvm.h"
 
 #include "sync/platform.h"
+#include "vcpu/accel/kvm_vm.h"
 #include "vcpu/kick.h"
 #include "vcpu/kick_signal.h"
 
@@ -42,29 +42,29 @@
 #define KICK_BY_MASK false
 #endif
 
-static struct kvm_machine *machine;
+static struct kvm_vm *vm;
 static bool kick_by_mask;
-static platform_mutex machine_lock = PLATFORM_MUTEX_INITIALIZER;
+static platform_mutex vm_lock = PLATFORM_MUTEX_INITIALIZER;
 
-/* ---- The machine of the process ---- */
+/* ---- The VM of the process ---- */
 
-/* The machine is the parent's: KVM refuses it to other processes, and its memory is not there. The
- * descriptors are given back; the child gets a machine of its own when it wants one. */
-static void forget_machine(void)
+/* The VM is the parent's: KVM refuses it to other processes, and its memory is not there. The
+ * descriptors are closed; the child gets a VM of its own when it wants one. */
+static void forget_vm(void)
 {
-    platform_mutex_init(&machine_lock);
+    platform_mutex_init(&vm_lock);
     vcpu_immediate_exit = NULL;
-    if (machine)
-        kvm_machine_forget(machine);
-    machine = NULL;
+    if (vm)
+        kvm_vm_forget(vm);
+    vm = NULL;
 }
 
 static void watch_forks(void)
 {
-    platform_at_fork(forget_machine);
+    platform_at_fork(forget_vm);
 }
 
-/* How KVM_RUN is got out of, for all vCPUs from now on. */
+/* How vCPUs are got out of KVM_RUN, from now on. */
 static void choose_kick(void)
 {
     const char *wish = getenv("STILLPOINT_KVM_KICK");
@@ -72,20 +72,20 @@ static void choose_kick(void)
     kick_by_mask = KICK_BY_MASK;
     if (wish && (strcmp(wish, "signal-mask") == 0 || strcmp(wish, "immediate-exit") == 0))
         kick_by_mask = wish[0] == 's';
-    if (!machine->has_immediate_exit)
+    if (!vm->has_immediate_exit)
         kick_by_mask = true;
 }
 
-/* => Holding machine_lock. 0, or a negative error number with a line in `why`. */
-static int need_machine(char *why, size_t size)
+/* => Holding vm_lock. 0, or a negative error number with a line in `why`. */
+static int need_vm(char *why, size_t size)
 {
     static platform_once once = PLATFORM_ONCE_INITIALIZER;
     int error;
 
-    if (machine)
+    if (vm)
         return 0;
     platform_call_once(&once, watch_forks);
-    error = kvm_machine_make(&machine, why, size);
+    error = kvm_vm_make(&vm, why, size);
     if (!error)
         choose_kick();
     return error;
@@ -134,8 +134,8 @@ static void fail_for_error(const struct kvm_vcpu *v)
     platform_fail(text);
 }
 
-/* Takes the pending kicks: all, as signals for real-time programs queue up.
- * Broken, with one left: the next KVM_RUN returns at once for nothing, and so on. */
+/* Takes the pending kicks: all of them, as real-time signals queue up. With one left, the next
+ * KVM_RUN would return at once for nothing. */
 static void consume_kicks(void)
 {
     while (platform_signal_take(vcpu_kick_signal()))
@@ -169,9 +169,9 @@ static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
     }
     if (errno != EINTR && errno != EAGAIN)
         fail_for_error(v);
-    /* Before the look at exit_request in run(): what we take here asks for what is found there.
-     * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: the
-     * signal of a request that came after the look is taken, and nothing ends KVM_RUN. */
+    /* Orders: take of the signal -> LOAD exit_request (acquire), the next one in run_kvm().
+     * Pairs with: cpu_exit(), STORE exit_request (seq_cst) -> the signal.
+     * Broken: the signal of a request that came after the load is taken, and nothing ends KVM_RUN. */
     if (kick_by_mask)
         consume_kicks();
     return false;
@@ -209,35 +209,36 @@ static void run_kvm(struct vcpu *cpu)
     vcpu_signal_begin(cpu);
     for (;;) {
         set_immediate_exit(v, 0);
-        /* Cleared before the look at exit_request; against the handler, which runs in this thread,
-         * the compiler's order is enough.
-         * Pairs with: exit_request, then the signal, in cpu_exit(). Broken, the other way round: a
-         * kick between the two is erased, and nothing ends KVM_RUN. */
+        /* Orders: STORE immediate_exit -> LOAD exit_request (acquire), for the handler of the
+         * signal, which runs in this thread: the compiler's order is enough.
+         * Pairs with: cpu_exit(), STORE exit_request (seq_cst) -> the signal, whose handler stores
+         * immediate_exit.
+         * Broken: a kick between the two is erased, and nothing ends KVM_RUN. */
         atomic_signal_fence(memory_order_seq_cst);
         if (cpu_exit_requested(cpu))
             break;
         io_pending = enter_guest(cpu, v);
     }
     vcpu_signal_end(cpu);
-    /* Nobody may find, or set, registers with an instruction half done: RIP at the `in`, its value
-     * still with us, to be put into them by a later KVM_RUN. */
+    /* Registers must not be read or set with an instruction half done: RIP at the `in`, and its value
+     * put into them by a later KVM_RUN only. */
     if (io_pending)
         touch_kernel(v);
 }
 
 static void kick_kvm(struct vcpu *cpu)
 {
-    /* One that sleeps looks at exit_request before it enters. */
+    /* One that sleeps checks exit_request before it enters. */
     if (!vcpu_wake(cpu))
         vcpu_signal(cpu);
 }
 
 /* ---- The vCPU's life ---- */
 
-/* The kernel's set of signals is the front of the C library's. */
+/* The kernel's set of signals is the first part of the C library's. */
 #define KERNEL_SET_SIZE 8
 
-/* KVM_RUN lets in what the thread lets in now, and the kick. */
+/* In KVM_RUN the signals are let in that the thread lets in now, and the kick. */
 static int set_signal_mask(const struct kvm_vcpu *v)
 {
     _Alignas(struct kvm_signal_mask) char room[sizeof(struct kvm_signal_mask) + KERNEL_SET_SIZE];
@@ -251,7 +252,7 @@ static int set_signal_mask(const struct kvm_vcpu *v)
     return ioctl(v->fd, KVM_SET_SIGNAL_MASK, mask) == 0 ? 0 : -errno;
 }
 
-/* => The vCPU's thread, from where on signals may come. */
+/* => The vCPU's thread. From here on signals may come. */
 static int prepare_kicks(struct kvm_vcpu *v)
 {
     int error = vcpu_kick_signal_prepare(kick_by_mask);
@@ -266,14 +267,15 @@ static int prepare_kicks(struct kvm_vcpu *v)
 
 static void release_vcpu(struct kvm_vcpu *v)
 {
-    /* First: the handler, in this thread, would write into another's.
-     * Pairs with: the handler of the kick signal, which compiler order is enough for. Broken: a
-     * late kick for us gets the next owner out, once, for nothing. */
+    /* Orders: STORE vcpu_immediate_exit -> STORE taken, in kvm_vm_give(), for the handler of the
+     * signal, which runs in this thread: the compiler's order is enough.
+     * Pairs with: that handler, LOAD vcpu_immediate_exit.
+     * Broken: a late kick gets the next owner of the vCPU out, once, for nothing. */
     vcpu_immediate_exit = NULL;
     atomic_signal_fence(memory_order_seq_cst);
-    platform_mutex_lock(&machine_lock);
-    kvm_machine_give(v);
-    platform_mutex_unlock(&machine_lock);
+    platform_mutex_lock(&vm_lock);
+    kvm_vm_give(v);
+    platform_mutex_unlock(&vm_lock);
 }
 
 static int create_kvm(struct vcpu *cpu)
@@ -281,28 +283,29 @@ static int create_kvm(struct vcpu *cpu)
     struct kvm_vcpu *v = NULL;
     int error;
 
-    platform_mutex_lock(&machine_lock);
-    error = need_machine(NULL, 0);
+    platform_mutex_lock(&vm_lock);
+    error = need_vm(NULL, 0);
     if (!error)
-        v = kvm_machine_take(machine, &error);
-    platform_mutex_unlock(&machine_lock);
+        v = kvm_vm_take(vm, &error);
+    platform_mutex_unlock(&vm_lock);
     if (!v)
         return error;
     error = prepare_kicks(v);
     if (!error) {
-        /* What another thread left to be done, and what KVM does for a thread that is new to the
-         * vCPU: it may wait for a grace period of the kernel's, and no kick ends that. Here nobody
-         * waits for us. Before the reset, as it may move RIP. */
+        /* Completes what another thread has left, and what KVM does for a thread that is new to the
+         * vCPU: that may wait for a grace period of the kernel's, and no kick ends it. Here no
+         * thread waits for this one. Before the reset, as it may move RIP. */
         touch_kernel(v);
-        error = kvm_guest_reset(machine, v, cpu->guest_io);
+        error = kvm_guest_reset(vm->mode, v, cpu->guest_io);
     }
     if (error) {
         release_vcpu(v);
         return error;
     }
-    /* Release: with the pointer comes what is behind it.
-     * Pairs with: vcpu_kvm_page(). Broken: another thread finds the page of the vCPU's former owner
-     * with what that has counted. */
+    /* Orders: STORE rounds and the others of the page (relaxed, in clear_page()) -> STORE accel_state
+     * (release).
+     * Pairs with: vcpu_kvm_page(), LOAD accel_state (acquire).
+     * Broken: another thread finds in the page what its former owner has counted. */
     __atomic_store_n(&cpu->accel_state, v, __ATOMIC_RELEASE);
     return 0;
 }
@@ -315,11 +318,13 @@ static void destroy_kvm(struct vcpu *cpu)
     release_vcpu(v);
 }
 
-/* The machine's memory is never unmapped, so the page may be looked at for ever; after destroy() it
- * may be another vCPU's. */
+/* The VM's memory is never unmapped, so the page may be read for ever; after destroy() it may be
+ * another vCPU's. */
 struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
 {
-    /* Acquire: as said in create_kvm(). */
+    /* Orders: LOAD accel_state (acquire) -> LOAD rounds and the others of the page, by the caller.
+     * Pairs with: create_kvm(), STORE accel_state (release).
+     * Broken: the caller finds in the page what its former owner has counted. */
     struct kvm_vcpu *v = __atomic_load_n(&cpu->accel_state, __ATOMIC_ACQUIRE);
 
     return cpu->accel == &vcpu_accel_kvm && v ? v->page : NULL;
@@ -337,15 +342,15 @@ bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
     return true;
 }
 
-/* Makes the machine, as KVM may be there and not run our guest. create() finds it: on a busy host
- * it takes KVM seconds to make one. */
+/* Makes the VM, as KVM may be there and not run the guest. create() finds it: on a busy host it takes
+ * KVM seconds to make one. */
 static int kvm_available(char *why, size_t size)
 {
     int error;
 
-    platform_mutex_lock(&machine_lock);
-    error = need_machine(why, size);
-    platform_mutex_unlock(&machine_lock);
+    platform_mutex_lock(&vm_lock);
+    error = need_vm(why, size);
+    platform_mutex_unlock(&vm_lock);
     return error;
 }
 
