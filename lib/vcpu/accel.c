@@ -1,13 +1,12 @@
-/* The table of accelerators. */
+/* Accelerators by name. */
 #include "stillpoint/accel.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const struct vcpu_accel *const vcpu_accels[] = {
-    &vcpu_accel_threads, &vcpu_accel_rr, &vcpu_accel_signal, &vcpu_accel_cancel, &vcpu_accel_user,
-    &vcpu_accel_kvm,     NULL,
-};
+#define POINTER(name) &vcpu_accel_##name,
+const struct vcpu_accel *const vcpu_accels[] = {VCPU_ACCELS(POINTER) NULL};
+#undef POINTER
 
 int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size)
 {

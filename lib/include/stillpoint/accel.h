@@ -1,11 +1,4 @@
-/* Accelerators: how a vCPU runs, and how it is got out.
- *
- *     threads   a thread each; the inner loop polls
- *     rr        one thread runs several in turn; the inner loop polls; a timer ends turns
- *     signal    the inner loop waits for a signal
- *     cancel    the inner loop is a blocking call with an explicit cancel, as with HVF and WHPX
- *     user      a thread each; polls; never idles, and takes no big lock
- *     kvm       KVM_RUN on a small guest that spins, or does port I/O; a signal gets it out
+/* Accelerators: how a vCPU runs, and how it is got out. accel_list.h lists them.
  *
  * While a vCPU runs its inner loop it is between cpu_exec_start() and cpu_exec_end(), and in a read
  * section inside that. A force notifier kicks it out, so that no grace period waits for a guest
@@ -14,6 +7,7 @@
 #ifndef STILLPOINT_ACCEL_H
 #define STILLPOINT_ACCEL_H
 
+#include <stillpoint/accel_list.h>
 #include <stillpoint/vcpu.h>
 
 #include <stddef.h>
@@ -22,29 +16,31 @@
 struct vcpu_accel {
     const char *name;
     const char *summary;
-    bool big_lock; /* held while events are processed and work is run */
-    bool idles;    /* asks the guest whether it idles */
+    bool big_lock; /* held in process_cpu_events(), and so in events() and in work */
+    bool idles;    /* calls the guest's idle() */
     bool shares;   /* one thread runs several: vcpu_rr_run() */
     /* 0, or a negative error number with the reason in `why`. NULL: always there. */
     int (*available)(char *why, size_t size);
     /* In the vCPU's thread, before and after its loop. Both may be NULL. */
     int (*create)(struct vcpu *cpu);
     void (*destroy)(struct vcpu *cpu);
-    /* The inner loop: returns soon after cpu_exit_requested(), or when it likes. */
+    /* The inner loop: returns soon after a request, or earlier. */
     void (*run)(struct vcpu *cpu);
     /* Gets it out of run(), or keeps it from entering. Any thread; never blocks. */
     void (*kick)(struct vcpu *cpu);
 };
 
-extern const struct vcpu_accel vcpu_accel_threads, vcpu_accel_rr, vcpu_accel_signal,
-    vcpu_accel_cancel, vcpu_accel_user, vcpu_accel_kvm;
-/* All of them, NULL-ended. */
+/* vcpu_accel_threads and so on. */
+#define VCPU_ACCEL_DECLARE(name) extern const struct vcpu_accel vcpu_accel_##name;
+VCPU_ACCELS(VCPU_ACCEL_DECLARE)
+#undef VCPU_ACCEL_DECLARE
+/* All of them in the order of the list, NULL-ended. */
 extern const struct vcpu_accel *const vcpu_accels[];
 
 /* By name; "auto" is kvm where it is available, else threads. NULL: unknown. */
 const struct vcpu_accel *vcpu_accel_find(const char *name);
-/* 0, or a negative error number with one line of reason in `why`. Of kvm it makes the machine,
- * which the first vCPU finds: that may take KVM seconds where the CPUs are busy. */
+/* 0, or a negative error number with one line of reason in `why`. Of kvm it makes the VM, which the
+ * first vCPU finds: that may take KVM seconds where the CPUs are busy. */
 int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size);
 
 /* The vCPU's loop: runs it until vcpu_unplug().
@@ -52,8 +48,8 @@ int vcpu_accel_available(const struct vcpu_accel *accel, char *why, size_t size)
  *    vcpu_add(); the big lock not held.
  * => 0 when it was unplugged, or the negative error number of the accelerator's create(). */
 int vcpu_run(struct vcpu *cpu);
-/* Asks the vCPU to end: its thread runs the work that is queued, and vcpu_run() returns; one of rr
- * is left out from then on. => Any thread. Does not wait. */
+/* Requests the vCPU to end: its thread runs the work that is queued, and vcpu_run() returns; one of
+ * rr is left out from then on. => Any thread. Does not wait. */
 void vcpu_unplug(struct vcpu *cpu);
 
 /* rr: the vCPUs of one thread. All of it is the library's. */
@@ -68,7 +64,7 @@ struct vcpu_rr {
     bool ending, ended;
     pthread_cond_t left;
     struct event wake;   /* the thread */
-    struct event change; /* for the timer: there are more vCPUs, or less */
+    struct event change; /* for the timer: `count` has changed */
     /* The thread's own. */
     struct vcpu *last; /* whose turn it was */
     pthread_t timer;
@@ -78,8 +74,8 @@ struct vcpu_rr {
 
 /* `turn_ns`: how long a turn lasts when there are others; 0: 10 ms. */
 void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns);
-/* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one reaches for
- *    the thread. */
+/* => When vcpu_rr_run() has returned and the vCPUs have been destroyed: a kick of one uses the
+ *    rr. */
 void vcpu_rr_destroy(struct vcpu_rr *rr);
 /* Gives a vCPU, whose config names this rr, to the thread.
  * => After vcpu_add(); any thread, at any time until vcpu_rr_run() returns (aborts). */
@@ -94,8 +90,8 @@ void vcpu_rr_run(struct vcpu_rr *rr);
 void vcpu_rr_end(struct vcpu_rr *rr);
 
 /* kvm: what host and guest share, a page for each vCPU. The guest adds 1 to `rounds` all the time,
- * and to `unequal` when it finds `left` and `right` different: exclusive sections change both. Once
- * in 65536 rounds it writes to VCPU_KVM_PORT and reads it, when the config says guest_io. */
+ * and to `unequal` when it finds `left` and `right` different: exclusive sections change both. With
+ * guest_io in the config it writes to VCPU_KVM_PORT and reads it once in 65536 rounds. */
 #define VCPU_KVM_PORT 0x80
 struct vcpu_kvm_page {
     _Atomic uint64_t rounds, unequal, left, right;
