@@ -4,11 +4,18 @@
 
 #include "stillpoint/vcpu.h"
 
+/* The fields of struct vcpu_stats, a row each. */
+#define VCPU_COUNTERS(row)                                                              \
+    row(exclusive_sections) row(exclusive_handed) row(exclusive_waited) row(exec_waits) \
+        row(exec_counted) row(pauses) row(work_run) row(safe_work_run) row(signals)     \
+            row(rr_timer_kicks)
+
 /* Counters of vcpu_get_stats(): several writers. */
+#define VCPU_COUNTER(name) atomic_ulong name;
 struct vcpu_counts {
-    atomic_ulong exclusive_sections, exclusive_handed, exclusive_waited, exec_waits, exec_counted,
-        pauses, work_run, safe_work_run, signals, rr_timer_kicks;
+    VCPU_COUNTERS(VCPU_COUNTER)
 };
+#undef VCPU_COUNTER
 extern struct vcpu_counts vcpu_counts;
 
 static inline void vcpu_count_up(atomic_ulong *counter)
