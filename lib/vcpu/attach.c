@@ -41,7 +41,7 @@ void vcpu_attach(struct vcpu *cpu)
     cpu->notifier.notify = leave_for_grace_period;
     rcu_add_force_notifier(&cpu->notifier);
     vcpu_pause_attach(cpu);
-    /* Relaxed: whoever sends a signal has seen `waits`, which comes later. */
+    /* Relaxed: vcpu_signal_begin() releases it with `waits`. */
     atomic_store_explicit(&cpu->thread_id, platform_thread_id(), memory_order_relaxed);
 }
 
@@ -60,7 +60,7 @@ void vcpu_detach(struct vcpu *cpu)
 
 void vcpu_unplug(struct vcpu *cpu)
 {
-    /* Relaxed: cpu_exit() releases it. */
+    /* Relaxed: the exchange in cpu_exit() releases it. */
     atomic_store_explicit(&cpu->unplug, true, memory_order_relaxed);
     cpu_exit(cpu);
 }

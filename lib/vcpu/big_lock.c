@@ -9,8 +9,8 @@ static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 static STILLPOINT_THREAD_LOCAL const char *taken_file;
 static STILLPOINT_THREAD_LOCAL int taken_line;
 
-/* A thread that is not in the child may have held it; callbacks and barriers there take it. The
- * forking thread's own stays its own. */
+/* The lock may have been held by a thread that the child does not have; callbacks and barriers there
+ * take it. If the forking thread held it, it still does. */
 static void in_child_of_fork(void)
 {
     if (!taken_file)
@@ -49,7 +49,7 @@ bool bql_locked(void)
 
 struct bql_place bql_drop(void)
 {
-    struct bql_place place = {taken_file, taken_line};
+    struct bql_place place = {.file = taken_file, .line = taken_line};
 
     if (taken_file)
         bql_unlock();
@@ -77,8 +77,8 @@ void bql_check_not_held(const char *doing, const char *file, int line)
         doing, taken_file, taken_line);
 }
 
-/* Where the thread had it from when RCU let go of it: a barrier gives it back to its caller as it
- * was. */
+/* Where the thread had taken it when RCU let go of it: a barrier gives it back to its caller with the
+ * same place. */
 static STILLPOINT_THREAD_LOCAL struct bql_place let_go;
 
 static void callback_lock(void *data)
@@ -99,5 +99,8 @@ static bool callback_held(void *data)
     return bql_locked();
 }
 
-const struct rcu_callback_lock bql_callback_lock = {callback_lock, callback_unlock, callback_held,
-                                                    NULL};
+const struct rcu_callback_lock bql_callback_lock = {
+    .lock = callback_lock,
+    .unlock = callback_unlock,
+    .held = callback_held,
+};

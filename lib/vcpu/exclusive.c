@@ -1,25 +1,25 @@
 /* Exclusive sections.
  *
- * A starter stores `exclusive_pending`, runs the heavy fence, and looks at each vCPU's `running`. A
- * vCPU stores `running`, runs the light fence, and looks at `exclusive_pending`. So at least one of
- * the two sees the other, and there are three cases:
+ * A starter stores `exclusive_pending`, runs the heavy fence, and loads each vCPU's `running`. A vCPU
+ * stores `running`, runs the light fence, and loads `exclusive_pending`. So at least one of the two
+ * loads the other's store, and there are three cases:
  *
- * 1. The starter sees the vCPU running. It counts it, with `has_waiter`, and kicks it. The vCPU
- *    leaves with cpu_exec_end(): its store of `running` was not there when the starter looked, so
- *    its own look, behind a fence, finds `exclusive_pending`; under the lock it finds `has_waiter`
- *    and counts itself out. The same holds when the vCPU was just about to start: it finds
- *    `exclusive_pending` in cpu_exec_start(), and under the lock that it is counted; so it goes on,
- *    and counts itself out when it leaves.
- * 2. The starter sees the vCPU not running, and the vCPU sees `exclusive_pending`. Under the lock,
- *    which the starter holds while it looks at all of them, the vCPU finds that it is not counted,
- *    takes `running` back, and waits until the section is over.
- * 3. The starter sees the vCPU not running, and the vCPU sees no `exclusive_pending`. The fences
+ * 1. The starter loads `running` as true. It counts the vCPU, with `has_waiter`, and kicks it. The
+ *    vCPU leaves with cpu_exec_end(): the starter did not load the false that it stores there, so
+ *    the vCPU's load of `exclusive_pending`, behind a fence, is not 0; under the lock it finds
+ *    `has_waiter` and counts itself out. The same holds for a vCPU that was about to start: it loads
+ *    `exclusive_pending` in cpu_exec_start(), and finds under the lock that it is counted; so it
+ *    goes on, and counts itself out when it leaves.
+ * 2. The starter loads `running` as false, and the vCPU loads an `exclusive_pending` that is not 0.
+ *    Under the lock, which the starter holds while it scans all vCPUs, the vCPU finds that it is not
+ *    counted, takes `running` back, and waits until the section is over.
+ * 3. The starter loads `running` as false, and the vCPU loads an `exclusive_pending` of 0. The fences
  *    exclude it for a vCPU that starts. It remains for one that has ended: its release of `running`
  *    comes with all that it did.
  *
- * Sections that are asked for while one is on queue up. Each hands over to the next while vCPUs
- * stay out: those that were there when the first of them ended, and more as long as no vCPU waits.
- * Then vCPUs have their turn: the next section begins when each that waited has said that it runs.
+ * Sections that are requested while one is on queue up. Each hands over to the next while vCPUs stay
+ * out: those that were queued when the first of them ended, and more as long as no vCPU waits. Then
+ * vCPUs have their turn: the next section begins when each that waited has stored `running` again.
  */
 #include "stillpoint/exclusive.h"
 
@@ -32,11 +32,11 @@
 #include "vcpu/statistics.h"
 #include "vcpu/wait.h"
 
-/* How long a starter looks for vCPUs that leave at once before it sleeps; a wake-up takes
+/* How long a starter spins, for vCPUs that leave at once, before it sleeps; a wake-up takes
  * longer. */
 #define SPIN_NS 20000
 
-/* A section that was asked for while another is on. */
+/* A section that was requested while another is on. */
 struct starter {
     struct starter *next;
     struct event turn;
@@ -55,7 +55,7 @@ static struct {
     bool leads;         /* it is the one that stopped the vCPUs */
 } exclusive = {.resume = PLATFORM_COND_INITIALIZER, .last = &exclusive.first};
 
-/* In a line of its own: every vCPU looks at it all the time. */
+/* In a cache line of its own: every vCPU loads it all the time. */
 _Alignas(RCU_CACHE_LINE) atomic_uint exclusive_pending;
 static unsigned full_fence; /* its bit, or 0 */
 
@@ -122,15 +122,16 @@ void vcpu_exec_start_slow(struct vcpu *cpu)
 
     platform_mutex_lock(&vcpu_lock);
     if (cpu->has_waiter || pending() == 0) {
-        /* Waited for: it has to go on and leave, or the starter waits for ever. Or over already:
-         * the next starter takes the lock before it looks at us. */
+        /* Counted: it has to go on and leave, otherwise the starter waits for ever. Or the section
+         * is over: the next starter takes the lock before it loads `running`. */
         if (cpu->has_waiter)
             vcpu_count_up(&vcpu_counts.exec_counted);
         platform_mutex_unlock(&vcpu_lock);
         return;
     }
-    /* Release: what we did comes before we say that we do not run, as in cpu_exec_end().
-     * Pairs with: the acquire in stop_vcpus(). Broken: as there. */
+    /* Orders: accesses of what the vCPU executed before -> STORE running (release).
+     * Pairs with: stop_vcpus(), LOAD running (acquire).
+     * Broken: the section sees the work of the vCPU's last execution half done. */
     atomic_store_explicit(&cpu->running, false, memory_order_release);
     vcpu_check_exec_start(cpu);
     vcpu_count_up(&vcpu_counts.exec_waits);
@@ -140,7 +141,7 @@ void vcpu_exec_start_slow(struct vcpu *cpu)
         platform_cond_wait(&exclusive.resume, &vcpu_lock);
     rcu_parked_end(online);
     exclusive.waiting--;
-    /* Under the lock, which the next starter takes before it looks. */
+    /* Relaxed: the next starter takes the lock before it loads this. */
     atomic_store_explicit(&cpu->running, true, memory_order_relaxed);
     if (--exclusive.returning == 0)
         begin_next();
@@ -152,9 +153,11 @@ void vcpu_exec_end_slow(struct vcpu *cpu)
     platform_mutex_lock(&vcpu_lock);
     if (cpu->has_waiter) {
         cpu->has_waiter = false;
-        /* Release and acquire: what all of them did comes before the 1 that the starter sees.
-         * Pairs with: the acquire in wait_for_vcpus(). Broken: the section sees a vCPU's work half
-         * done. */
+        /* Orders: accesses of what the vCPU executed -> STORE exclusive_pending (release half).
+         * Pairs with: all_left(), LOAD exclusive_pending (acquire).
+         * Broken: the section sees the vCPU's work half done.
+         * A 1 carries the releases of all vCPUs that were counted: these read-modify-writes are one
+         * release sequence. The acquire half is not needed for that. */
         if (atomic_fetch_sub_explicit(&exclusive_pending, 1, memory_order_acq_rel) ==
             (full_fence | 2))
             event_set(&exclusive.left);
@@ -173,15 +176,18 @@ static void stop_vcpus(void)
     event_reset(&exclusive.left);
     exclusive.leads = true;
     atomic_store_explicit(&exclusive_pending, full_fence | 1, memory_order_relaxed);
-    /* Heavy fence: we say that we wait before we look who runs.
-     * Pairs with: the light fences in cpu_exec_start() and cpu_exec_end(). Broken: a vCPU that
-     * starts and we miss one another; or one that we counted leaves without counting itself out. */
+    /* Orders: STORE exclusive_pending (relaxed) -> LOAD running (acquire), by a heavy fence.
+     * Pairs with: cpu_exec_start(), STORE running (relaxed) -> LOAD exclusive_pending (acquire);
+     * cpu_exec_end(), STORE running (release) -> LOAD exclusive_pending (relaxed).
+     * Broken: a vCPU that starts executes in the section; or one that is counted leaves without
+     * counting itself out, and the starter waits for ever. */
     asymmetric_fence_heavy();
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
-        /* Acquire: a vCPU that has left did all before.
-         * Pairs with: the releases of `running` in cpu_exec_end() and vcpu_exec_start_slow().
-         * Broken: the section sees its work half done. */
+        /* Orders: LOAD running (acquire) -> accesses of the section.
+         * Pairs with: cpu_exec_end(), STORE running (release); vcpu_exec_start_slow(), STORE
+         * running (release).
+         * Broken: the section sees the work of a vCPU that has left half done. */
         if (atomic_load_explicit(&cpu->running, memory_order_acquire)) {
             cpu->has_waiter = true;
             running++;
@@ -193,7 +199,9 @@ static void stop_vcpus(void)
 
 static bool all_left(void)
 {
-    /* Acquire, pairs with: the subtraction in vcpu_exec_end_slow(). Broken: as said there. */
+    /* Orders: LOAD exclusive_pending (acquire) -> accesses of the section.
+     * Pairs with: vcpu_exec_end_slow(), STORE exclusive_pending (release half).
+     * Broken: the section sees the work of a vCPU that it has waited for half done. */
     return atomic_load_explicit(&exclusive_pending, memory_order_acquire) == (full_fence | 1);
 }
 
@@ -275,8 +283,9 @@ void end_exclusive(void)
     } else {
         exclusive.owned = false;
         exclusive.returning = exclusive.waiting;
-        /* Release: what the section did comes before the 0 that lets vCPUs in.
-         * Pairs with: the acquire in cpu_exec_start(). Broken: they run on what it has replaced. */
+        /* Orders: accesses of the section -> STORE exclusive_pending (release).
+         * Pairs with: cpu_exec_start(), LOAD exclusive_pending (acquire).
+         * Broken: a vCPU executes on what the section has replaced. */
         atomic_store_explicit(&exclusive_pending, full_fence, memory_order_release);
         platform_cond_broadcast(&exclusive.resume);
     }

@@ -5,14 +5,15 @@
 #include "stillpoint/accel.h"
 #include "stillpoint/vcpu.h"
 
-/* Leaves a request for the vCPU's thread, which is on its way to look, so without a kick. */
+/* Leaves a request for the vCPU's thread, without a kick: the thread checks for one before it sleeps
+ * or executes. */
 static inline void vcpu_leave_request(struct vcpu *cpu)
 {
-    /* An exchange, not a store: that would stand between a requester's release and the acquire in
-     * vcpu_serve().
-     * Relaxed: it says nothing itself.
-     * Pairs with: the exchange in vcpu_serve(). Broken: the vCPU takes our 1, without the reason of
-     * a requester that found it there. */
+    /* Orders: STORE exit_request (release half, in cpu_exit()) -> LOAD exit_request, across this
+     * one: an exchange continues the release sequence of the 1 that it overwrites.
+     * Pairs with: vcpu_serve(), LOAD exit_request (acquire half).
+     * Broken: with a store, the vCPU takes this 1 and misses the reason that the other came with.
+     * Relaxed, as this request has no reason of its own. */
     atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_relaxed);
 }
 
@@ -22,10 +23,10 @@ static inline struct event *vcpu_wake_event(struct vcpu *cpu)
     return cpu->rr ? &cpu->rr->wake : &cpu->wake;
 }
 
-/* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will look for
+/* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will check for
  * requests before it enters. False may be wrong. */
 bool vcpu_wake(struct vcpu *cpu);
-/* A kick for such an inner loop, which has seen the request already: for one that sleeps. */
+/* The kick of inner loops that check for requests by themselves: wakes the thread if it sleeps. */
 void vcpu_kick_sleeper(struct vcpu *cpu);
 
 #endif

@@ -7,7 +7,7 @@
 
 static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 static bool installed;
-static atomic_int chosen; /* 0: the standard one */
+static atomic_int chosen; /* 0: the default one */
 
 STILLPOINT_THREAD_LOCAL volatile uint8_t *vcpu_immediate_exit;
 
@@ -19,7 +19,7 @@ static void kicked(void)
         *vcpu_immediate_exit = 1;
 }
 
-/* A thread that is not in the child may have held it. */
+/* The lock may have been held by a thread that the child does not have. */
 static void in_child_of_fork(void)
 {
     platform_mutex_init(&lock);
@@ -69,10 +69,12 @@ int vcpu_kick_signal_prepare(bool blocked)
 
 void vcpu_signal(struct vcpu *cpu)
 {
-    /* In the total order with cpu_exit()'s exchange before it: a thread that stores `waits` later
-     * looks at the request after that. A thread that is there has stored its id before.
-     * Pairs with: the store in vcpu_signal_begin(). Broken: neither is a signal sent nor the
-     * request seen. */
+    /* Orders: STORE exit_request (seq_cst, in cpu_exit()) -> LOAD waits (seq_cst); and, as it is an
+     * acquire too, LOAD waits -> LOAD thread_id (relaxed).
+     * Pairs with: vcpu_signal_begin(), STORE waits (release), and its fence -> cpu_exit_requested(),
+     * LOAD exit_request; vcpu_attach(), STORE thread_id -> vcpu_signal_begin(), STORE waits.
+     * Broken: neither is a signal sent nor the request seen; or the signal goes to a thread that ran
+     * the vCPU before, or to none. */
     if (!atomic_load_explicit(&cpu->waits, memory_order_seq_cst))
         return;
     vcpu_count_up(&vcpu_counts.signals);
@@ -82,15 +84,18 @@ void vcpu_signal(struct vcpu *cpu)
 
 void vcpu_signal_begin(struct vcpu *cpu)
 {
-    /* Full fence: we say that we wait before we look at the request.
-     * Pairs with: the exchange in cpu_exit() and the load in vcpu_signal(), in the total order.
-     * Broken: as said there. */
-    atomic_store_explicit(&cpu->waits, true, memory_order_relaxed);
+    /* Orders: STORE thread_id (relaxed, in vcpu_attach()) -> STORE waits (release).
+     * Pairs with: vcpu_signal(), LOAD waits (seq_cst) -> LOAD thread_id (relaxed).
+     * Broken: the signal goes to a thread that ran the vCPU before, or to none. */
+    atomic_store_explicit(&cpu->waits, true, memory_order_release);
+    /* Orders: STORE waits (release) -> LOAD exit_request (acquire), the caller's next.
+     * Pairs with: cpu_exit(), STORE exit_request (seq_cst); vcpu_signal(), LOAD waits (seq_cst).
+     * Broken: neither is a signal sent nor the request seen. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
 void vcpu_signal_end(struct vcpu *cpu)
 {
-    /* Relaxed: a signal too many costs a round. */
+    /* Relaxed: a signal too many only costs a round. */
     atomic_store_explicit(&cpu->waits, false, memory_order_relaxed);
 }

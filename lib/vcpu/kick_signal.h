@@ -8,9 +8,9 @@
 
 /* Sends the kick signal to the vCPU's thread, if that waits for it. */
 void vcpu_signal(struct vcpu *cpu);
-/* The vCPU's thread is about to make calls that the signal ends, and looks at the request before
- * each; and no longer is. In between alone it gets signals: they would pile up, and interrupt the
- * program's calls. */
+/* The vCPU's thread is about to make calls that the signal ends, and checks for a request before
+ * each; and no longer is. Only in between does it get signals: others would pile up, and interrupt
+ * the program's calls. */
 void vcpu_signal_begin(struct vcpu *cpu);
 void vcpu_signal_end(struct vcpu *cpu);
 /* Installs the handler, once, and blocks the signal in the calling thread, or lets it in. 0, or

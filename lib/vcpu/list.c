@@ -56,9 +56,10 @@ int vcpu_add(struct vcpu *cpu)
         vcpu_open_work(cpu);
         TAILQ_INSERT_TAIL_RCU(&vcpu_list, cpu, link);
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
-        /* Release: who sees the number has seen the list.
-         * Pairs with: the acquire in vcpu_list_generation(). Broken: the same number, another
-         * list. */
+        /* Orders: STORE link (in TAILQ_INSERT_TAIL_RCU()) -> STORE generation (release half).
+         * Pairs with: vcpu_list_generation(), LOAD generation (acquire).
+         * Broken: a walk after the new number misses the vCPU, and finds the same number at its
+         * end. */
         atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     }
     platform_mutex_unlock(&vcpu_lock);
@@ -80,15 +81,17 @@ void vcpu_remove(struct vcpu *cpu)
     cpu->leaves = true;
     TAILQ_REMOVE_RCU(&vcpu_list, cpu, link);
     atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
-    /* Release: as in vcpu_add(). */
+    /* Orders: STORE link (in TAILQ_REMOVE_RCU()) -> STORE generation (release half).
+     * Pairs with: vcpu_list_generation(), LOAD generation (acquire).
+     * Broken: a walk after the new number meets the vCPU yet. */
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     platform_mutex_unlock(&vcpu_lock);
-    /* In the place of the vCPU's thread, so as it would. */
+    /* In place of the vCPU's thread, and so with the lock that its work runs with. */
     lock = vcpu_lock_for_work(cpu);
     vcpu_close_work(cpu);
     if (lock)
         bql_unlock();
-    /* Until now it was still that of the vCPU's work. */
+    /* Until now the vCPU's work could use the index. */
     platform_mutex_lock(&vcpu_lock);
     give_index(cpu->index);
     cpu->leaves = false;
@@ -97,7 +100,10 @@ void vcpu_remove(struct vcpu *cpu)
 
 unsigned long vcpu_list_generation(void)
 {
-    /* Acquire, pairs with: the release in vcpu_add() and vcpu_remove(). Broken: as said there. */
+    /* Orders: LOAD generation (acquire) -> LOAD link, in VCPU_FOREACH().
+     * Pairs with: vcpu_add(), STORE generation (release half); vcpu_remove(), STORE generation
+     * (release half).
+     * Broken: a walk after the new number goes through the list as it was before. */
     return atomic_load_explicit(&generation, memory_order_acquire);
 }
 

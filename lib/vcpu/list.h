@@ -6,7 +6,7 @@
 #include "sync/platform.h"
 
 /* The list of vCPUs, and what exclusive sections know of each. Held for microseconds, never while
- * somebody waits for a vCPU. Comes after the lock of pauses. */
+ * its holder waits for a vCPU to act. Taken after the lock of pauses. */
 extern platform_mutex vcpu_lock;
 
 #endif

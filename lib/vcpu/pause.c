@@ -17,9 +17,9 @@ struct pauser {
 /* Under the lock, but for what is atomic. Comes before vcpu_lock. */
 static struct {
     platform_mutex lock;
-    struct pauser *first, **last; /* those who wait until the pause that is on is over */
+    struct pauser *first, **last; /* those that wait until the pause that is on is over */
     unsigned running;             /* vCPUs that have not stopped yet */
-    struct vcpu_wait *waiter;     /* the one who waits for them */
+    struct vcpu_wait *waiter;     /* the pauser's, for them */
     atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
 } pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
 
@@ -40,7 +40,7 @@ bool vcpu_report_stopped(struct vcpu *cpu)
 {
     bool stop;
 
-    if (!vcpu_told_to_stop(cpu))
+    if (!vcpu_must_stop(cpu))
         return false;
     platform_mutex_lock(&pause.lock);
     stop = atomic_load_explicit(&cpu->stop, memory_order_relaxed);
@@ -77,8 +77,8 @@ void vcpu_pause_detach(struct vcpu *cpu)
         count_stopped(cpu);
     atomic_store_explicit(&cpu->stop, false, memory_order_relaxed);
     platform_mutex_unlock(&pause.lock);
-    /* In a pause it may have taken the request of what waits for the resume: who attaches it next
-     * has to look. */
+    /* In a pause it may have cleared the request for work that waits for the resume: the thread that
+     * attaches it next has to find one. */
     vcpu_leave_request(cpu);
 }
 
@@ -95,7 +95,7 @@ static void wait_for_turn(void)
     platform_mutex_lock(&pause.lock);
 }
 
-/* => pause.lock. How many are to stop. */
+/* => pause.lock. Returns how many are to stop. */
 static unsigned ask_to_stop(void)
 {
     struct vcpu *cpu;
@@ -157,8 +157,9 @@ static void let_go(void)
         if (!cpu->attached)
             continue;
         cpu->stopped = false;
-        /* Release: what was done during the pause comes before its end.
-         * Pairs with: the acquire in vcpu_told_to_stop(). Broken: as said there. */
+        /* Orders: accesses of the pausing thread -> STORE stop (release).
+         * Pairs with: vcpu_must_stop(), LOAD stop (acquire).
+         * Broken: a vCPU goes on, on what the pausing thread has replaced. */
         atomic_store_explicit(&cpu->stop, false, memory_order_release);
         cpu_exit(cpu);
     }
@@ -179,7 +180,7 @@ void resume_all_vcpus(void)
         pause.first = next->next;
         if (!pause.first)
             pause.last = &pause.first;
-        /* Nobody comes in between: the pause passes to a thread that has yet to say which it is. */
+        /* No other thread comes in between: the pause passes to one that has yet to store its id. */
         atomic_store_explicit(&pause.pauser, -1, memory_order_relaxed);
         vcpu_wait_done(&next->turn);
     } else {

@@ -4,13 +4,13 @@
 
 #include "stillpoint/vcpu.h"
 
-/* Whether the vCPU has to stop, or to stay so. */
-static inline bool vcpu_told_to_stop(struct vcpu *cpu)
+/* Whether the vCPU has to stop, or to stay stopped. */
+static inline bool vcpu_must_stop(struct vcpu *cpu)
 {
-    /* Acquire: with a false comes what was done during the pause. (A true comes with the request
-     * that has been taken before.)
-     * Pairs with: the release in let_go(). Broken: a vCPU that something else woke goes on, on what
-     * the pausing thread has replaced. */
+    /* Orders: LOAD stop (acquire), as false -> accesses of the vCPU after the pause.
+     * Pairs with: let_go(), STORE stop (release).
+     * Broken: a vCPU that was woken by something else goes on, on what the pausing thread has
+     * replaced. (A true is ordered by the request that vcpu_serve() has taken before.) */
     return atomic_load_explicit(&cpu->stop, memory_order_acquire);
 }
 

@@ -1,4 +1,4 @@
-/* What others have asked of a vCPU: its thread does it between two runs of its inner loop, and
+/* What others have requested of a vCPU: its thread does it between two runs of its inner loop, and
  * while it waits. */
 #include "vcpu/serve.h"
 
@@ -9,11 +9,12 @@
 
 enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service)
 {
-    /* By exchange: it has happened before anything is read that requesters wrote. Acquire: with the
-     * request comes the reason. Release, and one order of all exchanges: a requester that finds our
-     * 0 kicks.
-     * Pairs with: the exchange in cpu_exit(). Broken, with a store: it sits in the store buffer
-     * while the reasons are read, comes out after a newer request, and erases it. */
+    /* Orders: LOAD exit_request, and STORE exit_request in the same exchange -> LOAD of the reasons.
+     * Pairs with: cpu_exit(), STORE of the reason -> LOAD exit_request, STORE exit_request (seq_cst).
+     * Broken: without the acquire half, a request is taken and its reason missed. With a store in
+     * place of the exchange, the 0 sits in the store buffer while the reasons are read, comes out
+     * after a newer request, and erases it.
+     * All exchanges stand in one order: a request is taken here, or it finds the 0 and kicks. */
     atomic_exchange_explicit(&cpu->exit_request, 0, memory_order_seq_cst);
     vcpu_run_work(cpu, service == SERVE_PAUSE);
     if (service != SERVE_ALL) {

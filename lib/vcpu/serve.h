@@ -1,14 +1,14 @@
-/* serve.c: what others have asked of a vCPU. */
+/* serve.c: what others have requested of a vCPU. */
 #ifndef STILLPOINT_LIB_VCPU_SERVE_H
 #define STILLPOINT_LIB_VCPU_SERVE_H
 
 #include "stillpoint/vcpu.h"
 
-/* How much of what others ask of a vCPU is done. */
+/* How much of what others have requested of a vCPU is done. */
 enum vcpu_service {
     SERVE_ALL,
-    SERVE_WORK,  /* in the middle of the guest's own: not the guest */
-    SERVE_PAUSE, /* in the middle of a pause of its own: no other's work, which might pause too */
+    SERVE_WORK, /* in run_on_cpu(): not the guest's events() and idle(): events() may be the caller */
+    SERVE_PAUSE, /* in pause_all_vcpus(): nor work, which might pause too; but for urgent work */
 };
 
 /* process_cpu_events(), or, within a wait, less of it. */

@@ -48,8 +48,9 @@ void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
 
 static bool is_done(struct vcpu_wait *w)
 {
-    /* Acquire, pairs with: the release in vcpu_wait_done(). Broken: the caller does not see what it
-     * has waited for. */
+    /* Orders: LOAD done (acquire) -> accesses of the caller of vcpu_wait_for().
+     * Pairs with: vcpu_wait_done(), STORE done (release).
+     * Broken: the caller does not see what it has waited for. */
     return atomic_load_explicit(&w->done, memory_order_acquire);
 }
 
@@ -60,7 +61,7 @@ static bool is_over(struct vcpu_wait *w)
     struct vcpu *cpu = w->cpu;
 
     return is_done(w) &&
-           (!vcpu_told_to_stop(cpu) || atomic_load_explicit(&cpu->unplug, memory_order_relaxed) ||
+           (!vcpu_must_stop(cpu) || atomic_load_explicit(&cpu->unplug, memory_order_relaxed) ||
             vcpu_paused_by_me());
 }
 
@@ -72,7 +73,7 @@ static void serve_thread(struct vcpu_wait *w)
         vcpu_serve(w->cpu, w->service);
 }
 
-/* A wait within what the thread serves leaves a request behind, which nobody would kick for
+/* A wait within what the thread serves leaves a request behind, for which no requester would kick
  * again. */
 static bool is_asked(struct vcpu *cpu)
 {
@@ -82,7 +83,7 @@ static bool is_asked(struct vcpu *cpu)
 static void wait_and_serve(struct vcpu_wait *w)
 {
     struct vcpu *cpu = w->cpu;
-    /* Let go of while we sleep. */
+    /* vcpu_sleep() lets go of it. */
     bool lock = vcpu_lock_for_work(cpu);
 
     for (;;) {
@@ -97,7 +98,7 @@ static void wait_and_serve(struct vcpu_wait *w)
     }
     if (lock)
         bql_unlock();
-    /* What we have taken may have been for the guest as well: its loop is to look again. */
+    /* What was taken here may have been for the guest as well: its loop is to call events(). */
     if (cpu->rr)
         vcpu_rr_rearm(cpu->rr);
     else
@@ -123,8 +124,9 @@ void vcpu_wait_done(struct vcpu_wait *w)
     }
     /* The lock keeps the vCPU from being removed between the two. */
     platform_mutex_lock(&vcpu_lock);
-    /* Release: what was waited for comes first.
-     * Pairs with: the acquire in is_done(). Broken: as said there. */
+    /* Orders: accesses of what was waited for -> STORE done (release).
+     * Pairs with: is_done(), LOAD done (acquire).
+     * Broken: the caller of vcpu_wait_for() goes on without seeing them. */
     atomic_store_explicit(&w->done, true, memory_order_release);
     event_set(vcpu_wake_event(cpu));
     platform_mutex_unlock(&vcpu_lock);

@@ -5,7 +5,7 @@
 #include "stillpoint/event.h"
 #include "vcpu/serve.h"
 
-/* Sleeps until the event is set, with the big lock let go of, and as one that is blocked to RCU. */
+/* Sleeps until the event is set, with the big lock let go of, and parked: rcu_blocked_begin(). */
 void vcpu_sleep(struct event *e);
 
 /* Takes the big lock when the vCPU's work runs with it, and the calling thread does not hold it;
@@ -24,7 +24,7 @@ void vcpu_wait_for(struct vcpu_wait *w);
 /* => vcpu_lock not held. The wait may be gone when it returns. */
 void vcpu_wait_done(struct vcpu_wait *w);
 
-/* Aborts where the caller must not wait for a vCPU. The three words are whole messages. */
+/* Aborts where the caller must not wait for a vCPU, with one of the three messages. */
 void vcpu_check_may_wait(const char *executing, const char *exclusive, const char *in_section);
 
 #endif

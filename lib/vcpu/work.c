@@ -18,7 +18,7 @@ struct vcpu_work_item {
     void *data;
     struct vcpu_wait *caller; /* waits for it, and owns the item; NULL: freed when it has run */
     bool safe;                /* runs in an exclusive section */
-    bool urgent;              /* the thread that has paused the vCPU waits for it */
+    bool urgent;              /* its caller is the thread that has paused the vCPUs */
 };
 
 STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
@@ -97,8 +97,8 @@ static int run_inline(struct vcpu *cpu, vcpu_work_func *func, void *data)
     if (refused)
         return -ESHUTDOWN;
     lock = vcpu_lock_for_work(cpu); /* safe work has let go of it */
-    /* One that no thread runs does not become ours: whoever pauses in `func` would stop the one
-     * that is. */
+    /* One that no thread has attached does not become current: a pause in `func` would then stop the
+     * one that is. */
     if (cpu->attached)
         current_cpu = cpu;
     func(cpu, data);
@@ -178,9 +178,9 @@ void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
     struct vcpu_work_item *item;
 
     /* Relaxed: the request that came with the item has been taken, by an acquire, before.
-     * A pause that is asked for in between ends the loop: the rest waits for the resume. */
+     * A pause that is requested in between ends the loop: the rest waits for the resume. */
     while (atomic_load_explicit(&cpu->work_here, memory_order_relaxed) &&
-           (item = take(cpu, urgent_only || vcpu_told_to_stop(cpu))) != NULL)
+           (item = take(cpu, urgent_only || vcpu_must_stop(cpu))) != NULL)
         run(cpu, item);
 }
 

@@ -1,11 +1,11 @@
 /* The big lock: one lock for a program's slow paths, which the library lets go of where it waits.
  *
- * => Not recursive: taking it twice aborts, and says where it was taken first.
+ * => Not recursive: taking it twice aborts, with the place where it was taken first.
  * => Never held while waiting for exclusivity: start_exclusive() aborts, and cpu_exec_start() where
- *    it would wait, and say where it was taken. It may be taken in read sections, in exclusive
- *    sections and while a vCPU executes.
- * => Whoever holds it may wait for grace periods only where no read section takes it: each would
- *    wait for the other.
+ *    it would wait, with the place where it was taken. It may be taken in read sections, in
+ *    exclusive sections and while a vCPU executes.
+ * => Its holder may wait for grace periods only where no read section takes it: each would wait for
+ *    the other.
  * => run_on_cpu(), pause_all_vcpus(), rcu_barrier() with bql_callback_lock, and safe work let go of
  *    it while they wait or run, and take it again.
  */

@@ -7,11 +7,11 @@
  *
  * => No vCPU is between cpu_exec_start() and cpu_exec_end() during an exclusive section, and there
  *    is one exclusive section at a time.
- * => A vCPU that executes is asked to leave (cpu_exit()); the section begins when the last has
- *    called cpu_exec_end().
- * => Sections that are asked for while one is on are served in the order of asking, one after the
- *    other while vCPUs stay out. Then the vCPUs that wait have their turn before any section that
- *    was asked for later. So neither side starves.
+ * => A vCPU that executes is kicked (cpu_exit()); the section begins when the last has called
+ *    cpu_exec_end().
+ * => Sections that are requested while one is on are served in the order of the requests, one after
+ *    the other while vCPUs stay out. Then the vCPUs that wait have their turn before any section
+ *    that was requested later. So neither side starves.
  * => Order: what vCPUs did before is seen in the section, and what it does is seen by vCPUs after.
  *
  * The uncontended pair of cpu_exec_start() and cpu_exec_end() has no fence instruction where
@@ -24,9 +24,9 @@
 #include <stillpoint/asymmetric_fence.h>
 #include <stillpoint/vcpu.h>
 
-/* What a vCPU looks at each time: 0, nearly always. Else 1 + the vCPUs that are waited for, as an
- * exclusive section is on or asked for; and a bit that says that both fences are full. One look for
- * both: the pair takes two thirds of the time. */
+/* 0, nearly always. Otherwise 1 + the number of vCPUs that are waited for, while an exclusive section
+ * is on or requested; and a bit that is set when both fences are full. cpu_exec_start() and
+ * cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
 #define EXCLUSIVE_FULL_FENCE 0x80000000U
 extern atomic_uint exclusive_pending;
 
@@ -38,26 +38,27 @@ void vcpu_check_exec_start(struct vcpu *cpu);
 /* => The thread that has attached the vCPU; outside of read sections, with the big lock not held,
  *    and outside of exclusive sections: each is diagnosed where it would wait, and at once in
  *    builds with DEBUG=1. What needs a read section takes it inside. Does not nest.
- * => Waits while an exclusive section is on or asked for. */
+ * => Waits while an exclusive section is on or requested. */
 static inline void cpu_exec_start(struct vcpu *cpu)
 {
 #ifdef STILLPOINT_DEBUG
     vcpu_check_exec_start(cpu);
 #endif
     atomic_store_explicit(&cpu->running, true, memory_order_relaxed);
-    /* Light fence: we say that we run before we look whether we may. Where there is no heavy fence
-     * it is a full one, and the look comes after it.
-     * Pairs with: asymmetric_fence_heavy() in stop_vcpus(), between `exclusive_pending` and the
-     * look at `running`. Broken: the starter takes us for stopped, we see no starter, both go
-     * on. */
+    /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), by a light fence.
+     * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
+     * Broken: each load misses the other's store, and the vCPU executes in the section. */
     atomic_signal_fence(memory_order_seq_cst);
-    /* Acquire: with the 0 comes what the exclusive section did.
-     * Pairs with: the release of 0 in end_exclusive(). Broken: we run on what the section has
-     * replaced. */
+    /* Orders: LOAD exclusive_pending (acquire) -> accesses of what the vCPU executes.
+     * Pairs with: end_exclusive(), STORE exclusive_pending (release).
+     * Broken: the vCPU executes on what the section has replaced. */
     unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
 
     if (__builtin_expect(pending != 0, 0)) {
         if (pending & EXCLUSIVE_FULL_FENCE) {
+            /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), the next one.
+             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
+             * Broken: where light fences order nothing, the vCPU executes in the section. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
         }
@@ -69,18 +70,22 @@ static inline void cpu_exec_start(struct vcpu *cpu)
 /* => The vCPU's thread. Never waits for a section. */
 static inline void cpu_exec_end(struct vcpu *cpu)
 {
-    /* Release: all that we did comes before we say that we have left.
-     * Pairs with: the acquire in stop_vcpus(). Broken: the exclusive section sees our work half
-     * done. */
+    /* Orders: accesses of what the vCPU executed -> STORE running (release).
+     * Pairs with: stop_vcpus(), LOAD running (acquire).
+     * Broken: the exclusive section sees the vCPU's work half done. */
     atomic_store_explicit(&cpu->running, false, memory_order_release);
-    /* Light fence: we say that we have left before we look whether somebody waits for it; as above.
-     * Pairs with: asymmetric_fence_heavy() in stop_vcpus(). Broken: the starter has counted us, we
-     * do not see that it waits, and it waits for ever. */
+    /* Orders: STORE running (release) -> LOAD exclusive_pending (relaxed), by a light fence.
+     * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
+     * Broken: the starter counts the vCPU, which leaves without counting itself out, and waits for
+     * ever. */
     atomic_signal_fence(memory_order_seq_cst);
     unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
 
     if (__builtin_expect(pending != 0, 0)) {
         if (pending & EXCLUSIVE_FULL_FENCE) {
+            /* Orders: STORE running (release) -> LOAD exclusive_pending (relaxed), the next one.
+             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
+             * Broken: where light fences order nothing, the starter waits for a vCPU that has left. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
         }
@@ -91,9 +96,9 @@ static inline void cpu_exec_end(struct vcpu *cpu)
 
 /* => Any thread; nests. Blocks until no vCPU executes.
  * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread (it
- *    would wait for itself), inside a read section, and with the big lock held, where it says who
- *    took the lock. In an exclusive section the big lock may be taken, and grace periods waited
- *    for. */
+ *    would wait for itself), inside a read section, and with the big lock held; then the message
+ *    gives the place where the lock was taken.
+ * => In an exclusive section the big lock may be taken, and grace periods waited for. */
 #define start_exclusive() start_exclusive_at(__FILE__, __LINE__)
 void start_exclusive_at(const char *file, int line);
 void end_exclusive(void);

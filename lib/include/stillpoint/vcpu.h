@@ -1,4 +1,4 @@
-/* vCPUs: threads that run somebody else's code for as long as nobody asks them to leave it.
+/* vCPUs: threads that run somebody else's code until they are requested to leave it.
  *
  *     struct vcpu cpu;
  *
@@ -9,8 +9,8 @@
  *     ... a grace period ...
  *     vcpu_destroy(&cpu);
  *
- * An accelerator says how the code runs and how the vCPU is got out of it (accel.h). What others
- * may ask of a vCPU: to leave (vcpu_kick.h), to stay out while something runs that no vCPU may see
+ * An accelerator is how the code runs and how the vCPU is got out of it (accel.h). What others may
+ * request of a vCPU: to leave (vcpu_kick.h), to stay out while something runs that no vCPU may see
  * half done (exclusive.h), to run a function, and to stop (vcpu_work.h).
  *
  * Sources: the semantics are those of QEMU's vCPU threads; the exclusive sections follow the
@@ -33,7 +33,7 @@ struct vcpu_accel;
 struct vcpu_rr;
 struct vcpu_work_item;
 
-/* What a vCPU runs, and what it does when it is asked to leave. All but `block` may be NULL; all
+/* What a vCPU runs, and what it does when it is requested to leave. All but `block` may be NULL; all
  * are called in the vCPU's thread. */
 struct vcpu_guest {
     /* Runs a little, and returns: a translated block. Called again and again in the inner loop,
@@ -63,10 +63,10 @@ struct vcpu_config {
  *    library's.
  * => At a multiple of RCU_CACHE_LINE, as static and automatic objects are; allocate it with
  *    aligned_alloc(). vcpu_init() aborts elsewhere.
- * => Whoever holds a pointer by VCPU_FOREACH() may use it until its read section ends. So after
+ * => A pointer that VCPU_FOREACH() gives may be used until the read section ends. So after
  *    vcpu_remove() the memory is freed by way of a grace period. */
 struct vcpu {
-    /* Its thread's; looked at by whoever enters an exclusive section. */
+    /* Stored by its thread, loaded by starters of exclusive sections. */
     _Alignas(RCU_CACHE_LINE) atomic_bool running; /* between cpu_exec_start() and cpu_exec_end() */
     const struct vcpu_accel *accel;
     const struct vcpu_guest *guest;
@@ -80,11 +80,11 @@ struct vcpu {
     atomic_bool waits;    /* in a call that a signal ends, or on its way there */
     atomic_bool stop;     /* a pause is on */
     atomic_bool unplug;
-    atomic_ulong kicks, kicks_merged; /* requests, and those that found one on its way */
+    atomic_ulong kicks, kicks_merged; /* requests, and those that shared another's kick */
     /* Work queue. */
     pthread_mutex_t work_lock;
     struct vcpu_work_item *work_first, **work_last;
-    unsigned work_urgent;  /* asked for by the thread that paused */
+    unsigned work_urgent;  /* items that the thread that has paused waits for */
     bool work_closed;      /* no more is taken */
     atomic_bool work_here; /* something is queued */
     /* Under the list's lock. */
@@ -93,7 +93,7 @@ struct vcpu {
     bool listed;
     bool leaves;     /* vcpu_remove() runs what is left of its work */
     bool has_waiter; /* counted by start_exclusive(), and to count itself out */
-    bool attached;   /* vcpu_run() is in its loop; under the pauses' lock as well */
+    bool attached;   /* a thread runs it; under the pauses' lock as well */
     bool stopped;    /* has counted itself as stopped; under the pauses' lock only */
     /* Its thread's. */
     struct vcpu_rr *rr;
@@ -113,7 +113,7 @@ void vcpu_destroy(struct vcpu *cpu);
 /* Puts it into the list: from now on exclusive sections, pauses and VCPU_FOREACH() know it.
  * => Any thread, at any time, also while an exclusive section or a pause is on. One that was
  *    removed comes back after a grace period only.
- * => The lowest free index. That of a removed one is free at once: who walks the list may meet
+ * => The lowest free index. That of a removed one is free at once: a walk of the list may meet
  *    both.
  * => -ENOSPC when VCPU_LIMIT are there. */
 int vcpu_add(struct vcpu *cpu);
@@ -122,25 +122,28 @@ int vcpu_add(struct vcpu *cpu);
  * => Work that is queued for it is run, by the caller, before it returns; later work is refused. */
 void vcpu_remove(struct vcpu *cpu);
 
-/* For threads with loops of their own, which vcpu_run() and vcpu_rr_run() do without: makes the
- * calling thread the vCPU's, and no longer.
+/* For threads with loops of their own, in place of vcpu_run() and vcpu_rr_run(): makes the calling
+ * thread the vCPU's, until vcpu_detach().
  * => After vcpu_add(); registered with RCU. Between the two the thread calls process_cpu_events()
- *    soon after each cpu_exit_requested(), or a pause and run_on_cpu() wait for it. */
+ *    soon after each cpu_exit_requested(); otherwise a pause and run_on_cpu() wait for it. */
 void vcpu_attach(struct vcpu *cpu);
 void vcpu_detach(struct vcpu *cpu);
 
 /* The vCPU that the calling thread runs, or NULL. */
 extern STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
 
-/* Grows with every vcpu_add() and vcpu_remove(): who finds the same before and after has seen
- * all. */
+/* Grows with every vcpu_add() and vcpu_remove(): a walk of the list that finds the same number before
+ * and after has met all. */
 unsigned long vcpu_list_generation(void);
 unsigned vcpu_count(void);
 
 TAILQ_HEAD(vcpu_list, vcpu);
 extern struct vcpu_list vcpu_list;
 
-/* => Inside a read section. */
+/* => Inside a read section.
+ * Orders: LOAD link (acquire; of the head: tqh_first) -> LOAD of the vCPU's fields.
+ * Pairs with: rcu_list_publish(), STORE link (release), by TAILQ_INSERT_TAIL_RCU.
+ * Broken: a walk meets a vCPU as its memory was before vcpu_init(). */
 #define VCPU_FOREACH(cpu)                                                                \
     for ((cpu) = __atomic_load_n(&vcpu_list.tqh_first, __ATOMIC_ACQUIRE); (cpu) != NULL; \
          (cpu) = __atomic_load_n(&(cpu)->link.tqe_next, __ATOMIC_ACQUIRE))
@@ -151,7 +154,7 @@ struct vcpu_stats {
     unsigned long exclusive_handed; /* of these, taken over from the one before: vCPUs stayed out */
     unsigned long exclusive_waited; /* whose starter had to wait for a vCPU */
     unsigned long exec_waits;       /* vCPUs that waited in cpu_exec_start() */
-    unsigned long exec_counted;     /* that went on, as they were waited for already */
+    unsigned long exec_counted;     /* vCPUs that went on there, as they were counted already */
     unsigned long pauses;
     unsigned long work_run;
     unsigned long safe_work_run;

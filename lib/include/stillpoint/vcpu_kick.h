@@ -1,7 +1,7 @@
 /* Kicks: getting a vCPU out of what it runs.
  *
  *     requester                           vCPU's thread
- *     write the reason                    leave the inner loop, which looks at cpu_exit_requested()
+ *     write the reason                    leave the inner loop, which calls cpu_exit_requested()
  *     cpu_exit(cpu)                       leave the read section, cpu_exec_end()
  *       exit_request = 1                  process_cpu_events():
  *       kick, if it was 0                   exit_request = 0, by exchange
@@ -9,11 +9,10 @@
  *                                           idle? sleep until a kick
  *
  * => Each reason that was written before cpu_exit() is acted on after it. Requests that come before
- *    the vCPU has looked share one kick; none is lost.
+ *    the vCPU has cleared the first share its kick; none is lost.
  * => exit_request is cleared in one place, which process_cpu_events() and the waits of a vCPU's
- *    thread go through, and by an exchange: a plain store
- *    could sit in the store buffer while the reasons are read, and erase a newer request when it
- *    comes out.
+ *    thread go through, and by an exchange. A plain store could sit in the store buffer while the
+ *    reasons are read, and erase a newer request when it comes out.
  */
 #ifndef STILLPOINT_VCPU_KICK_H
 #define STILLPOINT_VCPU_KICK_H
@@ -24,29 +23,30 @@
  *    stopped, has not started or has ended. Never blocks. Not from a signal handler. */
 void cpu_exit(struct vcpu *cpu);
 
-/* => The inner loop: true when it is to be left. */
+/* True when the inner loop is to be left. => The vCPU's thread. */
 static inline bool cpu_exit_requested(struct vcpu *cpu)
 {
-    /* Acquire, so that an inner loop may act on what it finds; what counts is the exchange.
-     * Pairs with: the exchange in cpu_exit(). Broken: nothing but a round more. */
+    /* Orders: LOAD exit_request (acquire) -> LOAD of the reasons, in an inner loop that reads them.
+     * Pairs with: cpu_exit(), STORE of the reason -> STORE exit_request (seq_cst).
+     * Broken: such a loop misses the reason; process_cpu_events() does not. */
     return atomic_load_explicit(&cpu->exit_request, memory_order_acquire) != 0;
 }
 
 enum vcpu_state {
     VCPU_READY,   /* go and run */
-    VCPU_IDLE,    /* sleep until a kick, then ask again */
+    VCPU_IDLE,    /* sleep until a kick, then call it again */
     VCPU_STOPPED, /* the same: a pause is on */
     VCPU_ENDED,   /* vcpu_unplug() was called; all work has been run */
 };
 
-/* What every event loop calls between two runs of the inner loop: clears the request, runs the
- * work, stops when a pause is on, lets the program read its reasons, and says what to do next.
+/* What the loop of each vCPU calls between two runs of the inner loop: clears the request, runs the
+ * work, stops when a pause is on, lets the program read its reasons, and returns what to do next.
  * => The vCPU's thread, outside of cpu_exec_start() and of read sections. Does not sleep for want
  *    of work; work that it runs may block. The big lock is as the caller has it. */
 enum vcpu_state process_cpu_events(struct vcpu *cpu);
 
-/* What a loop of one's own does when it is told VCPU_IDLE or VCPU_STOPPED: sleeps until a kick,
- * with the big lock let go of. Returns at once when a request is there.
+/* For a loop of the program's own, after VCPU_IDLE or VCPU_STOPPED: sleeps until a kick, with the
+ * big lock let go of. Returns at once when a request is there.
  * => The thread that has attached the vCPU. */
 void vcpu_wait_for_kick(struct vcpu *cpu);
 

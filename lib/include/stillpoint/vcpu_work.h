@@ -5,7 +5,7 @@
  *    A vCPU that was not added yet or has ended refuses: -ESHUTDOWN.
  * => Work runs with the big lock held, as all that vCPUs do between runs (but for the accelerator
  *    `user`).
- * => The caller sees to it that the vCPU is not freed during the call.
+ * => The caller keeps the vCPU from being freed during the call.
  */
 #ifndef STILLPOINT_VCPU_WORK_H
 #define STILLPOINT_VCPU_WORK_H
@@ -14,8 +14,8 @@
 
 typedef void vcpu_work_func(struct vcpu *cpu, void *data);
 
-/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. In this very thread
- * at once, before what is queued.
+/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. If that is the calling
+ * thread, at once, before what is queued.
  * => Lets go of the big lock while it waits. A vCPU that waits runs its own work meanwhile, so two
  *    may call one another.
  * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread, in
@@ -35,13 +35,13 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
  *    section or in a read section (aborts). Lets go of the big lock while it waits.
  * => One pause at a time: another caller waits until the resume, as a stopped one if it is a vCPU.
  * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with
- *    what it was stopped in, and runs its work first; not before the resume if that waits in
- *    run_on_cpu() for one that is paused.
- *    The work that the pausing thread asks for with run_on_cpu() is run, after what was queued
+ *    what it was stopped in, and runs its work first; not before the resume if that work waits in
+ *    run_on_cpu() for a vCPU that is paused.
+ * => The work that the pausing thread queues with run_on_cpu() is run, after what was queued
  *    before. */
 void pause_all_vcpus(void);
-/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none.
- *    Another thread than the one that paused has to when that one ends. */
+/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. If
+ *    the thread that paused ends, another has to resume. */
 void resume_all_vcpus(void);
 
 #endif

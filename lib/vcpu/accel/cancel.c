@@ -1,9 +1,9 @@
-/* `cancel`: the inner loop is a blocking call that another call cancels, also before it has begun.
- * So it is with HVF, NVMM and WHPX; here the call blocks on an event. */
+/* `cancel`: the inner loop is a blocking call that another call cancels, also before it has begun, as
+ * with HVF, NVMM and WHPX. Here the call blocks on an event. */
 #include "vcpu/kick.h"
 
-/* Returns once it is cancelled. A cancel that came since the last call, and is not used up,
- * counts. */
+/* Returns once it is cancelled. A cancel counts that came before it, and that no call before has
+ * used up. */
 static void blocking_call(struct vcpu *cpu)
 {
     event_wait(&cpu->cancel);
@@ -14,8 +14,8 @@ static void run(struct vcpu *cpu)
 {
     if (cpu->guest && cpu->guest->block)
         cpu->guest->block(cpu);
-    /* A request before the look needs no cancel; one after it cancels the call. A cancel that is
-     * left over costs a round. */
+    /* A request before the load of `exit_request` needs no cancel; one after it cancels the call. A
+     * cancel that is left over costs a round. */
     while (!cpu_exit_requested(cpu))
         blocking_call(cpu);
 }

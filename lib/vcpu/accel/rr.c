@@ -1,9 +1,9 @@
 /* `rr`: one thread runs several vCPUs in turn.
  *
- * A round: serve all of them, then run the one that is next and has something to run. Whoever is
- * kicked, it is the one whose turn it is that has to leave, so that the next round begins. The turn
- * may change while somebody kicks: `kicked` is for that, under the lock, under which turns change
- * too. A turn ends by a timer when there are others; one alone is never disturbed.
+ * A round: serve all of them, then run the one that is next and has something to run. A kick of any
+ * makes the one whose turn it is leave, so that the next round begins. The turn may change during a
+ * kick: `kicked` is for that, under the lock, under which turns change too. A turn ends by a timer
+ * when there are other vCPUs; one alone is never disturbed.
  */
 #include "vcpu/accel/rr.h"
 
@@ -22,13 +22,13 @@
 /* => rr->lock. */
 static void end_turn(struct vcpu_rr *rr)
 {
-    /* Not cpu_exit(), which would come back to us. */
+    /* Not cpu_exit(), whose kick takes the lock. */
     if (rr->current)
         vcpu_leave_request(rr->current);
 }
 
 /* => rr->lock. Another round comes before any turn. */
-static void ask_for_round(struct vcpu_rr *rr)
+static void request_round(struct vcpu_rr *rr)
 {
     rr->kicked = true;
     end_turn(rr);
@@ -39,14 +39,14 @@ static void kick(struct vcpu *cpu)
     struct vcpu_rr *rr = cpu->rr;
 
     platform_mutex_lock(&rr->lock);
-    ask_for_round(rr);
+    request_round(rr);
     platform_mutex_unlock(&rr->lock);
     event_set(&rr->wake);
 }
 
 /* --- The timer --- */
 
-/* Ends turns; sleeps while there is nothing to take turns with. */
+/* Ends turns; sleeps while there are no two vCPUs to take turns. */
 static void timer(void *argument)
 {
     struct vcpu_rr *rr = argument;
@@ -116,7 +116,7 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
             cpu->index);
     cpu->in_rr = true;
     TAILQ_INSERT_TAIL(&rr->coming, cpu, rr_link);
-    ask_for_round(rr);
+    request_round(rr);
     event_set(&rr->wake);
     platform_mutex_unlock(&rr->lock);
 }
@@ -147,7 +147,7 @@ static void count_changed(struct vcpu_rr *rr, unsigned count)
     event_set(&rr->change);
 }
 
-/* Those that were added since the last round; from here on a kick means another round. */
+/* Takes in those that were added since the last round; a kick from here on causes another round. */
 static void take_in(struct vcpu_rr *rr)
 {
     struct vcpu *cpu;
@@ -175,8 +175,7 @@ static void let_out(struct vcpu_rr *rr, struct vcpu *cpu)
     if (rr->last == cpu)
         rr->last = NULL;
     count_changed(rr, rr->count - 1);
-    rr->kicked =
-        true; /* it may have been the last: look whether the loop is over before any sleep */
+    rr->kicked = true;  /* it may have been the last: ends() is called before any sleep */
     cpu->in_rr = false; /* from here on it may be freed */
     platform_cond_broadcast(&rr->left);
     platform_mutex_unlock(&rr->lock);
@@ -231,7 +230,8 @@ static void serve_all(struct vcpu_rr *rr)
     current_cpu = NULL;
 }
 
-/* The first after the last one that has something to run; NULL: none has. */
+/* The next one in the list, after the one whose turn was last, that has something to run; NULL: none
+ * has. */
 static struct vcpu *next_ready(struct vcpu_rr *rr)
 {
     struct vcpu *cpu = rr->last;
@@ -246,7 +246,7 @@ static struct vcpu *next_ready(struct vcpu_rr *rr)
     return NULL;
 }
 
-/* False when somebody kicks, and a round comes before any turn. */
+/* False when a vCPU was kicked, and a round comes before any turn. */
 static bool begin_turn(struct vcpu_rr *rr, struct vcpu *cpu)
 {
     bool begin;
@@ -330,16 +330,16 @@ void vcpu_rr_end(struct vcpu_rr *rr)
 {
     platform_mutex_lock(&rr->lock);
     rr->ending = true;
-    ask_for_round(rr);
-    /* Under the lock: after it the thread may have ended, and somebody may have destroyed the
-     * rr. */
+    request_round(rr);
+    /* Under the lock: after it the thread may have ended, and the rr may be destroyed. */
     event_set(&rr->wake);
     platform_mutex_unlock(&rr->lock);
 }
 
 const struct vcpu_accel vcpu_accel_rr = {
     .name = "rr",
-    .summary = "one thread runs several in turn; the inner loop polls; a timer ends turns",
+    .summary = "one thread runs several in turn; the inner loop checks for requests; a timer ends "
+               "turns",
     .big_lock = true,
     .idles = true,
     .shares = true,

@@ -7,7 +7,7 @@
 
 /* Serves all vCPUs of the thread that `cpu` belongs to. */
 void vcpu_rr_serve(struct vcpu_rr *rr, enum vcpu_service service);
-/* Makes the thread look at all of them again. */
+/* Makes the thread serve all of them again. */
 void vcpu_rr_rearm(struct vcpu_rr *rr);
 bool vcpu_rr_kicked(struct vcpu_rr *rr);
 

@@ -1,5 +1,5 @@
-/* `signal`: the inner loop waits for the kick signal, which stays blocked all the time: one that
- * comes before the wait ends it at once. */
+/* `signal`: the inner loop waits for the kick signal, which stays blocked all the time, so that one
+ * that comes before the wait ends it at once. */
 #include "sync/platform.h"
 #include "vcpu/kick.h"
 #include "vcpu/kick_signal.h"
@@ -20,7 +20,7 @@ static void run(struct vcpu *cpu)
     while (!cpu_exit_requested(cpu))
         platform_signal_wait(signal);
     vcpu_signal_end(cpu);
-    /* Late ones, or they would pile up. What they ask for has been left for. */
+    /* Late ones, which would pile up. The vCPU has left, so their requests are met. */
     while (platform_signal_take(signal))
         ;
 }

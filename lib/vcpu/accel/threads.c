@@ -1,10 +1,10 @@
-/* `threads`: a thread each, whose inner loop looks at the request between blocks. */
+/* `threads`: a thread each, whose inner loop checks for a request between blocks. */
 #include "vcpu/kick.h"
 #include "vcpu/run.h"
 
 const struct vcpu_accel vcpu_accel_threads = {
     .name = "threads",
-    .summary = "a thread each; the inner loop polls",
+    .summary = "a thread each; the inner loop checks for requests",
     .big_lock = true,
     .idles = true,
     .run = vcpu_run_blocks,
