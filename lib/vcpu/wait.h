@@ -5,7 +5,7 @@
 #include "stillpoint/event.h"
 #include "vcpu/serve.h"
 
-/* Sleeps until the event is set, with the big lock let go of, and parked: rcu_blocked_begin(). */
+/* Sleeps until the event is set, with the big lock let go of, and parked: rcu_parked_begin(). */
 void vcpu_sleep(struct event *e);
 
 /* Takes the big lock when the vCPU's work runs with it, and the calling thread does not hold it;
