@@ -373,7 +373,7 @@ int driver_run(const struct driver_options *o, struct diagnostics *d)
         dry_run(o, &s, plans, count, d);
         code = d->count > 0 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
     } else if (ok) {
-        /* What cannot be placed is said before anything runs. */
+        /* What cannot be placed is reported before anything runs. */
         for (size_t i = 0; ok && i < count; i++)
             ok = plans[i].skip || put_placement(o, &plans[i], d);
         if (ok)

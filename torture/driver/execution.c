@@ -39,7 +39,7 @@ void execution_signals(bool gdb)
     struct sigaction action = {.sa_handler = on_interrupt}, before;
 
     sigaction(SIGTERM, &action, NULL);
-    /* A terminal that goes away is an end as well, unless nohup says that it is none. */
+    /* A terminal that goes away is an end as well, unless nohup ignores it. */
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(SIGHUP, &action, NULL);
     if (gdb)

@@ -27,7 +27,7 @@ static char *last_words(struct execution *e)
         return NULL;
     }
     text = calloc(1, LONGEST_OUTPUT + 1);
-    n = pread(e->errors_fd, text, LONGEST_OUTPUT, 0); /* sanitizers say the cause first */
+    n = pread(e->errors_fd, text, LONGEST_OUTPUT, 0); /* sanitizers print the cause first */
     for (ssize_t i = 0; i < n; i++)
         if ((unsigned char)text[i] >= 127 || ((unsigned char)text[i] < 32 && text[i] != '\n'))
             text[i] = '?';

@@ -53,8 +53,8 @@ size_t execution_take_findings(struct execution *e);
 /* Thread number `thread` has been silent for too long. */
 void execution_report_stall(struct execution *e, int thread);
 
-/* What the way in which the runner ended says. Returns false when it never got to run and that is a
- * matter of configuration: the message is in e->d. */
+/* Concludes from the way in which the runner ended. Returns false when it never got to run for a
+ * reason of configuration: the message is in e->d. */
 bool execution_judge_end(struct execution *e);
 /* The run as it stands in a result. */
 json_t *execution_describe(struct execution *e);

@@ -26,7 +26,7 @@
 #define STILLPOINT_VERSION "unknown"
 #endif
 
-/* What the options of all commands may say. */
+/* What the options of all commands set. */
 struct arguments {
     struct driver_options run;
     struct override *overrides;
@@ -449,8 +449,8 @@ static int run_command(const struct command *command, const char *program, int a
     return code;
 }
 
-/* A file that is opened must not become the standard output of a process that was started without
- * one. What is printed there then fails, as it would have. */
+/* A file that is opened must not become descriptor 1 of a process that was started without it. What
+ * is printed there then fails, as it would have. */
 static void hold_standard_descriptors(void)
 {
     static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};

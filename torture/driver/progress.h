@@ -13,7 +13,7 @@ struct progress {
     int shown; /* a line stands on the terminal */
 };
 
-/* What the line says. */
+/* What the line shows. */
 struct progress_state {
     unsigned run, runs;
     const char *label;

@@ -31,7 +31,7 @@ struct view {
     struct view_measure *measures;
 };
 
-/* Maps fd as the ready event says. */
+/* Maps fd as the ready event describes it. */
 bool view_open(struct view *v, int fd, json_t *ready, struct diagnostics *d);
 void view_close(struct view *v);
 
@@ -53,8 +53,8 @@ json_t *view_threads(const struct view *v);
 size_t view_findings(const struct view *v, json_t *known);
 /* The last notes of every thread, most of them of `thread`, merged by time up to `ticks`. */
 json_t *view_timeline(const struct view *v, int thread, uint64_t ticks);
-/* Asks every living thread of the runner for its stack and waits up to four seconds; names those
- * that hold up a grace period when the runner's main thread answers. */
+/* Requests the stack of every living thread of the runner and waits up to four seconds; names
+ * those that hold up a grace period when the runner's main thread answers. */
 json_t *view_stacks(const struct view *v);
 /* How the runner crashed, as a finding without "repro", or NULL. */
 json_t *view_crash(const struct view *v);

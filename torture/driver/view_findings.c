@@ -131,7 +131,9 @@ json_t *view_timeline(const struct view *v, int thread, uint64_t ticks)
 
     for (size_t i = 0; i < v->thread_count; i++) {
         struct shared_thread *t = v->threads[i].shared;
-        /* Acquire, pairs with: the release in torture_note_at(). */
+        /* Orders: LOAD note_count (acquire) -> LOAD notes[].
+         * Pairs with: torture_note_at(), STORE notes[] -> STORE note_count (release).
+         * Broken: a report shows a note that is half written. */
         uint64_t notes = atomic_load_explicit(&t->note_count, memory_order_acquire);
         unsigned most = (int)i == thread ? NOTES_OF_CULPRIT : NOTES_OF_OTHERS;
 
@@ -201,7 +203,9 @@ size_t view_findings(const struct view *v, json_t *known)
             const char *check = json_string_value(name);
             json_t *f;
 
-            /* Acquire, pairs with: the release in torture_violation(). */
+            /* Orders: LOAD ready (acquire) -> LOAD of the report.
+             * Pairs with: torture_violation(), STORE message -> STORE ready (release).
+             * Broken: the driver prints half a message. */
             if (!atomic_load_explicit(&checks[j].ready, memory_order_acquire))
                 continue;
             f = known_finding(known, i, check);
@@ -227,7 +231,10 @@ static bool wait_for_answer(atomic_uint *answer, unsigned wanted, int64_t *left_
     struct timespec step = {.tv_nsec = 5 * 1000 * 1000};
     bool answered;
 
-    /* Acquire, pairs with: the releases in on_stack_signal() and answer_driver(). */
+    /* Orders: LOAD answer (acquire) -> LOAD stack, LOAD holdouts[].
+     * Pairs with: on_stack_signal(), STORE stack -> STORE stack_done (release); answer_driver(),
+     * STORE holdouts[] -> STORE holdouts_done (release).
+     * Broken: a report shows half a stack, or threads that held up an earlier grace period. */
     while (!(answered = atomic_load_explicit(answer, memory_order_acquire) == wanted) &&
            *left_ns > 0) {
         nanosleep(&step, NULL);
@@ -284,7 +291,9 @@ json_t *view_stacks(const struct view *v)
 json_t *view_crash(const struct view *v)
 {
     struct shared_crash *c = &v->header->crash;
-    /* Acquire, pairs with: the release in on_crash(). */
+    /* Orders: LOAD signal (acquire) -> LOAD thread, LOAD address.
+     * Pairs with: on_crash(), STORE thread, STORE address -> STORE signal (release).
+     * Broken: the driver reports a crash of thread 0 at address 0. */
     int number = atomic_load_explicit(&c->signal, memory_order_acquire);
     bool known = c->thread >= 0 && (size_t)c->thread < v->thread_count;
     bool early = number && known && c->in_section && (number == SIGSEGV || number == SIGBUS);

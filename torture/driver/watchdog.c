@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LONGEST_STEP_NS (250 * 1000 * 1000) /* the driver looks every 50 ms */
+#define LONGEST_STEP_NS (250 * 1000 * 1000) /* the driver calls every 50 ms */
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns)
 {
@@ -27,8 +27,8 @@ void watchdog_close(struct watchdog *w)
     *w = (struct watchdog){.view = NULL};
 }
 
-/* What the kernel tells of a thread: its time on CPUs and on run queues since it started. False
- * where it does not. */
+/* The kernel's account of a thread: its time on CPUs and on run queues since it started. False
+ * where there is none. */
 static bool read_times(int pid, int tid, struct watchdog_times *times)
 {
     char path[64];

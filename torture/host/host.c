@@ -1,4 +1,4 @@
-/* The host, from what the kernel tells under /proc and /sys, and from hwloc. */
+/* The host, from what the kernel shows under /proc and /sys, and from hwloc. */
 #include "host.h"
 
 #include <glob.h>

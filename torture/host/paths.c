@@ -87,7 +87,7 @@ char *paths_shared(const char *relative)
         return NULL;
     }
     /* Installed; else in the source tree, with the executable in build/, build/VARIANT/ or
-     * build/VARIANT/tests/. The house style says which of the parents is the tree. */
+     * build/VARIANT/tests/. The parent that has the house style is the tree. */
     static const char *const roots[] = {"/../share/stillpoint", "/..", "/../..", "/../../.."};
     char *found = NULL;
     for (size_t i = 0; !found && i < sizeof(roots) / sizeof(*roots); i++) {

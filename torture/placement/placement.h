@@ -20,7 +20,7 @@ struct placement_slot {
 
 /* Plans `count` threads, named `names`, of roles `roles`, by the complete "placement" object of a
  * run config. `synthetic` (hwloc synthetic description) may be NULL for this machine. PUs outside
- * the process's allowed set are never used. What was asked for and is degraded here (one NUMA node,
+ * the process's allowed set are never used. What was requested and is degraded here (one NUMA node,
  * more threads than PUs) becomes one line in `notes`; what is impossible (a cpuset with no allowed
  * PU, a NUMA node that does not exist) a line "WHERE: /placement/...: ..." in d and NULL. */
 struct placement *placement_plan(json_t *config, const char *const *names, const char *const *roles,
@@ -28,7 +28,7 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
                                  struct diagnostics *notes, struct diagnostics *d);
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
 /* Binds the calling thread, and its memory from now on, as planned. False with a line in d when the
- * system refused. Does nothing, and says so in d, for a synthetic plan. */
+ * system refused. Does nothing, with a line in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
 bool placement_is_this_system(const struct placement *p);
 void placement_free(struct placement *p);

@@ -40,7 +40,7 @@ static bool parse_cpus(const char *text, hwloc_bitmap_t cpus)
     }
 }
 
-/* Says which of the CPUs asked for is not there, next to those that are. */
+/* Names the requested CPUs that are not there, next to those that are. */
 static bool check_cpus(const struct planning *g, const char *role, hwloc_const_bitmap_t cpus)
 {
     hwloc_bitmap_t usable = hwloc_bitmap_alloc(), missing = hwloc_bitmap_alloc();
@@ -161,7 +161,7 @@ static bool add_deal(struct planning *g, const char *role, hwloc_const_bitmap_t 
     return deal->count > 0;
 }
 
-/* Everything wrong with a role is said at once. */
+/* Everything wrong with a role is reported at once. */
 static bool add_role(struct planning *g, const char *role, json_t *object)
 {
     hwloc_bitmap_t cpus = NULL, nodes = NULL;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* hwloc builds a tree of any size that it is asked for: 64 thousand PUs take it 13 s. */
+/* hwloc builds a tree of any size that is requested: 64 thousand PUs take it 13 s. */
 #define SYNTHETIC_PUS_MAX 16384
 
 /* The product of the level widths of a synthetic description, SYNTHETIC_PUS_MAX + 1 at most.

@@ -130,7 +130,7 @@ static void write_latency(struct drawing *g, FILE *out)
     set_text(out, "nothing", g->gp ? "no grace period ended" : "nothing was measured");
 }
 
-/* Everything that a script may use, in order: the scripts say what they need. */
+/* Everything that a script may use, in order: each script names what it needs. */
 static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
 {
     write_heading(g, picture, out);
@@ -160,7 +160,7 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
     fprintf(out, "key_columns = %d\n", columns);
 }
 
-/* Runs gnuplot on a program file; what it said is in `said` afterwards. Returns its exit code, 127
+/* Runs gnuplot on a program file; its messages are in `said` afterwards. Returns its exit code, 127
  * when it cannot be started. */
 static int run_gnuplot(const char *program, const char *said)
 {
@@ -186,7 +186,7 @@ static int run_gnuplot(const char *program, const char *said)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* Appends to d that the picture failed, with the first line that says something in `said`. */
+/* Appends to d that the picture failed, with the first line of `said` that is not empty. */
 static void gnuplot_failed(struct drawing *g, const char *file, const char *said)
 {
     char line[256] = "";
@@ -363,7 +363,7 @@ static int stop_at_font(const char *path, const struct stat *status, int type, s
     return type == FTW_F && dot && (strcmp(dot, ".ttf") == 0 || strcmp(dot, ".otf") == 0);
 }
 
-/* Without any font gnuplot draws pictures without text and says nothing. */
+/* Without any font gnuplot draws pictures without text, and without an error. */
 static bool have_font(void)
 {
     static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};

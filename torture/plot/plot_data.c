@@ -35,7 +35,7 @@ json_t *plot_run_latency(json_t *run, const char *name)
 }
 
 /* The latency that all runs with grace periods have: the grace period itself, or all of the wait
- * where a flavor cannot tell when it began. One picture never mixes the two. */
+ * where a flavor does not know when it began. One picture never mixes the two. */
 static const char *common_gp_latency(json_t *runs)
 {
     size_t index;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum {
-    POINTS_MAX = 16, /* that can be told apart in one picture */
+    POINTS_MAX = 16, /* that are distinct in one picture */
 };
 
 /* One point of the sweep with all its repeats. */
@@ -24,7 +24,7 @@ struct point {
     double total;        /* samples behind it */
     double longest;      /* the largest of them, ns */
     double unit_ns;      /* what they are counted in; 0 takes up that much on a logarithmic axis */
-    char legend[128];    /* the label as the picture says it */
+    char legend[128];    /* the label in the picture */
 };
 
 struct drawing {

@@ -1,5 +1,5 @@
 /* Data of a picture over the number of vCPUs: a sweep over an option "vcpus" is the axis, and what
- * else is swept tells lines apart.
+ * else is swept separates lines.
  */
 #include "plot_data.h"
 

@@ -1,4 +1,4 @@
-/* What a flavor tells the engine; defined once per runner, in torture/flavors/flavor.c. */
+/* What the engine knows of a flavor; defined once per runner, in torture/flavors/flavor.c. */
 #ifndef STILLPOINT_FLAVOR_TABLE_H
 #define STILLPOINT_FLAVOR_TABLE_H
 
@@ -16,9 +16,9 @@ struct flavor {
     const char *summary;
     unsigned capabilities;
     /* Why this machine does not offer one capability, in a line: "/dev/kvm: Permission denied;
-     * ..."; NULL: it does, or no machine would make a difference. Asked by --describe, one bit at a
-     * time; with a reason the flavor lacks the capability here, whatever `capabilities` says. NULL:
-     * nothing depends on the machine. */
+     * ..."; NULL: it does, or no machine would make a difference. Called by --describe, one bit at
+     * a time; with a reason the flavor lacks the capability here, whatever is in `capabilities`.
+     * NULL: nothing depends on the machine. */
     const char *(*missing)(unsigned capability);
     const struct option *settings; /* of the scenario's "library" object */
     size_t settings_size;

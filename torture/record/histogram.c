@@ -16,7 +16,9 @@ void tally_add(struct tally *t, const struct histogram *h)
         return;
     /* Counted from the buckets, so that the sum agrees with them while the writer goes on. */
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        /* Acquire, pairs with: the release in histogram_add_many(). */
+        /* Orders: LOAD buckets[] (acquire) -> LOAD max, LOAD min_inverted.
+         * Pairs with: histogram_add_many(), STORE max -> STORE buckets[] (release).
+         * Broken: a sum counts its first value and has the extremes of an empty histogram. */
         uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_acquire);
 
         t->buckets[i] += n;

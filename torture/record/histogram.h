@@ -63,8 +63,9 @@ static inline void histogram_add_many(struct histogram *h, uint64_t value, uint6
         atomic_store_explicit(&h->min_inverted, ~value, memory_order_relaxed);
     histogram_bump(&h->count, times);
     histogram_bump(&h->sum, value * times);
-    /* Release: the extremes come before the value is in its bucket.
-     * Pairs with: the acquire in tally_add(). Broken: a first value with an extreme of nothing. */
+    /* Orders: STORE max, STORE min_inverted -> STORE buckets[] (release).
+     * Pairs with: tally_add(), LOAD buckets[] (acquire) -> LOAD max, LOAD min_inverted.
+     * Broken: a sum counts its first value and has the extremes of an empty histogram. */
     atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + times,
                           memory_order_release);
 }

@@ -2,8 +2,8 @@
  *
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
  * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
- * driver only reads, but for `stop` and `thaw`. Every field that both may touch at once is an
- * atomic, and has one writer unless it says otherwise.
+ * driver only reads, but for `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every field
+ * that both may access at once is an atomic, and has one writer unless its comment has several.
  */
 #ifndef STILLPOINT_SHARED_H
 #define STILLPOINT_SHARED_H
@@ -82,11 +82,11 @@ struct shared_header {
     double ns_per_tick;
     uint64_t start_ticks;          /* when the gate opened */
     atomic_uint phase;             /* enum phase; a futex word */
-    atomic_uint frozen;            /* the flight recorder stands still, for a crash or a stall */
+    atomic_uint frozen;            /* no notes, after a crash or during a stall; two writers */
     _Alignas(64) atomic_uint stop; /* set by the driver; a futex word */
     _Alignas(64) _Atomic uint64_t library[SHARED_LIBRARY];
     atomic_uint holdout_count;
-    atomic_int holdouts[16]; /* thread ids that hold up the grace period, when asked */
+    atomic_int holdouts[16]; /* thread ids that hold up the grace period, on request */
     atomic_uint holdouts_wanted, holdouts_done;
     struct shared_crash crash;
 };

@@ -59,7 +59,7 @@ extern const char *const flavor_capability_names[]; /* by bit, NULL-ended */
 /* One kind of thread. */
 struct role {
     const char *name;         /* "reader"; threads are reader-0, reader-1, ... NULL ends the list */
-    const char *count_option; /* the OPTION_INT that says how many; NULL: one */
+    const char *count_option; /* the OPTION_INT of how many; NULL: one */
     void (*run)(struct torture_thread *);
     unsigned needs; /* capabilities, when there is at least one such thread */
 };

@@ -25,7 +25,7 @@ static void add_name(json_t *names, const char *name)
     json_array_append_new(names, json_string(name));
 }
 
-/* All names that may be met: grace periods, then what the workloads' tables say, then what only the
+/* All names that may be met: grace periods, then those in the workloads' tables, then what only the
  * result knows, such as one of another version, in the order in which it was written. */
 static json_t *all_names(json_t *result)
 {

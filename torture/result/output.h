@@ -1,4 +1,4 @@
-/* The directory of one invocation's results: nothing half-written in it looks whole. */
+/* The directory of one invocation's results: nothing half-written in it passes for whole. */
 #ifndef STILLPOINT_OUTPUT_H
 #define STILLPOINT_OUTPUT_H
 

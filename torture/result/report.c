@@ -60,7 +60,7 @@ struct columns {
     char gps[32], p50[32], p99[32], max[32], forced[32], checks[32];
 };
 
-/* What the table says of latencies. */
+/* The table's columns of latencies. */
 struct headline {
     json_t *order;    /* of headline_order() */
     const char *name; /* of all rows; NULL: each row names its own, or there is none */
@@ -301,7 +301,7 @@ static void put_reached(FILE *f, json_t *runs)
     json_decref(sums);
 }
 
-/* What was asked for and could not be done as asked, each once. */
+/* What was requested and could not be done that way, each once. */
 static void put_notes(FILE *f, json_t *runs)
 {
     json_t *seen = json_object(), *run, *note;

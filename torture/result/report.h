@@ -14,7 +14,7 @@ const char *report_count(double count, char *buffer);
 const char *report_grouped(uint64_t count, char *buffer);
 
 /* Text folded at 99 columns; `first` and `indent` are those of the first line and of the others; a
- * negative `first` says that so much of the line is written already. */
+ * negative `first`: so much of the line is written already. */
 void report_folded(FILE *f, int first, int indent, const char *text);
 /* One finding with its timeline; the label of its point, or "". */
 void report_finding(FILE *f, json_t *finding, const char *label, bool color);
@@ -26,8 +26,8 @@ json_t *report_rows(json_t *runs);
 /* The "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
 /* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array
- * of strings) is what lies in `directory`. Only findings beyond those shown already are told in
- * full. */
+ * of strings) is what lies in `directory`. Only findings beyond those shown already are
+ * printed in full. */
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);
 
 #endif

@@ -63,7 +63,7 @@ static struct tally *sum_of(struct salvage *s, const char *name)
     return &s->sums[i];
 }
 
-/* What the ready event says of a latency, or NULL: its name and unit live there. */
+/* What the ready event has of a latency, or NULL: its name and unit live there. */
 static json_t *measure_named(struct salvage *s, const char *name)
 {
     json_t *w, *m;

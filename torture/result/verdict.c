@@ -204,7 +204,7 @@ static double limit_of(json_t *limit, double otherwise)
                                                                                   : otherwise;
 }
 
-/* The point that a point is compared with; NULL when it asks for a value that no point has. */
+/* The point that a point is compared with; NULL when it names a value that no point has. */
 static json_t *base_of(json_t *scenario, json_t *point, json_t *ratio_to)
 {
     json_t *base = json_copy(point), *wanted;
@@ -310,7 +310,7 @@ static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *poi
 }
 
 /* Judges every budget at every point that it selects; a point that it is compared with is left out.
- * One that finds no figure anywhere, although something ran where it looks, is not met. */
+ * One that finds no figure anywhere, although something ran at its points, is not met. */
 static json_t *judge_all(json_t *runs, json_t *scenario)
 {
     json_t *results = json_array(), *budgets = json_object_get(scenario, "budgets"), *budget, *run;

@@ -35,8 +35,8 @@ static size_t put_hex(char *text, size_t at, size_t room, uint64_t value)
     return put(text, at, room, digits);
 }
 
-/* The calling thread's stack from the interrupted instruction on, a line a frame. libunwind says
- * that these calls are safe in a signal handler for the local address space. */
+/* The calling thread's stack from the interrupted instruction on, a line a frame. By
+ * libunwind's manual these calls are safe in a signal handler for the local address space. */
 static void write_stack(char *text, size_t room, void *context)
 {
     unw_cursor_t cursor;
@@ -74,7 +74,9 @@ static void on_stack_signal(int number, siginfo_t *info, void *context)
     if (!t)
         return;
     write_stack(t->shared->stack, sizeof t->shared->stack, context);
-    /* Release, pairs with: the acquire in view_stacks(). Broken: half a stack in a report. */
+    /* Orders: STORE stack -> STORE stack_done (release).
+     * Pairs with: wait_for_answer(), LOAD answer (acquire), for view_stacks().
+     * Broken: a report shows half a stack. */
     atomic_store_explicit(&t->shared->stack_done,
                           atomic_load_explicit(&t->shared->stack_wanted, memory_order_relaxed),
                           memory_order_release);
@@ -101,8 +103,10 @@ static void on_crash(int number, siginfo_t *info, void *context)
         crash->address = crash->sender ? 0 : (uint64_t)(uintptr_t)info->si_addr;
         crash->ticks = clock_ticks();
         crash->stack[0] = 0;
-        /* Release, pairs with: the acquire in view_crash(). First without the stack: unwinding a
-         * broken one may crash again. */
+        /* Orders: STORE thread, STORE address -> STORE signal (release).
+         * Pairs with: view_crash(), LOAD signal (acquire) -> LOAD thread, LOAD address.
+         * Broken: the driver reports a crash of thread 0 at address 0.
+         * The stack comes after that: unwinding a broken one may crash again. */
         atomic_store_explicit(&crash->signal, number, memory_order_release);
         write_stack(crash->stack, sizeof crash->stack, context);
     }

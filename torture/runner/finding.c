@@ -19,8 +19,10 @@ __attribute__((no_sanitize("thread"))) static bool copy_note(const struct shared
     note->a = from->a;
     note->b = from->b;
     note->kind = from->kind;
-    /* The entry is read before the count is looked at again.
-     * Pairs with: the release in torture_note_at(). Broken: a torn line in a report. */
+    /* Orders: LOAD notes[] -> LOAD note_count (relaxed), by the fence.
+     * Pairs with: torture_note_at(), STORE note_count -> STORE notes[] of its next call. Only x86
+     * keeps these two in order: a fence there would hide bugs of the code under test.
+     * Broken: a note that was overwritten meanwhile passes for whole, and a report shows it. */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&t->note_count, memory_order_relaxed) - index < SHARED_NOTES - 1;
 }
@@ -54,6 +56,9 @@ static void keep_own(struct shared_check *c, const struct torture_thread *t)
 static void keep_others(struct shared_check *c, const struct torture_thread *t,
                         const unsigned long *about)
 {
+    /* Orders: LOAD note_count (acquire) -> LOAD of the notes.
+     * Pairs with: torture_note_at(), STORE notes[] -> STORE note_count (release).
+     * Broken: a report shows a note that is half written. */
     uint64_t count = atomic_load_explicit(&t->shared->note_count, memory_order_acquire);
     unsigned relevant = 0, besides = 0;
     struct note note;
@@ -108,8 +113,9 @@ void torture_violation(struct instance *instance, struct torture_thread *t, unsi
     va_start(arguments, format);
     vsnprintf(c->message, sizeof c->message, format, arguments);
     va_end(arguments);
-    /* Release: the report is whole before it is ready.
-     * Pairs with: the acquire in view_findings(). Broken: the driver prints half a message. */
+    /* Orders: STORE message, and the rest of the report -> STORE ready (release).
+     * Pairs with: view_findings(), LOAD ready (acquire) -> LOAD of the report.
+     * Broken: the driver prints half a message. */
     atomic_store_explicit(&c->ready, 1, memory_order_release);
     torture_finding_made();
 }

@@ -35,7 +35,7 @@ struct run {
     atomic_uint arrived;
     atomic_uint failed; /* threads that could not be placed */
     atomic_flag refused_taken;
-    char refused[160]; /* what the system said to the first of them */
+    char refused[160]; /* why the system refused the first of them */
 };
 
 static json_t *name_array(const char *const *list)
@@ -209,7 +209,7 @@ static void make_threads(struct run *run)
     }
 }
 
-/* --- The ready event: tells the driver what is where --- */
+/* --- The ready event: what is where, for the driver --- */
 
 static json_t *describe_instance(const struct run *run, size_t i)
 {
@@ -274,6 +274,9 @@ static bool wait_at_gate(struct run *run)
 {
     atomic_fetch_add_explicit(&run->arrived, 1, memory_order_relaxed);
     shared_wake(&run->arrived);
+    /* Orders: LOAD phase (acquire) -> accesses of the role.
+     * Pairs with: run_until_stopped(), STORE start_ticks -> STORE phase (release).
+     * Broken: a role runs on state that is not set up. */
     while (atomic_load_explicit(&run->shared->phase, memory_order_acquire) == PHASE_STARTING)
         shared_wait(&run->shared->phase, PHASE_STARTING, 1000000000);
     return atomic_load_explicit(&run->shared->phase, memory_order_relaxed) != PHASE_CALLED_OFF;
@@ -366,7 +369,9 @@ static void answer_driver(struct run *run)
     for (unsigned i = 0; i < count && i < 16; i++)
         atomic_store_explicit(&s->holdouts[i], tids[i], memory_order_relaxed);
     atomic_store_explicit(&s->holdout_count, count < 16 ? count : 16, memory_order_relaxed);
-    /* Release, pairs with: the acquire in view_holdouts(). Broken: wrong names in a report. */
+    /* Orders: STORE holdouts[], STORE holdout_count -> STORE holdouts_done (release).
+     * Pairs with: wait_for_answer(), LOAD answer (acquire), for holds_up().
+     * Broken: a report names threads that held up an earlier grace period. */
     atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
 }
 
@@ -375,7 +380,9 @@ static void run_until_stopped(struct run *run)
     struct shared_header *s = run->shared;
 
     s->start_ticks = clock_ticks();
-    /* Release, pairs with: the acquire in wait_at_gate(). Broken: a thread starts without state. */
+    /* Orders: STORE start_ticks, and the state of the workloads -> STORE phase (release).
+     * Pairs with: wait_at_gate(), LOAD phase (acquire) -> accesses of the role.
+     * Broken: a role runs on state that is not set up. */
     atomic_store_explicit(&s->phase, PHASE_RUNNING, memory_order_release);
     shared_wake(&s->phase);
     while (atomic_load_explicit(&s->stop, memory_order_relaxed) == 0) {
@@ -442,8 +449,8 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
     return ok;
 }
 
-/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that asks the whole
- * group. */
+/* The driver stops us, nobody else: not a Ctrl-C, not a service manager that signals the
+ * whole group. */
 static void set_signals(void)
 {
     sigset_t none;

@@ -1,7 +1,7 @@
 /* The engine as a workload's threads see it.
  *
  * Nothing here allocates, fences, calls the system or writes a line that another thread reads
- * often, except where it says so; torture_* calls that do are for outside of read sections and
+ * often, unless its comment names it; torture_* calls that do are for outside of read sections and
  * timed loops.
  */
 #ifndef STILLPOINT_THREAD_H
@@ -37,7 +37,7 @@ struct torture_thread {
     struct histogram *histograms;
 };
 
-/* False once the run is to end. Every loop of a role asks it. */
+/* False once the run is to end. Every loop of a role checks it. */
 static inline bool torture_running(const struct torture_thread *t)
 {
     return atomic_load_explicit(&t->header->stop, memory_order_relaxed) == 0;
@@ -78,8 +78,9 @@ static inline void torture_note_at(struct torture_thread *t, uint64_t ticks, uns
     if (__builtin_expect(atomic_load_explicit(&t->header->frozen, memory_order_relaxed), 0))
         return;
     *note = (struct note){.ticks = ticks, .a = a, .b = b, .kind = kind};
-    /* Release: the entry is whole before it is counted.
-     * Pairs with: the acquire in view_timeline(). Broken: a torn line in a report. */
+    /* Orders: STORE notes[] -> STORE note_count (release).
+     * Pairs with: view_timeline() and keep_others(), LOAD note_count (acquire) -> LOAD of the note.
+     * Broken: a report shows a note that is half written. */
     atomic_store_explicit(&t->shared->note_count, n + 1, memory_order_release);
 }
 
@@ -94,7 +95,7 @@ static inline void torture_note(struct torture_thread *t, unsigned kind, unsigne
 void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* This machine does not give what the run needs: says so and ends the runner. The run is
+/* This machine does not give what the run needs: prints the message and ends the runner. The run is
  * inconclusive, with the message as the reason; nothing is held against the code under test. */
 void torture_give_up(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 

@@ -1,11 +1,11 @@
-/* Asks a flavor's runner what it can do: runs `runner-NAME --describe` and reads the JSON.
+/* What a flavor's runner can do: runs `runner-NAME --describe` and reads the JSON.
  *
  * {"name": "...", "summary": "...", "capabilities": ["synchronize", ...],
  *  "settings": [{"name", "type", "default", "min", "max", "unit", "choices", "help"}, ...],
  *  "statistics": ["gps", ...], "missing": {"kvm": "/dev/kvm: Permission denied; ...", ...}}
  *
  * A setting's limits are numbers (nanoseconds for a duration) or, for a duration, text as "10ms".
- * Choices are a list, or one string with spaces between. "missing" says why this machine does not
+ * Choices are a list, or one string with spaces between. "missing" has why this machine does not
  * offer a capability that another one would. Everything but name and type may be absent.
  */
 #include "flavor_describe.h"
@@ -38,7 +38,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Starts the program with its standard output on *output; an error number, or 0. */
+/* Starts the program with its output on *output; an error number, or 0. */
 static int describe_start(const char *program, pid_t *pid, int *output)
 {
     posix_spawn_file_actions_t actions;
@@ -394,7 +394,7 @@ static struct flavor_description *describe_uncached(const char *name, struct dia
     return description;
 }
 
-/* Answers live until the program ends, refusals too: a runner that hangs is asked once. */
+/* Answers live until the program ends, refusals too: a runner that hangs is run once. */
 static struct answer {
     struct answer *next;
     char *name;

@@ -159,7 +159,7 @@ static void override_place(struct scenario_reading *reading, const char *pointer
     else if (!strncmp(pointer, "/workloads/", 11))
         diagnose(reading->doc.d, "%s: there is no workload %ld; the scenario has %zu", source,
                  strtol(pointer + 11, NULL, 10), json_array_size(parent));
-    /* Anything else lies in something that is of the wrong type, which is said later. */
+    /* Anything else lies in something that is of the wrong type, which is reported later. */
 }
 
 static void override_apply(struct scenario_reading *reading, const struct override *override)

@@ -17,7 +17,7 @@ struct scenario {
     char *path;        /* as given */
     json_t *effective; /* the whole scenario, complete, sweep included */
     uint64_t seed; /* chosen at random when the file and --seed give none; kept in `effective` */
-    /* What the file says for another flavor than the one asked for, and was left out: for main()
+    /* What the file sets for another flavor than the one requested, and was left out: for main()
      * to show. */
     struct diagnostics notes;
 };

@@ -35,7 +35,7 @@ json_t *scenario_flavors(json_t *root)
     return flavors;
 }
 
-/* flavor_describe() for questions whose refusal is told elsewhere. */
+/* flavor_describe() for callers whose refusal is reported elsewhere. */
 static const struct flavor_description *describe_quietly(json_t *flavor)
 {
     struct diagnostics unheard = {0};
@@ -326,7 +326,7 @@ static json_t *all_keys(json_t *root, json_t *flavors)
 }
 
 /* The nearest of the keys that begin with the first `head` letters of `key`, compared by the rest:
- * a long common beginning must not make everything look alike. *any says whether one begins so. */
+ * a long common beginning must not make all of them near. *any: whether one begins so. */
 static const char *nearest_below(json_t *keys, const char *key, size_t head, bool *any)
 {
     const char **rests = calloc(json_array_size(keys) + 1, sizeof(*rests));

@@ -15,7 +15,7 @@
 json_t *scenario_flavors(json_t *root);
 /* The first row of that name among the settings of the flavors; NULL when none has it. */
 const struct option *library_option(json_t *flavors, const char *name);
-/* False when one of the flavors cannot be asked. */
+/* False when the runner of one of the flavors does not describe itself. */
 bool flavors_known(json_t *flavors);
 
 /* JSON pointers to what the key means, a new array of strings; empty when it means nothing. */

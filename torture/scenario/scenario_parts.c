@@ -64,7 +64,7 @@ static json_t *complete_flavor(void *context, json_t *given, const char *pointer
     json_t *value = option_complete(option, given, &reading->doc, pointer);
     json_t *swept = json_object_get(json_object_get(reading->root, "sweep"), "flavor");
 
-    /* The base of a flavor sweep never runs; the flavors in it are looked at there. */
+    /* The base of a flavor sweep never runs; the flavors in it are checked there. */
     if (!value || swept || flavor_answers(&reading->doc, json_string_value(value), pointer))
         return value;
     json_decref(value);
@@ -393,7 +393,7 @@ static json_t *complete_workload(struct scenario_reading *reading, json_t *given
 
     if (!options)
         return NULL;
-    /* The type first: it says what the rest is about. */
+    /* The type first: the rest depends on it. */
     json_t *complete = json_pack("{sO}", "type", type);
 
     json_object_update(complete, options);

@@ -24,7 +24,7 @@ bool list_has(const char *const *names, const char *name);
 
 /* Whether the flavor has a runner that answers; otherwise a line in the diagnostics. */
 bool flavor_answers(const struct document *doc, const char *flavor, const char *pointer);
-/* A setting that the file has for its own flavor, when --flavor asks for one that does not know it:
+/* A setting that the file has for its own flavor, when --flavor names one that does not know it:
  * it is left out, with a note, so that every scenario takes every flavor. */
 bool is_foreign_setting(struct scenario_reading *reading, const char *name, const char *pointer);
 
@@ -33,7 +33,7 @@ json_t *complete_sweep(void *context, json_t *given, const char *pointer);
 json_t *complete_require(void *context, json_t *given, const char *pointer);
 json_t *complete_budgets(void *context, json_t *given, const char *pointer);
 
-/* Members of the top level that are not in scenario_options, or need a closer look. */
+/* Members of the top level that are not in scenario_options, or need more checks. */
 extern const struct member scenario_members[];
 
 #endif

@@ -124,7 +124,7 @@ static bool sweeps_twice(struct scenario_reading *reading, json_t *sweep, const 
     return clash;
 }
 
-/* A swept setting of a library that this scenario does not run, or that cannot be asked. */
+/* A swept setting of a library that this scenario does not run, or that has no description. */
 static bool sweep_left_out(struct scenario_reading *reading, const char *key, const char *pointer)
 {
     return is_foreign_key(reading, key, pointer) ||

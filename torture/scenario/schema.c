@@ -1,5 +1,6 @@
 /* The JSON Schema of a scenario (draft 2020-12), from the tables that also do the checking. A
- * schema cannot say everything that scenario_load() checks; it never refuses what that accepts. */
+ * schema cannot express everything that scenario_load() checks; it refuses nothing that that
+ * accepts. */
 #include "scenario.h"
 
 #include "flavor_describe.h"
@@ -183,7 +184,7 @@ static json_t *budgets_schema(void)
 }
 
 /* The settings of the default flavor, for scenarios that run that and no other; NULL when its
- * runner is not there to ask. */
+ * runner is not there. */
 static json_t *library_case(void)
 {
     const char *flavor = options_find(scenario_options, "flavor")->default_text;
