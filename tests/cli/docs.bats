@@ -25,7 +25,7 @@ tested() {
 
 documents() {
     ls docs/*.md
-    if [ -f README.md ]; then echo README.md; fi
+    ls README.md CONTRIBUTING.md
 }
 
 # nothing TITLE: fails, and shows it, when standard input is not empty.
