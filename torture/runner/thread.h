@@ -63,6 +63,9 @@ static inline void torture_measure(struct torture_thread *t, unsigned measure, u
 static inline void torture_section(struct torture_thread *t, bool inside)
 {
     atomic_store_explicit(&t->shared->in_section, inside, memory_order_relaxed);
+    /* Orders: STORE in_section -> accesses of the section, for a signal handler of this thread.
+     * Pairs with: on_crash(), LOAD in_section.
+     * Broken: a crash inside a section is reported as one outside. */
     atomic_signal_fence(memory_order_seq_cst);
 }
 
