@@ -6,9 +6,9 @@ bench. Prints FILE:LINE: KIND: MESSAGE, and ends with 1 if anything is wrong. Th
             `name` is an identifier of the tree, a word of one of its strings, or a file in its root
   form      a comment with "Pairs with:" begins with "Orders: ACCESS -> ACCESS" (above a function
             that may come after the contract) and has "Broken:", which is not "as there". ACCESS is
-            LOAD, STORE or RMW and an expression, with its order in parentheses if it matters; or
-            "LOAD of ...", "STORE of ...", "accesses of ...", or something about a signal. One has
-            a name.
+            LOAD, STORE, RMW, CAS or EXCHANGE and an expression, with its order in parentheses if
+            it matters; or, for what has no single name, "LOAD of ...", "accesses of ...", "what
+            ...", a call(), or something about a signal. One of the two has a name.
   partner   each function after "Pairs with:" is defined, and in it, or in the inline functions and
             macros that it calls, is such an access, with that order at least or beside a fence.
             Names of one letter, and `*p` without an order, are data of the caller. Plain data,
@@ -37,10 +37,11 @@ ORDERS = ["relaxed", "acquire", "release", "acq_rel", "seq_cst"]
 FENCE = re.compile(r"(__)?atomic_(thread|signal)_fence$|asymmetric_fence_|platform_heavy_fence$")
 ATOMIC = re.compile(r"(?:__)?atomic_(load|store|exchange|fetch|compare|flag|add|sub|or|and|clear)")
 EXPRESSION = r"[*&]*[A-Za-z_]\w*(?:(?:->|\.)[A-Za-z_]\w*|\[[^\]]*\]|\([^()]*\))*"
-CLAIM = re.compile(r"\b(LOAD|STORE|RMW)s?\s+(?!(?:of|that|the|by|in|its)\b)"
+KIND = r"(LOAD|STORE|RMW|CAS|EXCHANGE)s?"
+CLAIM = re.compile(rf"\b{KIND}\s+(?!(?:of|that|the|by|in|its)\b)"
                    rf"({EXPRESSION})(?:\s+\((\w+)[^)]*\))?")
 LABEL = re.compile(r"\b(Orders|[Pp]airs with|Broken)(:)?")
-SIDE = re.compile(r"\s*((LOAD|STORE|RMW)s?|access(es)?)\b|[^;]*\bsignal\b")
+SIDE = re.compile(rf"\s*({KIND}|access(es)?|what)\b|\s*\w+\(\)|[^;]*\bsignal\b")
 # A name() after one of these is no partner: "wait(), LOAD answer, for view()".
 NO_PARTNER = set("in for by after before from through via as with under when if".split())
 
@@ -227,7 +228,8 @@ class Tree:
             return f"{name}() has no access to {' or '.join(sorted(ordered))}"
         proven = False
         for kind, variable, order in claims:
-            fitting = [a for a in accesses if variable in a[2] and (a[0] in (kind, "RMW"))]
+            kinds = (kind, "RMW") if kind in ("LOAD", "STORE") else ("RMW",)
+            fitting = [a for a in accesses if variable in a[2] and a[0] in kinds]
             if not fitting and variable not in seen and variable not in self.atomics and not order:
                 continue # plain data, which the partner's caller may access
             if not fitting and variable not in seen:
@@ -307,7 +309,9 @@ class Tree:
         names = []
         for m in re.finditer(r"\b([A-Za-z_]\w*)\(\)", value):
             before = value[:m.start()].split()[-1:]
-            if not before or before[0] not in NO_PARTNER or (before[0] == "in" and not names):
+            # "stop(), STORE a -> wait(), LOAD b" has two; "count(), LOAD a -> wait()" has one.
+            is_access = before == ["->"] and not value[m.end():].startswith(",")
+            if not names or not (is_access or NO_PARTNER & set(before)):
                 names.append(m)
         if not names:
             # A partner in the kernel is named by the constant that calls it, such as KVM_RUN.

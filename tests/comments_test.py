@@ -83,7 +83,9 @@ RIGHT = [
     order("relaxed_writer(), STORE ready"),
     order("itself, LOAD ready"),
     order("fenced_writer(), STORE x -> LOAD y", first="STORE y -> LOAD x"),
-    order("writer()", first="STORE of the rest -> RMW ready (acq_rel)"),
+    order("writer()", first="STORE of the rest -> EXCHANGE ready (acq_rel)"),
+    order("writer(), LOAD late -> nobody()", first="nobody() -> STORE late"),
+    order("other_writer(), STORE late -> writer(), STORE ready (release)"),
     "/* As `ready` in writer(). */",
 ]
 WRONG = [
@@ -99,6 +101,9 @@ WRONG = [
     ("partner: caller() has no access to ready", order("caller(), STORE ready (release)")),
     ("partner: set() has no access to late", order("set(), STORE late -> STORE word (release)")),
     ("partner: writer() has no LOAD of ready", order("writer(), LOAD ready")),
+    ("partner: other_writer() has no access to ready",
+     order("writer(), LOAD late -> other_writer(), STORE ready")),
+    ("partner: writer() has no RMW of ready", order("writer(), RMW ready")),
     ("partner: writer() has no STORE of late", order("writer(), STORE late -> STORE ready")),
     ("partner: relaxed_writer() has no STORE of ready with release",
      order("relaxed_writer(), STORE ready (release)")),
