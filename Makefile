@@ -136,7 +136,7 @@ LIBS_ck-epoch   := -lck
 # ---- Building -----------------------------------------------------------------------------------
 
 .PHONY: all run check check-full install clean help flavor fault faults models lint lint-format \
-        lint-includes lint-tidy lint-cppcheck docs tests library-tests FORCE
+        lint-comments lint-includes lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
@@ -293,7 +293,7 @@ tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy$(ANALYZE),$(filter-out tests/%
 lint_flags := -std=gnu11 -D_GNU_SOURCE= -I. -Ilib/include -Ilib -Itests/unit \
               -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
 
-lint: lint-format lint-includes lint-tidy lint-cppcheck
+lint: lint-format lint-comments lint-includes lint-tidy lint-cppcheck
 
 # clang-format leaves comments as long as they are.
 lint-format:
@@ -303,6 +303,10 @@ lint-format:
 
 lint-includes:
 	@tests/includes.sh
+
+# What is checked is in the head of tests/comments.py.
+lint-comments:
+	@python3 tests/comments_test.py && python3 tests/comments.py
 
 # What is off, and why, is in .clang-tidy. ANALYZE=0: without the analyser, in a twentieth of the time.
 lint-tidy: $(tidy_stamps)
@@ -340,7 +344,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make fault NAME=x                          only build the runner with the fault x
   make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
   make library-tests                         only build the tests that need nothing but the library
-  make lint         clang-format, who includes whom, clang-tidy, cppcheck (ANALYZE=0: no analyser)
+  make lint         clang-format, comments, includes, clang-tidy, cppcheck (ANALYZE=0: no analyser)
   make docs         regenerate what is generated in docs/ and configs/schema/
   make install      into $$DESTDIR$$PREFIX
   make clean        remove build/

@@ -280,6 +280,7 @@ part_lint() {
         fi
     done
     one 'every folder includes what it may' 10 tests/includes.sh
+    one 'orders, partners and names in comments' 30 make -s lint-comments
 }
 
 # ---- Counting ------------------------------------------------------------------------------------
