@@ -48,6 +48,11 @@ void caller(struct thing *t)
     out_of_line(t);
     atomic_store_explicit(&t->late, 1, memory_order_relaxed);
 }
+static volatile sig_atomic_t asked;
+void handler(int number)
+{
+    asked = number;
+}
 void nobody(void)
 {
     plain = data;
@@ -82,6 +87,7 @@ RIGHT = [
     order("fenced_writer(), STORE ready (release)"),
     order("relaxed_writer(), STORE ready"),
     order("itself, LOAD ready"),
+    order("handler(), STORE asked"),
     order("fenced_writer(), STORE x -> LOAD y", first="STORE y -> LOAD x"),
     order("writer()", first="STORE of the rest -> EXCHANGE ready (acq_rel)"),
     order("writer(), LOAD late -> nobody()", first="nobody() -> STORE late"),
@@ -93,6 +99,7 @@ WRONG = [
     ("name: missing() is neither", order("missing(), STORE ready")),
     ("partner: nobody() has no atomic access", order("nobody(), STORE ready")),
     ("partner: nobody() has no atomic access", order("nobody()")),
+    ("partner: nobody() has no atomic access", order("nobody(), STORE asked")),
     ("partner: other_writer() has no access to ready", order("other_writer()")),
     ("partner: other_writer() has no access to ready",
      order("other_writer(), STORE ready (release)")),
