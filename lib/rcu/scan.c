@@ -150,10 +150,10 @@ bool rcu_collect(struct grace_period *g)
     bool uncertain;
 
 #ifdef STILLPOINT_TWO_PHASE
-    /* Once for both phases, before the first scan; not when there is nobody to be scanned.
-     * Orders: STORE p by the callers -> LOAD counter (acquire).
+    /* Orders: STORE p by the callers -> LOAD counter (acquire).
      * Pairs with: rcu_read_lock(), STORE counter (release) -> LOAD p.
-     * Broken: the counter is loaded as 0 of a reader that has loaded the old p. */
+     * Broken: the counter is loaded as 0 of a reader that has loaded the old p.
+     * Once for both phases, before the first scan; not when there is nobody to be scanned. */
     if (!g->fenced && !link_alone(&rcu_registry.readers)) {
         asymmetric_fence_heavy();
         count_up(&rcu_counts.heavy_fences);

@@ -269,7 +269,7 @@ static void release_vcpu(struct kvm_vcpu *v)
 {
     /* Orders: STORE vcpu_immediate_exit -> STORE taken, in kvm_vm_give(), for the handler of the
      * signal, which runs in this thread: the compiler's order is enough.
-     * Pairs with: that handler, LOAD vcpu_immediate_exit.
+     * Pairs with: kicked(), LOAD vcpu_immediate_exit.
      * Broken: a late kick gets the next owner of the vCPU out, once, for nothing. */
     vcpu_immediate_exit = NULL;
     atomic_signal_fence(memory_order_seq_cst);
