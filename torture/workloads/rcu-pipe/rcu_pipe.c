@@ -91,8 +91,8 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_CLOSED] = {.format = "found the mailbox of object %lu closed"},
 };
 
-static const char *const coverage[] = {"gps_forced",     "gps_shared",    "gps_proven",
-                                       "sleeps",         "heap_freed",    "nested_sections",
+static const char *const coverage[] = {"gps_forced",     "gps_shared",       "gps_proven",
+                                       "sleeps",         "heap_freed",       "nested_sections",
                                        "readers_parked", "readers_unparked", NULL};
 
 /* --- Set-up --- */
