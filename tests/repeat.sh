@@ -1,0 +1,119 @@
+#!/bin/bash
+# Runs every unit test program and every bats file again and again: half of the times alone, half beside two busy
+# processes. What fails once is no test to rely on.
+#
+#   tests/repeat.sh [-n RUNS] [-t SECONDS] [-l SECONDS] [VARIABLE=VALUE...] [NAME...]
+#   tests/repeat.sh --status [VARIABLE=VALUE...] [NAME...]
+#
+# -n: of each, 50; -t: how long this sitting may take, an hour; -l: how long a run may take, 600 s: a hang is a
+# failure. The next sitting goes on where this one ends: results are kept by commit, in BUILD/repeat/COMMIT, a line
+# for each run in NAME.quiet and NAME.busy, and the output of each failure in a file that the line names.
+# Variables are make's, as in SANITIZE=thread. A name is test_rcu or signals.bats; without any: all.
+# Exit code: 0, none failed; 1, some did; 64, usage; 70, it does not build; 75, another instance runs here.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 70
+runs=50 budget=3600 limit=600 status_only='' settings=() wanted=()
+
+usage() {
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+}
+while [ $# -gt 0 ]; do
+    case $1 in
+    -n | -t | -l)
+        [[ ${2-} =~ ^[1-9][0-9]*$ ]] || usage
+        case $1 in -n) runs=$2 ;; -t) budget=$2 ;; -l) limit=$2 ;; esac
+        shift
+        ;;
+    --status) status_only=1 ;;
+    [A-Z]*=*) settings+=("$1") ;;
+    -*) usage ;;
+    *) wanted+=("$1") ;;
+    esac
+    shift
+done
+
+cd "$root" || exit 70
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+make_says() { make -s --eval="print: ; @echo \$($1)" "${settings[@]}" print; }
+BUILD=$root/$(make_says BUILD) || exit 70
+commit=$(git rev-parse --short=12 HEAD) || exit 70
+git diff --quiet HEAD || commit+=-$(git diff HEAD | git hash-object --stdin | head -c 8) # and what is not committed
+results=$BUILD/repeat/$commit
+export ROOT=$root BUILD STILLPOINT=$BUILD/stillpoint LC_ALL=C PATH=/usr/bin:$PATH
+export CK_DEFAULT_TIMEOUT=30 CK_VERBOSITY=normal BATS_TEST_TIMEOUT=120
+
+names=()
+for file in tests/unit/test_*.c tests/cli/*.bats; do
+    name=$(basename "$file" .c)
+    [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]] || names+=("$name")
+done
+if [ ${#wanted[@]} -gt 0 ] && [ ${#names[@]} -ne ${#wanted[@]} ]; then
+    echo "tests/repeat.sh: one of these is not the name of a test: ${wanted[*]}" >&2
+    exit 64
+fi
+
+count() { cat "$results/$1" 2>/dev/null | grep -c "${2-}"; } # FILE [PATTERN]: so many lines
+
+show_status() {
+    local name quiet busy failed any=0
+    echo "$results"
+    printf '  %-28s %6s %6s %7s\n' program quiet busy failed
+    for name in "${names[@]}"; do
+        quiet=$(count "$name.quiet") busy=$(count "$name.busy")
+        failed=$(($(count "$name.quiet" ^not) + $(count "$name.busy" ^not)))
+        printf '  %-28s %6d %6d %7d\n' "$name" "$quiet" "$busy" "$failed"
+        grep -hs ^not "$results/$name".{quiet,busy} | sed 's/^/      /'
+        any=$((any + failed))
+    done
+    return $((any > 0))
+}
+
+# Killed when the script ends, by their numbers; `at_work` is what runs now, with what it has started.
+busy=() at_work=''
+clean_up() {
+    [ ${#busy[@]} -eq 0 ] || kill "${busy[@]}"
+    [ -z "$at_work" ] || kill -- "-$at_work" || kill "$at_work"
+    busy=() at_work=''
+} 2>/dev/null
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+run_once() { # NAME quiet|busy
+    local name=$1 how=$2 log started=$EPOCHREALTIME code command=("$BUILD/tests/$1")
+    log=$results/$name.$how.$(($(count "$name.$how") + 1)).log
+    [[ $name != *.bats ]] || command=(bats --formatter tap --timing "tests/cli/$name")
+    if [ "$how" = busy ]; then
+        for _ in 1 2; do
+            while :; do :; done 9>&- &
+            busy+=($!)
+        done
+    fi
+    timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null 9>&- &
+    at_work=$!
+    wait "$at_work"
+    code=$?
+    at_work=''
+    clean_up
+    case $code in
+    0) rm "$log" && echo ok ;;
+    124 | 137) echo "not ok: over $limit s: $log" ;;
+    *) echo "not ok: exit code $code: $log" ;;
+    esac | awk "{ printf \"%s %.1f s\\n\", \$0, $EPOCHREALTIME - $started }" >>"$results/$name.$how"
+}
+
+if [ -z "$status_only" ]; then
+    mkdir -p "$results" && exec 9>"$results/lock" || exit 70
+    flock -n 9 || { echo "tests/repeat.sh: another instance writes to $results" >&2; exit 75; }
+    make -s "${settings[@]}" all tests 9>&- || exit 70
+    SECONDS=0
+    # In rounds, so that each sitting adds some of everything.
+    for ((round = 1; round <= runs; round++)); do
+        how=$([ $((round % 2)) -eq 1 ] && echo quiet || echo busy)
+        for name in "${names[@]}"; do
+            [ "$SECONDS" -lt "$budget" ] || break 2
+            [ "$(count "$name.$how")" -ge $(((round + 1) / 2)) ] || run_once "$name" "$how"
+        done
+    done
+fi
+show_status
