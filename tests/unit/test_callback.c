@@ -610,6 +610,7 @@ START_TEST(the_lock_is_free_while_a_grace_period_is_waited_for)
     }
     big_release(&big);
     UNTIL(has_run(0));
+    rcu_barrier(); /* it has let go of the lock, too */
     ck_assert_uint_eq(atomic_load(&big.wrong), 0);
 }
 END_TEST

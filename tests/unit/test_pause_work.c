@@ -8,10 +8,14 @@
 static unsigned served[8];
 static atomic_uint served_count;
 
+/* In one vCPU's thread. */
 static void serve(struct vcpu *cpu, void *data)
 {
+    unsigned i = atomic_load(&served_count);
+
     (void)cpu;
-    served[atomic_fetch_add(&served_count, 1)] = (unsigned)(unsigned long)data;
+    served[i] = (unsigned)(unsigned long)data;
+    atomic_store(&served_count, i + 1);
 }
 
 static void call_as_another(void)
@@ -27,8 +31,7 @@ START_TEST(run_on_cpu_of_the_pausing_thread_runs_at_once_behind_earlier_work)
     hire(&another);
     pause_all_vcpus();
     ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, serve, (void *)1), 0);
-    begin(&another, call_as_another);
-    wait_until_asleep(&another);
+    begin_and_wait_to_queue(&another, call_as_another, &cpus[0].vcpu);
     ck_assert_int_eq(async_safe_run_on_cpu(&cpus[0].vcpu, serve, (void *)3), 0);
     let_others_run();
     ck_assert_uint_eq(atomic_load(&served_count), 0);
@@ -40,8 +43,7 @@ START_TEST(run_on_cpu_of_the_pausing_thread_runs_at_once_behind_earlier_work)
     }
     finish(&another);
     ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, serve, (void *)5), 0);
-    begin(&another, call_as_another);
-    wait_until_asleep(&another);
+    begin_and_wait_to_queue(&another, call_as_another, &cpus[0].vcpu);
     let_others_run();
     ck_assert_uint_eq(atomic_load(&served_count), 4);
     ck_assert(is_busy(&another));

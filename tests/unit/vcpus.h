@@ -5,6 +5,7 @@
 #include <stillpoint/vcpu.h>
 
 #include "actor.h"
+#include "vcpu/internal.h"
 
 static inline struct vcpu_stats vcpu_stats_now(void)
 {
@@ -127,12 +128,24 @@ static inline void begin_and_wait_for_vcpus(struct actor *a, void (*job)(void), 
     ck_assert_msg(is_busy(a), "start_exclusive() did not wait");
 }
 
-/* Begins the job, which calls start_exclusive(), and comes back when that waits for other sections.
- * Looks twice, as a lock may put it to sleep for a moment. */
+/* Asleep, and not for the lock under which it queues up: whoever held that, and may have been
+ * without a CPU for long, has let go of it. */
+static inline bool has_queued_up(struct actor *a)
+{
+    if (!is_asleep(a)) {
+        return false;
+    }
+    platform_mutex_lock(&vcpu_lock);
+    platform_mutex_unlock(&vcpu_lock);
+    return is_asleep(a);
+}
+
+/* Begins the job, which calls start_exclusive(), and comes back when that waits for other
+ * sections. */
 static inline void begin_and_wait_for_turn(struct actor *a, void (*job)(void))
 {
     begin(a, job);
-    UNTIL((is_asleep(a) && is_asleep(a)) || !is_busy(a));
+    UNTIL(has_queued_up(a) || !is_busy(a));
     ck_assert_msg(is_busy(a), "start_exclusive() did not wait for its turn");
 }
 
