@@ -1,4 +1,4 @@
-/* What the tests of the library have in common. */
+/* What all unit tests have in common. */
 #ifndef STILLPOINT_TESTS_LIBRARY_H
 #define STILLPOINT_TESTS_LIBRARY_H
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,12 +52,52 @@ static inline void dies_saying(void (*function)(void), const char *text)
     ck_assert_msg(strstr(said, text) != NULL, "it said: %s", said);
 }
 
-/* The exit status of a program that runs the suite. */
+/* No signal is blocked, and none ignored that tests send or wait for; but for those that end the
+ * program by the will of who started it, as nohup keeps SIGHUP away. The sanitizers' handlers stay. */
+static inline void use_default_signals(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction action;
+
+        if (number != SIGHUP && number != SIGINT && number != SIGQUIT && number != SIGTERM &&
+            sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+            signal(number, SIG_DFL);
+        }
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A file that a test opens is none of the first three. */
+static inline void open_first_files(void)
+{
+    FILE *file;
+
+    while ((file = fopen("/dev/null", "r+")) != NULL && fileno(file) <= STDERR_FILENO) {
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+/* Before all that main() does, however the program was started. */
+static void __attribute__((constructor)) set_what_tests_rely_on(void)
+{
+    use_default_signals();
+    open_first_files();
+    umask(022);
+}
+
+/* The exit status of a program that runs the suite: each test in a process of its own, as statics
+ * begin at 0. */
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    srunner_set_fork_status(runner, CK_FORK);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

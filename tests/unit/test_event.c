@@ -1,6 +1,8 @@
 /* The event: what stillpoint/event.h promises. */
 #include <stillpoint/event.h>
 
+#include "library.h"
+
 #include <check.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -15,12 +17,6 @@
 #define WAITERS   4
 
 /* ---- what the tests have in common ---- */
-
-/* Looks again until it holds; the time limit of the test is the end of it. */
-#define UNTIL(condition)   \
-    while (!(condition)) { \
-        sched_yield();     \
-    }
 
 static int64_t now_ns(void)
 {
@@ -470,11 +466,5 @@ static Suite *event_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(event_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(event_suite());
 }

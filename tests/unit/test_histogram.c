@@ -3,6 +3,8 @@
 #include "torture/record/histogram.h"
 #include "torture/record/random.h"
 
+#include "library.h"
+
 #include <check.h>
 #include <inttypes.h>
 #include <math.h>
@@ -476,11 +478,5 @@ static Suite *histogram_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(histogram_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(histogram_suite());
 }

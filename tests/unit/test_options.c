@@ -5,6 +5,8 @@
 #include "torture/record/duration.h"
 #include "torture/scenario/document.h"
 
+#include "library.h"
+
 #include <check.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -355,12 +357,5 @@ int main(void)
     tcase_add_test(c, a_long_string_is_shown_cut);
     tcase_add_test(c, a_value_from_set_names_its_source);
     suite_add_tcase(suite, c);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -3,6 +3,8 @@
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/topology.h"
 
+#include "library.h"
+
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
@@ -719,11 +721,5 @@ static Suite *placement_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(placement_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(placement_suite());
 }

@@ -13,6 +13,8 @@
 #include "torture/scenario/schema.h"
 #include "torture/record/workload.h"
 
+#include "library.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1124,12 +1126,5 @@ int main(void)
     tcase_add_test(c, the_reference_has_every_key);
     tcase_add_test(c, list_shows_all_or_one);
     tcase_add_test(c, list_says_why_a_flavor_does_not_answer);
-
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }
