@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -27,6 +28,9 @@
 #include <unistd.h>
 
 enum { DESCRIBE_TIMEOUT_MS = 10000, DESCRIBE_MAX_BYTES = 1 << 20 };
+
+/* A step of the wait, and the most that one counts for: a longer one was spent without a CPU here. */
+enum { STEP_MS = 100, LONGEST_STEP_MS = 250 };
 
 /* --- Running it --------------------------------------------------------------------------- */
 
@@ -62,18 +66,82 @@ static int describe_start(const char *program, pid_t *pid, int *output)
     return error;
 }
 
-/* Reads until the other end closes. False when that takes too long or gives too much. */
-static bool describe_read(int output, char *text, size_t size, size_t *length)
+/* The time that the program had to answer: what it waited for a CPU counts a tenth, so that beside
+ * many busy threads it is not taken for one that hangs. */
+struct patience {
+    pid_t pid;
+    int64_t last_ms, used_ms;
+    int64_t ran_ns, waited_ns; /* at the last step; -1: unknown */
+};
+
+/* A line of the kernel's about the process; empty when there is none. */
+static void read_about(pid_t pid, const char *what, char *line, int size)
 {
-    int64_t deadline = now_ms() + DESCRIBE_TIMEOUT_MS;
+    char path[64];
+    FILE *file;
+
+    line[0] = '\0';
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
+    file = fopen(path, "re");
+    if (!file)
+        return;
+    if (!fgets(line, size, file))
+        line[0] = '\0';
+    fclose(file);
+}
+
+/* Its state is R: it runs, or waits for a CPU. */
+static bool is_runnable(pid_t pid)
+{
+    char line[512];
+    const char *name_end;
+
+    read_about(pid, "stat", line, sizeof line);
+    name_end = strrchr(line, ')');
+    return name_end && strncmp(name_end, ") R", 3) == 0;
+}
+
+/* How much of a step it has waited for a CPU. */
+static int64_t waited_ms(struct patience *p, int64_t step)
+{
+    int64_t ran = -1, waited = -1, added = 0;
+    char line[128];
+
+    read_about(p->pid, "schedstat", line, sizeof line);
+    if (sscanf(line, "%" SCNd64 " %" SCNd64, &ran, &waited) == 2 && p->waited_ns >= 0) {
+        added = (waited - p->waited_ns) / 1000000;
+        /* The kernel adds a wait up when it ends: one that goes on shows nothing. */
+        if (waited == p->waited_ns && ran == p->ran_ns && is_runnable(p->pid))
+            added = step;
+    }
+    p->ran_ns = ran;
+    p->waited_ns = waited;
+    return added;
+}
+
+static bool is_over(struct patience *p)
+{
+    int64_t now = now_ms(), step = now - p->last_ms, waited;
+
+    if (step > LONGEST_STEP_MS)
+        step = LONGEST_STEP_MS;
+    waited = waited_ms(p, step);
+    p->used_ms += waited < step - step / 10 ? step - waited : step / 10;
+    p->last_ms = now;
+    return p->used_ms >= DESCRIBE_TIMEOUT_MS;
+}
+
+/* Reads until the other end closes. False when that takes too long or gives too much. */
+static bool describe_read(pid_t pid, int output, char *text, size_t size, size_t *length)
+{
+    struct patience patience = {.pid = pid, .last_ms = now_ms(), .waited_ns = -1};
 
     for (*length = 0; *length < size;) {
         struct pollfd ready = {output, POLLIN, 0};
-        int64_t left = deadline - now_ms();
 
-        if (left <= 0)
+        if (now_ms() - patience.last_ms >= STEP_MS && is_over(&patience))
             return false;
-        if (poll(&ready, 1, (int)left) <= 0)
+        if (poll(&ready, 1, STEP_MS) <= 0)
             continue;
         ssize_t got = read(output, text + *length, size - *length);
 
@@ -109,7 +177,7 @@ static char *describe_output(const char *program, size_t *length, struct diagnos
         return NULL;
     }
     char *text = malloc(DESCRIBE_MAX_BYTES);
-    bool whole = text && describe_read(output, text, DESCRIBE_MAX_BYTES, length);
+    bool whole = text && describe_read(pid, output, text, DESCRIBE_MAX_BYTES, length);
 
     if (!whole)
         kill(pid, SIGKILL);
