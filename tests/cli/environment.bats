@@ -52,6 +52,11 @@ os.execv(sys.argv[1], sys.argv[1:])" "$CLI_BUILD/stillpoint" run "$BATS_TEST_TMP
     expect 0
 }
 
+@test "a caller that ignores the end of its children does not keep a run from ending" {
+    run timeout 60 env --ignore-signal=CHLD PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --out "$OUT" --quiet
+    expect 0
+}
+
 @test "a runner that dies before it begins is a crash with its last words" {
     # Not through the description, which would be a refusal: only `--run` dies.
     cat >"$BATS_TEST_TMPDIR/runner-late" <<EOF

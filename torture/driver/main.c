@@ -18,6 +18,7 @@
 #undef option
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -465,6 +466,9 @@ int main(int argc, char **argv)
     const struct command *command;
 
     hold_standard_descriptors();
+    /* Where the caller ignored it, a child that has ended is gone before it can be waited for, and
+     * a run would never end. */
+    signal(SIGCHLD, SIG_DFL);
 
     if (argc < 2) {
         print_help(stderr);
