@@ -2,6 +2,10 @@
 
 bats_require_minimum_version 1.5.0
 
+# What starts the program where a signal matters: bash hands on what was ignored when it started, as nohup does.
+# --ignore-signal may be added.
+with_signals=(env --default-signal)
+
 # The program among the flavors of the suite, without a gnuplot to wait for.
 sp() {
     PATH=/nonexistent "$CLI_BUILD/stillpoint" "$@"
@@ -86,7 +90,7 @@ left_nothing() {
 begin() {
     local i directory
     mkdir -p "$OUT"
-    PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$@" --out "$OUT" \
+    "${with_signals[@]}" PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$@" --out "$OUT" \
         >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
     DRIVER=$!
     for ((i = 0; i < 600; i++)); do

@@ -145,9 +145,9 @@ PY
     command -v script >/dev/null || skip 'script(1) is not installed'
     pipe >/dev/null
     command="env PATH=/nonexistent $CLI_BUILD/stillpoint run $BATS_TEST_TMPDIR/pipe.json --out $OUT --progress none"
-    run script -qec "$command" /dev/null </dev/null
+    run "${with_signals[@]}" timeout -k 5 60 script -qec "$command" /dev/null </dev/null
     [[ $output == *$'\033[32;1m'* ]]
-    NO_COLOR=1 run script -qec "$command" /dev/null </dev/null
+    NO_COLOR=1 run "${with_signals[@]}" timeout -k 5 60 script -qec "$command" /dev/null </dev/null
     [[ $output != *$'\033[3'* ]]
 }
 

@@ -39,9 +39,8 @@ for_signal() {
 
 @test "nohup keeps SIGHUP away" {
     pipe >/dev/null
-    trap '' HUP
+    with_signals+=(--ignore-signal=HUP)
     begin "$BATS_TEST_TMPDIR/pipe.json" --duration 1s
-    trap - HUP
     kill -HUP "$DRIVER"
     end
     expect 0
