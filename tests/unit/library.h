@@ -52,8 +52,8 @@ static inline void dies_saying(void (*function)(void), const char *text)
     ck_assert_msg(strstr(said, text) != NULL, "it said: %s", said);
 }
 
-/* No signal is blocked, and none ignored that tests send or wait for; but for those that end the
- * program by the will of who started it, as nohup keeps SIGHUP away. The sanitizers' handlers stay. */
+/* No signal is blocked, and none ignored that tests send or wait for. Those by which a person ends
+ * the program stay as they are: nohup keeps SIGHUP away. So do the sanitizers' handlers. */
 static inline void use_default_signals(void)
 {
     sigset_t none;

@@ -1,6 +1,6 @@
 /* Sections, grace periods and policies: what stillpoint/rcu.h and stillpoint/rcu_policy.h promise.
  *
- * Callbacks and misuse have a file of their own, test_callback.c. */
+ * Callbacks and misuse have files of their own, test_callback.c and test_rcu_misuse.c. */
 #include <stillpoint/event.h>
 #include <stillpoint/rcu.h>
 

@@ -1,5 +1,5 @@
 /* The list of vCPUs: what stillpoint/vcpu.h promises of vcpu_add(), vcpu_remove() and
- * VCPU_FOREACH().
+ * VCPU_FOREACH(). Misuse has a file of its own, test_vcpu_list_misuse.c.
  *
  * Check runs each test in a process of its own, so that indexes and counts begin at 0. */
 #include <stillpoint/vcpu.h>
@@ -473,141 +473,13 @@ START_TEST(walks_meet_only_the_living_while_vcpus_come_and_go)
 }
 END_TEST
 
-/* ---- misuse ---- */
-
-static void add_twice(void)
-{
-    vcpu_add(&cpus[1]);
-}
-
-START_TEST(a_vcpu_added_twice_is_diagnosed)
-{
-    add_all(2);
-    dies_saying(add_twice, "vcpu_add() of vCPU 1, which is in the list already");
-}
-END_TEST
-
-static void remove_twice(void)
-{
-    vcpu_remove(&cpus[0]);
-    vcpu_remove(&cpus[0]);
-}
-
-static void remove_unlisted(void)
-{
-    vcpu_init(&cpus[1], NULL);
-    vcpu_remove(&cpus[1]);
-}
-
-START_TEST(a_removal_of_what_is_not_in_the_list_is_diagnosed)
-{
-    add_all(1);
-    dies_saying(remove_twice, "vcpu_remove() of a vCPU that is not in the list");
-    dies_saying(remove_unlisted, "vcpu_remove() of a vCPU that is not in the list");
-}
-END_TEST
-
-static void remove_second(void)
-{
-    vcpu_remove(&cpus[1]);
-}
-
-START_TEST(a_removal_of_a_vcpu_that_a_thread_runs_is_diagnosed)
-{
-    static const char text[] = "vcpu_remove() of vCPU 1, which runs; call vcpu_unplug()";
-    struct actor a, b;
-
-    hire_vcpu(&a, &cpus[0]);
-    hire_vcpu(&b, &cpus[1]);
-    dies_saying(remove_second, text);
-    make(&b, exec_start);
-    dies_saying(remove_second, text);
-    make(&b, exec_end);
-    dies_saying(remove_second, text);
-    dismiss_vcpu(&b, &cpus[1]);
-    dismiss_vcpu(&a, &cpus[0]);
-}
-END_TEST
-
-static void add_again(struct vcpu *cpu, void *unused)
-{
-    (void)unused;
-    vcpu_add(cpu);
-}
-
-static void add_in_its_last_work(void)
-{
-    async_run_on_cpu(&cpus[0], add_again, NULL);
-    vcpu_remove(&cpus[0]);
-}
-
-START_TEST(an_addition_before_the_removal_has_returned_is_diagnosed)
-{
-    add_all(1);
-    dies_saying(add_in_its_last_work, "vcpu_add() of vCPU 0 before vcpu_remove() has returned");
-}
-END_TEST
-
-static void init_anywhere(void)
-{
-    vcpu_init((struct vcpu *)((char *)&cpus[0] + 16), NULL);
-}
-
-START_TEST(a_vcpu_that_is_not_aligned_is_diagnosed)
-{
-    dies_saying(init_anywhere, "which is no multiple of 64; use aligned_alloc()");
-}
-END_TEST
-
-/* In a thread that has not attached it, which only DEBUG=1 finds at once. */
-static void remove_while_it_executes(void)
-{
-    rcu_register_thread();
-    atomic_store(&cpus[0].running, true);
-    vcpu_remove(&cpus[0]);
-}
-
-START_TEST(a_removal_of_a_vcpu_that_executes_is_diagnosed)
-{
-    add_all(1);
-    dies_saying(remove_while_it_executes, "vcpu_remove() of vCPU 0, which runs");
-}
-END_TEST
-
-static void destroy_listed(void)
-{
-    vcpu_destroy(&cpus[1]);
-}
-
-START_TEST(a_destruction_of_a_vcpu_in_the_list_is_diagnosed)
-{
-    add_all(2);
-    dies_saying(destroy_listed,
-                "vcpu_destroy() of vCPU 1, which is in the list; call vcpu_remove() first");
-}
-END_TEST
-
-static void attach_unlisted(void)
-{
-    rcu_register_thread();
-    vcpu_init(&cpus[0], NULL);
-    vcpu_attach(&cpus[0]);
-}
-
-START_TEST(a_thread_for_a_vcpu_that_is_not_in_the_list_is_diagnosed)
-{
-    dies_saying(attach_unlisted,
-                "a vCPU that is not in the list cannot run; call vcpu_add() first");
-}
-END_TEST
-
 /* ---- the suite ---- */
 
 static Suite *list_suite(void)
 {
     Suite *suite = suite_create("vcpu_list");
     TCase *first = add_case(suite, "at first"), *counts = add_case(suite, "indexes and counts"),
-          *walk = add_case(suite, "walks"), *misuse = add_case(suite, "misuse");
+          *walk = add_case(suite, "walks");
 
     tcase_add_test(first, a_vcpu_has_what_its_config_says);
     tcase_add_test(first, a_vcpu_without_a_config_has_nothing);
@@ -624,15 +496,6 @@ static Suite *list_suite(void)
     tcase_add_test(walk, a_vcpu_may_be_added_again_after_a_grace_period);
     tcase_add_test(walk, a_walk_goes_on_from_a_vcpu_that_was_removed_and_is_not_freed_yet);
     tcase_add_test(walk, walks_meet_only_the_living_while_vcpus_come_and_go);
-
-    tcase_add_test(misuse, a_vcpu_added_twice_is_diagnosed);
-    tcase_add_test(misuse, a_removal_of_what_is_not_in_the_list_is_diagnosed);
-    tcase_add_test(misuse, a_removal_of_a_vcpu_that_a_thread_runs_is_diagnosed);
-    tcase_add_test(misuse, a_removal_of_a_vcpu_that_executes_is_diagnosed);
-    tcase_add_test(misuse, an_addition_before_the_removal_has_returned_is_diagnosed);
-    tcase_add_test(misuse, a_vcpu_that_is_not_aligned_is_diagnosed);
-    tcase_add_test(misuse, a_destruction_of_a_vcpu_in_the_list_is_diagnosed);
-    tcase_add_test(misuse, a_thread_for_a_vcpu_that_is_not_in_the_list_is_diagnosed);
     return suite;
 }
 

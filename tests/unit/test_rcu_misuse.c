@@ -1,0 +1,181 @@
+/* Misuse of sections, grace periods and callbacks, which must end the program with a message and
+ * not hang. */
+#include <stillpoint/rcu.h>
+
+#include "library.h"
+
+#include <check.h>
+#include <unistd.h>
+
+static void synchronize_inside(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    synchronize_rcu();
+}
+
+static void expedite_inside(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    synchronize_rcu_expedited();
+}
+
+static void barrier_inside(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    rcu_barrier();
+}
+
+static void drain_inside(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    drain_call_rcu();
+}
+
+static void call_synchronize(struct rcu_head *head)
+{
+    (void)head;
+    synchronize_rcu();
+}
+
+static void call_expedited(struct rcu_head *head)
+{
+    (void)head;
+    synchronize_rcu_expedited();
+}
+
+static void call_barrier(struct rcu_head *head)
+{
+    (void)head;
+    rcu_barrier();
+}
+
+static void run_until_dead(void (*callback)(struct rcu_head *))
+{
+    static struct rcu_head head;
+
+    call_rcu(&head, callback);
+    for (;;) {
+        pause();
+    }
+}
+
+static void synchronize_in_callback(void)
+{
+    run_until_dead(call_synchronize);
+}
+
+static void expedite_in_callback(void)
+{
+    run_until_dead(call_expedited);
+}
+
+static void barrier_in_callback(void)
+{
+    run_until_dead(call_barrier);
+}
+
+static void unregister_inside(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    rcu_unregister_thread();
+}
+
+static void register_twice(void)
+{
+    rcu_register_thread();
+    rcu_register_thread();
+}
+
+static void unregister_without(void)
+{
+    rcu_unregister_thread();
+}
+
+static void unregister_twice(void)
+{
+    rcu_register_thread();
+    rcu_unregister_thread();
+    rcu_unregister_thread();
+}
+
+static void notify_unregistered(void)
+{
+    static struct rcu_force_notifier notifier;
+
+    rcu_add_force_notifier(&notifier);
+}
+
+#ifdef STILLPOINT_DEBUG
+static void unlock_without(void)
+{
+    rcu_register_thread();
+    rcu_read_unlock();
+}
+
+static void unlock_twice(void)
+{
+    rcu_register_thread();
+    rcu_read_lock();
+    rcu_read_unlock();
+    rcu_read_unlock();
+}
+
+static void enter_unregistered(void)
+{
+    rcu_read_lock();
+}
+
+static void enter_after_unregistering(void)
+{
+    rcu_register_thread();
+    rcu_unregister_thread();
+    rcu_read_lock();
+}
+#endif
+
+static const struct {
+    void (*what)(void);
+    const char *text;
+} misuses[] = {
+    {synchronize_inside, "synchronize_rcu() inside a read section would wait for itself"},
+    {expedite_inside, "synchronize_rcu_expedited() inside a read section would wait for itself"},
+    {barrier_inside, "rcu_barrier() or drain_call_rcu() inside a read section would wait"},
+    {drain_inside, "rcu_barrier() or drain_call_rcu() inside a read section would wait"},
+    {synchronize_in_callback, "synchronize_rcu() inside a callback would hold up all others"},
+    {expedite_in_callback, "synchronize_rcu_expedited() inside a callback would hold up"},
+    {barrier_in_callback, "rcu_barrier() or drain_call_rcu() inside a callback would wait"},
+    {unregister_inside, "rcu_unregister_thread() inside a read section"},
+    {register_twice, "rcu_register_thread() in a thread that is registered already"},
+    {unregister_without, "rcu_unregister_thread() in a thread that is not registered"},
+    {unregister_twice, "rcu_unregister_thread() in a thread that is not registered"},
+    {notify_unregistered, "rcu_add_force_notifier() in a thread that is not registered"},
+#ifdef STILLPOINT_DEBUG
+    {unlock_without, "rcu_read_unlock() without a matching rcu_read_lock()"},
+    {unlock_twice, "rcu_read_unlock() without a matching rcu_read_lock()"},
+    {enter_unregistered, "rcu_read_lock() in a thread that is not registered"},
+    {enter_after_unregistering, "rcu_read_lock() in a thread that is not registered"},
+#endif
+};
+
+START_TEST(misuse_aborts_with_a_message)
+{
+    dies_saying(misuses[_i].what, misuses[_i].text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rcu misuse");
+    TCase *misuse = tcase_create("misuse");
+
+    tcase_set_timeout(misuse, 20);
+    tcase_add_loop_test(misuse, misuse_aborts_with_a_message, 0,
+                        (int)(sizeof misuses / sizeof *misuses));
+    suite_add_tcase(suite, misuse);
+    return run_suite(suite);
+}
