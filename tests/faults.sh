@@ -63,7 +63,7 @@ try_fault() {
         echo "ok fault $name # skip it needs KVM, and /dev/kvm is missing or not for this user"
         return
     fi
-    if ! make -s fault NAME="$name" BUILD="$BUILD" >"$log" 2>&1; then
+    if [ -z "$all_are_built" ] && ! make -s fault NAME="$name" BUILD="$BUILD" >"$log" 2>&1; then
         not_ok "fault $name applies to lib/ and builds" "$log"
         return
     fi
@@ -122,12 +122,23 @@ try_clean() { # SCENARIO [KEY=VALUE...]
 }
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
-# Races need both CPUs for themselves; of the others two at a time, as those that stall mostly wait.
-races=() others=()
+# All in one make; when one does not build, each by itself says so.
+all_are_built=
+if make -s fault NAME="${names[*]}" BUILD="$BUILD" >"$out/make.log" 2>&1; then all_are_built=yes; fi
+# Races need both CPUs for themselves; of the others two at a time, and four of those that may end in a stall,
+# as they mostly wait.
+races=() stalls=() others=()
 for name in "${names[@]}"; do
-    if [[ $(field Needs "$name") == *"two CPUs"* ]]; then races+=("$name"); else others+=("$name"); fi
+    if [[ $(field Needs "$name") == *"two CPUs"* ]]; then
+        races+=("$name")
+    elif [[ $(field Check "$name") == *stall* ]]; then
+        stalls+=("$name")
+    else
+        others+=("$name")
+    fi
 done
 [ ${#races[@]} -eq 0 ] || printf '%s\n' "${races[@]}" | try_all try_fault 1
+[ ${#stalls[@]} -eq 0 ] || printf '%s\n' "${stalls[@]}" | try_all try_fault 4
 [ ${#others[@]} -eq 0 ] || printf '%s\n' "${others[@]}" | try_all try_fault 2
 for name in "${names[@]}"; do
     [ ! -e "$out/missed-$name" ] || echo "$name"

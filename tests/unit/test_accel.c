@@ -1,5 +1,6 @@
 /* Accelerators: what stillpoint/accel.h promises of all of them but kvm. Kicks of them have a file
  * of their own, test_accel_kicks.c, and so has rr, test_rr.c. */
+/* Left out of TWO_PHASE M32 FENCE: no grace period, word of 64 bits or light fence decides here. */
 #include <stillpoint/vcpu.h>
 
 #include "guests.h"

@@ -1,4 +1,5 @@
 /* Kicks of the accelerators: what stillpoint/vcpu_kick.h promises of all of them but kvm. */
+/* Left out of TWO_PHASE M32 FENCE: no grace period, word of 64 bits or light fence decides here. */
 #include <stillpoint/vcpu.h>
 
 #include "guests.h"

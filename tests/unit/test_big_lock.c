@@ -1,5 +1,6 @@
 /* The big lock: what stillpoint/big_lock.h promises, and the order in which it and exclusive
  * sections are taken. That run_on_cpu() and pauses let go of it is tested with them. */
+/* Left out of TWO_PHASE M32 FENCE: no grace period, word of 64 bits or light fence decides here. */
 #include <stillpoint/vcpu.h>
 
 #include "vcpus.h"

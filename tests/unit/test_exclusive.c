@@ -4,6 +4,7 @@
  * Several sections, what races and misuse have files of their own, test_exclusive_*.c; the big lock
  * and the order in which the two are taken have test_big_lock.c. Check runs each test in a process
  * of its own, so that indexes and counts begin at 0. */
+/* Left out of TWO_PHASE: sections wait for vCPUs, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "sections.h"

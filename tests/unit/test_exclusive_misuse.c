@@ -1,4 +1,5 @@
 /* Misuse of exclusive sections: what stillpoint/exclusive.h says is diagnosed. */
+/* Left out of TWO_PHASE: sections wait for vCPUs, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "sections.h"

@@ -1,5 +1,6 @@
 /* Exclusive sections: that what stillpoint/exclusive.h promises holds at the moments in which a
  * vCPU and a starter meet, and under stress. */
+/* Left out of TWO_PHASE: sections wait for vCPUs, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "sections.h"

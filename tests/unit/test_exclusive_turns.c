@@ -1,5 +1,6 @@
 /* Exclusive sections: what stillpoint/exclusive.h promises when several are asked for: nesting, the
  * order of turns, and that nobody starves. */
+/* Left out of TWO_PHASE: sections wait for vCPUs, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "sections.h"

@@ -1,5 +1,7 @@
 /* The accelerator kvm: what stillpoint/accel.h promises of its guest, and that no kick of it is
  * lost. How its vCPUs come and go has a file of its own, test_kvm_life.c. */
+/* Left out of DEBUG TWO_PHASE M32 FENCE: none changes what enters and leaves a guest. */
+/* Left out of SANITIZE: what a guest does to memory no sanitizer sees. */
 #include <stillpoint/vcpu.h>
 
 #include "kvm_cpus.h"

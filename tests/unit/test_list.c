@@ -4,6 +4,7 @@
  * as a reader would, from the heads and from the nodes that a reader may stand on. What the reader
  * may see is written as keys: "abc|axbc" is one or the other.
  */
+/* Left out of PORTABLE TWO_PHASE FENCE: a list is loads and stores, and waits for nothing. */
 #include "lists.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* Lists: misuse, and what looks like it and is none. */
+/* Left out of PORTABLE TWO_PHASE FENCE: a list is loads and stores, and waits for nothing. */
 #include "lists.h"
 
 /* Lists of three, and x in none, when it begins. */

@@ -1,4 +1,5 @@
 /* Lists: operations one after the other, and what else a program may do with lists. */
+/* Left out of PORTABLE TWO_PHASE FENCE: a list is loads and stores, and waits for nothing. */
 #include "lists.h"
 
 /* Each operation at a random place, against a string that the same is done to. */

@@ -1,6 +1,7 @@
 /* Pauses: that nothing moves from pause_all_vcpus() to resume_all_vcpus(), vCPUs that come and go
  * included, and what misuse of them stillpoint/vcpu_work.h says is diagnosed. Who pauses and work
  * have files of their own, test_pause_*.c. */
+/* Left out of DEBUG TWO_PHASE M32 FENCE: none changes who has the turn or who stands still. */
 #include <stillpoint/vcpu.h>
 
 #include "pauses.h"

@@ -1,4 +1,5 @@
 /* Pauses: what stillpoint/vcpu_work.h promises of work that is queued or waited for meanwhile. */
+/* Left out of DEBUG TWO_PHASE M32 FENCE: none changes who has the turn or who stands still. */
 #include <stillpoint/vcpu.h>
 
 #include "pauses.h"

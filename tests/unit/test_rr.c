@@ -1,5 +1,6 @@
 /* rr: what stillpoint/accel.h promises of several vCPUs in one thread: turns and kicks. How vCPUs
  * come and go, and work between threads, have a file of their own, test_rr_life.c. */
+/* Left out of DEBUG TWO_PHASE M32 FENCE: none changes who has the turn or who stands still. */
 #include <stillpoint/vcpu.h>
 
 #include "rr_turns.h"

@@ -2,6 +2,7 @@
  * VCPU_FOREACH(). Misuse has a file of its own, test_vcpu_list_misuse.c.
  *
  * Check runs each test in a process of its own, so that indexes and counts begin at 0. */
+/* Left out of TWO_PHASE FENCE: queues and vCPUs wait for one another, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "vcpus.h"

@@ -1,5 +1,6 @@
 /* Work: where, how and in which order it runs, as stillpoint/vcpu_work.h promises. vCPUs that ask
  * vCPUs and the end of one have files of their own, test_vcpu_work_*.c, and so have pauses. */
+/* Left out of TWO_PHASE FENCE: queues and vCPUs wait for one another, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "guests.h"

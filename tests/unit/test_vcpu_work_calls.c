@@ -1,5 +1,6 @@
 /* Work: what stillpoint/vcpu_work.h promises when vCPUs ask vCPUs for it, and serve others while
  * they wait. */
+/* Left out of TWO_PHASE FENCE: queues and vCPUs wait for one another, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "guests.h"

@@ -1,5 +1,6 @@
 /* Work at the beginning and at the end of a vCPU: what stillpoint/vcpu_work.h promises of what is
  * left then, or refused; and that work which calls for more has the big lock. */
+/* Left out of TWO_PHASE FENCE: queues and vCPUs wait for one another, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "guests.h"

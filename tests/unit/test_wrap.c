@@ -1,4 +1,5 @@
 /* Grace periods are numbered; everything holds when the numbers, or the sequence, come round. */
+/* Left out of DEBUG PORTABLE SANITIZE: numbers come round in the same way there. */
 #include <stillpoint/rcu.h>
 
 #include "actor.h"

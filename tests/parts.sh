@@ -1,0 +1,251 @@
+# shellcheck shell=bash
+# The parts of tests/run.sh: part_NAME prints the TAP of a part. Sourced, in the root of the tree.
+
+# ---- What parts are made of ----------------------------------------------------------------------
+
+# one NAME SECONDS COMMAND...: the command, or an exported function, is one test; its output
+# explains a failure.
+one() {
+    local name=$1 limit=$2 log status
+    shift 2
+    log=$(mktemp)
+    timeout -k 10 "$limit" bash -c '"$@"' one "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 0 ]; then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+        [ $status -ne 124 ] || echo "# over its time limit of $limit s"
+        grep -vE '^  (CC|AR|LINK) ' "$log" | tail -n 40 | sed 's/^/# /'
+        echo "# exit code $status: $*"
+    fi
+    rm -f "$log"
+    return $status
+}
+
+# check_programs LABEL SECONDS PROGRAM...: every case of these programs (Check) is a test.
+# SECONDS limits each case that has no limit of its own; a program gets ten times that. Two programs a CPU
+# run at once, since most of what they do is wait for one another's threads.
+check_programs() {
+    local label=$1 limit=$2 program reports
+    shift 2
+    reports=$(mktemp -d)
+    for program in "$@"; do
+        while [ "$(jobs -rp | wc -l)" -ge $((2 * $(nproc))) ]; do wait -n; done
+        check_program "$label" "$limit" "$program" "$reports/${program##*/}" \
+            >"$reports/${program##*/}.report" &
+    done
+    wait
+    for program in "$@"; do cat "$reports/${program##*/}.report"; done
+    rm -rf "$reports"
+}
+
+check_program() { # LABEL SECONDS PROGRAM FILES: these begin with it
+    local label=$1 limit=$2 program=$3 name=${3##*/} tap=$4.tap log=$4.log status
+    : >"$tap"
+    CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=$limit \
+        timeout -k 10 $((limit * 10)) "$program" >"$log" 2>&1 </dev/null
+    status=$?
+    # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
+    sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" "$tap"
+    if [ $status -ne 0 ]; then
+        grep -q '^not ok' "$tap" || echo "not ok $label$name ended with code $status"
+        tail -n 30 "$log" | sed 's/^/# /'
+    elif ! grep -q '^ok' "$tap"; then
+        echo "not ok $label$name ran no test"
+    fi
+}
+
+# ---- Parts, in order -----------------------------------------------------------------------------
+
+part_build() {
+    one 'every fault is a patch of lib/, and each hunk has one place' 30 tests/patches.sh || return
+    one 'gcc builds it without a warning' 300 make WERROR=1 all tests || return
+    if command -v clang >/dev/null; then
+        # The workloads as they are with vCPUs and without; FULL=1: with every flavor.
+        local clang runners
+        clang=$(make_says BUILD CC=clang) runners="$clang/runner-stillpoint $clang/runner-null"
+        # Clang warns of the same whether it optimizes or not.
+        # shellcheck disable=SC2086
+        CFLAGS=${FULL:+${CFLAGS--O2 -g}} one 'clang builds it without a warning' 300 make CC=clang WERROR=1 \
+            ${FULL:+all} "$clang/stillpoint" $runners
+    else
+        echo 'ok clang builds it without a warning # skip clang is not installed'
+    fi
+    one 'installs, and a program builds against what is installed' 120 try_installed
+}
+
+try_installed() {
+    local prefix=$BUILD/check-install
+    rm -rf "$prefix"
+    make -s install PREFIX="$prefix" || return
+    printf '%s\n' '#include <stillpoint/rcu.h>' 'int main(void) { return 0; }' >"$prefix/a.c"
+    # shellcheck disable=SC2046
+    ${CC-gcc} -std=gnu11 -Wall -Werror -o "$prefix/a" "$prefix/a.c" \
+        $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs stillpoint) &&
+        "$prefix/a" && "$prefix/bin/stillpoint" list
+}
+
+part_unit() {
+    # shellcheck disable=SC2046
+    check_programs '' 30 $(make_says unit_tests)
+}
+
+# The programs that the Makefile's VARIABLE names with these settings, but for those whose source has
+# "/* Left out of WORD...: why. */" with each of WORDS.
+programs_without() { # VARIABLE WORDS [SETTING...]
+    local program word said
+    for program in $(make_says "$1" "${@:3}"); do
+        said=$(sed -n 's|^/\* Left out of \([A-Z0-9_ ]*\):.*|\1|p' "tests/unit/${program##*/}.c")
+        for word in $2; do
+            [[ " ${said//$'\n'/ } " == *" $word "* ]] || { echo "$program" && break; }
+        done
+    done
+}
+
+# The library again, in each way that it can be built or started. FULL=1: each way by itself; else two at
+# once, and two phases in 32 bits, which have no other.
+part_library() {
+    local how why_not programs ways=("DEBUG=1 PORTABLE=1" M32=1)
+    why_not=$(why_not_32_bits)
+    [ -z "$why_not" ] || ways+=(TWO_PHASE=1)
+    [ -z "$FULL" ] || ways=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 M32=1)
+    for how in "${ways[@]}"; do
+        if [ "$how" = M32=1 ] && [ -n "$why_not" ]; then
+            echo "ok builds with $how # skip $why_not"
+            continue
+        fi
+        # shellcheck disable=SC2086
+        programs=$(programs_without library_tests "${how//=1/}" $how)
+        # shellcheck disable=SC2086
+        if one "builds with $how" 300 make $how WERROR=1 $programs; then
+            # shellcheck disable=SC2086
+            check_programs "$how " 30 $programs
+        fi
+    done
+    # shellcheck disable=SC2046
+    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' 30 $(programs_without library_tests FENCE)
+    one "a program of the field's shape compiles and runs after changing only its include" 90 \
+        try_program
+}
+
+# With liburcu first: what it does not pass would say nothing about the library.
+try_program() {
+    local program=$BUILD/rcutorture_shape header flags
+    while read -r header flags; do
+        echo "$header"
+        # shellcheck disable=SC2086
+        ${CC-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -pthread "-DRCU_HEADER=<$header>" \
+            -o "$program" tests/programs/rcutorture_shape.c $flags &&
+            timeout -s ABRT 15 "$program" 300 || return
+    done <<END
+urcu.h -lurcu-memb
+urcu-qsbr.h -lurcu-qsbr
+stillpoint/rcu.h -Ilib/include $BUILD/libstillpoint.a
+stillpoint/rcu.h -Ilib/include -DSTILLPOINT_TWO_PHASE $BUILD/libstillpoint-two-phase.a
+END
+}
+
+# What is missing for tests in 32 bits; silent when nothing is.
+# shellcheck disable=SC2046
+why_not_32_bits() {
+    local program
+    program=$(mktemp)
+    if ! compile_32_bits "$program"; then
+        echo "${CC-gcc} -m32 cannot link (Debian's gcc-multilib)"
+    elif ! "$program"; then
+        echo 'the kernel runs no 32-bit programs'
+    elif ! compile_32_bits "$program" $(make_says check_libs M32=1); then
+        echo 'there is no Check for 32 bits (scripts/deps.sh check unpacks one)'
+    fi
+    rm -f "$program"
+} 2>/dev/null
+compile_32_bits() {
+    echo 'int main(void) { return 0; }' | ${CC-gcc} -m32 -o "$1" -x c - "${@:2}"
+}
+
+# Most of what these tests do is wait, so two files a CPU run at once, each with a copy of the build.
+part_cli() {
+    local file files reports
+    reports=$(mktemp -d) files=$(cd tests/cli && ls -S -- *.bats)
+    # Bats wants a stdin of its own; Debian's python3 has the modules that the tests use.
+    export PATH=/usr/bin:$PATH BATS_TEST_TIMEOUT=120 CLI_PREPARED=$reports/build
+    tests/cli/prepare.sh "$CLI_PREPARED" >"$reports/log" 2>&1 || {
+        echo 'not ok the build for the tests of the command line'
+        sed 's/^/# /' "$reports/log"
+        return
+    }
+    for file in $files; do
+        while [ "$(jobs -rp | wc -l)" -ge $((2 * $(nproc))) ]; do wait -n; done
+        bats --formatter tap --timing "tests/cli/$file" </dev/null >"$reports/$file" 2>&1 &
+    done
+    wait
+    # shellcheck disable=SC2086
+    (cd "$reports" && cat $files)
+    rm -rf "$reports"
+}
+
+part_faults() {
+    tests/faults.sh
+}
+
+part_models() {
+    if [ -n "${FULL-}" ]; then tests/models.sh; else BRIEF=1 tests/models.sh; fi
+}
+
+# sanitized SANITIZERS: unit tests and a short run of the real thing. Sanitizers see the same whether the
+# compiler optimizes much or little, and it takes a third of the time over little.
+sanitized() {
+    local directory
+    [ -n "$FULL" ] || export CFLAGS='-Og -g1'
+    directory=$(make_says BUILD SANITIZE="$1")
+    one "builds with $1" 400 make SANITIZE="$1" "$directory/stillpoint" \
+        "$directory/runner-stillpoint" tests || return
+    # shellcheck disable=SC2046
+    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 \
+        $(programs_without unit_tests SANITIZE SANITIZE="$1")
+    one "$1 short run" 120 short_run "$directory/stillpoint"
+}
+
+# A clean run; a hard state that was not reached in so short a time is no failure here.
+short_run() {
+    local out status
+    out=$(mktemp -d)
+    "$1" run configs/quick.json --duration 1s --progress none --out "$out"
+    status=$?
+    rm -rf "$out"
+    [ $status -eq 0 ] || [ $status -eq 2 ]
+}
+export -f short_run try_installed try_program
+
+part_address() {
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    sanitized address,undefined
+}
+
+part_thread() {
+    # Without the last one each program sleeps for a second at its end.
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:atexit_sleep_ms=0
+    sanitized thread
+}
+
+# make check-full only.
+part_soak() {
+    tests/soak.sh
+}
+
+part_lint() {
+    local what tool
+    for what in format:clang-format tidy:clang-tidy cppcheck:cppcheck; do
+        tool=${what#*:}
+        if command -v "$tool" >/dev/null; then
+            # shellcheck disable=SC2046
+            one "$tool" 300 make -s -k "lint-${what%:*}" $([ -n "$FULL" ] || echo ANALYZE=0)
+        else
+            echo "ok $tool # skip it is not installed"
+        fi
+    done
+    one 'every folder includes what it may' 10 tests/includes.sh
+    one 'comments name what exists, and partners that pair' 60 make -s lint-comments
+}
