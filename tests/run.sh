@@ -43,7 +43,9 @@ if [ -n "$FULL" ]; then
     KEPT=$BUILD/check-full/$(name_of_tree)
     case $KEPT in *-changed) rm -rf "$KEPT" ;; esac
     mkdir -p "$KEPT" || exit 70
-    SEED=${SEED:-$(cat "$KEPT/seed" 2>/dev/null || echo $((RANDOM * 32768 + RANDOM + 1)))}
+    last=$(cat "$KEPT/seed" 2>/dev/null)
+    SEED=${SEED:-${last:-$((RANDOM * 32768 + RANDOM + 1))}}
+    [ "$SEED" = "$last" ] || rm -f "$KEPT/soak.green"
     echo "$SEED" >"$KEPT/seed"
     export SEED CFLAGS_TESTS=
     echo "  seed $SEED; results in ${KEPT#"$ROOT/"}"
