@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The parts of tests/run.sh: part_NAME prints the TAP of a part. Sourced, in the root of the tree.
+# The parts of tests/run.sh: part_NAME prints the TAP of a part; build_NAME, where there is one, builds ahead
+# what the part will build, and reports nothing. Sourced, in the root of the tree.
 
 # ---- What parts are made of ----------------------------------------------------------------------
 
@@ -104,12 +105,26 @@ programs_without() { # VARIABLE WORDS [SETTING...]
 }
 
 # The library again, in each way that it can be built or started. FULL=1: each way by itself; else two at
-# once, and two phases in 32 bits, which have no other.
-part_library() {
-    local how why_not programs ways=("DEBUG=1 PORTABLE=1" M32=1)
-    why_not=$(why_not_32_bits)
+# once, and two phases in 32 bits, which have no other. Sets ways and why_not.
+choose_ways() {
+    ways=("DEBUG=1 PORTABLE=1" M32=1) why_not=$(why_not_32_bits)
     [ -z "$why_not" ] || ways+=(TWO_PHASE=1)
     [ -z "$FULL" ] || ways=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 M32=1)
+}
+
+build_library() {
+    local how ways why_not
+    choose_ways
+    for how in "${ways[@]}"; do
+        # shellcheck disable=SC2015,SC2046,SC2086
+        [ "$how" = M32=1 ] && [ -n "$why_not" ] ||
+            make $how WERROR=1 $(programs_without library_tests "${how//=1/}" $how)
+    done
+}
+
+part_library() {
+    local how programs ways why_not
+    choose_ways
     for how in "${ways[@]}"; do
         if [ "$how" = M32=1 ] && [ -n "$why_not" ]; then
             echo "ok builds with $how # skip $why_not"
@@ -185,6 +200,12 @@ part_cli() {
     rm -rf "$reports"
 }
 
+build_faults() {
+    local names
+    names=$(cd torture/faults && ls -- *.patch)
+    make -s fault NAME="${names//.patch/}" BUILD="$BUILD"
+}
+
 part_faults() {
     tests/faults.sh
 }
@@ -193,14 +214,21 @@ part_models() {
     if [ -n "${FULL-}" ]; then tests/models.sh; else BRIEF=1 tests/models.sh; fi
 }
 
-# sanitized SANITIZERS: unit tests and a short run of the real thing. Sanitizers see the same whether the
-# compiler optimizes much or little, and it takes a third of the time over little.
-sanitized() {
+# Sanitizers see the same whether the compiler optimizes much or little, and little takes a third of the time.
+build_sanitized() { # SANITIZERS
     local directory
     [ -n "$FULL" ] || export CFLAGS='-Og -g1'
     directory=$(make_says BUILD SANITIZE="$1")
-    one "builds with $1" 400 make SANITIZE="$1" "$directory/stillpoint" \
-        "$directory/runner-stillpoint" tests || return
+    make SANITIZE="$1" "$directory/stillpoint" "$directory/runner-stillpoint" tests
+}
+build_address() { build_sanitized address,undefined; }
+build_thread() { build_sanitized thread; }
+
+# sanitized SANITIZERS: unit tests and a short run of the real thing.
+sanitized() {
+    local directory
+    directory=$(make_says BUILD SANITIZE="$1")
+    one "builds with $1" 400 build_sanitized "$1" || return
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 \
         $(programs_without unit_tests SANITIZE SANITIZE="$1")
@@ -216,7 +244,7 @@ short_run() {
     rm -rf "$out"
     [ $status -eq 0 ] || [ $status -eq 2 ]
 }
-export -f short_run try_installed try_program
+export -f short_run try_installed try_program make_says build_sanitized
 
 part_address() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
