@@ -1,4 +1,5 @@
 /* rr: vCPUs that come and go while others share their thread, and work between threads. */
+/* Left out of DEBUG TWO_PHASE M32 FENCE: none changes who has the turn or who stands still. */
 #include <stillpoint/vcpu.h>
 
 #include "rr_turns.h"

@@ -1,6 +1,7 @@
 /* Misuse of the list of vCPUs: what stillpoint/vcpu.h says is diagnosed.
  *
  * Check runs each test in a process of its own, so that indexes begin at 0. */
+/* Left out of TWO_PHASE FENCE: queues and vCPUs wait for one another, not for grace periods. */
 #include <stillpoint/vcpu.h>
 
 #include "vcpus.h"

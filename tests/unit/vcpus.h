@@ -5,7 +5,7 @@
 #include <stillpoint/vcpu.h>
 
 #include "actor.h"
-#include "vcpu/internal.h"
+#include "vcpu/list.h"
 
 static inline struct vcpu_stats vcpu_stats_now(void)
 {
