@@ -110,12 +110,13 @@ static void vcpu_kick(struct kick_target *target)
     cpu_exit(cpu_of(target));
 }
 
-static uint64_t guest_rounds(struct kick_target *target)
+/* Of kvm the guest's, which come without block(). */
+static uint64_t vcpu_rounds(struct kick_target *target)
 {
     struct vcpu *cpu = cpu_of(target);
     struct vcpu_kvm_page *page = cpu ? vcpu_kvm_page(cpu) : NULL;
 
-    return page ? atomic_load_explicit(&page->rounds, memory_order_relaxed) : 0;
+    return atomic_load_explicit(page ? &page->rounds : &target->rounds, memory_order_relaxed);
 }
 
 static void vcpu_end(struct kick_target *target)
@@ -129,29 +130,24 @@ static void vcpu_end(struct kick_target *target)
     flavor_read_unlock();
 }
 
-#define LIBRARY(accelerator, the_guest, ...)                                     \
-    &(const struct kick_way)                                                     \
-    {                                                                            \
-        .run = vcpu_run_target, .kick = vcpu_kick, .end = vcpu_end,              \
-        .accel = &vcpu_accel_##accelerator, .guest = &(the_guest), ##__VA_ARGS__ \
+#define LIBRARY(accelerator, the_guest, waits)                                             \
+    &(const struct kick_way)                                                               \
+    {                                                                                      \
+        .run = vcpu_run_target, .kick = vcpu_kick, .end = vcpu_end, .rounds = vcpu_rounds, \
+        .accel = &vcpu_accel_##accelerator, .guest = &(the_guest), .sleeps = (waits)       \
     }
 #else
 #define LIBRARY(...) NULL /* the plan refuses the flavor */
 #endif
 
-static const struct kick_way *const ways[] = {
-    [METHOD_THREADS] = LIBRARY(threads, busy_guest),
-    [METHOD_RR] = LIBRARY(rr, busy_guest),
-    [METHOD_SIGNAL] = LIBRARY(signal, busy_guest, .sleeps = true),
-    [METHOD_CANCEL] = LIBRARY(cancel, busy_guest, .sleeps = true),
-    [METHOD_USER] = LIBRARY(user, busy_guest),
-    [METHOD_KVM] = LIBRARY(kvm, busy_guest, .rounds = guest_rounds),
-    [METHOD_IDLE] = LIBRARY(threads, idle_guest, .sleeps = true),
-    [METHOD_RAW_FUTEX] = &kick_raw_futex,
-    [METHOD_RAW_SIGNAL] = &kick_raw_signal,
-    [METHOD_RAW_INTERRUPT] = &kick_raw_interrupt,
-    [METHOD_RAW_KVM] = &kick_raw_kvm,
-};
+#define WAY(NAME, name, waits) [METHOD_##NAME] = LIBRARY(name, busy_guest, waits),
+static const struct kick_way *const ways[] = {[METHOD_IDLE] = LIBRARY(threads, idle_guest, true),
+                                              [METHOD_RAW_FUTEX] = &kick_raw_futex,
+                                              [METHOD_RAW_SIGNAL] = &kick_raw_signal,
+                                              [METHOD_RAW_INTERRUPT] = &kick_raw_interrupt,
+                                              [METHOD_RAW_KVM] = &kick_raw_kvm,
+                                              ACCELERATORS(WAY)};
+#undef WAY
 
 /* --- The threads --- */
 

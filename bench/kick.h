@@ -14,7 +14,7 @@
 #endif
 
 enum kick_method {
-#define METHOD(NAME, name) METHOD_##NAME,
+#define METHOD(NAME, name, waits) METHOD_##NAME,
     ACCELERATORS(METHOD)
 #undef METHOD
         METHOD_IDLE,

@@ -39,7 +39,7 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
                  const struct vcpu_guest *guest, const struct fleet_hooks *hooks,
                  struct diagnostics *d)
 {
-#define ACCEL_NAME(NAME, name) [ACCEL_##NAME] = #name,
+#define ACCEL_NAME(NAME, name, waits) [ACCEL_##NAME] = #name,
     static const char *const names[] = {[ACCEL_AUTO] = "auto", ACCELERATORS(ACCEL_NAME)};
 #undef ACCEL_NAME
     static const struct fleet_hooks no_hooks;

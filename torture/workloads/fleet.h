@@ -25,7 +25,7 @@ struct fleet_params {
 };
 enum fleet_accel {
     ACCEL_AUTO,
-#define ACCEL(NAME, name) ACCEL_##NAME,
+#define ACCEL(NAME, name, waits) ACCEL_##NAME,
     ACCELERATORS(ACCEL)
 #undef ACCEL
 };

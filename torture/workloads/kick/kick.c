@@ -29,7 +29,7 @@ static const char *const coverage[] = {
 static const struct measure measures[MEASURE_COUNT] = {
     [KICK_IDLE] = {.name = "kick.idle", .unit = "ns"},
     [KICK_CROWDED] = {.name = "kick.crowded", .unit = "ns"},
-#define KICK_MEASURE(NAME, word) [KICK_##NAME] = {.name = "kick." #word, .unit = "ns"},
+#define KICK_MEASURE(NAME, word, waits) [KICK_##NAME] = {.name = "kick." #word, .unit = "ns"},
     ACCELERATORS(KICK_MEASURE)
 #undef KICK_MEASURE
 };
@@ -235,7 +235,7 @@ static enum kick_measure measure_of(const struct vcpu_accel *accel)
         const struct vcpu_accel *accel;
         enum kick_measure measure;
     } rows[] = {
-#define KICK_ROW(NAME, name) {&vcpu_accel_##name, KICK_##NAME},
+#define KICK_ROW(NAME, name, waits) {&vcpu_accel_##name, KICK_##NAME},
         ACCELERATORS(KICK_ROW)
 #undef KICK_ROW
     };

@@ -43,7 +43,7 @@ enum kick_counter {
 };
 
 enum kick_measure {
-#define KICK_MEASURE(NAME, name) KICK_##NAME,
+#define KICK_MEASURE(NAME, name, waits) KICK_##NAME,
     ACCELERATORS(KICK_MEASURE)
 #undef KICK_MEASURE
         KICK_IDLE,
