@@ -5,8 +5,13 @@ load helper
 
 teardown() { stop_all; }
 
+# The first of those that the tests may use.
+on_one_cpu() {
+    taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$@"
+}
+
 @test "one CPU is enough" {
-    run --separate-stderr taskset -c 0 env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
+    run --separate-stderr on_one_cpu env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
         --out "$OUT" --progress none
     expect 0
     [ "$(result .host.cpus_allowed)" -eq 1 ]
@@ -18,7 +23,7 @@ teardown() { stop_all; }
 @test "on one CPU no leader spins" {
     # What spinning is for is to see a running reader come by, without any fence. On one CPU a leader
     # that runs has all others stopped, so it is to fence and to sleep, whatever time it may spin.
-    run taskset -c 0 env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
+    run on_one_cpu env PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe)" --duration 600ms \
         --set library.spin=1s --set library.gp_policy=adaptive --out "$OUT" --quiet
     expect 0
     [ "$(result '.runs[0].library.gps > 0')" = true ]

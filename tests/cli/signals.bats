@@ -40,7 +40,8 @@ for_signal() {
 @test "nohup keeps SIGHUP away" {
     pipe >/dev/null
     with_signals+=(--ignore-signal=HUP)
-    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 1s
+    # Long enough that a test that gets no CPU for a while still finds the run going on.
+    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 4s
     kill -HUP "$DRIVER"
     end
     expect 0
