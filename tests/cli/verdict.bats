@@ -3,8 +3,18 @@
 
 load helper
 
+# until_pipe_age COMMAND...: beside busy processes a reader may be overtaken so far that its object is used again,
+# which other checks find. Runs it until this one does.
+until_pipe_age() {
+    local i
+    for ((i = 0; i < 20; i++)); do
+        "$@" || true
+        [ "$(result '[.runs[0].findings[].check] | index("pipe-age") != null')" != true ] || return 0
+    done
+}
+
 @test "a broken library ends with exit code 1, a finding that names its check, and a timeline" {
-    run --separate-stderr sp run "$(sync_only)" --flavor broken --out "$OUT" --progress none
+    until_pipe_age run --separate-stderr sp run "$(sync_only)" --flavor broken --out "$OUT" --progress none
     expect 1
     [ "$(result .verdict.correctness)" = violation ]
     [ "$(result '.runs[0].seconds < 2')" = true ] # found well before the 2 s were over
@@ -19,7 +29,7 @@ load helper
 
 @test "the timeline shows the reader's section, the grace period that ended inside it, and little else" {
     [ "$(nproc)" -gt 1 ] || skip "on one CPU a reader is overtaken so far that its object is used again"
-    sp run "$(sync_only)" --flavor broken --set rcu-pipe.quiet_readers=0 --out "$OUT" --quiet || true
+    until_pipe_age sp run "$(sync_only)" --flavor broken --set rcu-pipe.quiet_readers=0 --out "$OUT" --quiet
     finding='[.runs[0].findings[] | select(.check == "pipe-age")][0]'
     [ "$(result "$finding.timeline | length")" -le 20 ]
     [ "$(result "$finding.timeline | map(.us) | . == sort and all(. <= 0)")" = true ]
