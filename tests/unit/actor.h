@@ -47,6 +47,12 @@ static inline int64_t now_ns(void)
     return now.tv_sec * 1000 * MS_NS + now.tv_nsec;
 }
 
+/* A loop of so many rounds, in which others get a CPU and must not do something. Beside busy
+ * processes, where each sched_yield() lasts for a turn of all of them, it ends by the clock. */
+#define FOR_A_WHILE(rounds)                                  \
+    for (int64_t round_ = 0, end_ns_ = now_ns() + 5 * MS_NS; \
+         round_ < 10 || (round_ < (rounds) && now_ns() < end_ns_); round_++)
+
 /* A thread that does what it is told, and is quiet in between: it sleeps, and so heals no lost
  * wake-up by entering and leaving more sections. */
 struct actor {

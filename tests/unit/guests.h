@@ -270,7 +270,8 @@ static inline void wait_at_gate(struct vcpu *cpu, void *unused)
 /* Time for others to do what they must not do: that they do not is what a test then checks. */
 static inline void let_others_run(void)
 {
-    for (int i = 0; i < 300; i++) {
+    FOR_A_WHILE(300)
+    {
         sched_yield();
     }
 }

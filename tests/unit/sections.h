@@ -32,14 +32,13 @@ static inline void end_test(unsigned vcpu_number, unsigned starter_number)
     ck_assert_uint_eq(vcpu_count(), 0);
 }
 
-/* It does not come to an end by itself. Not for long, as a machine that is busy may take its time
- * for each look. */
+/* It does not come to an end by itself. */
 static inline void stays_busy(struct actor *a)
 {
-    int64_t end_ns = now_ns() + MS_NS;
     unsigned idle = 0;
 
-    for (int i = 0; i < 10 || (i < 1000 && now_ns() < end_ns); i++) {
+    FOR_A_WHILE(1000)
+    {
         idle += !is_busy(a);
         sched_yield();
     }

@@ -345,7 +345,8 @@ START_TEST(piling_up_may_be_without_end)
     settings.force_naps = _i == 0 ? UINT_MAX : 3000000;
     use(settings);
     queue(0, 9);
-    for (int i = 0; i < 1000; i++) {
+    FOR_A_WHILE(1000)
+    {
         synchronize_rcu();
         sched_yield();
     }

@@ -150,7 +150,8 @@ START_TEST(callbacks_beyond_the_bound_force_under_every_policy)
         UNTIL(leader_waits_for(1));
     }
     queue(1, BOUND);
-    for (int i = 0; i < 100; i++) {
+    FOR_A_WHILE(100)
+    {
         sched_yield();
         ck_assert_uint_eq(stats().gps_forced, before.gps_forced);
         ck_assert(!atomic_load(&told_to_leave));

@@ -75,7 +75,8 @@ START_TEST(a_cookie_does_not_expire_in_the_section_it_was_taken_in)
     rcu_read_lock();
     cookie = takes[cookie_way]();
     begin_and_wait(&updater, wait_of_loop, 1);
-    for (int i = 0; i < 1000; i++) {
+    FOR_A_WHILE(1000)
+    {
         expirations += expired(cookie);
         sched_yield();
     }
@@ -140,7 +141,8 @@ START_TEST(a_state_alone_starts_nothing)
 {
     unsigned long gps = stats().gps, cookie = get_state_synchronize_rcu();
 
-    for (int i = 0; i < 1000; i++) {
+    FOR_A_WHILE(1000)
+    {
         ck_assert(!expired(cookie));
         sched_yield();
     }
