@@ -9,8 +9,8 @@ static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 static STILLPOINT_THREAD_LOCAL const char *taken_file;
 static STILLPOINT_THREAD_LOCAL int taken_line;
 
-/* The lock may have been held by a thread that the child does not have; callbacks and barriers there
- * take it. If the forking thread held it, it still does. */
+/* The lock may have been held by a thread that the child does not have; callbacks and barriers
+ * there take it. If the forking thread held it, it still does. */
 static void in_child_of_fork(void)
 {
     if (!taken_file)
@@ -77,8 +77,8 @@ void bql_check_not_held(const char *doing, const char *file, int line)
         doing, taken_file, taken_line);
 }
 
-/* Where the thread had taken it when RCU let go of it: a barrier gives it back to its caller with the
- * same place. */
+/* Where the thread had taken it when RCU let go of it: a barrier gives it back to its caller with
+ * the same place. */
 static STILLPOINT_THREAD_LOCAL struct bql_place let_go;
 
 static void callback_lock(void *data)

@@ -1,25 +1,26 @@
 /* Exclusive sections.
  *
- * A starter stores `exclusive_pending`, runs the heavy fence, and loads each vCPU's `running`. A vCPU
- * stores `running`, runs the light fence, and loads `exclusive_pending`. So at least one of the two
- * loads the other's store, and there are three cases:
+ * A starter stores `exclusive_pending`, runs the heavy fence, and loads each vCPU's `running`. A
+ * vCPU stores `running`, runs the light fence, and loads `exclusive_pending`. So at least one of
+ * the two loads the other's store, and there are three cases:
  *
  * 1. The starter loads `running` as true. It counts the vCPU, with `has_waiter`, and kicks it. The
  *    vCPU leaves with cpu_exec_end(): the starter did not load the false that it stores there, so
  *    the vCPU's load of `exclusive_pending`, behind a fence, is not 0; under the lock it finds
- *    `has_waiter` and counts itself out. The same holds for a vCPU that was about to start: it loads
- *    `exclusive_pending` in cpu_exec_start(), and finds under the lock that it is counted; so it
- *    goes on, and counts itself out when it leaves.
+ *    `has_waiter` and counts itself out. The same holds for a vCPU that was about to start: it
+ *    loads `exclusive_pending` in cpu_exec_start(), and finds under the lock that it is counted; so
+ *    it goes on, and counts itself out when it leaves.
  * 2. The starter loads `running` as false, and the vCPU loads an `exclusive_pending` that is not 0.
- *    Under the lock, which the starter holds while it scans all vCPUs, the vCPU finds that it is not
- *    counted, takes `running` back, and waits until the section is over.
- * 3. The starter loads `running` as false, and the vCPU loads an `exclusive_pending` of 0. The fences
- *    exclude it for a vCPU that starts. It remains for one that has ended: its release of `running`
- *    comes with all that it did.
+ *    Under the lock, which the starter holds while it scans all vCPUs, the vCPU finds that it is
+ *    not counted, takes `running` back, and waits until the section is over.
+ * 3. The starter loads `running` as false, and the vCPU loads an `exclusive_pending` of 0. The
+ *    fences exclude it for a vCPU that starts. It remains for one that has ended: its release of
+ *    `running` comes with all that it did.
  *
- * Sections that are requested while one is on queue up. Each hands over to the next while vCPUs stay
- * out: those that were queued when the first of them ended, and more as long as no vCPU waits. Then
- * vCPUs have their turn: the next section begins when each that waited has stored `running` again.
+ * Sections that are requested while one is on queue up. Each hands over to the next while vCPUs
+ * stay out: those that were queued when the first of them ended, and more as long as no vCPU waits.
+ * Then vCPUs have their turn: the next section begins when each that waited has stored `running`
+ * again.
  */
 #include "stillpoint/exclusive.h"
 

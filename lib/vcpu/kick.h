@@ -5,8 +5,8 @@
 #include "stillpoint/accel.h"
 #include "stillpoint/vcpu.h"
 
-/* Leaves a request for the vCPU's thread, without a kick: the thread checks for one before it sleeps
- * or executes. */
+/* Leaves a request for the vCPU's thread, without a kick: the thread checks for one before it
+ * sleeps or executes. */
 static inline void vcpu_leave_request(struct vcpu *cpu)
 {
     /* Orders: STORE exit_request (release half, in cpu_exit()) -> LOAD exit_request, across this

@@ -71,10 +71,11 @@ void vcpu_signal(struct vcpu *cpu)
 {
     /* Orders: STORE exit_request (seq_cst, in cpu_exit()) -> LOAD waits (seq_cst); and, as it is an
      * acquire too, LOAD waits -> LOAD thread_id (relaxed).
-     * Pairs with: vcpu_signal_begin(), STORE waits (release), and its fence -> cpu_exit_requested(),
-     * LOAD exit_request; vcpu_attach(), STORE thread_id -> vcpu_signal_begin(), STORE waits.
-     * Broken: neither is a signal sent nor the request seen; or the signal goes to a thread that ran
-     * the vCPU before, or to none. */
+     * Pairs with: vcpu_signal_begin(), STORE waits (release), and its fence ->
+     * cpu_exit_requested(), LOAD exit_request; vcpu_attach(), STORE thread_id ->
+     * vcpu_signal_begin(), STORE waits.
+     * Broken: neither is a signal sent nor the request seen; or the signal goes to a thread that
+     * ran the vCPU before, or to none. */
     if (!atomic_load_explicit(&cpu->waits, memory_order_seq_cst))
         return;
     vcpu_count_up(&vcpu_counts.signals);

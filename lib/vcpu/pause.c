@@ -77,8 +77,8 @@ void vcpu_pause_detach(struct vcpu *cpu)
         count_stopped(cpu);
     atomic_store_explicit(&cpu->stop, false, memory_order_relaxed);
     platform_mutex_unlock(&pause.lock);
-    /* In a pause it may have cleared the request for work that waits for the resume: the thread that
-     * attaches it next has to find one. */
+    /* In a pause it may have cleared the request for work that waits for the resume: the thread
+     * that attaches it next has to find one. */
     vcpu_leave_request(cpu);
 }
 
@@ -180,7 +180,8 @@ void resume_all_vcpus(void)
         pause.first = next->next;
         if (!pause.first)
             pause.last = &pause.first;
-        /* No other thread comes in between: the pause passes to one that has yet to store its id. */
+        /* No other thread comes in between: the pause passes to one that has yet to store its
+         * id. */
         atomic_store_explicit(&pause.pauser, -1, memory_order_relaxed);
         vcpu_wait_done(&next->turn);
     } else {

@@ -9,8 +9,10 @@
 
 enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service)
 {
-    /* Orders: LOAD exit_request, and STORE exit_request in the same exchange -> LOAD of the reasons.
-     * Pairs with: cpu_exit(), STORE of the reason -> LOAD exit_request, STORE exit_request (seq_cst).
+    /* Orders: LOAD exit_request, and STORE exit_request in the same exchange -> LOAD of the
+     * reasons.
+     * Pairs with: cpu_exit(), STORE of the reason -> LOAD exit_request, STORE exit_request
+     * (seq_cst).
      * Broken: without the acquire half, a request is taken and its reason missed. With a store in
      * place of the exchange, the 0 sits in the store buffer while the reasons are read, comes out
      * after a newer request, and erases it.

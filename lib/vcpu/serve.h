@@ -7,7 +7,7 @@
 /* How much of what others have requested of a vCPU is done. */
 enum vcpu_service {
     SERVE_ALL,
-    SERVE_WORK, /* in run_on_cpu(): not the guest's events() and idle(): events() may be the caller */
+    SERVE_WORK,  /* in run_on_cpu(): no events() and idle(): events() may be the caller */
     SERVE_PAUSE, /* in pause_all_vcpus(): nor work, which might pause too; but for urgent work */
 };
 

@@ -97,8 +97,8 @@ static int run_inline(struct vcpu *cpu, vcpu_work_func *func, void *data)
     if (refused)
         return -ESHUTDOWN;
     lock = vcpu_lock_for_work(cpu); /* safe work has let go of it */
-    /* One that no thread has attached does not become current: a pause in `func` would then stop the
-     * one that is. */
+    /* One that no thread has attached does not become current: a pause in `func` would then stop
+     * the one that is. */
     if (cpu->attached)
         current_cpu = cpu;
     func(cpu, data);

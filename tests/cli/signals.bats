@@ -38,14 +38,18 @@ for_signal() {
 @test "SIGHUP ends the run with a valid result" { for_signal HUP; }
 
 @test "nohup keeps SIGHUP away" {
-    pipe >/dev/null
     with_signals+=(--ignore-signal=HUP)
-    # Long enough that a test that gets no CPU for a while still finds the run going on.
-    begin "$BATS_TEST_TMPDIR/pipe.json" --duration 4s
+    long
+    measured=$(events 'select(.event == "interval").t' | tail -n 1)
     kill -HUP "$DRIVER"
+    # One that obeys measures nothing more.
+    until_event "select(.event == \"interval\" and .t > $measured + 0.5)"
+    kill -INT "$DRIVER"
     end
     expect 0
-    [ "$(result '.verdict.reasons | length')" -eq 0 ]
+    [ "$(result '.verdict.reasons | length')" -eq 1 ]
+    [ "$(result '.verdict.reasons[0]')" = 'interrupted during run 1 of 2' ]
+    kept_measurements
 }
 
 @test "an interrupted run that did not reach what is required is inconclusive" {

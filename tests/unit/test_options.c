@@ -1,9 +1,9 @@
 /* Options tables: durations, near names, completion, every message, storing. */
+#include "torture/record/duration.h"
 #include "torture/record/options.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/nearest_name.h"
 #include "torture/scenario/options_complete.h"
-#include "torture/record/duration.h"
-#include "torture/scenario/document.h"
 
 #include "library.h"
 

@@ -5,13 +5,13 @@
  */
 #include "torture/scenario/scenario.h"
 
-#include "torture/scenario/reference.h"
-#include "torture/scenario/settings.h"
-#include "torture/scenario/flavor_describe.h"
-#include "torture/scenario/expand.h"
 #include "torture/placement/threads.h"
-#include "torture/scenario/schema.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/expand.h"
+#include "torture/scenario/flavor_describe.h"
+#include "torture/scenario/reference.h"
+#include "torture/scenario/schema.h"
+#include "torture/scenario/settings.h"
 
 #include "library.h"
 

@@ -39,8 +39,9 @@ static const struct policy {
     [PLACEMENT_NONE] = {.order = by_compact, .binds = false},
 };
 
-/* Which of its choices an option of the "placement" object has; without the object or the key the one
- * given. Options were checked when the scenario was read; this catches a config made by other means.
+/* Which of its choices an option of the "placement" object has; without the object or the key the
+ * one given. Options were checked when the scenario was read; this catches a config made by other
+ * means.
  */
 static int choice_of(const struct planning *g, json_t *config, const char *key, int otherwise,
                      const char *expected)

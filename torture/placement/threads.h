@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 /* The threads that a run config asks for, in order: "reader-0", ... with the role and the workload
- * index. Driver and runner both count on this order. When two workloads have a role of one name, the
- * numbers in the names go on, so that a name is one thread. */
+ * index. Driver and runner both count on this order. When two workloads have a role of one name,
+ * the numbers in the names go on, so that a name is one thread. */
 struct planned_thread {
     char name[32];
     const struct workload *workload;

@@ -22,8 +22,8 @@ struct option {
     const char *name; /* NULL ends a table */
     enum option_type type;
     size_t offset; /* of the field in the struct that options_store() fills */
-    /* The default, as it would be typed after --set key=; NULL: required, or, of a flavor's setting,
-     * what flavor_default_settings() stores. */
+    /* The default, as it would be typed after --set key=; NULL: required, or, of a flavor's
+     * setting, what flavor_default_settings() stores. */
     const char *default_text;
     double min, max;  /* inclusive; durations in nanoseconds; both 0: no limit; max < min: none */
     const char *unit; /* NULL when the value has none */

@@ -29,7 +29,8 @@
 
 enum { DESCRIBE_TIMEOUT_MS = 10000, DESCRIBE_MAX_BYTES = 1 << 20 };
 
-/* A step of the wait, and the most that one counts for: a longer one was spent without a CPU here. */
+/* A step of the wait, and the most that one counts for: a longer one was spent without a CPU
+ * here. */
 enum { STEP_MS = 100, LONGEST_STEP_MS = 250 };
 
 /* --- Running it --------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ json_t *point_at(json_t *sweep, size_t index, size_t points);
 char *point_label(json_t *point);
 /* Sets the keys of the point in a run config. */
 void point_apply(json_t *config, json_t *point);
-/* Removes the budgets that are not about this config; the base of a ratio is not its own measure. */
+/* Removes the budgets that are not about this config; the base of a ratio is not its own
+ * measure. */
 void point_select_budgets(json_t *config);
 
 #endif

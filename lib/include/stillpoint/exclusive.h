@@ -24,8 +24,8 @@
 #include <stillpoint/asymmetric_fence.h>
 #include <stillpoint/vcpu.h>
 
-/* 0, nearly always. Otherwise 1 + the number of vCPUs that are waited for, while an exclusive section
- * is on or requested; and a bit that is set when both fences are full. cpu_exec_start() and
+/* 0, nearly always. Otherwise 1 + the number of vCPUs that are waited for, while an exclusive
+ * section is on or requested; and a bit that is set when both fences are full. cpu_exec_start() and
  * cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
 #define EXCLUSIVE_FULL_FENCE 0x80000000U
 extern atomic_uint exclusive_pending;
@@ -57,7 +57,8 @@ static inline void cpu_exec_start(struct vcpu *cpu)
     if (__builtin_expect(pending != 0, 0)) {
         if (pending & EXCLUSIVE_FULL_FENCE) {
             /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), the next one.
-             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
+             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
+             * (acquire).
              * Broken: where light fences order nothing, the vCPU executes in the section. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
@@ -84,8 +85,10 @@ static inline void cpu_exec_end(struct vcpu *cpu)
     if (__builtin_expect(pending != 0, 0)) {
         if (pending & EXCLUSIVE_FULL_FENCE) {
             /* Orders: STORE running (release) -> LOAD exclusive_pending (relaxed), the next one.
-             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
-             * Broken: where light fences order nothing, the starter waits for a vCPU that has left. */
+             * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
+             * (acquire).
+             * Broken: where light fences order nothing, the starter waits for a vCPU that has
+             * left. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
         }

@@ -33,8 +33,8 @@ struct vcpu_accel;
 struct vcpu_rr;
 struct vcpu_work_item;
 
-/* What a vCPU runs, and what it does when it is requested to leave. All but `block` may be NULL; all
- * are called in the vCPU's thread. */
+/* What a vCPU runs, and what it does when it is requested to leave. All but `block` may be NULL;
+ * all are called in the vCPU's thread. */
 struct vcpu_guest {
     /* Runs a little, and returns: a translated block. Called again and again in the inner loop,
      * inside cpu_exec_start() and a read section. `kvm` has a guest of its own and never calls it;
@@ -132,8 +132,8 @@ void vcpu_detach(struct vcpu *cpu);
 /* The vCPU that the calling thread runs, or NULL. */
 extern STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
 
-/* Grows with every vcpu_add() and vcpu_remove(): a walk of the list that finds the same number before
- * and after has met all. */
+/* Grows with every vcpu_add() and vcpu_remove(): a walk of the list that finds the same number
+ * before and after has met all. */
 unsigned long vcpu_list_generation(void);
 unsigned vcpu_count(void);
 

@@ -14,8 +14,8 @@
 
 typedef void vcpu_work_func(struct vcpu *cpu, void *data);
 
-/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. If that is the calling
- * thread, at once, before what is queued.
+/* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. If that is the
+ * calling thread, at once, before what is queued.
  * => Lets go of the big lock while it waits. A vCPU that waits runs its own work meanwhile, so two
  *    may call one another.
  * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread, in

@@ -9,11 +9,11 @@
  *     signal -> immediate_exit = 1     exit_request? leave
  *                                      KVM_RUN: -EINTR if immediate_exit is 1, or by a signal
  *
- * So a signal between the load of exit_request and KVM_RUN ends KVM_RUN at once. Where the kernel has
- * no immediate_exit, the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays pending, and
- * run() consumes it. ThreadSanitizer puts off the handlers of signals that come outside of system
- * calls it knows as blocking, so there the second way is taken too. STILLPOINT_KVM_KICK,
- * "signal-mask" or "immediate-exit", chooses for tests.
+ * So a signal between the load of exit_request and KVM_RUN ends KVM_RUN at once. Where the kernel
+ * has no immediate_exit, the signal is blocked but in KVM_RUN, by KVM_SET_SIGNAL_MASK, stays
+ * pending, and run() consumes it. ThreadSanitizer puts off the handlers of signals that come
+ * outside of system calls it knows as blocking, so there the second way is taken too.
+ * STILLPOINT_KVM_KICK, "signal-mask" or "immediate-exit", chooses for tests.
  */
 #include "vcpu/accel/kvm.h"
 
@@ -171,7 +171,8 @@ static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
         fail_for_error(v);
     /* Orders: take of the signal -> LOAD exit_request (acquire), the next one in run_kvm().
      * Pairs with: cpu_exit(), STORE exit_request (seq_cst) -> the signal.
-     * Broken: the signal of a request that came after the load is taken, and nothing ends KVM_RUN. */
+     * Broken: the signal of a request that came after the load is taken, and nothing ends
+     * KVM_RUN. */
     if (kick_by_mask)
         consume_kicks();
     return false;
@@ -220,8 +221,8 @@ static void run_kvm(struct vcpu *cpu)
         io_pending = enter_guest(cpu, v);
     }
     vcpu_signal_end(cpu);
-    /* Registers must not be read or set with an instruction half done: RIP at the `in`, and its value
-     * put into them by a later KVM_RUN only. */
+    /* Registers must not be read or set with an instruction half done: RIP at the `in`, and its
+     * value put into them by a later KVM_RUN only. */
     if (io_pending)
         touch_kernel(v);
 }
@@ -302,8 +303,8 @@ static int create_kvm(struct vcpu *cpu)
         release_vcpu(v);
         return error;
     }
-    /* Orders: STORE rounds and the others of the page (relaxed, in clear_page()) -> STORE accel_state
-     * (release).
+    /* Orders: STORE rounds and the others of the page (relaxed, in clear_page()) -> STORE
+     * accel_state (release).
      * Pairs with: vcpu_kvm_page(), LOAD accel_state (acquire).
      * Broken: another thread finds in the page what its former owner has counted. */
     __atomic_store_n(&cpu->accel_state, v, __ATOMIC_RELEASE);
@@ -342,8 +343,8 @@ bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
     return true;
 }
 
-/* Makes the VM, as KVM may be there and not run the guest. create() finds it: on a busy host it takes
- * KVM seconds to make one. */
+/* Makes the VM, as KVM may be there and not run the guest. create() finds it: on a busy host it
+ * takes KVM seconds to make one. */
 static int kvm_available(char *why, size_t size)
 {
     int error;

@@ -85,8 +85,8 @@ static int add_memory(struct kvm_vm *vm)
     return ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) == 0 ? 0 : -errno;
 }
 
-/* What the host's CPU and KVM can do, which is what the CPUID of vCPUs reports: KVM refuses long mode
- * to others. */
+/* What the host's CPU and KVM can do, which is what the CPUID of vCPUs reports: KVM refuses long
+ * mode to others. */
 static int get_cpuid(struct kvm_vm *vm)
 {
     const unsigned room = 512;
@@ -129,8 +129,8 @@ static int set_up(struct kvm_vm *vm)
             error = -EIO;
         vm->run_size = (size_t)size;
     }
-    /* Intel CPUs that cannot run real mode themselves want three pages for it, outside of the guest's
-     * memory. Others take it as well, or refuse, which is as good. */
+    /* Intel CPUs that cannot run real mode themselves want three pages for it, outside of the
+     * guest's memory. Others take it as well, or refuse, which is as good. */
     ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, 0xfffbd000UL);
     choose_limit(vm);
     vm->has_immediate_exit = capability(vm, KVM_CAP_IMMEDIATE_EXIT, 0) != 0;

@@ -39,7 +39,8 @@ struct kvm_vm {
 int kvm_vm_make(struct kvm_vm **made, char *why, size_t size);
 /* => None of its vCPUs is used. */
 void kvm_vm_close(struct kvm_vm *vm);
-/* In the child of a fork: closes the descriptors, which are the parent's. The memory is not there. */
+/* In the child of a fork: closes the descriptors, which are the parent's. The memory is not
+ * there. */
 void kvm_vm_forget(struct kvm_vm *vm);
 /* A vCPU that was free, or a new one; NULL, and a negative error number, when there is none:
  * -ENOSPC when there are `limit`. It may have an I/O to be completed from before. */

@@ -230,8 +230,8 @@ static void serve_all(struct vcpu_rr *rr)
     current_cpu = NULL;
 }
 
-/* The next one in the list, after the one whose turn was last, that has something to run; NULL: none
- * has. */
+/* The next one in the list, after the one whose turn was last, that has something to run; NULL:
+ * none has. */
 static struct vcpu *next_ready(struct vcpu_rr *rr)
 {
     struct vcpu *cpu = rr->last;

@@ -8,7 +8,8 @@
  * keep their age for ever, and heap objects, which are poisoned and freed, some with their page
  * unmapped, as soon as their grace period has ended.
  *
- * Here are most of the tables, the set-up and the checks of the end; rcu_pipe.h has where the rest is.
+ * Here are most of the tables, the set-up and the checks of the end; rcu_pipe.h has where the rest
+ * is.
  *
  * Source of the pipe: the kernel's rcutorture. One updater thread per grace-period primitive, so
  * that the slow ones do not starve the checks of the fast ones.
