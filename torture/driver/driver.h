@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_DRIVER_H
 #define STILLPOINT_DRIVER_H
 
-#include "progress.h"
+#include "console.h"
 #include "torture/record/diagnostics.h"
 #include "torture/scenario/scenario.h"
 
@@ -14,15 +14,14 @@ struct driver_options {
     size_t override_count;
     const char *out;     /* base directory */
     const char *program; /* argv[0], for repro lines */
-    bool quiet;          /* no table */
     bool fail_fast;      /* no further run after a finding */
     bool until_failure;  /* all runs again and again */
     bool gdb;
     bool dry_run;
-    enum progress_mode progress;
 };
 
-/* Returns the exit code; what went wrong besides is in d, notes go to stderr as they come up. */
-int driver_run(const struct driver_options *options, struct diagnostics *d);
+/* Returns the exit code; what went wrong besides is in d. */
+int driver_run(const struct driver_options *options, struct console *console,
+               struct diagnostics *d);
 
 #endif

@@ -2,8 +2,8 @@
 #include "execution_parts.h"
 
 #include "torture/record/clock.h"
-#include "torture/result/report.h"
 #include "torture/scenario/settings.h"
+#include "writers.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -66,7 +66,7 @@ double execution_seconds(const struct execution *e)
 void execution_record(struct execution *e, json_t *event)
 {
     json_object_set_new(event, "run", json_integer(e->inv->run));
-    output_event(e->inv->output, event, e->d);
+    writers_event(e->inv->output, event, e->d);
     json_decref(event);
 }
 
@@ -193,12 +193,13 @@ static void take_interval(struct execution *e, int64_t now)
         e->next_interval_ns = now + e->settings.interval_ns;
 }
 
-static void show_progress(struct execution *e)
+static struct progress_state progress_of(const struct execution *e)
 {
-    struct progress_state state = {
+    return (struct progress_state){
         .run = e->inv->run,
         .runs = e->inv->runs,
         .label = e->plan->label,
+        .run_s = execution_seconds(e),
         .elapsed_s = e->inv->done_s + execution_seconds(e),
         .total_s = e->inv->total_s,
         .gps_per_second = e->metrics.gp_rate,
@@ -206,27 +207,33 @@ static void show_progress(struct execution *e)
         .reads_per_second = e->reads_rate,
         .findings = e->inv->findings,
     };
+}
 
-    progress_show(e->inv->progress, &state);
+static void show_progress(struct execution *e)
+{
+    struct progress_state state = progress_of(e);
+
+    console_progress(e->inv->console, &state);
 }
 
 static void dump(struct execution *e)
 {
+    struct progress_state state = progress_of(e);
+    struct finding_stacks stacks = {.count = 0};
+    json_t *counters, *library;
+
     dump_wanted = 0;
-    progress_clear(e->inv->progress);
     if (!e->viewed || e->ended) {
-        fprintf(stderr, "run %u has no threads at the moment\n", e->inv->run);
+        console_no_state(e->inv->console, &state);
         return;
     }
-    json_t *counters = view_counters(&e->view), *library = view_library(&e->view);
-    json_t *stacks = view_stacks(&e->view);
-
-    fprintf(stderr, "run %u of %u, after %.1f s\n", e->inv->run, e->inv->runs,
-            execution_seconds(e));
-    report_state(stderr, counters, library, stacks);
+    counters = view_counters(&e->view);
+    library = view_library(&e->view);
+    view_stacks(&e->view, &stacks);
+    console_state(e->inv->console, &state, counters, library, &stacks);
     json_decref(counters);
     json_decref(library);
-    json_decref(stacks);
+    stacks_free(&stacks);
 }
 
 /* A run that is no longer than its warm-up has none. */
@@ -320,7 +327,7 @@ static void finish(struct execution *e)
         close(e->errors_fd);
     free(e->errors_path);
     free(e->line);
-    json_decref(e->findings);
+    findings_free(&e->findings);
     json_decref(e->intervals);
     json_decref(e->notes);
     json_decref(e->gave_up);
@@ -335,7 +342,6 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         .events_fd = -1,
         .shared_fd = -1,
         .errors_fd = -1,
-        .findings = json_array(),
         .intervals = json_array(),
         .notes = json_array(),
         .started_ns = clock_monotonic_ns(),

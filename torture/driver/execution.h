@@ -2,7 +2,7 @@
 #ifndef STILLPOINT_EXECUTION_H
 #define STILLPOINT_EXECUTION_H
 
-#include "progress.h"
+#include "console.h"
 #include "torture/result/output.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/scenario.h"
@@ -13,14 +13,13 @@
 struct invocation {
     const struct scenario *scenario;
     struct output *output;
-    struct progress *progress;
+    struct console *console;
     unsigned run, runs;     /* for the status line */
     unsigned executed;      /* runs that were not skipped */
     double done_s, total_s; /* total 0: there is no end in sight */
     unsigned findings;
     bool continue_on_finding;
     bool gdb;
-    bool color;
     const char *repro; /* the command line up to the point's settings */
     bool interrupted;  /* out: SIGINT or SIGTERM came */
 };

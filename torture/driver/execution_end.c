@@ -34,9 +34,9 @@ static char *last_words(struct execution *e)
     return text;
 }
 
-static json_t *killed_by(struct execution *e, int number)
+static struct finding *killed_by(struct execution *e, int number)
 {
-    json_t *finding = e->viewed ? view_crash(&e->view) : NULL;
+    struct finding *finding = e->viewed ? view_crash(&e->view) : NULL;
     char message[256];
 
     if (finding)
@@ -46,7 +46,7 @@ static json_t *killed_by(struct execution *e, int number)
     return execution_finding(e, "crash", 0, message);
 }
 
-static json_t *ended_with(struct execution *e, int code, const char *words)
+static struct finding *ended_with(struct execution *e, int code, const char *words)
 {
     bool sanitizer = words && strstr(words, "Sanitizer");
     char message[256];
@@ -74,7 +74,7 @@ static bool gave_up(struct execution *e, char *words)
 bool execution_judge_end(struct execution *e)
 {
     char *words = last_words(e);
-    json_t *finding = NULL;
+    struct finding *finding = NULL;
     bool ok = true;
 
     if (WIFSIGNALED(e->status)) {
@@ -89,7 +89,7 @@ bool execution_judge_end(struct execution *e)
         finding = execution_finding(e, "crash", 0, "The runner ended before its run did.");
     }
     if (finding && words)
-        json_object_set_new(finding, "output", json_string(words));
+        finding_set_output(finding, words);
     execution_add_finding(e, finding);
     free(words);
     return ok;
@@ -123,12 +123,11 @@ json_t *execution_describe(struct execution *e)
         json_pack("{sO ss sI ss ss so sf}", "point", e->plan->point, "label", e->plan->label,
                   "repeat", (json_int_t)e->plan->repeat, "flavor", e->plan->flavor, "verdict",
                   "pass", "exit", exit, "seconds", e->viewed ? seconds : 0.0);
-    json_t *finding, *declared = e->viewed ? declared_coverage(e) : json_array();
-    size_t i;
+    json_t *findings = json_array(), *declared = e->viewed ? declared_coverage(e) : json_array();
 
-    json_array_foreach (e->findings, i, finding)
-        json_object_del(finding, "workload_index");
-    json_object_set(run, "findings", e->findings);
+    for (size_t i = 0; i < e->findings.count; i++)
+        json_array_append_new(findings, finding_write(e->findings.list[i]));
+    json_object_set_new(run, "findings", findings);
     json_object_set_new(run, "counters", e->viewed ? view_counters(&e->view) : json_object());
     json_object_set_new(run, "library", e->viewed ? view_library(&e->view) : json_object());
     json_object_set_new(run, "latency", e->viewed ? metrics_latency(&e->metrics) : json_object());

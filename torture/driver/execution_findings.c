@@ -9,104 +9,93 @@
 
 #define SHORTEST_REPRO_S 5
 
-static void announce(struct execution *e, json_t *finding)
+static void announce(struct execution *e, struct finding *f)
 {
-    json_t *repeat = json_object_get(e->inv->scenario->effective, "repeat");
+    json_t *repeat = json_object_get(e->inv->scenario->effective, "repeat"), *written;
     unsigned seconds = (unsigned)fmax(SHORTEST_REPRO_S, ceil(execution_seconds(e) * 3));
     char *repro = repro_line(e->inv->repro, e->plan->point, json_integer_value(repeat) > 1,
                              e->settings.seed, seconds);
 
-    json_object_set_new(finding, "repro", json_string(repro));
+    finding_set_repro(f, repro);
     free(repro);
     e->inv->findings++;
-    progress_clear(e->inv->progress);
-    if (e->inv->progress->mode != PROGRESS_NONE)
-        fprintf(stderr, "finding: %s: %s\n", json_string_value(json_object_get(finding, "check")),
-                json_string_value(json_object_get(finding, "message")));
-    execution_record(e, json_pack("{ss sO}", "event", "finding", "finding", finding));
+    console_finding(e->inv->console, f);
+    written = finding_write(f);
+    json_object_set_new(written, "workload_index", json_integer(f->workload_index));
+    execution_record(e, json_pack("{ss so}", "event", "finding", "finding", written));
 }
 
-void execution_add_finding(struct execution *e, json_t *finding)
+void execution_add_finding(struct execution *e, struct finding *f)
 {
-    if (!finding)
+    if (!f)
         return;
-    json_array_append_new(e->findings, finding);
-    announce(e, finding);
+    findings_add(&e->findings, f);
+    announce(e, f);
 }
 
 bool execution_has_check(const struct execution *e, const char *check)
 {
-    json_t *f;
-    size_t i;
-
-    json_array_foreach (e->findings, i, f)
-        if (strcmp(json_string_value(json_object_get(f, "check")), check) == 0)
+    for (size_t i = 0; i < e->findings.count; i++)
+        if (strcmp(e->findings.list[i]->check, check) == 0)
             return true;
     return false;
 }
 
-static const char *workload_name(const struct execution *e, unsigned index)
+struct finding *execution_finding(const struct execution *e, const char *check, unsigned workload,
+                                  const char *message)
 {
-    const char *name = json_string_value(json_object_get(
-        json_array_get(json_object_get(e->plan->config, "workloads"), index), "type"));
+    json_t *workloads = json_object_get(e->plan->config, "workloads");
+    json_t *type = json_object_get(json_array_get(workloads, workload), "type");
 
-    return name ? name : "";
-}
-
-json_t *execution_finding(const struct execution *e, const char *check, unsigned workload,
-                          const char *message)
-{
-    return json_pack("{ss ss si si sf ss s[] s[]}", "check", check, "workload",
-                     workload_name(e, workload), "workload_index", (int)workload, "count", 1,
-                     "first_s", execution_seconds(e), "message", message, "threads", "timeline");
+    return finding_new(check, workload, json_string_value(type), execution_seconds(e), message);
 }
 
 size_t execution_take_findings(struct execution *e)
 {
-    size_t known = json_array_size(e->findings), fresh = view_findings(&e->view, e->findings);
+    size_t known = e->findings.count, fresh = view_findings(&e->view, &e->findings);
 
-    for (size_t i = known; i < json_array_size(e->findings); i++)
-        announce(e, json_array_get(e->findings, i));
+    for (size_t i = known; i < e->findings.count; i++)
+        announce(e, e->findings.list[i]);
     return fresh;
 }
 
 /* Names of the threads that hold up a grace period, for the message; false when none is known. */
-static bool name_holdouts(json_t *stacks, char *text, size_t room)
+static bool name_holdouts(const struct finding_stacks *stacks, char *text, size_t room)
 {
-    json_t *item;
-    size_t i, at = 0;
+    size_t at = 0;
 
     text[0] = 0;
-    json_array_foreach (stacks, i, item)
-        if (json_is_true(json_object_get(item, "holds_up_gp")) && at < room)
+    for (size_t i = 0; i < stacks->count; i++)
+        if (stacks->list[i].holds_up_gp && at < room)
             at += (size_t)snprintf(text + at, room - at, "%s%s", at ? ", " : "",
-                                   json_string_value(json_object_get(item, "thread")));
+                                   stacks->list[i].thread);
     return at > 0;
 }
 
 void execution_report_stall(struct execution *e, int thread)
 {
     const struct view_thread *t = &e->view.threads[thread];
-    json_t *stacks, *finding;
+    struct finding_stacks stacks = {.count = 0};
+    struct finding *f;
     char message[512], holders[256];
     uint64_t now;
 
     atomic_store_explicit(&e->view.header->frozen, 1, memory_order_relaxed);
-    stacks = view_stacks(&e->view);
+    view_stacks(&e->view, &stacks);
     snprintf(message, sizeof message, "%s made no progress for %.1f s (limit %.1f s)%s.", t->name,
              watchdog_silence_s(&e->watchdog, thread), (double)e->settings.stall_limit_ns / 1e9,
              e->stopping ? ", although the run was told to end" : "");
-    if (name_holdouts(stacks, holders, sizeof holders)) {
+    if (name_holdouts(&stacks, holders, sizeof holders)) {
         size_t at = strlen(message);
 
         snprintf(message + at, sizeof message - at, " Held up by: %s.", holders);
     }
-    finding = execution_finding(e, "stall", t->workload, message);
-    json_array_append_new(json_object_get(finding, "threads"), json_string(t->name));
+    f = execution_finding(e, "stall", t->workload, message);
+    f->stacks = stacks;
+    finding_add_thread(f, t->name);
     now = e->view.header->start_ticks +
           (uint64_t)(execution_seconds(e) * 1e9 / e->view.header->ns_per_tick);
-    json_object_set_new(finding, "timeline", view_timeline(&e->view, thread, now));
-    json_object_set_new(finding, "stacks", stacks);
+    view_timeline(&e->view, thread, now, f);
     atomic_store_explicit(&e->view.header->frozen, 0, memory_order_relaxed);
-    execution_add_finding(e, finding);
+    execution_add_finding(e, f);
 }

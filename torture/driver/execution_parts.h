@@ -28,7 +28,8 @@ struct execution {
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
-    json_t *findings, *intervals, *notes;
+    struct findings findings;
+    json_t *intervals, *notes;
     json_t *gave_up; /* why the runner ended by itself; NULL: it did not */
     uint64_t previous_reads;
     double previous_reads_s, reads_rate;
@@ -42,11 +43,11 @@ double execution_seconds(const struct execution *e);
 /* Appends to events.jsonl; takes the event. */
 void execution_record(struct execution *e, json_t *event);
 
-/* A finding of the driver's own, without timeline; a new reference. */
-json_t *execution_finding(const struct execution *e, const char *check, unsigned workload,
-                          const char *message);
+/* A finding of the driver's own, without timeline. */
+struct finding *execution_finding(const struct execution *e, const char *check, unsigned workload,
+                                  const char *message);
 /* Takes a finding (NULL: none), completes it with its repro line, shows and records it. */
-void execution_add_finding(struct execution *e, json_t *finding);
+void execution_add_finding(struct execution *e, struct finding *f);
 bool execution_has_check(const struct execution *e, const char *check);
 /* Takes over what the threads have found since the last call; how many checks are new. */
 size_t execution_take_findings(struct execution *e);

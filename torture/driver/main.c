@@ -4,14 +4,13 @@
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
 #include "torture/plot/plot.h"
-#include "torture/result/output.h"
-#include "torture/result/report.h"
 #include "torture/result/salvage.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/nearest_name.h"
 #include "torture/scenario/reference.h"
 #include "torture/scenario/scenario.h"
 #include "torture/scenario/schema.h"
+#include "writers.h"
 
 #define option getopt_option /* <getopt.h>, which argp includes, has a struct of that name */
 #include <argp.h>
@@ -30,6 +29,8 @@
 /* What the options of all commands set. */
 struct arguments {
     struct driver_options run;
+    enum progress_mode progress;
+    bool quiet;
     struct override *overrides;
     const char *positional;
     const char *synthetic;
@@ -148,11 +149,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->run.out = text;
         break;
     case 'q':
-        a->run.quiet = true;
-        a->run.progress = PROGRESS_NONE;
+        a->quiet = true;
+        a->progress = PROGRESS_NONE;
         break;
     case KEY_PROGRESS:
-        a->run.progress = progress_named(text, state);
+        a->progress = progress_named(text, state);
         break;
     case KEY_DRY_RUN:
         a->run.dry_run = true;
@@ -191,8 +192,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 static int command_run(struct arguments *a, struct diagnostics *d)
 {
+    struct console console;
+
     a->run.path = a->positional;
-    return driver_run(&a->run, d);
+    console_open(&console, stdout, stderr, a->progress, a->quiet);
+    return driver_run(&a->run, &console, d);
 }
 
 static int command_list(struct arguments *a, struct diagnostics *d)
@@ -334,20 +338,18 @@ static int command_salvage(struct arguments *a, struct diagnostics *d)
 {
     char *events = within(a->positional, "events.jsonl"), *directory = directory_of(events);
     char *there = within(directory, "result.json");
-    json_t *result = NULL, *files = json_pack("[s]", "result.json");
+    json_t *result = NULL;
+    struct console console;
     int code = EXIT_CODE_USAGE;
 
+    console_open(&console, stdout, stderr, PROGRESS_NONE, false);
     if (access(there, F_OK) == 0)
         diagnose(d, "%s: exists already: there is nothing to salvage", there);
     else
         result = salvage_events(events, d);
-    if (result && output_file(directory, "result.json", result, d)) {
-        code = (int)json_integer_value(
-            json_object_get(json_object_get(result, "verdict"), "exit_code"));
-        report_result(stdout, result, directory, files, false);
-    }
+    if (result)
+        code = writers_conclude(result, directory, NULL, &console, d);
     json_decref(result);
-    json_decref(files);
     free(events);
     free(directory);
     free(there);

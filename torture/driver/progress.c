@@ -7,11 +7,11 @@
 
 #define SECOND INT64_C(1000000000)
 
-void progress_open(struct progress *p, enum progress_mode mode)
+void progress_open(struct progress *p, enum progress_mode mode, FILE *out)
 {
     if (mode == PROGRESS_AUTO)
-        mode = isatty(STDERR_FILENO) ? PROGRESS_TTY : PROGRESS_PLAIN;
-    *p = (struct progress){.mode = mode};
+        mode = isatty(fileno(out)) ? PROGRESS_TTY : PROGRESS_PLAIN;
+    *p = (struct progress){.out = out, .mode = mode};
     p->next_ns = clock_monotonic_ns() + (mode == PROGRESS_TTY ? SECOND : 15 * SECOND);
 }
 
@@ -41,17 +41,17 @@ void progress_show(struct progress *p, const struct progress_state *s)
     report_count(s->gps_per_second, rate);
     report_count(s->reads_per_second, reads);
     report_duration((double)s->p99_ns, p99);
-    fprintf(stderr, "%s[%u/%u%s%s] %s%s%s  %s GPs/s  p99 %s  reads %s/s  findings %u%s",
+    fprintf(p->out, "%s[%u/%u%s%s] %s%s%s  %s GPs/s  p99 %s  reads %s/s  findings %u%s",
             p->mode == PROGRESS_TTY ? "\r\033[K" : "", s->run, s->runs, *s->label ? " " : "",
             s->label, elapsed, s->total_s > 0 ? " of " : " ", total, rate, s->p99_ns ? p99 : "-",
             reads, s->findings, p->mode == PROGRESS_TTY ? "" : "\n");
-    fflush(stderr);
+    fflush(p->out);
     p->shown = p->mode == PROGRESS_TTY;
 }
 
 void progress_clear(struct progress *p)
 {
     if (p->shown)
-        fputs("\r\033[K", stderr);
+        fputs("\r\033[K", p->out);
     p->shown = 0;
 }

@@ -8,6 +8,7 @@
 enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE };
 
 struct progress {
+    FILE *out;
     enum progress_mode mode; /* AUTO is decided by progress_open() */
     int64_t next_ns;
     int shown; /* a line stands on the terminal */
@@ -17,6 +18,7 @@ struct progress {
 struct progress_state {
     unsigned run, runs;
     const char *label;
+    double run_s;              /* since the gate of this run opened */
     double elapsed_s, total_s; /* total 0: until a failure */
     double gps_per_second;
     uint64_t p99_ns;
@@ -24,7 +26,7 @@ struct progress_state {
     unsigned findings;
 };
 
-void progress_open(struct progress *p, enum progress_mode mode);
+void progress_open(struct progress *p, enum progress_mode mode, FILE *out);
 /* Shows the state when it is time to: every second on a terminal, every 15 s elsewhere. */
 void progress_show(struct progress *p, const struct progress_state *s);
 /* Takes the line away, before anything else is written to the terminal. */

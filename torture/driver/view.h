@@ -4,6 +4,7 @@
 
 #include "torture/record/diagnostics.h"
 #include "torture/record/shared.h"
+#include "torture/result/finding.h"
 
 #include <jansson.h>
 
@@ -48,15 +49,16 @@ bool view_statistic(const struct view *v, const char *name, uint64_t *value);
 void view_tally(const struct view *v, size_t measure, struct tally *sum);
 json_t *view_threads(const struct view *v);
 
-/* Findings that have become ready and are not in `known` yet (an array of findings, extended).
- * Returns how many are new. Counts of known ones are brought up to date. */
-size_t view_findings(const struct view *v, json_t *known);
-/* The last notes of every thread, most of them of `thread`, merged by time up to `ticks`. */
-json_t *view_timeline(const struct view *v, int thread, uint64_t ticks);
-/* Requests the stack of every living thread of the runner and waits up to four seconds; names
- * those that hold up a grace period when the runner's main thread answers. */
-json_t *view_stacks(const struct view *v);
-/* How the runner crashed, as a finding without "repro", or NULL. */
-json_t *view_crash(const struct view *v);
+/* Findings that have become ready and are not in `known` yet, which is extended. Returns how many
+ * are new. Counts of known ones are brought up to date. */
+size_t view_findings(const struct view *v, struct findings *known);
+/* Adds the last notes of every thread to the finding, most of them of `thread`, merged by time up
+ * to `ticks`. */
+void view_timeline(const struct view *v, int thread, uint64_t ticks, struct finding *f);
+/* Requests the stack of every living thread of the runner and waits up to four seconds; names those
+ * that hold up a grace period when the runner's main thread answers. */
+void view_stacks(const struct view *v, struct finding_stacks *stacks);
+/* How the runner crashed, or NULL. */
+struct finding *view_crash(const struct view *v);
 
 #endif

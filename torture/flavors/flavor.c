@@ -1,4 +1,4 @@
-/* The flavor's table for the engine, made from whatever its adaptor defines. */
+/* The flavor's table for the harness, made from whatever its adaptor defines. */
 #define FLAVOR_TABLES
 #include "torture/flavors/flavor.h"
 

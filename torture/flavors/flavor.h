@@ -1,7 +1,7 @@
 /* The code under test, as workloads see it: flavor_* inline calls, whatever the implementation.
  *
  * FLAVOR_HEADER is one adaptor (template.h has what it defines). What an adaptor does not claim
- * gets a stub here, so that every workload compiles; the engine never runs a role that needs what
+ * gets a stub here, so that every workload compiles; the harness never runs a role that needs what
  * is missing.
  */
 #ifndef STILLPOINT_FLAVOR_H

@@ -1,7 +1,10 @@
 /* What went wrong, gathered as lines that a person can act on.
  *
- * Functions of the engine do not print and do not exit: they append a line to the diagnostics they
- * are given and return false or NULL. main() prints the lines on stderr and picks the exit code.
+ * Functions of the harness do not print and do not exit: they append a line to the diagnostics that
+ * they are given and return false or NULL. main() prints the lines on stderr and picks the exit
+ * code. What comes up while runs go on is shown by driver/console.c. A thread of a runner that
+ * cannot go on ends the process by torture_give_up(): nothing below it in the code under test could
+ * return.
  */
 #ifndef STILLPOINT_DIAGNOSTICS_H
 #define STILLPOINT_DIAGNOSTICS_H

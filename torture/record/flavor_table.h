@@ -1,4 +1,4 @@
-/* What the engine knows of a flavor; defined once per runner, in torture/flavors/flavor.c. */
+/* What the harness knows of a flavor; defined once per runner, in torture/flavors/flavor.c. */
 #ifndef STILLPOINT_FLAVOR_TABLE_H
 #define STILLPOINT_FLAVOR_TABLE_H
 

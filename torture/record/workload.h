@@ -1,7 +1,7 @@
-/* What a workload is to the engine: names, options, roles and checks in one table.
+/* What a workload is to the harness: names, options, roles and checks in one table.
  *
  * A workload file defines one `const struct workload`, compiled once for each flavor. It reaches
- * the code under test through flavor_* calls only (torture/flavors/flavor.h), and the engine
+ * the code under test through flavor_* calls only (torture/flavors/flavor.h), and the harness
  * through torture_* calls (torture/runner/thread.h).
  *
  * Tables are written with designators. Those that an enum of the workload numbers are sized by it,

@@ -404,7 +404,7 @@ static void put_files(FILE *f, const char *directory, json_t *files)
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color)
 {
     json_t *runs = json_object_get(result, "runs"), *verdict = json_object_get(result, "verdict");
-    json_t *run, *finding, *rows = report_rows(runs);
+    json_t *run, *written, *rows = report_rows(runs);
     struct headline headline;
     size_t i, j;
 
@@ -420,9 +420,12 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
     report_budgets(f, json_object_get(verdict, "budgets"), color);
     putc('\n', f);
     json_array_foreach (runs, i, run)
-        json_array_foreach (json_object_get(run, "findings"), j, finding) {
+        json_array_foreach (json_object_get(run, "findings"), j, written) {
+            struct finding *finding = finding_read(written);
+
             report_finding(f, finding, text_of(run, "label"), color);
             putc('\n', f);
+            finding_free(finding);
         }
     put_verdict(f, verdict, color);
     put_files(f, directory, files);

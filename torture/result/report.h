@@ -2,6 +2,8 @@
 #ifndef STILLPOINT_REPORT_H
 #define STILLPOINT_REPORT_H
 
+#include "finding.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,9 +19,9 @@ const char *report_grouped(uint64_t count, char *buffer);
  * negative `first`: so much of the line is written already. */
 void report_folded(FILE *f, int first, int indent, const char *text);
 /* One finding with its timeline; the label of its point, or "". */
-void report_finding(FILE *f, json_t *finding, const char *label, bool color);
+void report_finding(FILE *f, const struct finding *finding, const char *label, bool color);
 /* Counts and stacks of a run that goes on. */
-void report_state(FILE *f, json_t *counters, json_t *library, json_t *stacks);
+void report_state(FILE *f, json_t *counters, json_t *library, const struct finding_stacks *stacks);
 /* The runs as rows of the table: the passed ones of one point are one row, in which every figure is
  * the median. A new array. */
 json_t *report_rows(json_t *runs);

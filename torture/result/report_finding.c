@@ -11,13 +11,6 @@
 #define FOLD_COLUMN 100
 #define STACK_LINES 12
 
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 /* Up to the next space, but for one between two digits: "40 122" stays whole. */
 static size_t word_length(const char *text)
 {
@@ -52,15 +45,13 @@ void report_folded(FILE *f, int first, int indent, const char *text)
     putc('\n', f);
 }
 
-static void put_stack(FILE *f, json_t *item)
+static void put_stack(FILE *f, const struct finding_stack *s)
 {
-    const char *stack = text_of(item, "stack");
+    const char *stack = s->text;
     int lines = 0;
 
-    fprintf(f, "    %s%s%s\n", text_of(item, "thread"),
-            json_is_true(json_object_get(item, "in_section")) ? ", inside a read section" : "",
-            json_is_true(json_object_get(item, "holds_up_gp")) ? "  <- holds up the grace period"
-                                                               : "");
+    fprintf(f, "    %s%s%s\n", s->thread, s->in_section ? ", inside a read section" : "",
+            s->holds_up_gp ? "  <- holds up the grace period" : "");
     if (!*stack)
         fprintf(f, "      (no answer)\n");
     while (*stack && lines++ < STACK_LINES) {
@@ -71,53 +62,46 @@ static void put_stack(FILE *f, json_t *item)
     }
 }
 
-static void put_stacks(FILE *f, json_t *stacks)
+static void put_stacks(FILE *f, const struct finding_stacks *stacks)
 {
     bool answered = false;
-    json_t *item;
-    size_t i;
 
-    json_array_foreach (stacks, i, item)
-        answered = answered || *text_of(item, "stack");
-    if (json_array_size(stacks) > 0)
+    for (size_t i = 0; i < stacks->count; i++)
+        answered = answered || *stacks->list[i].text;
+    if (stacks->count > 0)
         fprintf(f, "  stacks\n");
-    if (json_array_size(stacks) > 0 && !answered) {
+    if (stacks->count > 0 && !answered) {
         fprintf(f, "    no thread answers: the process is stopped, or blocks the signal\n");
         return;
     }
-    json_array_foreach (stacks, i, item)
-        put_stack(f, item);
+    for (size_t i = 0; i < stacks->count; i++)
+        put_stack(f, &stacks->list[i]);
 }
 
-static void put_moment(FILE *f, json_t *item, int names)
+static void put_moment(FILE *f, const struct finding_moment *m, int names)
 {
-    int cpu = (int)json_integer_value(json_object_get(item, "cpu"));
-    const char *mark = text_of(item, "mark");
     char number[16] = "-";
 
-    if (cpu >= 0)
-        snprintf(number, sizeof number, "%d", cpu);
-    fprintf(f, "  %16.1f  %-*s  %3s  %s%s%s\n", json_number_value(json_object_get(item, "us")),
-            names, text_of(item, "thread"), number, text_of(item, "event"), *mark ? "  <- " : "",
-            mark);
+    if (m->cpu >= 0)
+        snprintf(number, sizeof number, "%d", m->cpu);
+    fprintf(f, "  %16.1f  %-*s  %3s  %s%s%s\n", m->us, names, m->thread, number, m->event,
+            m->mark ? "  <- " : "", m->mark ? m->mark : "");
 }
 
-static void put_timeline(FILE *f, json_t *timeline)
+static void put_timeline(FILE *f, const struct finding *finding)
 {
     int names = (int)strlen("thread");
-    json_t *item;
-    size_t i;
 
-    if (json_array_size(timeline) == 0)
+    if (finding->moment_count == 0)
         return;
-    json_array_foreach (timeline, i, item) {
-        int length = (int)strlen(text_of(item, "thread"));
+    for (size_t i = 0; i < finding->moment_count; i++) {
+        int length = (int)strlen(finding->moments[i].thread);
 
         names = length > names ? length : names;
     }
     fprintf(f, "\n  %16s  %-*s  %3s  %s\n", "time (us before)", names, "thread", "cpu", "event");
-    json_array_foreach (timeline, i, item)
-        put_moment(f, item, names);
+    for (size_t i = 0; i < finding->moment_count; i++)
+        put_moment(f, &finding->moments[i], names);
 }
 
 static void put_output(FILE *f, const char *text)
@@ -133,10 +117,9 @@ static void put_output(FILE *f, const char *text)
 }
 
 /* "after 0.41 s", but "after 0.8 ms" rather than "0.00 s". */
-static void put_headline(FILE *f, json_t *finding, bool color)
+static void put_headline(FILE *f, const struct finding *finding, bool color)
 {
-    double first = json_number_value(json_object_get(finding, "first_s"));
-    json_int_t count = json_integer_value(json_object_get(finding, "count"));
+    double first = finding->first_s;
     char shown[32], number[32];
 
     if (first < 0.01)
@@ -144,26 +127,24 @@ static void put_headline(FILE *f, json_t *finding, bool color)
     else
         snprintf(shown, sizeof shown, "%.2f s", first);
     fprintf(f, "%sVIOLATION%s  %s: %s  after %s", color ? RED : "", color ? PLAIN : "",
-            text_of(finding, "workload"), text_of(finding, "check"), shown);
-    if (count > 1)
-        fprintf(f, "  (%s times, first shown)", report_grouped((uint64_t)count, number));
+            finding->workload, finding->check, shown);
+    if (finding->count > 1)
+        fprintf(f, "  (%s times, first shown)", report_grouped(finding->count, number));
     putc('\n', f);
 }
 
-void report_finding(FILE *f, json_t *finding, const char *label, bool color)
+void report_finding(FILE *f, const struct finding *finding, const char *label, bool color)
 {
-    json_t *stacks = json_object_get(finding, "stacks");
-
     put_headline(f, finding, color);
     if (*label)
         fprintf(f, "  in %s\n", label);
-    report_folded(f, 2, 2, text_of(finding, "message"));
-    put_timeline(f, json_object_get(finding, "timeline"));
-    if (json_array_size(stacks) > 0)
+    report_folded(f, 2, 2, finding->message);
+    put_timeline(f, finding);
+    if (finding->stacks.count > 0)
         putc('\n', f);
-    put_stacks(f, stacks);
-    put_output(f, text_of(finding, "output"));
-    fprintf(f, "\n  repro: %s\n", text_of(finding, "repro"));
+    put_stacks(f, &finding->stacks);
+    put_output(f, finding->output ? finding->output : "");
+    fprintf(f, "\n  repro: %s\n", finding->repro ? finding->repro : "");
 }
 
 static void put_counts(FILE *f, const char *title, json_t *counts)
@@ -180,7 +161,7 @@ static void put_counts(FILE *f, const char *title, json_t *counts)
                     report_grouped((uint64_t)json_integer_value(value), number));
 }
 
-void report_state(FILE *f, json_t *counters, json_t *library, json_t *stacks)
+void report_state(FILE *f, json_t *counters, json_t *library, const struct finding_stacks *stacks)
 {
     const char *workload;
     json_t *counts;

@@ -1,5 +1,6 @@
 #include "salvage.h"
 
+#include "finding.h"
 #include "latency.h"
 #include "verdict.h"
 
@@ -106,13 +107,11 @@ static void on_interval(struct salvage *s, json_t *event)
 
 static void on_finding(struct salvage *s, json_t *event)
 {
-    json_t *finding = json_deep_copy(json_object_get(event, "finding"));
+    struct finding *f = finding_read(json_object_get(event, "finding"));
 
-    if (finding)
-        json_object_del(finding, "workload_index");
-    if (s->run && finding)
-        json_array_append(json_object_get(s->run, "findings"), finding);
-    json_decref(finding);
+    if (s->run)
+        json_array_append_new(json_object_get(s->run, "findings"), finding_write(f));
+    finding_free(f);
 }
 
 static void on_event(struct salvage *s, json_t *event)

@@ -1,4 +1,4 @@
-/* The engine as a workload's threads see it.
+/* The harness as a workload's threads see it.
  *
  * Nothing here allocates, fences, calls the system or writes a line that another thread reads
  * often, unless its comment names it; torture_* calls that do are for outside of read sections and

@@ -1,0 +1,32 @@
+/* What the driver shows to a person. Nothing else of it but main() writes to a terminal: the rest
+ * hands over what there is to show, or a line in its diagnostics. */
+#ifndef STILLPOINT_CONSOLE_H
+#define STILLPOINT_CONSOLE_H
+
+#include "progress.h"
+#include "torture/result/finding.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct console {
+    FILE *out, *err; /* what was asked for; what comes up meanwhile */
+    bool quiet;      /* no table at the end */
+    bool color;      /* on out */
+    struct progress progress;
+};
+
+void console_open(struct console *c, FILE *out, FILE *err, enum progress_mode mode, bool quiet);
+/* Whole lines, each after "note: "; NULL: none. */
+void console_notes(struct console *c, const char *lines);
+/* One line, unless the status line is switched off. */
+void console_finding(struct console *c, const struct finding *f);
+void console_progress(struct console *c, const struct progress_state *s);
+/* What SIGUSR1 asks for: counts and stacks of the run that goes on. */
+void console_state(struct console *c, const struct progress_state *s, json_t *counters,
+                   json_t *library, const struct finding_stacks *stacks);
+/* The same between two runs. */
+void console_no_state(struct console *c, const struct progress_state *s);
+
+#endif

@@ -1,0 +1,120 @@
+#include "dry_run.h"
+
+#include "torture/placement/placement_draw.h"
+#include "torture/placement/threads.h"
+#include "torture/scenario/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+double plan_duration_s(const struct run_plan *plan)
+{
+    struct scenario_settings settings;
+
+    options_store(scenario_options, plan->config, &settings);
+    return (double)settings.duration_ns / 1e9;
+}
+
+static void put_threads(FILE *out, const struct run_plan *plan)
+{
+    struct planned_thread *threads;
+    size_t count = plan_threads(plan->config, &threads);
+
+    fprintf(out, "  threads");
+    for (size_t i = 0; i < count;) {
+        size_t n = 1;
+
+        while (i + n < count && threads[i + n].role == threads[i].role &&
+               threads[i + n].workload_index == threads[i].workload_index)
+            n++;
+        fprintf(out, " %s x%zu ", threads[i].role->name, n);
+        i += n;
+    }
+    fprintf(out, "\n");
+    free(threads);
+}
+
+static bool place(FILE *out, const struct run_plan *plan, const char *path, struct diagnostics *d)
+{
+    struct diagnostics notes = {.text = NULL};
+    json_t *config = json_object_get(plan->config, "placement");
+    struct planned_thread *threads;
+    size_t count = plan_threads(plan->config, &threads);
+    const char **names = calloc(count + 1, sizeof *names),
+               **roles = calloc(count + 1, sizeof *roles);
+    struct placement *placement;
+    bool ok;
+
+    for (size_t i = 0; i < count; i++) {
+        names[i] = threads[i].name;
+        roles[i] = threads[i].role->name;
+    }
+    placement = placement_plan(config, names, roles, count, NULL, path, &notes, d);
+    ok = placement != NULL;
+    if (ok && out) {
+        char *line = placement_line(placement, names, count, 70);
+
+        fprintf(out, "  placement %s: %s\n", json_string_value(json_object_get(config, "policy")),
+                line);
+        free(line);
+        for (char *note = notes.text; note && *note; note += strcspn(note, "\n") + 1)
+            fprintf(out, "  note: %.*s\n", (int)strcspn(note, "\n"), note);
+    }
+    if (ok)
+        placement_free(placement);
+    diagnostics_free(&notes);
+    free(names);
+    free(roles);
+    free(threads);
+    return ok;
+}
+
+static void put_sweep(FILE *out, const struct scenario *s)
+{
+    const char *key;
+    json_t *values, *value;
+    size_t i;
+
+    json_object_foreach (json_object_get(s->effective, "sweep"), key, values) {
+        fprintf(out, "  sweep   %s =", key);
+        json_array_foreach (values, i, value) {
+            putc(' ', out);
+            if (json_is_string(value))
+                fputs(json_string_value(value), out);
+            else
+                json_dumpf(value, out, JSON_ENCODE_ANY | JSON_COMPACT);
+        }
+        putc('\n', out);
+    }
+}
+
+void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, size_t count,
+             struct diagnostics *d)
+{
+    double total = 0;
+    size_t first = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!plans[i].skip)
+            total += plan_duration_s(&plans[i]);
+    fprintf(
+        out, "%zu run%s, %g s (%s each, %s warm-up), flavor %s, seed %llu\n", count,
+        count == 1 ? "" : "s", total, json_string_value(json_object_get(s->effective, "duration")),
+        json_string_value(json_object_get(s->effective, "warmup")),
+        json_string_value(json_object_get(s->effective, "flavor")), (unsigned long long)s->seed);
+    put_sweep(out, s);
+    while (first < count && plans[first].skip)
+        first++;
+    if (first < count) {
+        put_threads(out, &plans[first]);
+        place(out, &plans[first], s->path, d);
+    }
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "  run %zu%s%s%s%s\n", i + 1, *plans[i].label ? "  " : "", plans[i].label,
+                plans[i].skip ? "  skipped: " : "", plans[i].skip ? plans[i].skip : "");
+}
+
+bool can_be_placed(const struct run_plan *plan, const char *path, struct diagnostics *d)
+{
+    return place(NULL, plan, path, d);
+}

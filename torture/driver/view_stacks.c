@@ -1,0 +1,92 @@
+/* What the threads of a runner are doing, and which of them hold up a grace period. */
+#include "view_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+char *view_safe_text(const char *text, size_t room)
+{
+    size_t length = strnlen(text, room);
+    char *copy = strndup(text, length);
+
+    for (size_t i = 0; copy && i < length; i++)
+        if (((unsigned char)copy[i] < 32 && copy[i] != '\n') || (unsigned char)copy[i] >= 127)
+            copy[i] = '?';
+    if (!copy)
+        abort();
+    return copy;
+}
+
+/* For all threads together: a starved machine takes its time. */
+#define ANSWER_LIMIT_NS INT64_C(4000000000)
+
+/* Until the answer is to the request, or the time that is left has passed. */
+static bool wait_for_answer(atomic_uint *answer, unsigned wanted, int64_t *left_ns)
+{
+    struct timespec step = {.tv_nsec = 5 * 1000 * 1000};
+    bool answered;
+
+    /* Orders: LOAD answer (acquire) -> LOAD stack, LOAD holdouts[].
+     * Pairs with: on_stack_signal(), STORE stack -> STORE stack_done (release); answer_driver(),
+     * STORE holdouts[] -> STORE holdouts_done (release).
+     * Broken: a report shows half a stack, or threads that held up an earlier grace period. */
+    while (!(answered = atomic_load_explicit(answer, memory_order_acquire) == wanted) &&
+           *left_ns > 0) {
+        nanosleep(&step, NULL);
+        *left_ns -= step.tv_nsec;
+    }
+    return answered;
+}
+
+static bool holds_up(const struct view *v, int tid)
+{
+    unsigned n = atomic_load_explicit(&v->header->holdout_count, memory_order_relaxed);
+
+    for (unsigned i = 0; i < n && i < 16; i++)
+        if (atomic_load_explicit(&v->header->holdouts[i], memory_order_relaxed) == tid)
+            return true;
+    return false;
+}
+
+void view_stacks(const struct view *v, struct finding_stacks *stacks)
+{
+    pid_t pid = (pid_t)json_integer_value(json_object_get(v->ready, "pid"));
+    int64_t left_ns = ANSWER_LIMIT_NS, left_for_holdouts_ns = ANSWER_LIMIT_NS / 4;
+    unsigned asked =
+        1 + atomic_fetch_add_explicit(&v->header->holdouts_wanted, 1, memory_order_relaxed);
+    bool told;
+
+    for (size_t i = 0; i < v->thread_count; i++) {
+        struct shared_thread *t = v->threads[i].shared;
+        int tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
+
+        atomic_fetch_add_explicit(&t->stack_wanted, 1, memory_order_relaxed);
+        if (tid)
+            syscall(SYS_tgkill, pid, tid, STACK_SIGNAL);
+    }
+    told = wait_for_answer(&v->header->holdouts_done, asked, &left_for_holdouts_ns);
+    for (size_t i = 0; i < v->thread_count; i++) {
+        struct shared_thread *t = v->threads[i].shared;
+        int tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
+        unsigned wanted = atomic_load_explicit(&t->stack_wanted, memory_order_relaxed);
+        bool answered;
+        char *text;
+
+        if (!tid)
+            continue;
+        answered = wait_for_answer(&t->stack_done, wanted, &left_ns);
+        text = view_safe_text(answered ? t->stack : "", sizeof t->stack);
+        stacks_add(stacks,
+                   &(struct finding_stack){
+                       .thread = (char *)v->threads[i].name,
+                       .text = text,
+                       .stalled = true,
+                       .in_section = atomic_load_explicit(&t->in_section, memory_order_relaxed),
+                       .holds_up_gp = told && holds_up(v, tid),
+                   });
+        free(text);
+    }
+}
