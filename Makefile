@@ -79,8 +79,8 @@ flags += -m32 -Wno-psabi # gcc 11 aligned 64-bit atomics anew, and says so
 endif
 
 lib_flags    := -fPIC -Ilib/include -Ilib
-engine_flags := -I. -Ilib/include
-engine_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
+harness_flags := -I. -Ilib/include
+harness_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
                      -ljansson -lhwloc -lnuma -lunwind) -lm
 check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)
 ifneq ($(M32),) # the system's, or what scripts/deps.sh has unpacked
@@ -103,18 +103,18 @@ host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
 # ---- Sources ------------------------------------------------------------------------------------
 
 lib_sources    := $(patsubst lib/%,%,$(wildcard lib/*/*.c lib/*/*/*.c))
-engine_mains   := torture/driver/main.c torture/runner/runner_main.c
+harness_mains   := torture/driver/main.c torture/runner/runner_main.c
 rooms          := driver runner record scenario placement host result plot
-engine_sources := $(filter-out $(engine_mains),$(wildcard $(rooms:%=torture/%/*.c)))
+harness_sources := $(filter-out $(harness_mains),$(wildcard $(rooms:%=torture/%/*.c)))
 flavor_sources := $(wildcard torture/workloads/*.c torture/workloads/*/*.c bench/*.c torture/flavors/flavor.c)
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-# Those that need nothing of the engine.
+# Those that need nothing of the harness.
 library_tests  := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
                     $(shell grep -L '^\#include "torture/' tests/unit/test_*.c))
 
 lib_objects    := $(lib_sources:%.c=$(BUILD)/obj/lib/%.o)
 two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)
-engine_objects := $(engine_sources:%.c=$(BUILD)/obj/%.o)
+harness_objects := $(harness_sources:%.c=$(BUILD)/obj/%.o)
 
 # Every header in torture/flavors is a flavor but these.
 flavors := $(filter-out flavor template,$(patsubst torture/flavors/%.h,%,\
@@ -179,46 +179,46 @@ $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 	$(archive)
 
 $(BUILD)/obj/torture/%.o: torture/%.c $(BUILD)/flags
-	$(compile) $(engine_flags)
+	$(compile) $(harness_flags)
 $(BUILD)/obj/torture/host/host.o: torture/host/host.c $(BUILD)/flags $(BUILD)/host-defines
-	$(compile) $(engine_flags) $(host_defines)
-$(BUILD)/engine.a: $(engine_objects)
+	$(compile) $(harness_flags) $(host_defines)
+$(BUILD)/harness.a: $(harness_objects)
 	$(archive)
 
-engine_archive := $(BUILD)/engine.a
+harness_archive := $(BUILD)/harness.a
 runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
 
-# A runner is the engine linked with the workloads compiled against one flavor.
+# A runner is what it needs of the harness, linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
 objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1):$$(BUILD)/%=%)))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
-	$$(compile) $$(engine_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 -include $$(objects_$(1):.o=.d)
-$$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(engine_archive) \
+$$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(harness_archive) \
                        $$(filter %.a %.o,$$(LIBS_$(1)))
-	$$(link) $$(runner_main) $$(objects_$(1)) $$(engine_archive) $$(LIBS_$(1)) $$(engine_libs) \
+	$$(link) $$(runner_main) $$(objects_$(1)) $$(harness_archive) $$(LIBS_$(1)) $$(harness_libs) \
 	    $$(atomic_libs)
 endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 
 # The driver knows the workloads' tables; they are the ones compiled against the flavor `null`.
-$(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(engine_archive)
-	$(link) $^ $(engine_libs) $(atomic_libs)
+$(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(harness_archive)
+	$(link) $^ $(harness_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags $(BUILD)/tests/flags
-	$(compile) $(engine_flags) -Ilib -Itests/unit $(CFLAGS_TESTS)
+	$(compile) $(harness_flags) -Ilib -Itests/unit $(CFLAGS_TESTS)
 $(library_tests): %: %.o $(BUILD)/libstillpoint.a
 	$(link) $^ $(check_libs) $(atomic_libs)
-$(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(engine_archive) \
+$(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(harness_archive) \
                                               $(BUILD)/libstillpoint.a
-	$(link) $^ $(check_libs) $(engine_libs) $(atomic_libs)
+	$(link) $^ $(check_libs) $(harness_libs) $(atomic_libs)
 .SECONDARY: $(unit_tests:%=%.o)
 
--include $(lib_objects:.o=.d) $(two_phase_objects:.o=.d) $(engine_objects:.o=.d) \
-         $(engine_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d)
+-include $(lib_objects:.o=.d) $(two_phase_objects:.o=.d) $(harness_objects:.o=.d) \
+         $(harness_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d)
 
 # ---- One more flavor, from anywhere --------------------------------------------------------------
 

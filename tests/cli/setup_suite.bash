@@ -5,7 +5,7 @@ setup_suite() {
     export CLI_BUILD=$BATS_SUITE_TMPDIR/build
     unset STILLPOINT_FENCE STILLPOINT_RUNNERS NO_COLOR MAKEFLAGS MAKELEVEL
     # What is copied is tested as it is, even when a source has become newer meanwhile.
-    export CLI_OLD="-o $CLI_BUILD/engine.a -o $CLI_BUILD/stillpoint -o $CLI_BUILD/obj/torture/runner/runner_main.o"
+    export CLI_OLD="-o $CLI_BUILD/harness.a -o $CLI_BUILD/stillpoint -o $CLI_BUILD/obj/torture/runner/runner_main.o"
     # The flags must be those of the build, or make builds everything again.
     export CLI_WERROR=
     grep -q -e -Werror "$BUILD/flags" && CLI_WERROR=1

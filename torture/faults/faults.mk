@@ -57,10 +57,10 @@ $$(BUILD)/faults/$(1)/flavor/%.o: %.c $$(BUILD)/faults/$(1)/patched $$(BUILD)/fl
 
 fault_runner_$(1) := $$(BUILD)/faults/$(1)/runner-$$(fault_flavor_$(1))
 fault: $$(fault_runner_$(1))
-$$(fault_runner_$(1)): $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) $$(engine_archive) \
+$$(fault_runner_$(1)): $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) $$(harness_archive) \
                        $$(filter %.a,$$(LIBS_$$(fault_flavor_$(1))))
 	@$$(CC) $$(flags) $$(fault_flags_$(1)) $$(LDFLAGS) -o $$@ $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) \
-	    $$(engine_archive) $$(LIBS_$$(fault_flavor_$(1))) $$(engine_libs) $$(atomic_libs)
+	    $$(harness_archive) $$(LIBS_$$(fault_flavor_$(1))) $$(harness_libs) $$(atomic_libs)
 endef
 $(foreach f,$(fault_names),$(if $(wildcard torture/faults/$(f).patch),,\
     $(error there is no torture/faults/$(f).patch)))

@@ -93,11 +93,6 @@ static inline void torture_note(struct torture_thread *t, unsigned kind, unsigne
     torture_note_at(t, clock_ticks(), kind, a, b);
 }
 
-/* A check was violated. The first call for each check keeps the message and what the threads of the
- * workload noted last; all are counted. Slow. `t` may be NULL at the end of the run. */
-void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
-                       const char *format, ...) __attribute__((format(printf, 4, 5)));
-
 /* This machine does not give what the run needs: prints the message and ends the runner. The run is
  * inconclusive, with the message as the reason; nothing is held against the code under test. */
 void torture_give_up(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));

@@ -1,4 +1,5 @@
 #include "items.h"
+#include "torture/runner/violation.h"
 
 #include <stdlib.h>
 

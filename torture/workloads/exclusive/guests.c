@@ -1,5 +1,6 @@
 /* exclusive: vCPUs of the accelerators, which come and go, and the guests of kvm. */
 #include "exclusive.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

@@ -1,5 +1,6 @@
 /* exclusive: vCPUs in loops of their own, which any flavor with exclusive sections has. */
 #include "exclusive.h"
+#include "torture/runner/violation.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* kick: requests to leave the inner loop, each made once. kick.h has how a lost one is found. */
 #include "kick.h"
+#include "torture/runner/violation.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* kick: the threads that kick, and the one that watches what vCPUs do when nobody does. */
 #include "kick.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

@@ -1,5 +1,6 @@
 /* kick: a requester waits for one action, and decides whether the kick was lost. */
 #include "kick.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

@@ -1,5 +1,6 @@
 /* pause: a pause from the call to the resume, and the two readings of what must not move in it. */
 #include "pause.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

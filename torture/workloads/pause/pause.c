@@ -8,6 +8,7 @@
  * pausers change.
  */
 #include "pause.h"
+#include "torture/runner/violation.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* pause: what vCPUs are to run, before, during and after pauses. */
 #include "pause.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

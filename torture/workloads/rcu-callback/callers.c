@@ -1,6 +1,7 @@
 /* rcu-callback: those who queue callbacks in bursts, who wait for them, and who use the big
  * lock. */
 #include "rcu_callback.h"
+#include "torture/runner/violation.h"
 
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * readers in the way is a stall, however busily the flooder queues.
  */
 #include "rcu_callback.h"
+#include "torture/runner/violation.h"
 
 #include <stdlib.h>
 

@@ -9,6 +9,7 @@
  */
 #include "rcu_callback.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* rcu-fork, the parent's side: what is under way in it when a fork comes. */
 #include "rcu_fork.h"
+#include "torture/runner/violation.h"
 
 void fork_reader(struct torture_thread *t)
 {

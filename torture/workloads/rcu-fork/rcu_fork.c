@@ -9,6 +9,7 @@
  */
 #include "rcu_fork.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <signal.h>

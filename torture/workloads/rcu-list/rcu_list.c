@@ -17,6 +17,7 @@
  */
 #include "rcu_list.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <stddef.h>

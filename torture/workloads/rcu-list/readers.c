@@ -1,5 +1,6 @@
 /* rcu-list: readers, and what they make of what they met. */
 #include "rcu_list.h"
+#include "torture/runner/violation.h"
 
 /* After the section; from here on the harness may be slow. True when the walk itself went well. */
 static bool judge_walk(struct torture_thread *t, const struct lists *l, const struct walk *w,

@@ -1,6 +1,7 @@
 /* rcu-list: updaters, which change their lists in every way there is, and wait for grace
  * periods. */
 #include "rcu_list.h"
+#include "torture/runner/violation.h"
 
 /* In any of the ways that there are for its place. */
 static void insert(const struct shape *s, struct keyed *k, struct random *random, struct node *n)

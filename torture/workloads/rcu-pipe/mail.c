@@ -16,6 +16,7 @@
  * Source: the mailboxes of the kernel's rcutorture.
  */
 #include "sight.h"
+#include "torture/runner/violation.h"
 
 #define OPEN       UINT64_C(0)
 #define CLOSED     UINT64_MAX

@@ -5,6 +5,7 @@
  * that was taken first never outlasts the other.
  */
 #include "sight.h"
+#include "torture/runner/violation.h"
 
 /* What is polled this often without success is polled with pauses. */
 #define BUSY_POLLS 32

@@ -16,6 +16,7 @@
  */
 #include "rcu_pipe.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* rcu-pipe: readers with ordinary sections. */
 #include "sight.h"
+#include "torture/runner/violation.h"
 #include "torture/workloads/long_reader.h"
 
 /* A silent thread is a stall, so nobody sleeps for longer at once. */

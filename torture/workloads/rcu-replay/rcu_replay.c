@@ -10,6 +10,7 @@
  */
 #include "rcu_replay.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* run-on-cpu: an item of work from the call to its end, and the ledger that it is checked by. */
 #include "run_on_cpu.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

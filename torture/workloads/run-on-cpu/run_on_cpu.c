@@ -7,6 +7,7 @@
  * else runs.
  */
 #include "run_on_cpu.h"
+#include "torture/runner/violation.h"
 
 #include <stdlib.h>
 

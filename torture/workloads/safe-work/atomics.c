@@ -1,6 +1,7 @@
 /* safe-work: load-linked, store-conditional, and the wide store that it stands for. vCPUs load
  * while they execute; they store in an exclusive section of their own, or as safe work. */
 #include "safe_work.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

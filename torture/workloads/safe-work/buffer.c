@@ -1,6 +1,7 @@
 /* safe-work: the translation buffer. vCPUs append blocks to it and execute them; when it is full,
  * one of them requests a flush, which wipes it while nobody executes. */
 #include "safe_work.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

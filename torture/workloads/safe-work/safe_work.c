@@ -17,6 +17,7 @@
  */
 #include "safe_work.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>

@@ -11,6 +11,7 @@
  * found, or it sees the new mapping (`walks_and_plugs`).
  */
 #include "safe_work.h"
+#include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
 

@@ -7,6 +7,7 @@
  * vCPUs stay: they do not leave by themselves, unless a grace period that is forced kicks them out,
  * or the guest has a reason of its own, which it has here once in a while (`stay`).
  */
+#include "torture/runner/violation.h"
 #include "torture/workloads/fleet.h"
 
 #include <stdlib.h>

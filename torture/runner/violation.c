@@ -1,5 +1,5 @@
 /* Violations, as the threads of a runner report them. */
-#include "thread.h"
+#include "violation.h"
 
 #include <stdarg.h>
 #include <stdio.h>
