@@ -28,10 +28,7 @@ static const struct counter counters[COUNTER_COUNT] = {
 };
 enum { ENTER, STOPPED, RAW_FENCE, RAW_WAKE, MEASURE_COUNT };
 static const struct measure measures[MEASURE_COUNT] = {
-    [ENTER] = {.name = "exclusive.enter",
-               .unit = "ns",
-               .picture = "exclusive-latency",
-               .axis = "vcpus"},
+    [ENTER] = MEASURE_EXCLUSIVE_ENTER,
     [STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
     [RAW_FENCE] = {.name = "raw.heavy_fence", .unit = "ns"},
     [RAW_WAKE] = {.name = "raw.wake_up", .unit = "ns"},

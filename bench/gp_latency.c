@@ -22,15 +22,15 @@ enum { STAY_BUSY, STAY_ASLEEP, STAY_KICKED };
 enum { READS, GPS, CALLS, COUNTER_COUNT };
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
-    [GPS] = {.name = "gps", .words = "grace periods"},
+    [GPS] = COUNTER_GPS,
     [CALLS] = {.name = "calls"},
 };
 
 enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE, MEASURE_COUNT };
 static const struct measure measures[MEASURE_COUNT] = {
-    [GP] = {.name = "gp", .unit = "ns", .headline = 1},
+    [GP] = MEASURE_GP,
     [GP_REQUEST] = {.name = "gp.request_to_start", .unit = "ns"},
-    [GP_TOTAL] = {.name = "gp.total", .unit = "ns", .headline = 2},
+    [GP_TOTAL] = MEASURE_GP_TOTAL,
     [GP_END_TO_CALLBACK] = {.name = "gp.end_to_callback", .unit = "ns"},
     [QUEUE_TO_INVOKE] = {.name = "callback.queue_to_invoke", .unit = "ns"},
 };

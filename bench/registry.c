@@ -19,7 +19,7 @@ struct params {
 enum { READS, GPS, CROWDS, MADE, COUNTER_COUNT };
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
-    [GPS] = {.name = "gps", .words = "grace periods"},
+    [GPS] = COUNTER_GPS,
     [CROWDS] = {.name = "crowds"},
     [MADE] = {.name = "made"},
 };

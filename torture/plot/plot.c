@@ -8,6 +8,7 @@
 
 #include "plot_data.h"
 #include "torture/host/paths.h"
+#include "torture/record/workload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,11 +117,9 @@ static const char *latency_words(struct drawing *g)
     if (!g->latency) {
         return "the latency that the line is named after";
     }
-    if (!g->gp) {
-        return g->latency;
-    }
-    return strcmp(g->latency, "gp") == 0 ? "the grace period's latency from its start to its end"
-                                         : "the grace period's latency from request to completion";
+    const struct measure *m = measure_named(g->latency);
+
+    return m && m->called ? m->called : g->latency;
 }
 
 static void write_latency(struct drawing *g, FILE *out)
@@ -281,6 +280,7 @@ static void reset_point(struct drawing *g, const struct picture *picture, struct
 /* Writes the data of each point and draws the picture, if there are any. */
 static bool draw(struct drawing *g, const struct picture *picture)
 {
+    g->picture = picture->name;
     g->low = INFINITY;
     g->high = g->last = 0;
     size_t rows = 0;
@@ -307,28 +307,39 @@ static bool draw(struct drawing *g, const struct picture *picture)
     return render(g, picture, "svg") && render(g, picture, "png");
 }
 
-static bool draw_pipe_ages(struct drawing *g)
+/* True also when there is nothing to show. */
+static bool draw_table(struct drawing *g, const struct workload *w)
 {
+    bool written, any = false, kept;
     char *unfinished;
-    if (asprintf(&unfinished, "%s/.pipe-ages.%d", g->directory, (int)getpid()) < 0) {
+    FILE *out;
+
+    if (asprintf(&unfinished, "%s/.%s.%d", g->directory, w->distribution->file, (int)getpid()) < 0)
         return false;
-    }
-    FILE *out = fopen(unfinished, "we");
-    bool written = out != NULL, any = false;
+    out = fopen(unfinished, "we");
+    written = out != NULL;
     if (out) {
-        any = plot_write_pipe_ages(g, out);
+        any = plot_write_table(g, w, out);
         written = fflush(out) == 0 && fsync(fileno(out)) == 0;
         written = fclose(out) == 0 && written;
     }
-    if (!written) {
+    if (!written)
         diagnose(g->d, "%s: cannot be written: %s", g->directory, strerror(errno));
-    }
-    bool kept = written && any && keep(g, unfinished, "pipe-ages.txt");
-    if (!kept) {
+    kept = written && any && keep(g, unfinished, w->distribution->file);
+    if (!kept)
         unlink(unfinished);
-    }
     free(unfinished);
     return written && (kept || !any);
+}
+
+static bool draw_tables(struct drawing *g)
+{
+    bool drawn = true;
+
+    for (const struct workload *const *w = workloads; *w; w++)
+        if ((*w)->distribution)
+            drawn = draw_table(g, *w) && drawn;
+    return drawn;
 }
 
 static bool is_executable(const char *directory, size_t length, const char *name)
@@ -394,13 +405,22 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 }
 
 static const struct picture pictures[] = {
-    {"gp-latency-ccdf", "How often a grace period takes longer than x", "How often ",
-     " takes longer than x", "How often a latency takes longer than x", plot_write_ccdf},
-    {"gp-latency-over-time", "Grace-period latency over time", "", " over time",
-     "Latencies over time", plot_write_over_time},
-    {"read-side", "What a read section costs", NULL, NULL, NULL, plot_write_read_side},
-    {"exclusive-latency", "How long start_exclusive() takes", NULL, NULL, NULL,
-     plot_write_exclusive},
+    {.name = "gp-latency-ccdf",
+     .heading = "How often a grace period takes longer than x",
+     .before = "How often ",
+     .after = " takes longer than x",
+     .of_several = "How often a latency takes longer than x",
+     .write = plot_write_ccdf},
+    {.name = "gp-latency-over-time",
+     .heading = "Grace-period latency over time",
+     .before = "",
+     .after = " over time",
+     .of_several = "Latencies over time",
+     .write = plot_write_over_time},
+    {.name = "read-side", .heading = "What a read section costs", .write = plot_write_read_side},
+    {.name = "exclusive-latency",
+     .heading = "How long start_exclusive() takes",
+     .write = plot_write_over_axis},
 };
 
 static bool draw_all(struct drawing *g)
@@ -440,7 +460,7 @@ bool plot_result(json_t *result, const char *directory, json_t *made, struct dia
     }
     struct drawing g = {.result = result, .directory = directory, .made = made, .d = d};
     plot_collect_points(&g);
-    bool written = draw_pipe_ages(&g);
+    bool written = draw_tables(&g);
     bool drawn = draw_all(&g);
     plot_free_points(&g);
     return written && drawn;

@@ -1,14 +1,12 @@
 #include "plot_data.h"
 
+#include "torture/record/workload.h"
 #include "torture/result/headline.h"
+#include "torture/result/report.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    AGES_MAX = 64,
-};
 
 double plot_number(json_t *object, const char *key)
 {
@@ -28,24 +26,24 @@ double plot_to_ns(json_t *latency)
     return strcmp(unit, "ps") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e3 : 1;
 }
 
+json_t *plot_pictured(struct drawing *g, json_t *run)
+{
+    const char *name;
+    json_t *latency;
+
+    json_object_foreach (json_object_get(run, "latency"), name, latency) {
+        const struct measure *m = measure_named(name);
+
+        if (m && m->picture && strcmp(m->picture, g->picture) == 0)
+            return latency;
+    }
+    return NULL;
+}
+
 /* Of a run, or of an interval of one. */
 json_t *plot_run_latency(json_t *run, const char *name)
 {
     return json_object_get(json_object_get(run, "latency"), name);
-}
-
-/* The latency that all runs with grace periods have: the grace period itself, or all of the wait
- * where a flavor does not know when it began. One picture never mixes the two. */
-static const char *common_gp_latency(json_t *runs)
-{
-    size_t index;
-    json_t *run;
-    json_array_foreach (runs, index, run) {
-        if (plot_run_latency(run, "gp.total") && !plot_run_latency(run, "gp")) {
-            return "gp.total";
-        }
-    }
-    return "gp";
 }
 
 /* Of the first run of a point that has one. */
@@ -66,7 +64,7 @@ static void choose_latencies(struct drawing *g)
     g->latency = json_string_value(json_array_get(g->order, 0));
     g->gp = !g->latency || headline_is_gp(g->latency);
     if (g->gp) {
-        g->latency = common_gp_latency(json_object_get(g->result, "runs"));
+        g->latency = headline_common(g->order, json_object_get(g->result, "runs"));
     }
     const char *common = g->latency;
     for (size_t i = 0; i < g->count; i++) {
@@ -76,22 +74,6 @@ static void choose_latencies(struct drawing *g)
             g->latency = NULL;
         }
     }
-}
-
-/* 41210 as "41 210"; the buffer holds at least 32 bytes. */
-static const char *grouped(double value, char *buffer)
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof(digits), "%.0f", value);
-    char *out = buffer;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            *out++ = ' ';
-        }
-        *out++ = digits[i];
-    }
-    *out = '\0';
-    return buffer;
 }
 
 /* ---- Points ---------------------------------------------------------------------------------- */
@@ -290,7 +272,7 @@ void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
     char figure[32];
     size_t length = strlen(p->legend);
     snprintf(p->legend + length, sizeof(p->legend) - length, "  (%s)",
-             count > 0 ? grouped(p->total, figure) : "none");
+             count > 0 ? report_grouped((uint64_t)p->total, figure) : "none");
 }
 
 /* Lines "second p50 p99 max"; an empty line ends each repeat, so that the line is not joined. */
@@ -338,7 +320,7 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
     double *medians = calloc(json_array_size(p->runs) + 1, sizeof(*medians));
     json_t *run;
     json_array_foreach (p->runs, index, run) {
-        json_t *pair = plot_run_latency(run, "read_side.pair");
+        json_t *pair = plot_pictured(g, run);
         if (medians && plot_number(pair, "count") > 0) {
             medians[count++] =
                 plot_number(json_object_get(pair, "percentiles"), "50") * plot_to_ns(pair);
@@ -352,71 +334,4 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
         p->rows = 1;
     }
     free(medians);
-}
-
-/* ---- Data: what a reader saw
- * ------------------------------------------------------------------ */
-
-/* Adds up how often an object of each age was seen; returns one more than the highest age known. */
-static size_t count_ages(struct point *p, double ages[AGES_MAX])
-{
-    size_t index, known = 0;
-    json_t *run;
-    json_array_foreach (p->runs, index, run) {
-        json_t *counters = json_object_get(json_object_get(run, "counters"), "rcu-pipe");
-        for (size_t age = 0; age < AGES_MAX; age++) {
-            char name[24];
-            snprintf(name, sizeof(name), "age_%zu", age);
-            json_t *counter = json_object_get(counters, name);
-            if (counter) {
-                ages[age] += json_number_value(counter);
-                known = age + 1;
-            }
-        }
-    }
-    return known;
-}
-
-int plot_columns_of(const char *utf8)
-{
-    int columns = 0;
-    for (; *utf8; utf8++) {
-        columns += ((unsigned char)*utf8 & 0xc0) != 0x80;
-    }
-    return columns;
-}
-
-bool plot_write_pipe_ages(struct drawing *g, FILE *out)
-{
-    size_t columns = 0;
-    double ages[POINTS_MAX][AGES_MAX] = {{0}};
-    int width = plot_columns_of(plot_short_key(g->swept));
-    width = width > 5 ? width : 5;
-    for (size_t i = 0; i < g->count; i++) {
-        size_t known = count_ages(&g->points[i], ages[i]);
-        columns = known > columns ? known : columns;
-        int label = plot_columns_of(g->points[i].label);
-        width = label > width ? label : width;
-    }
-    if (columns == 0) {
-        return false;
-    }
-    fprintf(out,
-            "How many grace periods ago an object that a reader saw was retired.\n"
-            "0 and 1 are fine; anything later is a violation.\n\n%-*s",
-            width, *g->swept ? plot_short_key(g->swept) : "point");
-    for (size_t age = 0; age < columns; age++) {
-        fprintf(out, "  %*s %zu", age < 2 ? 14 : 6, "age", age);
-    }
-    fputc('\n', out);
-    for (size_t i = 0; i < g->count; i++) {
-        const char *label = g->points[i].label;
-        fprintf(out, "%s%*s", label, width - plot_columns_of(label), "");
-        for (size_t age = 0; age < columns; age++) {
-            char figure[32];
-            fprintf(out, "  %*s", age < 10 ? (age < 2 ? 16 : 8) : 9, grouped(ages[i][age], figure));
-        }
-        fputc('\n', out);
-    }
-    return true;
 }

@@ -27,8 +27,11 @@ struct point {
     char legend[128];    /* the label in the picture */
 };
 
+struct workload;
+
 struct drawing {
     json_t *result;
+    const char *picture; /* that is being drawn: its script */
     const char *directory;
     const char *temporary; /* where the data files are */
     struct point points[POINTS_MAX];
@@ -52,17 +55,19 @@ void plot_free_points(struct drawing *g);
 void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
-/* Into the file of the first point of each line: what start_exclusive() took, by the number of
- * vCPUs. */
-void plot_write_exclusive(struct drawing *g, struct point *p, FILE *out);
-/* The table of pipe ages; false when there are none to show. */
-bool plot_write_pipe_ages(struct drawing *g, FILE *out);
+/* Into the file of the first point of each line: the latency over the option that is its axis. In
+ * plot_axis.c. */
+void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out);
+/* The table of a workload's distribution; false when there is none to show. In plot_table.c. */
+bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
 
 /* Members of an object: 0 and "" when there is no such number or string. */
 double plot_number(json_t *object, const char *key);
 const char *plot_text(json_t *object, const char *key);
 /* A latency of a run, or of an interval of one; NULL: it has none of that name. */
 json_t *plot_run_latency(json_t *run, const char *name);
+/* The latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */
+json_t *plot_pictured(struct drawing *g, json_t *run);
 /* What a value of this latency is multiplied with to be nanoseconds. */
 double plot_to_ns(json_t *latency);
 /* The picture's axis is to reach so far. */

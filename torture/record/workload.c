@@ -23,3 +23,30 @@ const struct workload *workload_at(json_t *root, size_t index)
 
     return workload_named(json_string_value(json_object_get(item, "type")));
 }
+
+const struct counter *counter_named(const char *name)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->counter_count; i++)
+            if (strcmp((*w)->counters[i].name, name) == 0)
+                return &(*w)->counters[i];
+    return NULL;
+}
+
+const struct measure *measure_named(const char *name)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->measure_count; i++)
+            if (strcmp((*w)->measures[i].name, name) == 0)
+                return &(*w)->measures[i];
+    return NULL;
+}
+
+const struct measure *measure_pictured(const char *picture)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->measure_count; i++)
+            if ((*w)->measures[i].picture && strcmp((*w)->measures[i].picture, picture) == 0)
+                return &(*w)->measures[i];
+    return NULL;
+}

@@ -81,6 +81,36 @@ struct measure {
     const char *words;   /* "Read-side pair": its medians get a line of their own; NULL: none */
     const char *picture; /* the script in plots/ that draws it, beside the headline's; NULL: none */
     const char *axis;    /* the option that is that picture's x axis; NULL: none */
+    const char *called;  /* on the axis of a picture; NULL: its name */
+};
+
+/* Rows that several workloads have. */
+#define COUNTER_GPS                             \
+    {                                           \
+        .name = "gps", .words = "grace periods" \
+    }
+#define MEASURE_GP                                                       \
+    {                                                                    \
+        .name = "gp", .unit = "ns", .headline = 1,                       \
+        .called = "the grace period's latency from its start to its end" \
+    }
+#define MEASURE_GP_TOTAL                                                  \
+    {                                                                     \
+        .name = "gp.total", .unit = "ns", .headline = 2,                  \
+        .called = "the grace period's latency from request to completion" \
+    }
+#define MEASURE_EXCLUSIVE_ENTER                                                                  \
+    {                                                                                            \
+        .name = "exclusive.enter", .unit = "ns", .picture = "exclusive-latency", .axis = "vcpus" \
+    }
+
+/* Counters that are one distribution, which a table of its own shows: PREFIX0, PREFIX1, ... */
+struct distribution {
+    const char *file;   /* of the table, in the directory of results */
+    const char *text;   /* above it, whole lines */
+    const char *prefix; /* of the counters' names: "age_" */
+    const char *column; /* over each column, before its number: "age" */
+    unsigned expected;  /* so many columns are wide: the figures that are expected */
 };
 
 /* What the flight recorder keeps of one thing that happened, with two numbers. */
@@ -110,6 +140,7 @@ struct workload {
     size_t check_count;
     const struct note_format *notes;
     size_t note_count;
+    const struct distribution *distribution; /* NULL: none */
     const char *const *coverage; /* hard states that a scenario may require; NULL-ended, or NULL */
     /* Makes the instance's state from its params, before any thread exists. */
     bool (*setup)(struct instance *, struct diagnostics *);
@@ -125,5 +156,10 @@ const struct workload *workload_named(const char *name);
 /* The type of element `index` of the workloads of a scenario or run config, or NULL when that is
  * none. */
 const struct workload *workload_at(json_t *root, size_t index);
+/* The first row of that name in any workload, or NULL. */
+const struct counter *counter_named(const char *name);
+const struct measure *measure_named(const char *name);
+/* The first latency that this picture draws, or NULL. */
+const struct measure *measure_pictured(const char *picture);
 
 #endif

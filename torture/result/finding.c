@@ -99,7 +99,7 @@ void finding_set_repro(struct finding *f, const char *repro)
 
 void findings_add(struct findings *findings, struct finding *f)
 {
-    findings->list = grown(findings->list, findings->count, sizeof *findings->list);
+    findings->list = grown(findings->list, findings->count, sizeof(struct finding *));
     findings->list[findings->count++] = f;
 }
 

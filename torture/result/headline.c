@@ -2,16 +2,47 @@
 
 #include "torture/record/workload.h"
 
+#include <limits.h>
 #include <string.h>
+
+/* Behind all that have a rank. */
+#define UNRANKED (UINT_MAX - 1)
 
 unsigned headline_rank(const char *name)
 {
-    return strcmp(name, "gp") == 0 ? 0 : strcmp(name, "gp.total") == 0 ? 1 : 2;
+    const struct measure *m = measure_named(name);
+
+    return m && m->headline > 0 ? m->headline - 1 : UNRANKED;
 }
 
 bool headline_is_gp(const char *name)
 {
-    return headline_rank(name) < 2;
+    return headline_rank(name) < UNRANKED;
+}
+
+/* The measure of that rank, or NULL. */
+static const struct measure *ranked(unsigned rank)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->measure_count; i++)
+            if ((*w)->measures[i].headline == rank + 1)
+                return &(*w)->measures[i];
+    return NULL;
+}
+
+const char *headline_common(json_t *order, json_t *runs)
+{
+    unsigned common = 0;
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        const char *name = headline_of(order, run);
+
+        if (name && headline_is_gp(name) && headline_rank(name) > common)
+            common = headline_rank(name);
+    }
+    return ranked(common)->name;
 }
 
 static void add_name(json_t *names, const char *name)
@@ -29,11 +60,13 @@ static void add_name(json_t *names, const char *name)
  * result knows, such as one of another version, in the order in which it was written. */
 static json_t *all_names(json_t *result)
 {
-    json_t *names = json_pack("[s, s]", "gp", "gp.total"), *item, *latency;
+    json_t *names = json_array(), *item, *latency;
     json_t *used = json_object_get(json_object_get(result, "scenario"), "workloads");
     const char *key;
     size_t i;
 
+    for (unsigned rank = 0; ranked(rank); rank++)
+        add_name(names, ranked(rank)->name);
     json_array_foreach (used, i, item) {
         const char *type = json_string_value(json_object_get(item, "type"));
         const struct workload *workload = type ? workload_named(type) : NULL;

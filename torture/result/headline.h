@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* 0 and 1 for what a grace period took, `gp` and `gp.total`; 2 for everything else, of which the
- * first in the order of the scenario's workloads and their measures comes first. */
+/* 0, 1, ... for what a grace period took, by the workloads' tables; far more for everything else,
+ * of which the first in the order of the scenario's workloads and their measures comes first. */
 unsigned headline_rank(const char *name);
 bool headline_is_gp(const char *name);
 
@@ -17,5 +17,9 @@ json_t *headline_order(json_t *result);
 /* The headline of one run: the first of the order that it has; NULL when it has none. A result
  * about grace periods has no other headline in any of its runs. */
 const char *headline_of(json_t *order, json_t *run);
+/* Of the ranked ones the best that all those runs have that have any: one picture never mixes what
+ * a grace period took from its start, and all of the wait where a flavor does not know when it
+ * began. */
+const char *headline_common(json_t *order, json_t *runs);
 
 #endif

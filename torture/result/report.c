@@ -1,6 +1,8 @@
 #include "report.h"
 
 #include "headline.h"
+#include "torture/record/workload.h"
+#include "torture/scenario/flavor_describe.h"
 #include "verdict.h"
 
 #include <math.h>
@@ -219,60 +221,65 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, bool colo
                 json_array_size(runs));
 }
 
-/* The read side is what everything else must not slow down. */
-static void put_read_side(FILE *f, json_t *runs)
+/* The medians of a latency that its table wants a line for. */
+static void put_medians(FILE *f, json_t *runs, const struct measure *m)
 {
     struct sentence s;
     json_t *run;
     size_t i;
 
-    sentence_begin(&s, "Read-side pair, median: ");
+    sentence_begin(&s, m->words);
+    fputs(", median: ", s.out);
     json_array_foreach (runs, i, run) {
-        json_t *pair = json_object_get(json_object_get(run, "latency"), "read_side.pair");
-        char *name = pair ? row_name(run) : NULL;
+        json_t *latency = json_object_get(json_object_get(run, "latency"), m->name);
+        char *name = latency ? row_name(run) : NULL;
 
         if (name)
-            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(pair, "50"));
+            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(latency, "50"));
         free(name);
     }
     sentence_end(&s, f);
 }
 
-/* Hard states in people's words; what is not here is shown as it is named. */
-static const struct {
-    const char *name, *words;
-} states[] = {
-    {"gps", "grace periods"},
-    {"gps_forced", "forced quiescent state"},
-    {"gps_forced_by_call", "forced because callbacks piled up"},
-    {"gps_forced_by_time", "forced because it took long"},
-    {"gps_shared", "shared grace periods"},
-    {"gps_proven", "proven without a fence"},
-    {"sleeps", "event wait slept"},
-    {"naps", "naps"},
-    {"wakeups", "wake-ups"},
-    {"heavy_fences", "heavy fences"},
-    {"heap_freed", "objects freed"},
-    {"unmapped", "pages unmapped"},
-    {"nested_sections", "nested sections"},
-    {"sections_kicked", "readers told to leave"},
-    {"barriers", "barriers"},
-    {"barriers_locked", "barriers under the big lock"},
-    {"callbacks_peak", "callbacks at once"},
-    {"callbacks_delayed", "callers slowed down"},
-    {"readers_parked", "readers parked"},
-    {"readers_unparked", "parked readers that read again"},
-};
-
-/* Its words, or its name with spaces. */
-static void put_state(FILE *f, const char *name)
+/* Once, whichever workloads have it. */
+static void put_lines_of_medians(FILE *f, json_t *runs)
 {
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (strcmp(states[i].name, name) == 0) {
-            fputs(states[i].words, f);
-            return;
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->measure_count; i++) {
+            const struct measure *m = &(*w)->measures[i];
+
+            if (m->words && measure_named(m->name) == m)
+                put_medians(f, runs, m);
         }
-    for (; *name; name++)
+}
+
+/* The words of a flavor's statistic, or NULL; a runner that cannot be started has none. */
+static const char *statistic_words(json_t *runs, const char *name)
+{
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        struct diagnostics unheard = {.text = NULL};
+        const struct flavor_description *flavor = flavor_describe(text_of(run, "flavor"), &unheard);
+        json_t *words = flavor ? json_object_get(flavor->json, "words") : NULL;
+
+        diagnostics_free(&unheard);
+        if (json_object_get(words, name))
+            return json_string_value(json_object_get(words, name));
+    }
+    return NULL;
+}
+
+/* A hard state in people's words, or its name with spaces. */
+static void put_state(FILE *f, json_t *runs, const char *name)
+{
+    const struct counter *counter = counter_named(name);
+    const char *words = counter ? counter->words : statistic_words(runs, name);
+
+    if (words)
+        fputs(words, f);
+    for (; !words && *name; name++)
         fputc(*name == '_' ? ' ' : *name, f);
 }
 
@@ -294,7 +301,7 @@ static void put_reached(FILE *f, json_t *runs)
 
         if (json_integer_value(value) == 0)
             continue;
-        put_state(sentence_next(&s), key);
+        put_state(sentence_next(&s), runs, key);
         fprintf(s.out, " %s", report_grouped((uint64_t)json_integer_value(value), number));
     }
     sentence_end(&s, f);
@@ -413,7 +420,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
     put_table(f, rows, &headline, color);
     json_decref(headline.order);
     putc('\n', f);
-    put_read_side(f, rows);
+    put_lines_of_medians(f, rows);
     json_decref(rows);
     put_reached(f, runs);
     put_notes(f, runs);

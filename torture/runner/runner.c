@@ -76,6 +76,18 @@ static json_t *statistic_names(void)
     return array;
 }
 
+/* {"gps_forced": "forced quiescent state", ...} of those that have words. */
+static json_t *statistic_words(void)
+{
+    json_t *words = json_object();
+
+    for (size_t i = 0; i < flavor.statistic_count; i++)
+        if (flavor.statistics[i].words)
+            json_object_set_new(words, flavor.statistics[i].name,
+                                json_string(flavor.statistics[i].words));
+    return words;
+}
+
 /* A struct that the flavor's settings fill, with its defaults where it writes them itself; heap. */
 static void *default_settings(void)
 {
@@ -112,9 +124,9 @@ json_t *runner_describe(void)
         else if (flavor.capabilities & 1u << i)
             json_array_append_new(capabilities, json_string(flavor_capability_names[i]));
     }
-    return json_pack("{ss ss so so so so}", "name", flavor.name, "summary", flavor.summary,
+    return json_pack("{ss ss so so so so so}", "name", flavor.name, "summary", flavor.summary,
                      "capabilities", capabilities, "settings", settings, "statistics",
-                     statistic_names(), "missing", missing);
+                     statistic_names(), "words", statistic_words(), "missing", missing);
 }
 
 /* --- Laying out the mapping --- */

@@ -2,7 +2,8 @@
  *
  * {"name": "...", "summary": "...", "capabilities": ["synchronize", ...],
  *  "settings": [{"name", "type", "default", "min", "max", "unit", "choices", "help"}, ...],
- *  "statistics": ["gps", ...], "missing": {"kvm": "/dev/kvm: Permission denied; ...", ...}}
+ *  "statistics": ["gps", ...], "words": {"gps_forced": "forced quiescent state", ...},
+ *  "missing": {"kvm": "/dev/kvm: Permission denied; ...", ...}}
  *
  * A setting's limits are numbers (nanoseconds for a duration) or, for a duration, text as "10ms".
  * Choices are a list, or one string with spaces between. "missing" has why this machine does not

@@ -73,13 +73,11 @@ static bool flavor_checks(void *data)
 
 bool big_lock_possible(const struct instance *in, bool wanted, struct diagnostics *d)
 {
-    const char *name = in->workload->name;
-
     if (!wanted || FLAVOR_CAN_CALLBACK_LOCK)
         return true;
     diagnose(d,
              "%s: big_lock is true, but the flavor cannot \"callback-lock\"; set %s.big_lock=false",
-             name, name);
+             in->workload->name, in->workload->name);
     return false;
 }
 

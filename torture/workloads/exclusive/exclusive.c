@@ -26,10 +26,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [GUESTS_FROZEN] = {.name = "guests_frozen"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
-    [ENTER] = {.name = "exclusive.enter",
-               .unit = "ns",
-               .picture = "exclusive-latency",
-               .axis = "vcpus"},
+    [ENTER] = MEASURE_EXCLUSIVE_ENTER,
     [STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
 };
 static const char *const checks[CHECK_COUNT] = {

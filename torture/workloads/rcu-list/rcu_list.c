@@ -29,7 +29,7 @@
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
     [CHECKS] = {.name = "checks"},
-    [GPS] = {.name = "gps", .words = "grace periods"},
+    [GPS] = COUNTER_GPS,
     [INSERTS] = {.name = "inserts"},
     [REMOVES] = {.name = "removes"},
     [REPLACES] = {.name = "replaces"},
@@ -41,7 +41,7 @@ static const struct counter counters[COUNTER_COUNT] = {
 };
 
 static const struct measure measures[MEASURE_COUNT] = {
-    [GP_TOTAL] = {.name = "gp.total", .unit = "ns", .headline = 2},
+    [GP_TOTAL] = MEASURE_GP_TOTAL,
 };
 
 static const char *const checks[CHECK_COUNT] = {

@@ -28,7 +28,7 @@
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
     [CHECKS] = {.name = "checks"},
-    [GPS] = {.name = "gps", .words = "grace periods"},
+    [GPS] = COUNTER_GPS,
     [NESTED] = {.name = "nested_sections"},
     [DELAYED] = {.name = "delayed_sections"},
     [LONG_KICKED] = {.name = "sections_kicked", .words = "readers told to leave"},
@@ -64,10 +64,19 @@ static const struct counter counters[COUNTER_COUNT] = {
     [AGE_0 + 10] = {.name = "age_10"},
 };
 
+static const struct distribution ages = {
+    .file = "pipe-ages.txt",
+    .text = "How many grace periods ago an object that a reader saw was retired.\n"
+            "0 and 1 are fine; anything later is a violation.\n",
+    .prefix = "age_",
+    .column = "age",
+    .expected = 2,
+};
+
 static const struct measure measures[MEASURE_COUNT] = {
-    [GP] = {.name = "gp", .unit = "ns", .headline = 1},
+    [GP] = MEASURE_GP,
     [GP_REQUEST] = {.name = "gp.request_to_start", .unit = "ns"},
-    [GP_TOTAL] = {.name = "gp.total", .unit = "ns", .headline = 2},
+    [GP_TOTAL] = MEASURE_GP_TOTAL,
     [GP_END_TO_CALLBACK] = {.name = "gp.end_to_callback", .unit = "ns"},
     [GP_POLLED] = {.name = "gp.polled", .unit = "ns"},
 };
@@ -243,6 +252,7 @@ const struct workload rcu_pipe_workload = {
     .coverage = coverage,
     .notes = notes,
     .note_count = NOTE_COUNT,
+    .distribution = &ages,
     .setup = setup,
     .finish = finish,
 };

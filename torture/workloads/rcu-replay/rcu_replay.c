@@ -19,7 +19,7 @@
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
     [CHECKS] = {.name = "checks"},
-    [GPS] = {.name = "gps", .words = "grace periods"},
+    [GPS] = COUNTER_GPS,
     [QUEUED] = {.name = "queued"},
     [INVOKED] = {.name = "invoked"},
     [CHAINED] = {.name = "chained"},

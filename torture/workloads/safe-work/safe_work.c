@@ -42,10 +42,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ENTRIES] = {.name = "entries"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
-    [EXCLUSIVE_ENTER] = {.name = "exclusive.enter",
-                         .unit = "ns",
-                         .picture = "exclusive-latency",
-                         .axis = "vcpus"},
+    [EXCLUSIVE_ENTER] = MEASURE_EXCLUSIVE_ENTER,
     [EXCLUSIVE_STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
 };
 static const char *const checks[CHECK_COUNT] = {

@@ -1,34 +1,35 @@
-/* Data of a picture over the number of vCPUs: a sweep over an option "vcpus" is the axis, and what
- * else is swept separates lines.
+/* Data of a picture over an option that is swept, the axis of its latency: what else is swept tells
+ * lines apart.
  */
 #include "plot_data.h"
+
+#include "torture/record/workload.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LATENCY "exclusive.enter"
-
-static bool is_axis(const char *key)
+static bool is_axis(const struct drawing *g, const char *key)
 {
-    return strcmp(plot_short_key(key), "vcpus") == 0;
+    const struct measure *m = measure_pictured(g->picture);
+
+    return m && m->axis && strcmp(plot_short_key(key), m->axis) == 0;
 }
 
-/* The number of vCPUs at this point of the sweep; 0: it is not swept. */
-static double vcpus_of(struct point *p)
+/* Where on the axis this point of the sweep is; 0: its option is not swept. */
+static double place_of(const struct drawing *g, struct point *p)
 {
     const char *key;
     json_t *value;
-    json_object_foreach (json_object_get(json_array_get(p->runs, 0), "point"), key, value) {
-        if (is_axis(key)) {
+
+    json_object_foreach (json_object_get(json_array_get(p->runs, 0), "point"), key, value)
+        if (is_axis(g, key))
             return json_number_value(value);
-        }
-    }
     return 0;
 }
 
-/* The point without its number of vCPUs, as text on the heap. */
-static char *line_of(struct point *p)
+/* The point without its place on the axis, as text on the heap. */
+static char *line_of(const struct drawing *g, struct point *p)
 {
     json_t *run = json_array_get(p->runs, 0), *value;
     char *label = NULL;
@@ -39,7 +40,7 @@ static char *line_of(struct point *p)
         return NULL;
     }
     json_object_foreach (json_object_get(run, "point"), key, value) {
-        if (!is_axis(key)) {
+        if (!is_axis(g, key)) {
             char *plain = json_is_string(value) ? strdup(json_string_value(value))
                                                 : json_dumps(value, JSON_ENCODE_ANY);
             fprintf(out, "%s%s=%s", separator, plot_short_key(key), plain ? plain : "?");
@@ -60,13 +61,13 @@ static int by_value(const void *left, const void *right)
 }
 
 /* The median over the repeats; 0: nothing was measured. */
-static double median(struct point *p, const char *percentile)
+static double median(struct drawing *g, struct point *p, const char *percentile)
 {
     size_t index, count = 0;
     double *values = calloc(json_array_size(p->runs) + 1, sizeof(*values)), middle = 0;
     json_t *run;
     json_array_foreach (p->runs, index, run) {
-        json_t *latency = plot_run_latency(run, LATENCY);
+        json_t *latency = plot_pictured(g, run);
         if (values && plot_number(latency, "count") > 0) {
             values[count++] = plot_number(json_object_get(latency, "percentiles"), percentile) *
                               plot_to_ns(latency);
@@ -80,29 +81,29 @@ static double median(struct point *p, const char *percentile)
     return middle;
 }
 
-/* "vcpus p50 p99", if the point has them. */
+/* "place p50 p99", if the point has them. */
 static void write_row(struct drawing *g, struct point *of_line, struct point *p, FILE *out)
 {
-    double p50 = median(p, "50"), p99 = median(p, "99");
+    double p50 = median(g, p, "50"), p99 = median(g, p, "99");
     if (p50 > 0) {
-        fprintf(out, "%.9g %.9g %.9g\n", vcpus_of(p), p50, p99);
+        fprintf(out, "%.9g %.9g %.9g\n", place_of(g, p), p50, p99);
         plot_note_range(g, p50);
         plot_note_range(g, p99);
-        g->last = fmax(g->last, vcpus_of(p));
+        g->last = fmax(g->last, place_of(g, p));
         of_line->rows++;
     }
 }
 
-void plot_write_exclusive(struct drawing *g, struct point *p, FILE *out)
+void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out)
 {
-    char *line = line_of(p);
-    if (!line || vcpus_of(p) == 0) {
+    char *line = line_of(g, p);
+    if (!line || place_of(g, p) == 0) {
         free(line);
         return;
     }
     for (size_t i = 0; i < g->count; i++) {
-        char *other = line_of(&g->points[i]);
-        bool same = other && strcmp(line, other) == 0 && vcpus_of(&g->points[i]) > 0;
+        char *other = line_of(g, &g->points[i]);
+        bool same = other && strcmp(line, other) == 0 && place_of(g, &g->points[i]) > 0;
         free(other);
         if (same && &g->points[i] < p) {
             break; /* it is in that one's file */
