@@ -117,10 +117,9 @@ static uint64_t heavy_fence_ns(const struct state *state)
 /* Waits for the other side, which does its part in microseconds. */
 static bool wait_until(struct torture_thread *t, atomic_uint *word, unsigned value)
 {
-    while (atomic_load_explicit(word, memory_order_relaxed) != value) {
+    while (atomic_load_explicit(word, memory_order_relaxed) != value)
         if (!torture_running(t))
             return false;
-    }
     return true;
 }
 
@@ -137,10 +136,9 @@ static uint64_t wake_up_ns(struct torture_thread *t, struct state *state)
     begun = clock_ticks();
     atomic_store_explicit(&state->sleeper, EXECUTE, memory_order_relaxed);
     shared_wake(&state->sleeper);
-    while ((woken = atomic_load_explicit(&state->woken, memory_order_relaxed)) == 0) {
+    while ((woken = atomic_load_explicit(&state->woken, memory_order_relaxed)) == 0)
         if (!torture_running(t))
             return 0;
-    }
     return woken > begun ? clock_ticks_to_ns(woken - begun) : 1;
 }
 

@@ -113,12 +113,11 @@ static bool wait_until(struct event *e, int64_t deadline_ns)
     bool in_time = true;
 
     platform_mutex_lock(&e->lock);
-    while (!e->set && in_time) {
+    while (!e->set && in_time)
         if (deadline_ns < 0)
             platform_cond_wait(&e->changed, &e->lock);
         else
             in_time = platform_cond_wait_until(&e->changed, &e->lock, deadline_ns);
-    }
     in_time = e->set;
     platform_mutex_unlock(&e->lock);
     return in_time;

@@ -96,9 +96,8 @@ static void *update_by_callback(void *unused)
     do {
         struct node *old = current_node, *fresh = nodes;
 
-        while (fresh < nodes + NODES && atomic_load(&fresh->used)) {
+        while (fresh < nodes + NODES && atomic_load(&fresh->used))
             fresh++;
-        }
         if (fresh == nodes + NODES) {
             check_all_freed();
             continue;
@@ -117,13 +116,11 @@ static void *update_by_callback(void *unused)
 /* Mostly short, sometimes long enough for a grace period that does not wait. */
 static void stay_inside(unsigned long turn)
 {
-    if (turn % 64 == 0) {
+    if (turn % 64 == 0)
         sched_yield();
-    } else if (turn % 8 == 0) {
-        for (int i = 0; i < 500; i++) {
+    else if (turn % 8 == 0)
+        for (int i = 0; i < 500; i++)
             atomic_signal_fence(memory_order_seq_cst);
-        }
-    }
 }
 
 static void *read_both(void *unused)
@@ -167,24 +164,21 @@ int main(int argc, char **argv)
     pthread_t threads[READERS + 2];
     int milliseconds = argc > 1 ? atoi(argv[1]) : 200;
 
-    for (int i = 0; i < READERS + 2; i++) {
+    for (int i = 0; i < READERS + 2; i++)
         if (pthread_create(&threads[i], NULL,
                            i == 0   ? update_by_waiting
                            : i == 1 ? update_by_callback
                                     : read_both,
                            NULL) != 0)
             return 1;
-    }
     usleep((useconds_t)milliseconds * 1000);
     atomic_store(&stop, true);
-    for (int i = 0; i < READERS + 2; i++) {
+    for (int i = 0; i < READERS + 2; i++)
         pthread_join(threads[i], NULL);
-    }
 
     printf("%lu grace periods, %lu callbacks, found at age 0, 1, ...:", item_updates, node_updates);
-    for (int i = 0; i < AGES; i++) {
+    for (int i = 0; i < AGES; i++)
         printf(" %lu", atomic_load(&found_at_age[i]));
-    }
     printf("\n%lu violations\n", atomic_load(&violations));
     return atomic_load(&violations) == 0 ? 0 : 1;
 }

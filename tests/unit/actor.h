@@ -93,9 +93,8 @@ static inline void hire(struct actor *a)
     *a = (struct actor){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     ck_assert_int_eq(pthread_create(&a->thread, NULL, actor_main, a), 0);
     pthread_mutex_lock(&a->lock);
-    while (a->thread_id == 0) {
+    while (a->thread_id == 0)
         pthread_cond_wait(&a->changed, &a->lock);
-    }
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -123,9 +122,8 @@ static inline bool is_busy(struct actor *a)
 static inline void finish(struct actor *a)
 {
     pthread_mutex_lock(&a->lock);
-    while (a->job != NULL) {
+    while (a->job != NULL)
         pthread_cond_wait(&a->changed, &a->lock);
-    }
     pthread_mutex_unlock(&a->lock);
 }
 

@@ -78,9 +78,8 @@ static inline void own_callbacks_run(void)
     static struct rcu_head heads[10];
 
     atomic_store(&own_ran, 0);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         call_rcu(&heads[i], run_own);
-    }
     rcu_barrier();
     ck_assert_uint_eq(atomic_load(&own_ran), 10);
     ck_assert_uint_eq(stats().callback_threads, 1);

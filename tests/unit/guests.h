@@ -72,9 +72,8 @@ static inline void test_events(struct vcpu *cpu)
     atomic_store_explicit(&t->thread_id, gettid(), memory_order_relaxed);
     count_one(&t->events);
     atomic_store_explicit(&t->acted, reasons, memory_order_release);
-    if (t->on_events != NULL) {
+    if (t->on_events != NULL)
         t->on_events(cpu);
-    }
 }
 
 static inline bool test_idle(struct vcpu *cpu)
@@ -110,9 +109,8 @@ static inline void plug(struct test_cpu *t, const struct vcpu_accel *accel)
 {
     struct vcpu_config config = {.accel = accel, .guest = &test_guest, .data = t};
 
-    if (accel != NULL && accel->shares) {
+    if (accel != NULL && accel->shares)
         config.rr = &the_rr;
-    }
     t->has_ended = false;
     vcpu_init(&t->vcpu, &config);
     ck_assert_int_eq(vcpu_add(&t->vcpu), 0);
@@ -121,11 +119,10 @@ static inline void plug(struct test_cpu *t, const struct vcpu_accel *accel)
 /* Runs it, in a thread of its own or in that of the_rr. */
 static inline void start(struct test_cpu *t)
 {
-    if (t->vcpu.accel->shares) {
+    if (t->vcpu.accel->shares)
         vcpu_rr_add(&the_rr, &t->vcpu);
-    } else {
+    else
         ck_assert_int_eq(pthread_create(&t->thread, NULL, test_cpu_main, t), 0);
-    }
 }
 
 /* Asks it to end and waits until its thread has left it. */
@@ -143,9 +140,8 @@ static inline void end(struct test_cpu *t)
 
 static inline void unplug(struct test_cpu *t)
 {
-    if (!t->has_ended) {
+    if (!t->has_ended)
         end(t);
-    }
     vcpu_remove(&t->vcpu);
     vcpu_destroy(&t->vcpu);
 }
@@ -167,9 +163,8 @@ static inline void end_rr(void)
 
 static inline void begin_cpus(const struct vcpu_accel *accel, unsigned count)
 {
-    if (accel->shares) {
+    if (accel->shares)
         begin_rr(MS_NS);
-    }
     for (unsigned i = 0; i < count; i++) {
         plug(&cpus[i], accel);
         start(&cpus[i]);
@@ -180,12 +175,10 @@ static inline void end_cpus(unsigned count)
 {
     bool shares = cpus[0].vcpu.accel->shares;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         unplug(&cpus[i]);
-    }
-    if (shares) {
+    if (shares)
         end_rr();
-    }
 }
 
 /* In its inner loop, and not asked to leave. One of rr has its turn now and then. */
@@ -228,13 +221,11 @@ static inline void wait_at(atomic_bool *gate)
 {
     bool held = bql_locked();
 
-    if (held) {
+    if (held)
         bql_unlock();
-    }
     UNTIL(atomic_load(gate));
-    if (held) {
+    if (held)
         bql_lock();
-    }
 }
 
 /* The end of the queue of its work. */

@@ -87,9 +87,8 @@ static inline void run_item(struct rcu_head *head)
 
 static inline void queue(unsigned first, unsigned last)
 {
-    for (unsigned i = first; i < last; i++) {
+    for (unsigned i = first; i < last; i++)
         call_rcu(&items[i].head, run_item);
-    }
 }
 
 static inline bool has_run(unsigned i)

@@ -146,17 +146,14 @@ static inline unsigned echo(struct vcpu *cpu, unsigned port, bool out, unsigned 
     uint64_t rounds = atomic_load(&vcpu_kvm_page(cpu)->rounds);
 
     if (port != VCPU_KVM_PORT || out == io.in_next || (out && value != io.given) ||
-        rounds % 65536 != 0 || rounds - io.last_rounds != (out ? 65536 : 0)) {
+        rounds % 65536 != 0 || rounds - io.last_rounds != (out ? 65536 : 0))
         atomic_fetch_add(&io.wrong, 1);
-    }
     io.last_rounds = rounds;
     io.in_next = out;
-    if (io.leave) {
+    if (io.leave)
         cpu_exit(cpu);
-    }
-    if (out) {
+    if (out)
         return 12345; /* which nobody reads */
-    }
     io.given = io.given * 1103515245 + 0xdeadbeef;
     atomic_fetch_add(&io.pairs, 1);
     return io.given;
@@ -187,11 +184,10 @@ static inline void add_what_is_left_without_kvm(Suite *suite)
 
 static inline int run_kvm_suite(Suite *suite, void (*add_tests)(Suite *))
 {
-    if (vcpu_accel_available(&vcpu_accel_kvm, why_not, sizeof why_not) == 0) {
+    if (vcpu_accel_available(&vcpu_accel_kvm, why_not, sizeof why_not) == 0)
         add_tests(suite);
-    } else {
+    else
         add_what_is_left_without_kvm(suite);
-    }
     return run_suite(suite);
 }
 

@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 /* Looks again until it holds; the time limit of the test is the end of it. */
-#define UNTIL(condition)   \
-    while (!(condition)) { \
-        sched_yield();     \
-    }
+#define UNTIL(condition)     \
+    do {                     \
+        while (!(condition)) \
+            sched_yield();   \
+    } while (0)
 
 /* Runs it in a child, which must say this on stderr and abort. */
 static inline void dies_saying(void (*function)(void), const char *text)
@@ -41,9 +42,8 @@ static inline void dies_saying(void (*function)(void), const char *text)
         _exit(EXIT_SUCCESS);
     }
     close(ends[1]);
-    while ((got = read(ends[0], said + length, sizeof said - 1 - length)) > 0) {
+    while ((got = read(ends[0], said + length, sizeof said - 1 - length)) > 0)
         length += (size_t)got;
-    }
     said[length] = '\0';
     close(ends[0]);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -62,9 +62,8 @@ static inline void use_default_signals(void)
         struct sigaction action;
 
         if (number != SIGHUP && number != SIGINT && number != SIGQUIT && number != SIGTERM &&
-            sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+            sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
             signal(number, SIG_DFL);
-        }
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -77,9 +76,8 @@ static inline void open_first_files(void)
 
     while ((file = fopen("/dev/null", "r+")) != NULL && fileno(file) <= STDERR_FILENO) {
     }
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
 }
 
 /* Before all that main() does, however the program was started. */

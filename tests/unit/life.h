@@ -35,13 +35,11 @@ static inline void life_look(unsigned looks)
     const struct object *o = rcu_dereference(life.current);
     unsigned dead = 0;
 
-    for (; looks > 0; looks--) {
+    for (; looks > 0; looks--)
         dead += !o->alive;
-    }
     dead += !o->alive;
-    if (dead != 0) {
+    if (dead != 0)
         atomic_fetch_add_explicit(&life.dead_seen, 1, memory_order_relaxed);
-    }
 }
 
 /* Publishes another; returns what it replaced. */

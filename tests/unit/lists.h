@@ -31,12 +31,10 @@ static inline void link_stored(const void *link, int order)
 {
     stores++;
     if (order != __ATOMIC_RELEASE && !((const char *)link >= (const char *)fresh &&
-                                       (const char *)link < (const char *)(fresh + 1))) {
+                                       (const char *)link < (const char *)(fresh + 1)))
         snprintf(wrong, sizeof wrong, "store %u is no release", stores);
-    }
-    if (after_each_store != NULL) {
+    if (after_each_store != NULL)
         after_each_store();
-    }
 }
 
 /* ---- what is in a list, as keys ---- */
@@ -51,9 +49,8 @@ struct keys {
 static inline void add_key(struct keys *k, char key)
 {
     /* A circle shows as what is too long for any list here. */
-    if (k->length <= MOST) {
+    if (k->length <= MOST)
         k->text[k->length++] = key;
-    }
 }
 
 /* From a node that a reader stands on; the node itself is not among them. */
@@ -61,9 +58,8 @@ static inline struct keys keys_after(const struct lists *l, const struct node *n
 {
     struct keys k = {"", 0};
 
-    while (k.length <= MOST && (n = next(l, n)) != NULL) {
+    while (k.length <= MOST && (n = next(l, n)) != NULL)
         add_key(&k, n->key);
-    }
     return k;
 }
 
@@ -75,9 +71,8 @@ static inline struct keys keys_of(const struct lists *l)
     if (n != NULL) {
         add_key(&k, n->key);
         rest = keys_after(l, n);
-        for (size_t i = 0; i < rest.length; i++) {
+        for (size_t i = 0; i < rest.length; i++)
             add_key(&k, rest.text[i]);
-        }
     }
     return k;
 }
@@ -105,17 +100,14 @@ static inline void is(const struct lists *l, const char *keys)
             CHECK_NODE(n, n->list.le_prev);
             back = &n->list.le_next;
         }
-        LIST_FOREACH_SAFE_RCU (n, &l->list, list, following) {
+        LIST_FOREACH_SAFE_RCU (n, &l->list, list, following)
             ck_assert_int_eq(n->key, keys[safe++]);
-        }
         break;
     case IS_SLIST:
-        SLIST_FOREACH_RCU (n, &l->slist, slist) {
+        SLIST_FOREACH_RCU (n, &l->slist, slist)
             CHECK_NODE(n, back);
-        }
-        SLIST_FOREACH_SAFE_RCU (n, &l->slist, slist, following) {
+        SLIST_FOREACH_SAFE_RCU (n, &l->slist, slist, following)
             ck_assert_int_eq(n->key, keys[safe++]);
-        }
         break;
     case IS_SIMPLEQ:
         back = &l->simpleq.sqh_first;
@@ -124,9 +116,8 @@ static inline void is(const struct lists *l, const char *keys)
             back = &n->simpleq.sqe_next;
         }
         ck_assert_ptr_eq(l->simpleq.sqh_last, back);
-        SIMPLEQ_FOREACH_SAFE_RCU (n, &l->simpleq, simpleq, following) {
+        SIMPLEQ_FOREACH_SAFE_RCU (n, &l->simpleq, simpleq, following)
             ck_assert_int_eq(n->key, keys[safe++]);
-        }
         break;
     default:
         back = &l->tailq.tqh_first;
@@ -135,9 +126,8 @@ static inline void is(const struct lists *l, const char *keys)
             back = &n->tailq.tqe_next;
         }
         ck_assert_ptr_eq(l->tailq.tqh_last, back);
-        TAILQ_FOREACH_SAFE_RCU (n, &l->tailq, tailq, following) {
+        TAILQ_FOREACH_SAFE_RCU (n, &l->tailq, tailq, following)
             ck_assert_int_eq(n->key, keys[safe++]);
-        }
     }
     ck_assert_ptr_null(n);
     ck_assert_uint_eq(i, strlen(keys));
@@ -167,9 +157,8 @@ static inline void make(int shape, int length)
         it.nodes[i].key = (char)('a' + i);
         it.more[i].key = (char)('p' + i);
     }
-    for (int i = length; i > 0; i--) {
+    for (int i = length; i > 0; i--)
         insert_head(&it.l, &it.nodes[i - 1]);
-    }
     stores = 0;
     wrong[0] = '\0';
     fresh = &it.x;

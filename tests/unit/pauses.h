@@ -24,9 +24,8 @@ static inline unsigned long moves(void)
 static inline void begin_running_cpus(const struct vcpu_accel *accel)
 {
     begin_cpus(accel, CPUS);
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         UNTIL(atomic_load(&cpus[i].blocks) > 0);
-    }
 }
 
 static atomic_uint order_count;
@@ -45,15 +44,12 @@ static inline void while_paused(unsigned mine)
 {
     unsigned long before = moves_from(mine);
 
-    if (atomic_fetch_add(&pausers_inside, 1) != 0) {
+    if (atomic_fetch_add(&pausers_inside, 1) != 0)
         atomic_fetch_add(&pausers_at_once, 1);
-    }
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         sched_yield();
-    }
-    if (moves_from(mine) != before) {
+    if (moves_from(mine) != before)
         atomic_fetch_add(&moved_in_pause, 1);
-    }
     atomic_fetch_sub(&pausers_inside, 1);
 }
 

@@ -20,9 +20,8 @@ static inline void begin_test(int64_t turn_ns, unsigned count)
 
 static inline void end_test(unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         unplug(&cpus[i]);
-    }
     end_rr();
 }
 

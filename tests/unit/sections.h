@@ -12,22 +12,18 @@ static struct actor vcpus[VCPUS], starters[STARTERS];
 
 static inline void begin_test(unsigned vcpu_number, unsigned starter_number)
 {
-    for (unsigned i = 0; i < vcpu_number; i++) {
+    for (unsigned i = 0; i < vcpu_number; i++)
         hire_vcpu(&vcpus[i], &cpus[i]);
-    }
-    for (unsigned i = 0; i < starter_number; i++) {
+    for (unsigned i = 0; i < starter_number; i++)
         hire(&starters[i]);
-    }
 }
 
 static inline void end_test(unsigned vcpu_number, unsigned starter_number)
 {
-    for (unsigned i = 0; i < vcpu_number; i++) {
+    for (unsigned i = 0; i < vcpu_number; i++)
         dismiss_vcpu(&vcpus[i], &cpus[i]);
-    }
-    for (unsigned i = 0; i < starter_number; i++) {
+    for (unsigned i = 0; i < starter_number; i++)
         dismiss(&starters[i]);
-    }
     ck_assert_uint_eq(sections_pending(), 0);
     ck_assert_uint_eq(vcpu_count(), 0);
 }

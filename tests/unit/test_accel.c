@@ -51,18 +51,16 @@ static atomic_uint wrong_block, wrong_events;
 static void check_block(struct vcpu *cpu)
 {
     if (!atomic_load(&cpu->running) || !rcu_read_locked() || bql_locked() || current_cpu != cpu ||
-        in_exclusive_section()) {
+        in_exclusive_section())
         atomic_fetch_add(&wrong_block, 1);
-    }
     test_block(cpu);
 }
 
 static void check_events(struct vcpu *cpu)
 {
     if (atomic_load(&cpu->running) || rcu_read_locked() || bql_locked() != cpu->accel->big_lock ||
-        current_cpu != cpu || in_exclusive_section()) {
+        current_cpu != cpu || in_exclusive_section())
         atomic_fetch_add(&wrong_events, 1);
-    }
     test_events(cpu);
 }
 
@@ -71,9 +69,8 @@ static const struct vcpu_guest checking_guest = {
 
 START_TEST(blocks_run_in_a_read_section_while_executing_and_events_with_the_big_lock)
 {
-    if (the_accel->shares) {
+    if (the_accel->shares)
         begin_rr(MS_NS);
-    }
     for (unsigned i = 0; i < CPUS; i++) {
         plug(&cpus[i], the_accel);
         cpus[i].vcpu.guest = &checking_guest;
@@ -156,9 +153,8 @@ static void run_one(const struct vcpu_accel *accel, bool add)
                                  .rr = accel && accel->shares ? &the_rr : NULL};
 
     vcpu_init(&t->vcpu, &config);
-    if (add) {
+    if (add)
         vcpu_add(&t->vcpu);
-    }
     rcu_register_thread();
     vcpu_run(&t->vcpu);
 }

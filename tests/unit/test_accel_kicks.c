@@ -16,16 +16,14 @@ START_TEST(a_vcpu_in_its_inner_loop_acts_after_one_request)
 {
     start_one(the_accel);
     for (unsigned long i = 1; i <= 300; i++) {
-        if (i % 2 == 0) {
+        if (i % 2 == 0)
             UNTIL(is_inside(&cpus[0]));
-        }
         ask(&cpus[0]);
         UNTIL(has_acted(&cpus[0], i));
     }
     ck_assert_uint_eq(atomic_load(&cpus[0].vcpu.kicks), 300);
-    if (the_accel != &vcpu_accel_signal) {
+    if (the_accel != &vcpu_accel_signal)
         ck_assert_uint_eq(vcpu_stats_now().signals, 0);
-    }
     end_cpus(1);
 }
 END_TEST
@@ -50,9 +48,8 @@ START_TEST(an_idle_vcpu_is_woken_by_one_request)
     atomic_store(&cpus[0].halted, true);
     begin_cpus(the_accel, 1);
     for (unsigned long i = 1; i <= 200; i++) {
-        if (the_accel->idles && i % 2 == 0) {
+        if (the_accel->idles && i % 2 == 0)
             UNTIL(thread_sleeps(atomic_load(&cpus[0].vcpu.thread_id)));
-        }
         ask(&cpus[0]);
         UNTIL(has_acted(&cpus[0], i));
     }
@@ -85,9 +82,8 @@ START_TEST(a_request_from_before_the_start_is_acted_on_after_it)
 {
     struct test_cpu *t = &cpus[0];
 
-    if (the_accel->shares) {
+    if (the_accel->shares)
         begin_rr(MS_NS);
-    }
     atomic_store(&t->halted, _i / ACCELS % 2 == 0);
     plug(t, the_accel);
     ask(t);
@@ -109,24 +105,21 @@ START_TEST(a_request_while_it_starts_is_acted_on)
 {
     struct test_cpu *t = &cpus[0];
 
-    if (the_accel->shares) {
+    if (the_accel->shares)
         begin_rr(MS_NS);
-    }
     for (unsigned long i = 1; i <= 40; i++) {
         atomic_store(&t->acted, 0);
         atomic_store(&t->reasons, 0);
         plug(t, the_accel);
         start(t);
-        for (unsigned long k = 0; k < i; k++) {
+        for (unsigned long k = 0; k < i; k++)
             atomic_signal_fence(memory_order_seq_cst);
-        }
         ask(t);
         UNTIL(has_acted(t, 1));
         unplug(t);
     }
-    if (the_accel->shares) {
+    if (the_accel->shares)
         end_rr();
-    }
 }
 END_TEST
 
@@ -137,9 +130,8 @@ START_TEST(a_request_to_a_vcpu_that_has_ended_does_nothing)
     begin_cpus(the_accel, 2);
     end(&cpus[0]);
     events = atomic_load(&cpus[0].events), blocks = atomic_load(&cpus[0].blocks);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         ask(&cpus[0]);
-    }
     make_act(&cpus[1]);
     ck_assert_uint_eq(atomic_load(&cpus[0].events), events);
     ck_assert_uint_eq(atomic_load(&cpus[0].blocks), blocks);
@@ -167,9 +159,8 @@ START_TEST(requests_that_come_before_it_looks_share_one_kick)
     begin_cpus(the_accel, 1);
     UNTIL(atomic_load(&in_gate) && !cpu_exit_requested(&t->vcpu));
     before = atomic_load(&t->vcpu.kicks);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i++)
         ask(t);
-    }
     ck_assert_uint_eq(atomic_load(&t->vcpu.kicks), before + 5);
     ck_assert_uint_eq(atomic_load(&t->vcpu.kicks_merged), before + 4);
     ck_assert_uint_eq(atomic_load(&t->acted), 0);
@@ -210,9 +201,8 @@ static void *request(void *data)
 
         atomic_store_explicit(&reason->written, i, memory_order_relaxed);
         cpu_exit(&cpus[c].vcpu);
-        if (i % 4 != 0 || i == REASONS) {
+        if (i % 4 != 0 || i == REASONS)
             UNTIL(atomic_load_explicit(&reason->seen, memory_order_relaxed) == i);
-        }
     }
     return NULL;
 }
@@ -227,16 +217,13 @@ START_TEST(of_many_reasons_each_is_acted_on)
         atomic_store(&cpus[i].halted, (i + (unsigned)_i / ACCELS) % 2 == 0);
     }
     begin_cpus(the_accel, CPUS);
-    for (unsigned long i = 0; i < REQUESTERS; i++) {
+    for (unsigned long i = 0; i < REQUESTERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, request, (void *)i), 0);
-    }
-    for (unsigned i = 0; i < REQUESTERS; i++) {
+    for (unsigned i = 0; i < REQUESTERS; i++)
         pthread_join(threads[i], NULL);
-    }
     for (unsigned c = 0; c < CPUS; c++) {
-        for (unsigned i = 0; i < REQUESTERS; i++) {
+        for (unsigned i = 0; i < REQUESTERS; i++)
             UNTIL(atomic_load(&reasons[c][i].seen) == atomic_load(&reasons[c][i].written));
-        }
         kicks += atomic_load(&cpus[c].vcpu.kicks);
         merged += atomic_load(&cpus[c].vcpu.kicks_merged);
     }
@@ -250,29 +237,25 @@ START_TEST(unplugging_ends_one_that_runs_idles_or_has_not_started)
 {
     struct test_cpu *t = &cpus[1];
 
-    if (the_accel->shares) {
+    if (the_accel->shares)
         begin_rr(HOUR_NS);
-    }
     for (unsigned way = 0; way < 3; way++) {
         memset(t, 0, sizeof *t);
         atomic_store(&t->halted, way == 1);
         plug(t, the_accel);
-        if (way == 2) {
+        if (way == 2)
             vcpu_unplug(&t->vcpu);
-        }
         start(t);
-        if (way == 0) {
+        if (way == 0)
             UNTIL(atomic_load(&t->blocks) > 0);
-        } else if (way == 1) {
+        else if (way == 1)
             UNTIL(atomic_load(&t->events) > 0);
-        }
         end(t);
         ck_assert(way != 2 || atomic_load(&t->blocks) + atomic_load(&t->events) == 0);
         unplug(t);
     }
-    if (the_accel->shares) {
+    if (the_accel->shares)
         end_rr();
-    }
 }
 END_TEST
 
@@ -294,9 +277,8 @@ START_TEST(grace_periods_end_though_no_guest_exits_by_itself)
         synchronize_rcu();
     }
     /* A forced grace period is no reason, but not a request that stays either. */
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         UNTIL(is_inside(&cpus[i]));
-    }
     end_cpus(CPUS);
     if (!the_accel->shares) /* with rr nobody may have been inside */
         ck_assert_uint_gt(stats().gps_forced, 0);
@@ -377,9 +359,8 @@ START_TEST(the_chosen_signal_kicks_and_is_kept_after_the_first_use)
         ck_assert_int_eq(vcpu_set_kick_signal(chosen), 0);
     }
     start_one(&vcpu_accel_signal);
-    for (int signal = SIGRTMIN; signal <= SIGRTMIN + 9; signal++) {
+    for (int signal = SIGRTMIN; signal <= SIGRTMIN + 9; signal++)
         ck_assert(is_handled(signal) == (signal == chosen));
-    }
     ck_assert_int_eq(vcpu_set_kick_signal(SIGRTMIN + 6), -EBUSY);
     ck_assert_int_eq(vcpu_set_kick_signal(chosen), -EBUSY);
     ck_assert_int_eq(vcpu_set_kick_signal(SIGUSR1), -EINVAL);

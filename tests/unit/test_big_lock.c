@@ -168,9 +168,8 @@ static unsigned ran_so_far(void)
 START_TEST(callbacks_run_with_the_lock_held)
 {
     rcu_set_callback_lock(&bql_callback_lock);
-    for (int i = 0; i < CALLBACKS; i++) {
+    for (int i = 0; i < CALLBACKS; i++)
         call_rcu(&heads[i], run_with_lock);
-    }
     UNTIL(ran_so_far() == CALLBACKS);
     bql_lock();
     ck_assert_uint_eq(without_lock, 0);
@@ -261,9 +260,8 @@ static void serve_until_ended(void)
 {
     enum vcpu_state state;
 
-    while ((state = process_cpu_events(current_cpu)) != VCPU_ENDED) {
+    while ((state = process_cpu_events(current_cpu)) != VCPU_ENDED)
         vcpu_wait_for_kick(current_cpu);
-    }
 }
 
 static void pause_while_online(void)
@@ -410,15 +408,13 @@ START_TEST(an_execution_with_the_lock_held_is_diagnosed_with_the_place)
 
     become_new_vcpu(&own_cpu);
     hire(&other);
-    if (_i == 0) {
+    if (_i == 0)
         make(&other, section_start);
-    }
     snprintf(text, sizeof text, "cpu_exec_start() with the big lock held, taken at %s:%d", __FILE__,
              EXECUTE_WITH_LOCK - 1);
     dies_saying(execute_with_lock, text);
-    if (_i == 0) {
+    if (_i == 0)
         make(&other, section_end);
-    }
     stop_being_vcpu();
     dismiss(&other);
 }

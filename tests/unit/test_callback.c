@@ -18,14 +18,12 @@ START_TEST(all_callbacks_run_in_the_order_in_which_they_were_queued)
         unsigned size = CALLBACKS / 4;
 
         queue(round * size, (round + 1) * size);
-        if (round % 2 == 0) {
+        if (round % 2 == 0)
             rcu_barrier();
-        }
     }
     rcu_barrier();
-    for (unsigned i = 0; i < CALLBACKS; i++) {
+    for (unsigned i = 0; i < CALLBACKS; i++)
         ck_assert_uint_eq(atomic_load(&items[i].ran), i + 1);
-    }
 }
 END_TEST
 
@@ -48,9 +46,8 @@ START_TEST(batches_of_any_size_run_all)
     use(settings);
     queue(0, 100);
     rcu_barrier();
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 100; i++)
         ck_assert_uint_eq(atomic_load(&items[i].ran), i + 1);
-    }
 }
 END_TEST
 
@@ -61,9 +58,8 @@ static void check_number(struct rcu_head *head)
 {
     struct item *item = item_of(head);
 
-    if (item->number != next_number[item->producer]++) {
+    if (item->number != next_number[item->producer]++)
         atomic_fetch_add(&out_of_order, 1);
-    }
     atomic_fetch_add(&ran_count, 1);
 }
 
@@ -75,15 +71,13 @@ static void *producer_main(void *argument)
         mine[i].producer = (int)((mine - items) / CALLBACKS);
         mine[i].number = i;
         call_rcu(&mine[i].head, check_number);
-        if (i % 100 == 0) {
+        if (i % 100 == 0)
             sched_yield();
-        }
     }
     /* All of its own have run, whatever the others still queue. */
     rcu_barrier();
-    if (next_number[mine[0].producer] != CALLBACKS) {
+    if (next_number[mine[0].producer] != CALLBACKS)
         atomic_fetch_add(&out_of_order, 1);
-    }
     return NULL;
 }
 
@@ -96,9 +90,8 @@ START_TEST(callbacks_of_several_threads_keep_the_order_of_each)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, producer_main, &items[i * CALLBACKS]),
                          0);
     }
-    for (int i = 0; i < PRODUCERS; i++) {
+    for (int i = 0; i < PRODUCERS; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&out_of_order), 0);
     ck_assert_uint_eq(atomic_load(&ran_count), PRODUCERS * CALLBACKS);
 }
@@ -127,9 +120,8 @@ static void run_and_queue_the_next(struct rcu_head *head)
 {
     struct item *item = item_of(head);
 
-    if (item != &items[CALLBACKS - 1]) {
+    if (item != &items[CALLBACKS - 1])
         call_rcu(&item[1].head, run_and_queue_the_next);
-    }
     run_item(head);
 }
 
@@ -138,17 +130,15 @@ START_TEST(a_callback_may_queue_another)
     use_policy(RCU_GP_ADAPTIVE);
     call_rcu(&items[0].head, run_and_queue_the_next);
     UNTIL(has_run(CALLBACKS - 1));
-    for (unsigned i = 0; i < CALLBACKS; i++) {
+    for (unsigned i = 0; i < CALLBACKS; i++)
         ck_assert_uint_eq(atomic_load(&items[i].ran), i + 1);
-    }
 }
 END_TEST
 
 static void run_and_queue_itself(struct rcu_head *head)
 {
-    if (atomic_fetch_add(&ran_count, 1) + 1 < 100) {
+    if (atomic_fetch_add(&ran_count, 1) + 1 < 100)
         call_rcu(head, run_and_queue_itself);
-    }
 }
 
 START_TEST(a_callback_may_queue_its_own_head)
@@ -317,9 +307,8 @@ START_TEST(a_request_ends_the_piling_up)
 
     use(piling_up());
     queue(0, 5);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         synchronize_rcu();
-    }
     ck_assert(!has_run(0));
     requests[_i]();
     UNTIL(has_run(4));

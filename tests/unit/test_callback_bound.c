@@ -22,9 +22,8 @@ static void run(struct rcu_head *head)
 
 static void queue(unsigned from, unsigned to)
 {
-    for (unsigned i = from; i < to; i++) {
+    for (unsigned i = from; i < to; i++)
         call_rcu(&heads[i], run);
-    }
 }
 
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
@@ -85,9 +84,8 @@ static unsigned times_taken(int64_t hold_ns, unsigned batch)
     make(&reader, enter);
     call_rcu(&heads[0], run); /* has a grace period of its own */
     UNTIL(leader_waits_for(1));
-    for (unsigned i = 1; i <= 20; i++) {
+    for (unsigned i = 1; i <= 20; i++)
         call_rcu(&heads[i], run_until_the_clock_ticks);
-    }
     make(&reader, leave);
     UNTIL(atomic_load(&ran) == 21);
     dismiss_reader(&reader);
@@ -146,9 +144,8 @@ START_TEST(callbacks_beyond_the_bound_force_under_every_policy)
     begin(&reader, stay_until_told);
     UNTIL(atomic_load(&entered));
     queue(0, 1);
-    if (_i != RCU_GP_EVENT) { /* there they pile up first */
+    if (_i != RCU_GP_EVENT) /* there they pile up first */
         UNTIL(leader_waits_for(1));
-    }
     queue(1, BOUND);
     FOR_A_WHILE(100)
     {

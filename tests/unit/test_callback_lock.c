@@ -58,15 +58,13 @@ START_TEST(barriers_wait_side_by_side)
     use_policy(_i);
     reader_enters(&reader);
     queue(0, 10);
-    for (int i = 0; i < PRODUCERS; i++) {
+    for (int i = 0; i < PRODUCERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, barrier_main, (void *)barriers), 0);
-    }
     UNTIL(leader_waits());
     ck_assert_uint_eq(atomic_load(&returned), 0);
     reader_leaves(&reader);
-    for (int i = 0; i < PRODUCERS; i++) {
+    for (int i = 0; i < PRODUCERS; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&ran_at_return), 10);
 }
 END_TEST
@@ -97,9 +95,8 @@ static struct {
 
 static void big_take(void *data)
 {
-    if (data != &big) {
+    if (data != &big)
         atomic_fetch_add(&big.wrong, 1);
-    }
     pthread_mutex_lock(&big.mutex);
     atomic_store(&big.owner, gettid());
     atomic_fetch_add(&big.taken, 1);
@@ -107,17 +104,15 @@ static void big_take(void *data)
 
 static bool big_is_held(void *data)
 {
-    if (data != &big) {
+    if (data != &big)
         atomic_fetch_add(&big.wrong, 1);
-    }
     return atomic_load(&big.owner) == gettid();
 }
 
 static void big_release(void *data)
 {
-    if (!big_is_held(data)) {
+    if (!big_is_held(data))
         atomic_fetch_add(&big.wrong, 1);
-    }
     atomic_store(&big.owner, 0);
     pthread_mutex_unlock(&big.mutex);
 }
@@ -126,9 +121,8 @@ static const struct rcu_callback_lock big_lock = {big_take, big_release, big_is_
 
 static void check_lock(struct rcu_head *head)
 {
-    if (!big_is_held(&big)) {
+    if (!big_is_held(&big))
         atomic_fetch_add(&big.wrong, 1);
-    }
     run_item(head);
 }
 
@@ -139,9 +133,8 @@ START_TEST(callbacks_run_under_the_lock)
     settings.callback_batch = 10;
     use(settings);
     rcu_set_callback_lock(&big_lock);
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 100; i++)
         call_rcu(&items[i].head, check_lock);
-    }
     rcu_barrier();
     ck_assert_uint_eq(atomic_load(&ran_count), 100);
     ck_assert_uint_eq(atomic_load(&big.wrong), 0);
@@ -246,18 +239,16 @@ START_TEST(statistics_count_callbacks)
     ck_assert_uint_eq(stats().callbacks_queued, before.callbacks_queued + 50);
     ck_assert_uint_eq(stats().callbacks_invoked, before.callbacks_invoked);
     ck_assert_uint_ge(stats().callbacks_peak, 50);
-    if (before.callbacks_peak < 50) {
+    if (before.callbacks_peak < 50)
         ck_assert_uint_eq(stats().callbacks_peak, 50);
-    }
     reader_leaves(&reader);
     /* Counted by batches, after they have run. */
     UNTIL(stats().callbacks_invoked == before.callbacks_invoked + 50);
     UNTIL(stats().callbacks_queued == before.callbacks_queued + 50);
     queue(50, 60);
     UNTIL(stats().callbacks_invoked == before.callbacks_invoked + 60);
-    if (before.callbacks_peak < 50) {
+    if (before.callbacks_peak < 50)
         ck_assert_uint_eq(stats().callbacks_peak, 50);
-    }
 }
 END_TEST
 
@@ -271,9 +262,8 @@ static void *watcher_main(void *stop)
         struct rcu_stats s = stats();
 
         if (s.callbacks_invoked < invoked || s.callbacks_peak < peak ||
-            s.callbacks_queued < s.callbacks_invoked) {
+            s.callbacks_queued < s.callbacks_invoked)
             atomic_fetch_add(&out_of_order, 1);
-        }
         invoked = s.callbacks_invoked;
         peak = s.callbacks_peak;
     }
@@ -289,9 +279,8 @@ START_TEST(statistics_never_go_back)
     ck_assert_int_eq(pthread_create(&thread, NULL, watcher_main, &stop), 0);
     for (unsigned i = 0; i < CALLBACKS; i++) {
         queue(i, i + 1);
-        if (i % 4 == 0) {
+        if (i % 4 == 0)
             rcu_barrier();
-        }
     }
     atomic_store(&stop, true);
     pthread_join(thread, NULL);

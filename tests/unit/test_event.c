@@ -29,11 +29,9 @@ static int64_t now_ns(void)
 /* A meeting of two threads: fast where each has a CPU, possible where they share one. */
 static void meet(atomic_uint *word, unsigned value)
 {
-    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++) {
-        if (i % 256 == 0) {
+    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++)
+        if (i % 256 == 0)
             sched_yield();
-        }
-    }
 }
 
 /* Whether the kernel has put the thread to sleep. */
@@ -137,9 +135,8 @@ START_TEST(a_timed_wait_tells_that_nothing_came)
     struct event e;
 
     event_init(&e, false);
-    for (size_t i = 0; i < sizeof timeouts_ns / sizeof *timeouts_ns; i++) {
+    for (size_t i = 0; i < sizeof timeouts_ns / sizeof *timeouts_ns; i++)
         ck_assert_msg(!event_timedwait(&e, timeouts_ns[i]), "%" PRId64, timeouts_ns[i]);
-    }
     event_destroy(&e);
 }
 END_TEST
@@ -199,16 +196,13 @@ START_TEST(a_set_wakes_all_waiters)
     struct event e;
 
     event_init(&e, false);
-    for (int i = 0; i < WAITERS; i++) {
+    for (int i = 0; i < WAITERS; i++)
         waiter_start(&waiters[i], &e, i % 2 == 0 ? 0 : HOUR_NS);
-    }
-    for (int i = 0; i < WAITERS; i++) {
+    for (int i = 0; i < WAITERS; i++)
         waiter_sleeps(&waiters[i]);
-    }
     event_set(&e);
-    for (int i = 0; i < WAITERS; i++) {
+    for (int i = 0; i < WAITERS; i++)
         ck_assert(waiter_end(&waiters[i]));
-    }
     event_destroy(&e);
 }
 END_TEST
@@ -276,9 +270,8 @@ static void *echo_main(void *unused)
     for (;;) {
         event_wait(&race.event);
         event_reset(&race.event);
-        if (race.rounds != 0) {
+        if (race.rounds != 0)
             return unused;
-        }
         race.payload++;
         event_set(&race.answer);
     }
@@ -313,9 +306,8 @@ static void *setter_main(void *unused)
 {
     for (unsigned i = 1;; i++) {
         meet(&race.begun, i);
-        if (race.rounds != 0) {
+        if (race.rounds != 0)
             return unused;
-        }
         race.payload = i;
         atomic_store_explicit(&race.condition, i, memory_order_relaxed);
         event_set(&race.event);
@@ -335,9 +327,8 @@ START_TEST(a_set_counts_also_when_already_set)
     ck_assert_int_eq(pthread_create(&thread, NULL, setter_main, NULL), 0);
     for (i = 1; i <= 10 * ROUNDS && now_ns() < end_ns; i++) {
         atomic_store_explicit(&race.begun, i, memory_order_release);
-        for (unsigned pause = i % 64; pause > 0; pause--) {
+        for (unsigned pause = i % 64; pause > 0; pause--)
             atomic_signal_fence(memory_order_seq_cst);
-        }
         event_reset(&race.event);
         if (atomic_load_explicit(&race.condition, memory_order_relaxed) != i) {
             event_wait(&race.event);
@@ -370,19 +361,16 @@ START_TEST(several_setters_are_all_heard)
     pthread_t threads[WAITERS];
 
     race_init(false);
-    for (int i = 0; i < WAITERS; i++) {
+    for (int i = 0; i < WAITERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, counter_main, NULL), 0);
-    }
     for (;;) {
         event_reset(&race.event);
-        if (atomic_load_explicit(&race.condition, memory_order_relaxed) == ROUNDS) {
+        if (atomic_load_explicit(&race.condition, memory_order_relaxed) == ROUNDS)
             break;
-        }
         event_wait(&race.event);
     }
-    for (int i = 0; i < WAITERS; i++) {
+    for (int i = 0; i < WAITERS; i++)
         pthread_join(threads[i], NULL);
-    }
     race_destroy();
 }
 END_TEST
@@ -393,9 +381,8 @@ static void *doomed_setter_main(void *unused)
 {
     for (unsigned i = 1;; i++) {
         meet(&race.begun, i);
-        if (race.rounds != 0) {
+        if (race.rounds != 0)
             return unused;
-        }
         event_set(atomic_load(&doomed));
     }
 }
@@ -411,17 +398,15 @@ START_TEST(a_waiter_may_free_the_event_at_once)
     for (i = 1; i <= ROUNDS && now_ns() < end_ns; i++) {
         struct event *e = malloc(sizeof *e);
 
-        if (e == NULL) {
+        if (e == NULL)
             abort();
-        }
         event_init(e, false);
         atomic_store(&doomed, e);
         atomic_store_explicit(&race.begun, i, memory_order_release);
-        if (i % 2 == 0) {
+        if (i % 2 == 0)
             event_wait(e);
-        } else {
+        else
             wrong += !event_timedwait(e, HOUR_NS);
-        }
         event_destroy(e);
         memset(e, 0x5a, sizeof *e);
         free(e);

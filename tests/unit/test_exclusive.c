@@ -75,9 +75,8 @@ END_TEST
 START_TEST(a_section_waits_for_each_of_several_vcpus)
 {
     begin_test(VCPUS, 1);
-    for (int i = 0; i < VCPUS; i++) {
+    for (int i = 0; i < VCPUS; i++)
         make(&vcpus[i], exec_start);
-    }
     begin_and_wait_for_vcpus(&starters[0], section_start, VCPUS);
     for (int left = 0; left < VCPUS; left++) {
         stays_busy(&starters[0]);
@@ -230,9 +229,8 @@ START_TEST(a_grace_period_in_a_section_ends_while_a_vcpu_waits)
     make(&vcpus[0], online ? rcu_thread_online : rcu_thread_offline);
     start_exclusive();
     begin_and_wait_to_execute(&vcpus[0], exec_start);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         the_wait();
-    }
     end_exclusive();
     finish(&vcpus[0]);
     make(&vcpus[0], look_whether_online);

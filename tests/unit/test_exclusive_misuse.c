@@ -100,13 +100,11 @@ END_TEST
 static void execution_dies_saying(int way, void (*execution)(void), const char *text)
 {
     begin_test(0, 1);
-    if (way == 0) {
+    if (way == 0)
         make(&starters[0], section_start);
-    }
     dies_saying(execution, text);
-    if (way == 0) {
+    if (way == 0)
         make(&starters[0], section_end);
-    }
     end_test(0, 1);
 }
 

@@ -15,19 +15,16 @@
 
 static void pause_for(unsigned turns)
 {
-    for (; turns > 0; turns--) {
+    for (; turns > 0; turns--)
         atomic_signal_fence(memory_order_seq_cst);
-    }
 }
 
 /* A meeting of two threads: fast where each has a CPU, possible where they share one. */
 static void meet(atomic_uint *word, unsigned value)
 {
-    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++) {
-        if (i % 256 == 0) {
+    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++)
+        if (i % 256 == 0)
             sched_yield();
-        }
-    }
 }
 
 /* ---- the moments in which a vCPU and a starter meet ---- */
@@ -146,12 +143,10 @@ static void use_cpu(int which)
     cpu_set_t allowed, chosen;
     int cpu = 0;
 
-    if (!has_several_cpus() || sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    if (!has_several_cpus() || sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         return;
-    }
-    while (!CPU_ISSET(cpu, &allowed) || which-- > 0) {
+    while (!CPU_ISSET(cpu, &allowed) || which-- > 0)
         cpu++;
-    }
     CPU_ZERO(&chosen);
     CPU_SET(cpu, &chosen);
     sched_setaffinity(0, sizeof chosen, &chosen);
@@ -165,9 +160,8 @@ static void race_as_vcpu(void)
     use_cpu(1);
     for (unsigned i = 1;; i++) {
         meet(&race.begun, i);
-        if (race.rounds != 0) {
+        if (race.rounds != 0)
             break;
-        }
         pause_for(i % 32);
         atomic_store_explicit(&race.slow_store, i, memory_order_relaxed);
         cpu_exec_start(current_cpu);
@@ -292,19 +286,16 @@ static void live_and_live_again(void)
     for (unsigned life = 0; goes_on() || life < LIVES; life++) {
         struct guest *g = aligned_alloc(RCU_CACHE_LINE, sizeof *g);
 
-        if (g == NULL) {
+        if (g == NULL)
             abort();
-        }
         vcpu_init(&g->cpu, NULL);
-        if (vcpu_add(&g->cpu) != 0) {
+        if (vcpu_add(&g->cpu) != 0)
             abort();
-        }
         vcpu_attach(&g->cpu);
         for (unsigned i = 0; i < 100; i++) {
             execute_on_data(own, i);
-            if (cpu_exit_requested(&g->cpu)) {
+            if (cpu_exit_requested(&g->cpu))
                 process_cpu_events(&g->cpu);
-            }
         }
         vcpu_detach(&g->cpu);
         vcpu_remove(&g->cpu);
@@ -319,21 +310,18 @@ static void change_data_in_sections(void)
         unsigned wrong = 0;
 
         start_exclusive();
-        for (int slot = 0; slot < VCPUS; slot++) {
+        for (int slot = 0; slot < VCPUS; slot++)
             wrong += data.slots[slot].inside;
-        }
         data.left++;
         pause_for(i % 64);
-        for (int slot = 0; slot < VCPUS; slot++) {
+        for (int slot = 0; slot < VCPUS; slot++)
             wrong += data.slots[slot].inside;
-        }
         data.right++;
         data.sections++;
         end_exclusive();
         atomic_fetch_add_explicit(&data.wrong, wrong, memory_order_relaxed);
-        if (i % 32 == 0) {
+        if (i % 32 == 0)
             sched_yield();
-        }
     }
 }
 
@@ -348,12 +336,10 @@ START_TEST(sections_and_vcpus_that_come_and_go_exclude_one_another)
     }
     /* Until it has been a race. */
     do {
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             begin(&starters[i], change_data_in_sections);
-        }
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             finish(&starters[i]);
-        }
         s = vcpu_stats_now();
     } while (s.exclusive_waited < 10 || s.exec_waits < 10 || s.exclusive_handed < 10);
     atomic_store(&stop, true);
@@ -367,9 +353,8 @@ START_TEST(sections_and_vcpus_that_come_and_go_exclude_one_another)
     ck_assert_uint_eq(data.left, s.exclusive_sections);
     ck_assert_uint_eq(data.sections, s.exclusive_sections);
     ck_assert_uint_eq(s.exclusive_sections % (3 * SECTIONS), 0);
-    for (int i = 0; i < VCPUS; i++) {
+    for (int i = 0; i < VCPUS; i++)
         ck_assert_uint_ge(data.slots[i].executions, LIVES * 100);
-    }
     end_test(0, 0);
 }
 END_TEST

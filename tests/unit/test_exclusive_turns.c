@@ -22,9 +22,8 @@ static unsigned place_of(struct actor *a)
 {
     unsigned i = 0;
 
-    while (i < 16 && atomic_load(&who_came[i]) != a->thread_id) {
+    while (i < 16 && atomic_load(&who_came[i]) != a->thread_id)
         i++;
-    }
     return i;
 }
 
@@ -48,9 +47,8 @@ static void come_in_execution(void)
 START_TEST(sections_nest)
 {
     begin_test(1, 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         start_exclusive();
-    }
     begin_and_wait_to_execute(&vcpus[0], exec_start);
     for (int i = 0; i < 3; i++) {
         ck_assert(in_exclusive_section());
@@ -122,9 +120,8 @@ START_TEST(sections_are_served_in_the_order_of_asking_while_vcpus_stay_out)
         make(&starters[_i % STARTERS], section_start);
     }
     begin_and_wait_to_execute(&vcpus[0], come_in_execution);
-    for (int i = 1; i < STARTERS; i++) {
+    for (int i = 1; i < STARTERS; i++)
         begin_and_wait_for_turn(&starters[(_i + i) % STARTERS], come_in_section);
-    }
     if (_i % 2 == 1) {
         make(&vcpus[1], exec_end);
         finish(&starters[_i % STARTERS]);
@@ -150,16 +147,13 @@ START_TEST(sections_queue_up_again_after_all_were_served)
     for (int round = 0; round < 3; round++) {
         atomic_store(&came, 0);
         start_exclusive();
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             begin_and_wait_for_turn(&starters[(i + round) % 3], come_in_section);
-        }
         end_exclusive();
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             finish(&starters[(i + round) % 3]);
-        }
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 3; i++)
             ck_assert_int_eq(place_of(&starters[(i + round) % 3]), i);
-        }
     }
     ck_assert_uint_eq(vcpu_stats_now().exclusive_handed, 9);
     end_test(0, 3);
@@ -250,15 +244,13 @@ START_TEST(a_looping_starter_does_not_starve_vcpus)
     start_exclusive();
     for (int round = 1; round <= 20; round++) {
         atomic_store(&came, 0);
-        for (int i = 0; i < VCPUS; i++) {
+        for (int i = 0; i < VCPUS; i++)
             begin_and_wait_to_execute(&vcpus[i], come_in_execution);
-        }
         end_exclusive();
         start_exclusive();
         ck_assert_int_eq(atomic_load(&came), VCPUS);
-        for (int i = 0; i < VCPUS; i++) {
+        for (int i = 0; i < VCPUS; i++)
             finish(&vcpus[i]);
-        }
     }
     end_exclusive();
     ck_assert_uint_eq(vcpu_stats_now().exclusive_sections, 21);
@@ -277,16 +269,14 @@ static void start_sections_again_and_again(void)
 START_TEST(looping_starters_do_not_starve_a_vcpu)
 {
     begin_test(1, STARTERS);
-    for (int i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++)
         begin(&starters[i], start_sections_again_and_again);
-    }
     begin(&vcpus[0], execute_again_and_again);
     UNTIL(atomic_load(&executions) >= 100 && vcpu_stats_now().exec_waits >= 10);
     atomic_store(&stop, true);
     finish(&vcpus[0]);
-    for (int i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++)
         finish(&starters[i]);
-    }
     end_test(1, STARTERS);
 }
 END_TEST
@@ -303,16 +293,14 @@ static void start_a_hundred_sections(void)
 START_TEST(looping_vcpus_do_not_starve_starters)
 {
     begin_test(VCPUS, 2);
-    for (int i = 0; i < VCPUS; i++) {
+    for (int i = 0; i < VCPUS; i++)
         begin(&vcpus[i], execute_again_and_again);
-    }
     begin(&starters[0], start_a_hundred_sections);
     make(&starters[1], start_a_hundred_sections);
     finish(&starters[0]);
     atomic_store(&stop, true);
-    for (int i = 0; i < VCPUS; i++) {
+    for (int i = 0; i < VCPUS; i++)
         finish(&vcpus[i]);
-    }
     ck_assert_uint_eq(vcpu_stats_now().exclusive_sections, 200);
     end_test(VCPUS, 2);
 }

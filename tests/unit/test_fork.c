@@ -110,9 +110,8 @@ START_TEST(a_registered_thread_is_registered_in_the_child)
     rcu_read_lock();
     rcu_read_unlock();
     succeeds(child_of(expect_registered));
-    for (int i = 0; i < 5; i++) { /* until it is asleep */
+    for (int i = 0; i < 5; i++) /* until it is asleep */
         synchronize_rcu();
-    }
     succeeds(child_of(expect_registered));
     rcu_unregister_thread();
 }
@@ -144,9 +143,8 @@ static unsigned generation;
 static void fork_again(void)
 {
     expect_protection();
-    if (++generation < 3) {
+    if (++generation < 3)
         succeeds(child_of(fork_again));
-    }
     use_everything();
 }
 
@@ -225,9 +223,8 @@ static void expect_to_be_online(void)
     rcu_read_lock();
     rcu_read_unlock();
     ck_assert_uint_eq(rcu_holdouts(NULL, 0), 1);
-    while (is_busy(&updater)) {
+    while (is_busy(&updater))
         rcu_quiescent_state();
-    }
     begin_and_wait(&updater, synchronize_rcu, 1);
     rcu_thread_offline();
     finish(&updater);

@@ -71,9 +71,8 @@ static bool big_is_held(void *data)
 static void big_release(void *data)
 {
     (void)data;
-    if (!big_is_held(NULL)) {
+    if (!big_is_held(NULL))
         atomic_fetch_add(&big.wrong, 1);
-    }
     atomic_store(&big.owner, 0);
     pthread_mutex_unlock(&big.mutex);
 }
@@ -82,9 +81,8 @@ static const struct rcu_callback_lock big_lock = {big_take, big_release, big_is_
 
 static void run_under_lock(struct rcu_head *head)
 {
-    if (!big_is_held(NULL)) {
+    if (!big_is_held(NULL))
         atomic_fetch_add(&big.wrong, 1);
-    }
     run(head);
 }
 
@@ -100,9 +98,8 @@ static void expect_an_empty_queue(void)
     own_callbacks_run();
     ck_assert_uint_eq(atomic_load(&ran), 0);
     /* What was dropped is free to be queued again. */
-    for (int i = 0; i < CALLBACKS; i++) {
+    for (int i = 0; i < CALLBACKS; i++)
         call_rcu(&heads[i], run);
-    }
     rcu_barrier();
     ck_assert_uint_eq(atomic_load(&ran), CALLBACKS);
     ck_assert_uint_eq(stats().callbacks_dropped, CALLBACKS);
@@ -112,9 +109,8 @@ START_TEST(callbacks_of_the_parents_run_there_once_and_are_dropped_in_the_child)
 {
     use_policy(_i);
     hold_a_grace_period();
-    for (int i = 1; i < CALLBACKS; i++) {
+    for (int i = 1; i < CALLBACKS; i++)
         call_rcu(&heads[i], run);
-    }
     succeeds(child_of(expect_an_empty_queue));
     ck_assert_uint_eq(stats().callbacks_dropped, 0);
     ck_assert_uint_eq(atomic_load(&ran), 0);
@@ -157,9 +153,8 @@ static void *producer_main(void *stop)
     static struct rcu_head own[64];
 
     for (unsigned i = 0; !atomic_load((atomic_bool *)stop); i++) {
-        if (i % 64 == 0) {
+        if (i % 64 == 0)
             rcu_barrier();
-        }
         call_rcu(&own[i % 64], run);
     }
     rcu_barrier();
@@ -176,9 +171,8 @@ START_TEST(a_child_may_be_forked_while_others_queue)
     /* All threads have begun, and so have allocated and freed: a fork in that moment leaves
      * AddressSanitizer's allocator locked in the child. */
     UNTIL(atomic_load(&ran) > 0);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         succeeds(child_of(own_callbacks_run));
-    }
     atomic_store(&stop, true);
     pthread_join(thread, NULL);
 }
@@ -187,9 +181,8 @@ END_TEST
 /* In deterministic mode a barrier decides; one of the parent's decides nothing here. */
 static void expect_groups_of_three(void)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         call_rcu(&heads[i], run);
-    }
     for (int i = 0; i < 20; i++) {
         synchronize_rcu();
         sched_yield();
@@ -238,12 +231,10 @@ static void use_first_from_several(void)
     atomic_store(&ready, 0);
     atomic_store(&ran, 0);
     ck_assert_uint_eq(stats().callback_threads, 0);
-    for (int i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, starter_main, &first[i]), 0);
-    }
-    for (int i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++)
         pthread_join(threads[i], NULL);
-    }
     rcu_barrier();
     ck_assert_uint_eq(atomic_load(&ran), STARTERS);
     ck_assert_uint_eq(stats().callback_threads, 1);
@@ -254,13 +245,11 @@ static void use_first_from_several(void)
 START_TEST(threads_that_queue_the_first_at_once_start_one_thread)
 {
     /* In a child of one that has none, in its parent, in a child of one that has one. */
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         succeeds(child_of(use_first_from_several));
-    }
     use_first_from_several();
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         succeeds(child_of(use_first_from_several));
-    }
     ck_assert_uint_eq(stats().callback_threads, 1);
 }
 END_TEST
@@ -270,9 +259,8 @@ END_TEST
 static void expect_to_hold_the_lock(void)
 {
     ck_assert(big_is_held(NULL));
-    for (int i = 1; i < CALLBACKS; i++) {
+    for (int i = 1; i < CALLBACKS; i++)
         call_rcu(&heads[i], run_under_lock);
-    }
     ck_assert_uint_eq(atomic_load(&ran), 0);
     rcu_barrier(); /* lets go of it, and takes it again */
     ck_assert(big_is_held(NULL));
@@ -330,9 +318,8 @@ static void fork_and_exit(struct rcu_head *head)
     pid_t child = fork();
     int status = -1;
 
-    if (child == 0) {
+    if (child == 0)
         _exit(7);
-    }
     waitpid(child, &status, 0);
     atomic_store(&child_status, status);
     run(head);
@@ -356,22 +343,19 @@ static void fork_and_return(struct rcu_head *head)
     int status = 0;
 
     (void)head;
-    if (child == 0) {
+    if (child == 0)
         return;
-    }
     waitpid(child, &status, 0);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) {
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
         abort();
-    }
     _exit(EXIT_FAILURE);
 }
 
 static void return_in_the_child(void)
 {
     call_rcu(&heads[0], fork_and_return);
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 START_TEST(a_callback_that_returns_in_the_child_aborts)

@@ -62,9 +62,8 @@ static void fill(enum shape shape, uint64_t seed)
     struct random r;
 
     random_start(&r, seed, 0);
-    for (unsigned i = 0; i < VALUES; i++) {
+    for (unsigned i = 0; i < VALUES; i++)
         values[i] = draw(&r, shape);
-    }
 }
 
 /* The percentiles of values[first..last), which it sorts, against those of the tally. */
@@ -125,9 +124,8 @@ END_TEST
 
 START_TEST(a_bucket_is_at_most_a_128th_of_its_values_wide)
 {
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         ck_assert_uint_le(histogram_high(i) - histogram_low(i), histogram_low(i) / 128);
-    }
 }
 END_TEST
 
@@ -136,9 +134,8 @@ START_TEST(a_value_above_the_range_counts_in_the_last_bucket)
     static const uint64_t large[] = {OVERFLOW, OVERFLOW + 1, UINT64_C(1) << 50, UINT64_C(1) << 63,
                                      UINT64_MAX};
 
-    for (unsigned i = 0; i < sizeof large / sizeof *large; i++) {
+    for (unsigned i = 0; i < sizeof large / sizeof *large; i++)
         ck_assert_uint_eq(histogram_bucket(large[i]), LAST_BUCKET);
-    }
 }
 END_TEST
 
@@ -159,9 +156,8 @@ END_TEST
 START_TEST(percentiles_are_a_128th_too_large_at_most)
 {
     fill((enum shape)(_i % SHAPES), (uint64_t)_i);
-    for (unsigned i = 0; i < VALUES; i++) {
+    for (unsigned i = 0; i < VALUES; i++)
         histogram_add(&histogram, values[i]);
-    }
     tally_add(&tally, &histogram);
     expect_percentiles(0, VALUES);
     ck_assert_uint_eq(tally.min, values[0]);
@@ -173,9 +169,8 @@ START_TEST(a_single_value_is_exact)
 {
     histogram_add(&histogram, 123456789);
     tally_add(&tally, &histogram);
-    for (unsigned i = 0; i <= 100; i++) {
+    for (unsigned i = 0; i <= 100; i++)
         ck_assert_uint_eq(tally_percentile(&tally, i), 123456789);
-    }
     ck_assert_uint_eq(tally.count, 1);
     ck_assert_uint_eq(tally.sum, 123456789);
     ck_assert_uint_eq(tally.min, 123456789);
@@ -225,9 +220,8 @@ END_TEST
 START_TEST(a_sum_is_as_one_histogram_of_all)
 {
     fill(POWER_LAW, 7);
-    for (unsigned i = 0; i < VALUES; i++) {
+    for (unsigned i = 0; i < VALUES; i++)
         histogram_add(i % 3 == 0 ? &histogram : &other, values[i]);
-    }
     tally_add(&tally, &histogram);
     tally_add(&tally, &other);
     ck_assert_uint_eq(tally.count, VALUES);
@@ -243,12 +237,10 @@ START_TEST(a_difference_is_what_came_later)
 
     fill((enum shape)_i, 11);
     for (unsigned i = 0; i < VALUES; i++) {
-        if (i == VALUES / 3) {
+        if (i == VALUES / 3)
             tally_add(&before, &histogram);
-        }
-        if (i >= VALUES / 3) {
+        if (i >= VALUES / 3)
             sum += values[i];
-        }
         histogram_add(&histogram, values[i]);
     }
     tally_add(&tally, &histogram);
@@ -313,9 +305,8 @@ static void *writer_main(void *unused)
     struct random r;
 
     random_start(&r, 3, 0);
-    for (unsigned i = 0; i < WRITES; i++) {
+    for (unsigned i = 0; i < WRITES; i++)
         histogram_add(&histogram, draw(&r, POWER_LAW));
-    }
     atomic_store(&written, true);
     return unused;
 }
@@ -358,9 +349,8 @@ START_TEST(a_seed_gives_the_same_numbers_again)
     for (uint64_t seed = 0; seed < 100; seed++) {
         random_start(&a, seed, 5);
         random_start(&b, seed, 5);
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < 100; i++)
             ck_assert_uint_eq(random_next(&a), random_next(&b));
-        }
     }
 }
 END_TEST
@@ -377,9 +367,8 @@ START_TEST(neighbouring_seeds_and_streams_differ)
         first[100 + i] = random_next(&r);
     }
     qsort(first, 200, sizeof *first, ascending);
-    for (unsigned i = 1; i < 200; i++) {
+    for (unsigned i = 1; i < 200; i++)
         ck_assert_uint_ne(first[i - 1], first[i]);
-    }
 }
 END_TEST
 
@@ -389,11 +378,9 @@ START_TEST(numbers_below_a_bound_are_below_it)
     struct random r;
 
     random_start(&r, 1, 0);
-    for (unsigned i = 0; i < sizeof bounds / sizeof *bounds; i++) {
-        for (unsigned k = 0; k < 1000; k++) {
+    for (unsigned i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        for (unsigned k = 0; k < 1000; k++)
             ck_assert_uint_lt(random_below(&r, bounds[i]), bounds[i]);
-        }
-    }
 }
 END_TEST
 
@@ -406,12 +393,10 @@ START_TEST(numbers_below_a_bound_are_uniform)
     struct random r;
 
     random_start(&r, 42, (uint64_t)_i);
-    for (unsigned i = 0; i < 1000 * bound; i++) {
+    for (unsigned i = 0; i < 1000 * bound; i++)
         counts[random_below(&r, bound)]++;
-    }
-    for (unsigned i = 0; i < bound; i++) {
+    for (unsigned i = 0; i < bound; i++)
         square += ((double)counts[i] - 1000) * ((double)counts[i] - 1000) / 1000;
-    }
     /* Chi-squared, bound - 1 degrees of freedom: six standard deviations above the mean. */
     ck_assert_double_lt(square, bound - 1 + 6 * sqrt(2.0 * (bound - 1)));
 }

@@ -18,9 +18,8 @@ static const char *const tool_keys[] = {"name", "version", "commit", "dirty", "c
 static void expect_exactly(json_t *object, const char *const *keys, size_t count)
 {
     ck_assert_ptr_nonnull(object);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         ck_assert_msg(json_object_get(object, keys[i]) != NULL, "no key %s", keys[i]);
-    }
     ck_assert_uint_eq(json_object_size(object), count);
 }
 
@@ -61,9 +60,8 @@ START_TEST(allowed_cpus_follow_the_affinity)
     int cpu = 0;
 
     ck_assert_int_eq(sched_getaffinity(0, sizeof allowed, &allowed), 0);
-    while (!CPU_ISSET(cpu, &allowed)) {
+    while (!CPU_ISSET(cpu, &allowed))
         cpu++;
-    }
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);

@@ -89,14 +89,12 @@ START_TEST(requests_that_pile_up_leave_none_behind)
 
     choose(_i);
     start(&one, &acting, false);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&others[i], NULL, request_always, &ended), 0);
-    }
     expect_each_to_be_acted_on(100);
     atomic_store(&ended, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(others[i], NULL);
-    }
     expect_each_to_be_acted_on(100);
     see_it_run(&one, 1000);
     stop(&one);
@@ -227,23 +225,20 @@ START_TEST(several_run_at_once)
     static struct machine_cpu cpus[AT_ONCE];
 
     choose(_i);
-    for (int i = 0; i < AT_ONCE; i++) {
+    for (int i = 0; i < AT_ONCE; i++)
         start(&cpus[i], NULL, false);
-    }
     for (uint64_t n = 1; n <= 20; n++) {
         uint64_t rounds[AT_ONCE];
 
-        for (int i = 0; i < AT_ONCE; i++) {
+        for (int i = 0; i < AT_ONCE; i++)
             see_it_run(&cpus[i], 10);
-        }
         start_exclusive();
         for (int i = 0; i < AT_ONCE; i++) {
             rounds[i] = rounds_of(&cpus[i]);
             change_both(&cpus[i], n);
         }
-        for (int i = 0; i < AT_ONCE; i++) {
+        for (int i = 0; i < AT_ONCE; i++)
             ck_assert_uint_eq(rounds_of(&cpus[i]), rounds[i]);
-        }
         end_exclusive();
     }
     for (int i = 0; i < AT_ONCE; i++) {
@@ -261,9 +256,8 @@ static void look_at_registers(struct vcpu *cpu)
 {
     uint64_t rip, rax;
 
-    if (io.last_rounds == 0 || !vcpu_kvm_registers(cpu, &rip, &rax)) {
+    if (io.last_rounds == 0 || !vcpu_kvm_registers(cpu, &rip, &rax))
         return;
-    }
     if (io.in_next) {
         io.after_out = rip;
         atomic_fetch_add(&io.left_after_out, 1);

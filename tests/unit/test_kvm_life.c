@@ -18,9 +18,8 @@ static unsigned open_files(void)
     unsigned count = 0;
 
     ck_assert_ptr_nonnull(directory);
-    while (readdir(directory) != NULL) {
+    while (readdir(directory) != NULL)
         count++;
-    }
     closedir(directory);
     return count;
 }
@@ -119,9 +118,8 @@ START_TEST(looking_whether_it_is_available_makes_one_machine)
 
     ck_assert_int_eq(vcpu_accel_available(&vcpu_accel_kvm, NULL, 0), 0);
     files = open_files();
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         ck_assert_int_eq(vcpu_accel_available(&vcpu_accel_kvm, NULL, 0), 0);
-    }
     ck_assert_uint_eq(open_files(), files);
 }
 END_TEST

@@ -18,12 +18,10 @@ static bool is_among(const char *text, const char *allowed)
 
     for (const char *end;; allowed = end + 1) {
         end = strchrnul(allowed, '|');
-        if ((size_t)(end - allowed) == length && memcmp(allowed, text, length) == 0) {
+        if ((size_t)(end - allowed) == length && memcmp(allowed, text, length) == 0)
             return true;
-        }
-        if (*end == '\0') {
+        if (*end == '\0')
             return false;
-        }
     }
 }
 
@@ -91,9 +89,8 @@ static void saw(unsigned expected_stores)
 
 static void make_source(int length)
 {
-    for (int i = length; i > 0; i--) {
+    for (int i = length; i > 0; i--)
         insert_head(&it.source, &it.more[i - 1]);
-    }
     stores = 0;
     wrong[0] = '\0';
 }
@@ -161,9 +158,8 @@ START_TEST(insert_before_shows_both_or_only_the_old)
         char after[MOST];
 
         make(_i, length);
-        if (!has_before(&it.l)) {
+        if (!has_before(&it.l))
             return;
-        }
         snprintf(after, sizeof after, "%sx%s", prefixes[place], prefixes[length] + place);
         readers_may_see(length, prefixes[length], after);
         insert_before(&it.l, &it.nodes[place], &it.x);
@@ -180,9 +176,8 @@ START_TEST(insert_at_the_tail_shows_the_old_end_or_the_new)
         char after[MOST];
 
         make(_i, length);
-        if (!has_tail(&it.l)) {
+        if (!has_tail(&it.l))
             return;
-        }
         snprintf(after, sizeof after, "%sx", prefixes[length]);
         readers_may_see(length, prefixes[length], after);
         insert_tail(&it.l, &it.x);
@@ -215,9 +210,8 @@ START_TEST(remove_head_takes_the_first)
     EACH_LENGTH(1)
     {
         make(_i, length);
-        if (!has_remove_head(&it.l)) {
+        if (!has_remove_head(&it.l))
             return;
-        }
         readers_may_see(length, prefixes[length], prefixes[length] + 1);
         remove_head(&it.l);
         saw(1);
@@ -266,9 +260,8 @@ START_TEST(splice_puts_all_of_the_source_in_front)
         snprintf(after, sizeof after, "%s%s", moved, old);
         readers_may_see(length, old, after);
         may_see(&it.source, NULL, "%s|%s|", moved, after);
-        for (int i = 0; i < more; i++) {
+        for (int i = 0; i < more; i++)
             may_see(&it.source, &it.more[i], "%s|%s%s", moved + i + 1, moved + i + 1, old);
-        }
         both_must_have(more);
         splice(&it.l, &it.source);
         saw(more > 0 ? 3 : 0);
@@ -292,9 +285,8 @@ START_TEST(concat_puts_all_of_the_source_behind)
         snprintf(after, sizeof after, "%s%s", old, moved);
         readers_may_see(length, old, after);
         may_see(&it.source, NULL, "%s|", moved);
-        for (int i = 0; i < more; i++) {
+        for (int i = 0; i < more; i++)
             may_see(&it.source, &it.more[i], "%s", moved + i + 1);
-        }
         both_must_have(more);
         concat(&it.l, &it.source);
         saw(more > 0 ? 2 : 0);

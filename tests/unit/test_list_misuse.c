@@ -153,9 +153,8 @@ START_TEST(misuse_is_diagnosed_with_what_to_do_instead)
     for (int shape = 0; shape < SHAPES; shape++) {
         char text[256];
 
-        if (misuses[_i].says[shape] == NULL) {
+        if (misuses[_i].says[shape] == NULL)
             continue;
-        }
         snprintf(text, sizeof text, "stillpoint: %s_%s_RCU()%s", names[shape],
                  misuses[_i].operation, misuses[_i].says[shape]);
         make(shape, 3);

@@ -12,9 +12,8 @@ START_TEST(any_sequence_of_operations_does_what_they_say)
     make(_i, 0);
     srand(7);
     memset(pool, 0, sizeof pool);
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < MOST; i++)
         pool[i].key = (char)('A' + i);
-    }
     for (int round = 0; round < 2000; round++) {
         int which = rand() % 2, place, key = rand() % MOST;
         struct lists *l = lists[which];

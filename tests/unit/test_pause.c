@@ -15,9 +15,8 @@ static bool all_acted(unsigned long reason)
 {
     bool acted = true;
 
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         acted &= has_acted(&cpus[i], reason);
-    }
     return acted;
 }
 
@@ -45,9 +44,8 @@ START_TEST(nothing_moves_from_the_pause_to_the_resume)
         }
         let_others_run();
         ck_assert_uint_eq(moves(), before);
-        for (unsigned i = 0; i < CPUS; i++) {
+        for (unsigned i = 0; i < CPUS; i++)
             ck_assert(!atomic_load(&cpus[i].vcpu.running));
-        }
         resume_all_vcpus();
         UNTIL(atomic_load(&ran) == work && all_acted(2 * round));
         for (unsigned i = 0; i < CPUS; i++) {
@@ -65,13 +63,11 @@ START_TEST(idle_vcpus_stop_and_are_woken_after_the_resume_only)
 {
     unsigned long before;
 
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         atomic_store(&cpus[i].halted, true);
-    }
     begin_cpus(the_accel, CPUS);
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         UNTIL(atomic_load(the_accel->idles ? &cpus[i].idle_calls : &cpus[i].blocks) > 0);
-    }
     pause_all_vcpus();
     before = moves();
     for (unsigned i = 0; i < CPUS; i++) {
@@ -83,9 +79,8 @@ START_TEST(idle_vcpus_stop_and_are_woken_after_the_resume_only)
     ck_assert_uint_eq(vcpu_stats_now().pauses, 1);
     resume_all_vcpus();
     UNTIL(all_acted(1));
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         UNTIL(atomic_load(&cpus[i].blocks) > 0);
-    }
     end_cpus(CPUS);
 }
 END_TEST
@@ -106,9 +101,8 @@ START_TEST(a_pause_lets_go_of_the_big_lock_while_it_waits)
 {
     begin_running_cpus(the_accel);
     for (unsigned i = 0; i < 10; i++) {
-        for (unsigned c = 0; c < CPUS; c++) {
+        for (unsigned c = 0; c < CPUS; c++)
             ck_assert_int_eq(async_run_on_cpu(&cpus[c].vcpu, count_ran, NULL), 0);
-        }
         bql_lock();
         pause_all_vcpus();
         ck_assert(bql_locked());
@@ -217,20 +211,17 @@ START_TEST(vcpus_may_come_and_go_while_others_pause)
     pthread_t pausers[2];
 
     begin_cpus(the_accel, 2);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&pausers[i], NULL, pause_as_thread, NULL), 0);
-    }
     for (int i = 0; i < STRESS_ROUNDS || atomic_load(&pauses_done) < 2 * STRESS_ROUNDS; i++) {
         plug(&cpus[2], the_accel);
         start(&cpus[2]);
-        if (i % 2 == 0) {
+        if (i % 2 == 0)
             ck_assert_int_eq(run_on_cpu(&cpus[2].vcpu, count_ran, NULL), 0);
-        }
         unplug(&cpus[2]);
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(pausers[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&pausers_at_once), 0);
     end_cpus(2);
 }

@@ -28,9 +28,8 @@ START_TEST(pausers_have_their_turns_in_the_order_of_asking)
         atomic_store(&gate, false);
         pause_all_vcpus();
         /* None is on its way to sleep with a lock that the first would sleep for. */
-        for (unsigned i = 0; i < CPUS; i++) {
+        for (unsigned i = 0; i < CPUS; i++)
             UNTIL(thread_sleeps(atomic_load(&cpus[i].vcpu.thread_id)));
-        }
         begin(&first, pause_first);
         wait_until_asleep(&first);
         begin(&second, pause_second);
@@ -153,12 +152,10 @@ static void *kick_always(void *unused)
     for (unsigned i = 0; !atomic_load(&stress_over); i++) {
         ask(&cpus[i % CPUS]);
         async_run_on_cpu(&cpus[(i + 1) % CPUS].vcpu, count_ran, NULL);
-        if (i % 3 == 0) {
+        if (i % 3 == 0)
             run_on_cpu(&cpus[i % CPUS].vcpu, count_ran, NULL);
-        }
-        if (i % 5 == 0) {
+        if (i % 5 == 0)
             async_safe_run_on_cpu(&cpus[(i + 2) % CPUS].vcpu, count_ran, NULL);
-        }
         sched_yield();
     }
     return unused;
@@ -170,18 +167,15 @@ START_TEST(threads_and_vcpus_may_all_pause_at_once)
 
     begin_running_cpus(the_accel);
     ck_assert_int_eq(pthread_create(&kicker, NULL, kick_always, NULL), 0);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&pausers[i], NULL, pause_as_thread, NULL), 0);
-    }
     for (int i = 0; i < STRESS_ROUNDS; i++) {
-        for (unsigned c = 0; c < CPUS; c++) {
+        for (unsigned c = 0; c < CPUS; c++)
             ck_assert_int_eq(async_run_on_cpu(&cpus[c].vcpu, pause_as_vcpu, NULL), 0);
-        }
         UNTIL(atomic_load(&pauses_by_vcpus) == (unsigned)(i + 1) * CPUS);
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(pausers[i], NULL);
-    }
     UNTIL(atomic_load(&pauses_done) == STRESS_ROUNDS * (2 + CPUS));
     atomic_store(&stress_over, true);
     pthread_join(kicker, NULL);
@@ -200,9 +194,8 @@ START_TEST(work_that_pauses_may_be_queued_twice_for_one_vcpu)
     begin_running_cpus(the_accel);
     ck_assert_int_eq(pthread_create(&pauser, NULL, pause_as_thread, NULL), 0);
     for (unsigned i = 0; i < STRESS_ROUNDS * CPUS; i++) {
-        for (unsigned c = 0; c < 2; c++) {
+        for (unsigned c = 0; c < 2; c++)
             ck_assert_int_eq(async_run_on_cpu(&cpus[(i + c) % CPUS].vcpu, pause_as_vcpu, NULL), 0);
-        }
         sched_yield();
     }
     pthread_join(pauser, NULL);

@@ -39,9 +39,8 @@ START_TEST(run_on_cpu_of_the_pausing_thread_runs_at_once_behind_earlier_work)
     ck_assert(is_busy(&another));
     ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, serve, (void *)4), 0);
     ck_assert_uint_eq(atomic_load(&served_count), 4);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++)
         ck_assert_uint_eq(served[i], i + 1);
-    }
     finish(&another);
     ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, serve, (void *)5), 0);
     begin_and_wait_to_queue(&another, call_as_another, &cpus[0].vcpu);
@@ -66,16 +65,14 @@ static void call_and_move(struct vcpu *cpu, void *data)
 
     (void)cpu;
     ck_assert_int_eq(run_on_cpu(data, wait_at_gate, NULL), 0);
-    if (held) {
+    if (held)
         bql_unlock();
-    }
     while (!atomic_load(&may_leave)) {
         atomic_fetch_add(&ran, 1);
         sched_yield();
     }
-    if (held) {
+    if (held)
         bql_lock();
-    }
 }
 
 static void pause_and_look(void)
@@ -85,9 +82,8 @@ static void pause_and_look(void)
     pause_all_vcpus();
     before = atomic_load(&ran);
     let_others_run();
-    if (atomic_load(&ran) != before) {
+    if (atomic_load(&ran) != before)
         atomic_fetch_add(&moved_in_pause, 1);
-    }
     atomic_store(&may_leave, true);
     resume_all_vcpus();
 }
@@ -99,9 +95,8 @@ static void stay_stopped(const struct vcpu_accel *accel, vcpu_work_func *work, v
     struct test_cpu *helper = &cpus[1];
     struct actor pauser;
 
-    if (accel->shares) {
+    if (accel->shares)
         begin_rr(MS_NS);
-    }
     hire(&pauser);
     plug(helper, &vcpu_accel_threads);
     start(helper);
@@ -122,9 +117,8 @@ static void stay_stopped(const struct vcpu_accel *accel, vcpu_work_func *work, v
     unplug(&cpus[0]);
     vcpu_remove(&cpus[2].vcpu);
     vcpu_destroy(&cpus[2].vcpu);
-    if (accel->shares) {
+    if (accel->shares)
         end_rr();
-    }
 }
 
 START_TEST(a_vcpu_that_stops_while_it_waits_for_work_stays_stopped)

@@ -99,11 +99,9 @@ static int first_allowed_cpu(void)
     cpu_set_t allowed;
 
     ck_assert_int_eq(sched_getaffinity(0, sizeof allowed, &allowed), 0);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (CPU_ISSET(cpu, &allowed)) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed))
             return cpu;
-        }
-    }
     ck_abort_msg("no CPU is allowed");
     return -1;
 }
@@ -136,11 +134,9 @@ START_TEST(scatter_on_a_larger_machine)
     size_t next = 0;
 
     for (int pu = 0; pu < 2; pu++) {
-        for (int core = 0; core < 8; core++) {
-            for (int node = 0; node < 4; node++) {
+        for (int core = 0; core < 8; core++)
+            for (int node = 0; node < 4; node++)
                 cpus[next++] = node * 16 + core * 2 + pu;
-            }
-        }
     }
     add_threads("reader", 64);
     expect_cpus(SCATTER, "numa:4 core:8 pu:2", cpus);
@@ -445,9 +441,8 @@ START_TEST(drawing_stays_under_100_columns_whatever_the_machine)
             ck_assert_uint_lt(strcspn(line, "\n"), 100);
             ck_assert_int_ne(line[strcspn(line, "\n") - 1], ' ');
         }
-        for (const char *at = text; (at = strstr(at, "updater-")) != NULL; at++) {
+        for (const char *at = text; (at = strstr(at, "updater-")) != NULL; at++)
             mentioned++;
-        }
         ck_assert_uint_eq(mentioned, thread_count);
         free(text);
         placement_free(p);
@@ -648,9 +643,8 @@ START_TEST(only_allowed_cpus_are_used)
     add_threads("reader", 3);
     p = plan(SCATTER, NULL);
     ck_assert_msg(p != NULL, "%s", text_of(&errors));
-    for (size_t i = 0; i < thread_count; i++) {
+    for (size_t i = 0; i < thread_count; i++)
         ck_assert_int_eq(placement_slot(p, i)->os_cpu, cpu);
-    }
     ck_assert_str_eq(text_of(&notes), "3 threads on 1 PU; latencies include the scheduler\n");
     placement_free(p);
 

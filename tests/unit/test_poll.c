@@ -100,9 +100,8 @@ START_TEST(a_grace_period_under_way_is_not_a_cookies)
     hire_reader(&second);
     make(&reader, enter);
     begin_and_wait(&updater, wait_of_loop, 1);
-    if (!TWO_PHASES) {
+    if (!TWO_PHASES)
         make(&second, enter);
-    }
     cookie = takes[cookie_way]();
     make(&reader, leave);
     finish(&updater);
@@ -220,9 +219,8 @@ static void *life_reader_main(void *unused)
         rcu_read_lock();
         life_look(i % 512);
         rcu_read_unlock();
-        if (i % 64 == 0) {
+        if (i % 64 == 0)
             sched_yield();
-        }
     }
     rcu_unregister_thread();
     return unused;
@@ -230,9 +228,8 @@ static void *life_reader_main(void *unused)
 
 static void *synchronize_always(void *unused)
 {
-    while (life_goes_on()) {
+    while (life_goes_on())
         synchronize_rcu();
-    }
     return unused;
 }
 
@@ -261,9 +258,8 @@ START_TEST(no_section_sees_what_was_retired_by_a_cookie)
         retired[place].cookie = takes[cookie_way]();
     }
     atomic_store(&life.stop, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&life.dead_seen), 0);
 }
 END_TEST

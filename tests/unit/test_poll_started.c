@@ -49,9 +49,8 @@ START_TEST(a_started_one_expires_when_its_reader_leaves)
 {
     struct rcu_settings settings = patient((enum rcu_gp_policy)_i, MS_NS);
 
-    if (settings.gp_policy == RCU_GP_ADAPTIVE) { /* by the age of the grace period, not by this */
+    if (settings.gp_policy == RCU_GP_ADAPTIVE) /* by the age of the grace period, not by this */
         settings.poll_interval_ns = HOUR_NS;
-    }
     begin_test(settings);
     for (int i = 0; i < 3; i++) {
         unsigned long cookie;
@@ -73,15 +72,13 @@ START_TEST(each_started_one_expires_while_others_are_under_way)
     unsigned long first, second;
 
     begin_test(patient((enum rcu_gp_policy)_i, MS_NS));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         hire_reader(&others[i]);
-    }
     make(&others[0], enter);
     first = start_poll_synchronize_rcu();
     UNTIL(leader_waits_for(1));
-    if (!TWO_PHASES) {
+    if (!TWO_PHASES)
         make(&others[1], enter);
-    }
     second = start_poll_synchronize_rcu();
     ck_assert(!same_state_synchronize_rcu(first, second));
     ck_assert(!expired(first) && !expired(second));
@@ -93,9 +90,8 @@ START_TEST(each_started_one_expires_while_others_are_under_way)
         make(&others[1], leave);
     }
     UNTIL(expired(first) && expired(second));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         dismiss_reader(&others[i]);
-    }
     end_test();
 }
 END_TEST
@@ -178,9 +174,8 @@ START_TEST(threads_that_start_the_first_at_once_start_one_thread)
 {
     pthread_t threads[STARTERS];
 
-    for (int i = 0; i < STARTERS; i++) {
+    for (int i = 0; i < STARTERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, starter_main, &cookies[i]), 0);
-    }
     for (int i = 0; i < STARTERS; i++) {
         pthread_join(threads[i], NULL);
         UNTIL(expired(cookies[i]));
@@ -315,9 +310,8 @@ static void run_until_dead(void (*callback)(struct rcu_head *))
     static struct rcu_head head;
 
     call_rcu(&head, callback);
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 static void cond_in_a_callback(void)

@@ -43,11 +43,9 @@ START_TEST(an_online_thread_is_waited_for_until_its_quiescent_state)
     for (int i = 0; i < 5; i++) {
         begin_and_wait(&updater, the_wait, 1);
         make(&reader, quiesce);
-        if (TWO_PHASES) { /* the first of them may have been in the first phase */
-            while (is_busy(&updater)) {
+        if (TWO_PHASES) /* the first of them may have been in the first phase */
+            while (is_busy(&updater))
                 make(&reader, quiesce);
-            }
-        }
         finish(&updater);
     }
     end_test();
@@ -100,9 +98,8 @@ START_TEST(a_thread_that_went_online_since_is_not_waited_for)
     hire_online(&late);
     ck_assert_uint_eq(rcu_holdouts(NULL, 0), 1);
     make(&reader, rcu_thread_offline);
-    if (TWO_PHASES) {
+    if (TWO_PHASES)
         make(&late, rcu_thread_offline);
-    }
     finish(&updater);
     dismiss_reader(&late);
     end_test();

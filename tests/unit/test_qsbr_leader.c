@@ -66,9 +66,8 @@ static void leave_and_go_on_entering(void)
 {
     rcu_read_unlock();
     atomic_store(&rcu_reader.counter, stale);
-    if (atomic_load(&rcu_reader.attention)) {
+    if (atomic_load(&rcu_reader.attention))
         rcu_reader_entered(&rcu_reader);
-    }
 }
 
 static void renew_and_go_on_renewing(void)
@@ -107,9 +106,8 @@ START_TEST(a_renewal_that_a_renewing_handler_interrupts_wakes_the_leader)
     UNTIL(stats().sleeps > before.sleeps);
     make(&reader, renew_and_go_on_renewing);
     UNTIL(stats().wakeups > before.wakeups);
-    while (is_busy(&updater)) {
+    while (is_busy(&updater))
         make(&reader, quiesce);
-    }
     finish(&updater);
     end_test();
 }
@@ -161,9 +159,8 @@ static void *once_per_number_main(void *unused)
 
         if (number != seen) {
             seen = number;
-            for (unsigned k = i * 37 % 8192; k > 0; k--) {
+            for (unsigned k = i * 37 % 8192; k > 0; k--)
                 atomic_signal_fence(memory_order_seq_cst);
-            }
             rcu_quiescent_state();
         } else if (i % 256 == 0) {
             sched_yield();
@@ -180,9 +177,8 @@ START_TEST(no_wake_up_is_lost_to_a_quiescent_state)
 
     use(patient(RCU_GP_EVENT, HOUR_NS));
     ck_assert_int_eq(pthread_create(&thread, NULL, once_per_number_main, NULL), 0);
-    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++) {
+    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++)
         primitives[_i]();
-    }
     atomic_store(&life.stop, true);
     pthread_join(thread, NULL);
 }
@@ -227,13 +223,11 @@ START_TEST(an_online_thread_finds_nothing_retired_between_its_quiescent_states)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, life_online_main, i == 0 ? NULL : &life),
                          0);
     }
-    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++) {
+    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++)
         life_replace(i, primitives[i % 16 == 0]);
-    }
     atomic_store(&life.stop, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&life.dead_seen), 0);
 }
 END_TEST
@@ -260,9 +254,8 @@ START_TEST(an_offline_thread_costs_no_fence)
     make(&reader, rcu_thread_offline);
     make(&updater, the_wait); /* it is put to sleep, by its own word: no fence needed */
     before = stats();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         make(&updater, the_wait);
-    }
     ck_assert_uint_eq(stats().heavy_fences, before.heavy_fences);
     ck_assert_uint_eq(stats().gps_proven, before.gps_proven + 100);
     end_test();
@@ -334,9 +327,8 @@ static void nest_too_deep(void)
 {
     rcu_register_thread();
     rcu_thread_online();
-    for (int i = 0; i < 32767; i++) {
+    for (int i = 0; i < 32767; i++)
         rcu_read_lock();
-    }
 }
 
 #ifdef STILLPOINT_DEBUG

@@ -22,19 +22,16 @@
 
 static void pause_for(unsigned turns)
 {
-    for (; turns > 0; turns--) {
+    for (; turns > 0; turns--)
         atomic_signal_fence(memory_order_seq_cst);
-    }
 }
 
 /* A meeting of two threads: fast where each has a CPU, possible where they share one. */
 static void meet(atomic_uint *word, unsigned value)
 {
-    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++) {
-        if (i % 256 == 0) {
+    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) != value; i++)
+        if (i % 256 == 0)
             sched_yield();
-        }
-    }
 }
 
 /* ---- registration and sections ---- */
@@ -124,9 +121,8 @@ END_TEST
 static void nest_too_deep(void)
 {
     rcu_register_thread();
-    for (unsigned i = 0; i < 32768; i++) {
+    for (unsigned i = 0; i < 32768; i++)
         rcu_read_lock();
-    }
 }
 
 START_TEST(one_level_more_aborts)
@@ -144,9 +140,8 @@ START_TEST(an_inner_unlock_does_not_end_the_section)
     hire(&updater);
     make(&reader, enter);
     begin_and_wait(&updater, synchronize_rcu, 1);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         make(&reader, enter);
-    }
     for (int i = 0; i < 3; i++) {
         make(&reader, leave);
         ck_assert(is_busy(&updater));
@@ -171,9 +166,8 @@ static int return_from_block(void)
 {
     WITH_RCU_READ_LOCK_GUARD()
     {
-        if (rcu_read_locked()) {
+        if (rcu_read_locked())
             return 1;
-        }
     }
     return 0;
 }
@@ -202,26 +196,23 @@ START_TEST(guards_end_their_section_however_it_is_left)
     WITH_RCU_READ_LOCK_GUARD()
     {
         ran++;
-        if (rcu_read_locked()) {
+        if (rcu_read_locked())
             break;
-        }
         ran += 100;
     }
     ck_assert(!rcu_read_locked());
     WITH_RCU_READ_LOCK_GUARD()
     {
         ran++;
-        if (rcu_read_locked()) {
+        if (rcu_read_locked())
             continue;
-        }
         ran += 100;
     }
     ck_assert(!rcu_read_locked());
     for (int i = 0; i < 3; i++) {
         RCU_READ_LOCK_GUARD();
-        if (i == 2) {
+        if (i == 2)
             break;
-        }
         ran++;
     }
     ck_assert(!rcu_read_locked());
@@ -329,9 +320,8 @@ START_TEST(with_two_phases_a_section_from_after_may_be_waited_for_once)
 
     use(patient((enum rcu_gp_policy)(_i / 2), MS_NS));
     hire(&updater);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         hire_reader(&readers[i]);
-    }
     for (int i = 0; i < 5; i++) {
         unsigned long number;
 
@@ -354,9 +344,8 @@ START_TEST(with_two_phases_a_section_from_after_may_be_waited_for_once)
         finish(&updater);
         make(&readers[2], leave);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         dismiss_reader(&readers[i]);
-    }
     dismiss(&updater);
 }
 END_TEST
@@ -388,9 +377,8 @@ START_TEST(all_sections_from_before_are_waited_for)
     }
     finish(&updater);
     ck_assert_uint_eq(rcu_holdouts(ids, 3), 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         dismiss_reader(&readers[i]);
-    }
     dismiss(&updater);
 }
 END_TEST
@@ -432,9 +420,8 @@ static void *life_reader_main(void *quiet)
         rcu_read_lock();
         life_look(i % 512);
         rcu_read_unlock();
-        if (quiet != NULL) {
+        if (quiet != NULL)
             sched_yield();
-        }
     }
     rcu_unregister_thread();
     return NULL;
@@ -453,13 +440,11 @@ START_TEST(no_section_sees_what_was_retired)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, life_reader_main, i == 0 ? NULL : &life),
                          0);
     }
-    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++) {
+    for (unsigned i = 1; i < 10 || now_ns() < end_ns; i++)
         life_replace(i, i % 16 == 0 ? synchronize_rcu_expedited : synchronize_rcu);
-    }
     atomic_store(&life.stop, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&life.dead_seen), 0);
 }
 END_TEST
@@ -481,9 +466,8 @@ START_TEST(callers_share_grace_periods)
     }
     UNTIL(leader_waits_for(1));
     /* They have looked at the sequence once they sleep; the leader may be napping by turns. */
-    for (int i = 0; i < CALLERS; i++) {
+    for (int i = 0; i < CALLERS; i++)
         UNTIL(is_asleep(&callers[i]));
-    }
     make(&reader, leave);
     for (int i = 0; i < CALLERS; i++) {
         finish(&callers[i]);
@@ -516,9 +500,8 @@ START_TEST(a_grace_period_under_way_serves_no_newcomer)
     }
     make(&first, leave);
     finish(&leader);
-    for (int i = 0; i < CALLERS; i++) {
+    for (int i = 0; i < CALLERS; i++)
         UNTIL(leader_waits_for(1) || !is_busy(&callers[i]));
-    }
     for (int i = 0; i < CALLERS; i++) {
         UNTIL(is_asleep(&callers[i]) || !is_busy(&callers[i]));
         ck_assert_msg(is_busy(&callers[i]), "a section from before the call was not waited for");
@@ -666,9 +649,8 @@ START_TEST(callbacks_that_have_piled_up_force_from_the_start)
     static struct rcu_head heads[10];
 
     hold(settings);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         call_rcu(&heads[i], ignore);
-    }
     settings.force_callbacks = 10;
     use(settings);
     UNTIL(stats().gps_forced_by_call > held.before.gps_forced_by_call);
@@ -770,11 +752,10 @@ START_TEST(a_grace_period_under_way_follows_a_change_of_policy)
     hold(patient(from, HOUR_NS));
     before = stats();
     use(patient(to, MS_NS));
-    if (to == RCU_GP_EVENT) {
+    if (to == RCU_GP_EVENT)
         UNTIL(stats().sleeps > held.before.sleeps);
-    } else {
+    else
         UNTIL(stats().naps >= before.naps + 3);
-    }
     /* And back: what it asked of the readers meanwhile still holds. */
     use(patient(from, MS_NS));
     release();
@@ -911,9 +892,8 @@ static void leave_when_asked(void)
     UNTIL(atomic_load(&asked_to_leave));
     rcu_read_unlock();
     /* It has taken the request to wake the leader, who cannot look before the notifier returns. */
-    if (atomic_load(&rcu_reader.attention) & RCU_WAITED_FOR) {
+    if (atomic_load(&rcu_reader.attention) & RCU_WAITED_FOR)
         atomic_fetch_add(&still_asked, 1);
-    }
     atomic_store(&has_left, true);
     rcu_remove_force_notifier(&notifier);
 }
@@ -930,9 +910,8 @@ START_TEST(a_reader_that_leaves_before_the_leader_sleeps_is_not_missed)
         atomic_store(&asked_to_leave, false);
         atomic_store(&has_left, false);
         begin(&reader, leave_when_asked);
-        while (is_busy(&reader)) {
+        while (is_busy(&reader))
             synchronize_rcu_expedited();
-        }
     }
     ck_assert_uint_eq(atomic_load(&still_asked), 0);
     dismiss_reader(&reader);
@@ -1014,9 +993,8 @@ static void *quiet_reader_main(void *unused)
     rcu_register_thread();
     for (unsigned i = 1;; i++) {
         meet(&race.round, i);
-        if (atomic_load(&race.stop)) {
+        if (atomic_load(&race.stop))
             break;
-        }
         rcu_read_lock();
         atomic_store_explicit(&race.inside, i, memory_order_release);
         pause_for(i * 37 % 8192 + 1);
@@ -1070,16 +1048,13 @@ START_TEST(threads_may_come_and_go_meanwhile)
     pthread_t threads[3];
 
     use(patient((enum rcu_gp_policy)_i, MS_NS / 20));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, passer_by_main, NULL), 0);
-    }
-    for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++) {
+    for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++)
         primitives[i % 2]();
-    }
     atomic_store(&race.stop, true);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
-    }
 }
 END_TEST
 
@@ -1091,14 +1066,12 @@ START_TEST(without_readers_there_is_no_heavy_fence)
 
     use(patient((enum rcu_gp_policy)_i, MS_NS));
     before = stats();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         synchronize_rcu();
-    }
     /* Nor for the caller's own record. */
     rcu_register_thread();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         synchronize_rcu_expedited();
-    }
     rcu_unregister_thread();
     after = stats();
     ck_assert_uint_eq(after.gps, before.gps + 200);
@@ -1155,9 +1128,8 @@ START_TEST(parked_threads_cost_no_heavy_fence)
         synchronize_rcu();
     } while (stats().heavy_fences != before.heavy_fences);
     before = stats();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         synchronize_rcu();
-    }
     ck_assert_uint_eq(stats().heavy_fences, before.heavy_fences);
     ck_assert_uint_eq(stats().gps_proven, before.gps_proven + 100);
     rcu_unregister_thread();
@@ -1306,9 +1278,8 @@ static void *timed_caller_main(void *unused)
         primitives[i % 4 == 0]();
         if (rcu_gp_times(&start, &end)) {
             atomic_fetch_add(&times_known, 1);
-            if (!(asked <= start && start <= end && end <= now_ns())) {
+            if (!(asked <= start && start <= end && end <= now_ns()))
                 atomic_fetch_add(&times_wrong, 1);
-            }
         }
     }
     return unused;
@@ -1319,12 +1290,10 @@ START_TEST(a_grace_period_lies_between_the_call_and_its_return)
     pthread_t threads[4];
 
     use(timed((enum rcu_gp_policy)_i, true));
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, timed_caller_main, NULL), 0);
-    }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_gt(atomic_load(&times_known), 0);
     ck_assert_uint_eq(atomic_load(&times_wrong), 0);
 }

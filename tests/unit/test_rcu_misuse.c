@@ -58,9 +58,8 @@ static void run_until_dead(void (*callback)(struct rcu_head *))
     static struct rcu_head head;
 
     call_rcu(&head, callback);
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 static void synchronize_in_callback(void)

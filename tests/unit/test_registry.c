@@ -21,9 +21,8 @@ static void enter_and_leave(void)
  * fence is a system call, after many where both are full. */
 static void until_parked(unsigned long before, unsigned readers)
 {
-    while (stats().readers_parked < before + readers) {
+    while (stats().readers_parked < before + readers)
         synchronize_rcu();
-    }
 }
 
 /* None of the next grace periods looks at anybody. */
@@ -31,9 +30,8 @@ static void expect_no_cost(void)
 {
     struct rcu_stats before = stats();
 
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 50; i++)
         primitives[i % 2]();
-    }
     ck_assert_uint_eq(stats().gps, before.gps + 50);
     ck_assert_uint_eq(stats().gps_proven, before.gps_proven + 50);
     ck_assert_uint_eq(stats().heavy_fences, before.heavy_fences);
@@ -140,13 +138,11 @@ START_TEST(registered_threads_that_never_read_cost_nothing)
     struct actor idle[3];
 
     use(patient((enum rcu_gp_policy)_i, MS_NS));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         hire_reader(&idle[i]);
-    }
     expect_no_cost();
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         dismiss_reader(&idle[i]);
-    }
     expect_no_cost();
 }
 END_TEST
@@ -179,9 +175,8 @@ START_TEST(a_reader_that_came_by_meanwhile_soon_costs_nothing)
         unsigned long parked;
 
         make(&reader, enter_and_leave);
-        for (int k = 0; k < i; k++) {
+        for (int k = 0; k < i; k++)
             synchronize_rcu();
-        }
         make(&reader, enter_and_leave);
         parked = stats().readers_parked;
         until_parked(parked, 1);
@@ -199,9 +194,8 @@ START_TEST(a_reader_that_reads_now_and_then_is_not_lost)
     hire(&updater);
     for (unsigned i = 0; i < 40; i++) {
         make(&reader, enter_and_leave);
-        for (unsigned k = 0; k < i % 8; k++) {
+        for (unsigned k = 0; k < i % 8; k++)
             synchronize_rcu();
-        }
         make(&reader, enter);
         begin_and_wait(&updater, primitives[i % 2], 1);
         make(&reader, leave);
@@ -264,16 +258,13 @@ START_TEST(each_of_the_groups_is_unparked)
 
     use(patient(RCU_GP_POLL, MS_NS));
     hire(&updater);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         hire_reader(&readers[i]);
-    }
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         make(&readers[i], enter);
-    }
     begin_and_wait(&updater, synchronize_rcu, 100);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         make(&readers[i], leave);
-    }
     finish(&updater);
     until_parked(parked, 100);
     expect_no_cost();
@@ -283,9 +274,8 @@ START_TEST(each_of_the_groups_is_unparked)
         make(&readers[i], leave);
         finish(&updater);
     }
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         dismiss_reader(&readers[i]);
-    }
     dismiss(&updater);
 }
 END_TEST
@@ -317,9 +307,8 @@ START_TEST(notifiers_of_readers_that_sleep_do_not_run)
     hire_reader(&reader);
     hire(&updater);
     make(&reader, add_counting);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         synchronize_rcu_expedited();
-    }
     ck_assert_uint_eq(atomic_load(&notified), 0);
     make(&reader, enter);
     begin(&updater, synchronize_rcu_expedited);
@@ -351,18 +340,16 @@ static void arrive_and_wait_for(unsigned phase)
     pthread_mutex_lock(&step.lock);
     step.arrived++;
     pthread_cond_broadcast(&step.changed);
-    while (step.phase < phase) {
+    while (step.phase < phase)
         pthread_cond_wait(&step.changed, &step.lock);
-    }
     pthread_mutex_unlock(&step.lock);
 }
 
 static void wait_for_all(void)
 {
     pthread_mutex_lock(&step.lock);
-    while (step.arrived < MANY) {
+    while (step.arrived < MANY)
         pthread_cond_wait(&step.changed, &step.lock);
-    }
     step.arrived = 0;
     pthread_mutex_unlock(&step.lock);
 }
@@ -396,9 +383,8 @@ START_TEST(thousands_of_registered_threads_cost_nothing_while_they_do_not_read)
     use(patient(RCU_GP_POLL, MS_NS));
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 256 * 1024);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < MANY; i++)
         ck_assert_int_eq(pthread_create(&threads[i], &small, one_of_many_main, NULL), 0);
-    }
     wait_for_all();
     expect_no_cost();
     let_them_go_on();
@@ -411,9 +397,8 @@ START_TEST(thousands_of_registered_threads_cost_nothing_while_they_do_not_read)
     until_parked(parked, MANY);
     expect_no_cost();
     let_them_go_on();
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < MANY; i++)
         pthread_join(threads[i], NULL);
-    }
     expect_no_cost();
     dismiss(&updater);
 }
@@ -431,12 +416,10 @@ static void *dozing_reader_main(void *unused)
         rcu_read_lock();
         life_look(i % 512);
         rcu_read_unlock();
-        while (stats().gps < gps + idle && life_goes_on()) {
+        while (stats().gps < gps + idle && life_goes_on())
             sched_yield();
-        }
-        for (unsigned k = i * 37 % 1024; k > 0; k--) {
+        for (unsigned k = i * 37 % 1024; k > 0; k--)
             atomic_signal_fence(memory_order_seq_cst);
-        }
     }
     rcu_unregister_thread();
     return unused;
@@ -450,17 +433,14 @@ START_TEST(no_section_of_a_reader_that_dozes_sees_what_was_retired)
 
     use(patient(the_policy, MS_NS / 20));
     life_begin();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, dozing_reader_main, NULL), 0);
-    }
     /* However late the readers get a CPU. */
-    for (unsigned i = 1; i < 10 || now_ns() < end_ns || stats().readers_unparked == before; i++) {
+    for (unsigned i = 1; i < 10 || now_ns() < end_ns || stats().readers_unparked == before; i++)
         life_replace(i, the_wait);
-    }
     atomic_store(&life.stop, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&life.dead_seen), 0);
 }
 END_TEST

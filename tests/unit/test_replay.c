@@ -24,9 +24,8 @@ static void note(unsigned event)
 {
     unsigned i = atomic_fetch_add(&trace.length, 1);
 
-    if (i < 4 * CALLBACKS) {
+    if (i < 4 * CALLBACKS)
         trace.events[i] = event;
-    }
 }
 
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
@@ -102,11 +101,10 @@ START_TEST(a_group_waits_until_it_is_whole)
     begin_test(_i, (struct rcu_replay){.group = 3});
     for (unsigned i = 0; i < 30; i++) {
         queue(i, i + 1);
-        if (i % 3 == 2) {
+        if (i % 3 == 2)
             UNTIL(atomic_load(&ran) == i + 1);
-        } else if (i < 6) {
+        else if (i < 6)
             let_grace_periods_pass();
-        }
         ck_assert_uint_eq(atomic_load(&ran), (i + 1) / 3 * 3);
     }
     ck_assert_uint_eq(atomic_load(&batches), 10);
@@ -136,9 +134,8 @@ START_TEST(each_group_has_one_grace_period_and_one_batch)
     ck_assert_uint_eq(atomic_load(&ran), 100);
     ck_assert_uint_eq(stats().gps, before.gps + 10 + 20);
     ck_assert_uint_eq(atomic_load(&batches), 10);
-    for (unsigned i = 0; i < 110; i++) { /* in order, and a batch is of ten */
+    for (unsigned i = 0; i < 110; i++) /* in order, and a batch is of ten */
         ck_assert_uint_eq(trace.events[i], i % 11 == 0 ? BATCH : i - i / 11 - 1);
-    }
     dismiss_reader(&reader);
     rcu_barrier();
     ck_assert_uint_eq(atomic_load(&ran), 105);
@@ -164,14 +161,12 @@ static struct {
 
 static unsigned long decide(void *data, unsigned long queued)
 {
-    if (data != &decision) {
+    if (data != &decision)
         atomic_fetch_add(&decision.wrong, 1);
-    }
-    if (pthread_mutex_trylock(&big) != 0) { /* outside of the lock: nobody else takes it now */
+    if (pthread_mutex_trylock(&big) != 0) /* outside of the lock: nobody else takes it now */
         atomic_fetch_add(&decision.wrong, 1);
-    } else {
+    else
         pthread_mutex_unlock(&big);
-    }
     atomic_store(&decision.queued, queued);
     atomic_fetch_add(&decision.asked, 1);
     return atomic_load(&decision.answer);
@@ -345,9 +340,8 @@ static unsigned long decide_by_table(void *data, unsigned long queued)
     unsigned long size = sizes[decided % (sizeof sizes / sizeof *sizes)];
 
     (void)data;
-    if (size > queued) {
+    if (size > queued)
         return 0;
-    }
     decided++;
     return size;
 }
@@ -366,23 +360,19 @@ START_TEST(the_same_program_leaves_the_same_trace)
         decided = 0;
         for (unsigned i = 0; i < 116; i++) { /* four times through the table: nothing is left */
             queue(i, i + 1);
-            if ((i * 7 + round) % 5 < round) {
+            if ((i * 7 + round) % 5 < round)
                 sched_yield();
-            }
         }
         UNTIL(atomic_load(&ran) == 116);
         UNTIL(stats().callbacks_invoked == stats().callbacks_queued);
         length = atomic_load(&trace.length);
         memcpy(round == 0 ? first : again, trace.events, sizeof first);
         ck_assert_uint_eq(length, 116 + (_i % 2 == 0 ? 29 : 24));
-        for (unsigned i = 0; i < length; i++) {
-            if (trace.events[i] != BATCH) {
+        for (unsigned i = 0; i < length; i++)
+            if (trace.events[i] != BATCH)
                 ck_assert_uint_eq(trace.events[i], next++);
-            }
-        }
-        if (round > 0) {
+        if (round > 0)
             ck_assert_mem_eq(first, again, length * sizeof *first);
-        }
     }
 }
 END_TEST
@@ -401,11 +391,10 @@ START_TEST(only_the_program_forces)
     before = stats();
     queue(0, 2);
     UNTIL(leader_waits_for(1));
-    if (force) {
+    if (force)
         UNTIL(stats().sleeps > before.sleeps);
-    } else {
+    else
         UNTIL(stats().naps > before.naps + 10 || stats().sleeps > before.sleeps);
-    }
     ck_assert_uint_eq(stats().gps_forced, before.gps_forced + force);
     ck_assert_uint_eq(stats().gps_forced_by_call, before.gps_forced_by_call);
     ck_assert_uint_eq(stats().gps_forced_by_time, before.gps_forced_by_time);

@@ -13,9 +13,8 @@
 START_TEST(busy_vcpus_take_turns)
 {
     begin_test(MS_NS, CPUS);
-    for (unsigned i = 0; i < 4 * CPUS; i++) {
+    for (unsigned i = 0; i < 4 * CPUS; i++)
         until_it_runs(i % CPUS);
-    }
     ck_assert_uint_gt(vcpu_stats_now().rr_timer_kicks, 0);
     for (unsigned i = 0; i < CPUS; i++) {
         /* Blocks are counted without any order. */
@@ -29,9 +28,8 @@ END_TEST
 START_TEST(the_standard_turn_ends_too)
 {
     begin_test(0, 2);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++)
         until_it_runs(i % 2);
-    }
     ck_assert_uint_gt(vcpu_stats_now().rr_timer_kicks, 0);
     end_test(2);
 }
@@ -44,9 +42,8 @@ START_TEST(one_at_a_time_executes)
         unsigned executing = 0;
 
         start_exclusive();
-        for (unsigned c = 0; c < CPUS; c++) {
+        for (unsigned c = 0; c < CPUS; c++)
             executing += atomic_load(&cpus[c].executing);
-        }
         ck_assert_uint_eq(executing, 0);
         end_exclusive();
         sched_yield();
@@ -65,9 +62,8 @@ START_TEST(one_alone_is_never_disturbed)
     until_it_runs(0);
     events = atomic_load(&cpus[0].events);
     end_ns = now_ns() + 30 * MS_NS;
-    while (now_ns() < end_ns) {
+    while (now_ns() < end_ns)
         until_it_runs(0);
-    }
     no_timer_kicks();
     ck_assert_uint_eq(atomic_load(&cpus[0].events), events);
     /* There are turns while there is another, and none when it is gone. */
@@ -80,9 +76,8 @@ START_TEST(one_alone_is_never_disturbed)
     kicks = vcpu_stats_now().rr_timer_kicks;
     events = atomic_load(&cpus[0].events);
     end_ns = now_ns() + 30 * MS_NS;
-    while (now_ns() < end_ns) {
+    while (now_ns() < end_ns)
         until_it_runs(0);
-    }
     ck_assert_uint_eq(vcpu_stats_now().rr_timer_kicks, kicks);
     ck_assert_uint_le(atomic_load(&cpus[0].events), events + 2);
     /* And again, with the same timer. */
@@ -122,9 +117,8 @@ START_TEST(a_kick_of_one_whose_turn_it_is_not_is_acted_on_at_once)
         unsigned running = 0;
 
         UNTIL(has_the_turn(0) || has_the_turn(1) || has_the_turn(2));
-        while (running < CPUS - 1 && !has_the_turn(running)) {
+        while (running < CPUS - 1 && !has_the_turn(running))
             running++;
-        }
         t = &cpus[(running + 1 + i % 2) % CPUS];
         make_act(t);
         acted++;
@@ -188,19 +182,15 @@ START_TEST(kicks_that_race_with_changes_of_turn_are_acted_on)
 {
     pthread_t threads[REQUESTERS];
 
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         cpus[i].on_events = see_reasons;
-    }
     begin_test(_i == 0 ? HOUR_NS : MS_NS / 50, CPUS);
-    for (unsigned long i = 0; i < REQUESTERS; i++) {
+    for (unsigned long i = 0; i < REQUESTERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, request, (void *)i), 0);
-    }
-    for (unsigned i = 0; i < REQUESTERS; i++) {
+    for (unsigned i = 0; i < REQUESTERS; i++)
         pthread_join(threads[i], NULL);
-    }
-    if (_i == 0) {
+    if (_i == 0)
         no_timer_kicks();
-    }
     end_test(CPUS);
 }
 END_TEST
@@ -209,9 +199,8 @@ END_TEST
 START_TEST(one_quiet_requester_is_never_left_waiting)
 {
     begin_test(HOUR_NS, 2);
-    for (unsigned long i = 0; i < 3000; i++) {
+    for (unsigned long i = 0; i < 3000; i++)
         make_act(&cpus[i % 2]);
-    }
     no_timer_kicks();
     end_test(2);
 }
@@ -220,9 +209,8 @@ END_TEST
 static void ask_the_first(struct vcpu *cpu)
 {
     (void)cpu;
-    if (atomic_load(&cpus[0].reasons) < 50) {
+    if (atomic_load(&cpus[0].reasons) < 50)
         ask(&cpus[0]);
-    }
 }
 
 /* The first has been served when the second asks it, and the turn is the second's. */
@@ -241,13 +229,11 @@ START_TEST(when_all_idle_the_thread_sleeps)
 {
     unsigned long calls;
 
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         atomic_store(&cpus[i].halted, true);
-    }
     begin_test(HOUR_NS, CPUS);
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         make_act(&cpus[i]);
-    }
     wait_until_asleep(&rr_actor);
     calls = atomic_load(&cpus[0].idle_calls);
     let_others_run();

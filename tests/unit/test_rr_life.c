@@ -45,9 +45,8 @@ END_TEST
 
 START_TEST(vcpus_may_be_added_and_unplugged_while_all_idle)
 {
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         atomic_store(&cpus[i].halted, true);
-    }
     begin_test(HOUR_NS, 0);
     for (int i = 0; i < 30; i++) {
         UNTIL(is_asleep(&rr_actor));
@@ -96,9 +95,8 @@ END_TEST
 START_TEST(the_loop_ends_without_any_vcpu)
 {
     begin_test(0, 0);
-    if (_i == 0) {
+    if (_i == 0)
         UNTIL(is_asleep(&rr_actor));
-    }
     end_rr();
 }
 END_TEST

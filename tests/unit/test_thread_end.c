@@ -69,9 +69,8 @@ START_TEST(a_thread_that_unregistered_is_not_counted)
 {
     unsigned long before = stats().exits_registered;
 
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         run_thread(end_unregistered);
-    }
     ck_assert_uint_eq(stats().exits_registered, before);
 }
 END_TEST
@@ -86,13 +85,11 @@ static void read_and_ask_again(void *round)
     uintptr_t number = (uintptr_t)round;
 
     rcu_read_lock();
-    if (rcu_read_locked()) {
+    if (rcu_read_locked())
         atomic_fetch_add(&read_in_destructor, 1);
-    }
     rcu_read_unlock();
-    if (number < rounds_of_destructor) {
+    if (number < rounds_of_destructor)
         pthread_setspecific(key, (void *)(number + 1));
-    }
 }
 
 static void *end_with_a_destructor(void *unused)
@@ -206,9 +203,8 @@ static void unregister_the_callback_thread(void)
     static struct rcu_head head;
 
     call_rcu(&head, unregister_in_callback);
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 static void unregister_in_handler(int unused)
@@ -228,9 +224,8 @@ static void unregister_while(void (*wait)(void))
     begin_and_wait(&updater, wait, 1);
     UNTIL(is_asleep(&updater));
     pthread_kill(updater.thread, SIGUSR1);
-    for (;;) {
+    for (;;)
         pause();
-    }
 }
 
 static void unregister_while_synchronizing(void)
@@ -309,9 +304,8 @@ static void read_dozing(void)
         unsigned long gps = stats().gps;
 
         read_for_life(i);
-        while (stats().gps < gps + i % 7 && life_goes_on()) {
+        while (stats().gps < gps + i % 7 && life_goes_on())
             sched_yield();
-        }
     }
 }
 
@@ -336,9 +330,8 @@ static void read_online(void)
 
 static void read_always(void)
 {
-    for (unsigned i = 0; life_goes_on(); i++) {
+    for (unsigned i = 0; life_goes_on(); i++)
         read_for_life(i);
-    }
 }
 
 static void (*const ways_to_read[])(void) = {read_dozing, read_and_wait, read_online, read_always};
@@ -346,9 +339,8 @@ static void (*const ways_to_read[])(void) = {read_dozing, read_and_wait, read_on
 
 static void replace_for_life(void)
 {
-    for (unsigned i = 1; life_goes_on(); i++) {
+    for (unsigned i = 1; life_goes_on(); i++)
         life_replace(i, primitives[i % 16 == 0]);
-    }
 }
 
 START_TEST(sections_in_signal_handlers_are_sections)
@@ -367,9 +359,8 @@ START_TEST(sections_in_signal_handlers_are_sections)
 
         pthread_kill(reader.thread, SIGUSR1);
         UNTIL(atomic_load(&handled) > so_far);
-        for (unsigned k = i * 37 % 2048; k > 0; k--) {
+        for (unsigned k = i * 37 % 2048; k > 0; k--)
             atomic_signal_fence(memory_order_seq_cst);
-        }
     }
     atomic_store(&life.stop, true);
     finish(&reader);

@@ -19,9 +19,8 @@ static struct vcpu cpus[VCPU_LIMIT + 2];
 
 static void add_all(unsigned number)
 {
-    for (unsigned i = 0; i < number; i++) {
+    for (unsigned i = 0; i < number; i++)
         add_vcpu(&cpus[i]);
-    }
 }
 
 /* Those that a walk meets, which must be as many as there are. */
@@ -33,9 +32,8 @@ static unsigned meet_all(struct vcpu **met, unsigned room)
     rcu_read_lock();
     VCPU_FOREACH(cpu)
     {
-        if (met && number < room) {
+        if (met && number < room)
             met[number] = cpu;
-        }
         number++;
     }
     rcu_read_unlock();
@@ -124,9 +122,8 @@ END_TEST
 START_TEST(indexes_begin_at_0_and_have_no_gaps)
 {
     add_all(200);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 200; i++)
         ck_assert_uint_eq(cpus[i].index, i);
-    }
 }
 END_TEST
 
@@ -138,9 +135,8 @@ START_TEST(the_lowest_free_index_is_used_again)
 
     rcu_register_thread();
     add_all(200);
-    for (unsigned i = 0; i < number; i++) {
+    for (unsigned i = 0; i < number; i++)
         remove_and_destroy(&cpus[freed[i]]);
-    }
     for (unsigned i = 0; i <= number; i++) {
         add_vcpu(&cpus[200 + i]);
         ck_assert_uint_eq(cpus[200 + i].index, lowest[i]);
@@ -197,9 +193,8 @@ START_TEST(one_vcpu_more_than_the_limit_is_refused)
     ck_assert_uint_eq(cpus[VCPU_LIMIT - 1].index, VCPU_LIMIT - 1);
     generation = vcpu_list_generation();
     vcpu_init(refused, NULL);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         ck_assert_int_eq(vcpu_add(refused), -ENOSPC);
-    }
     ck_assert_uint_eq(vcpu_list_generation(), generation);
     ck_assert_uint_eq(vcpu_count(), VCPU_LIMIT);
     ck_assert_uint_eq(meet_all(NULL, 0), VCPU_LIMIT);
@@ -222,9 +217,8 @@ START_TEST(a_section_may_wait_for_as_many_as_there_can_be)
     add_all(VCPU_LIMIT);
     hire(&starter);
     /* Each as its own thread leaves it in cpu_exec_start() and in cpu_exec_end(). */
-    for (unsigned i = 0; i < VCPU_LIMIT; i++) {
+    for (unsigned i = 0; i < VCPU_LIMIT; i++)
         atomic_store(&cpus[i].running, true);
-    }
     begin_and_wait_for_vcpus(&starter, section_start, VCPU_LIMIT);
     for (unsigned i = 0; i < VCPU_LIMIT; i++) {
         ck_assert(is_busy(&starter));
@@ -246,9 +240,8 @@ START_TEST(a_walk_meets_each_vcpu_once_in_the_order_of_addition)
     ck_assert_uint_eq(meet_all(met, 10), 0);
     add_all(5);
     ck_assert_uint_eq(meet_all(met, 10), 5);
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 5; i++)
         ck_assert_ptr_eq(met[i], &cpus[i]);
-    }
     /* The first, the last, one in the middle; then a newcomer, which is last whatever its index
      * is. */
     remove_and_destroy(&cpus[0]);
@@ -299,14 +292,12 @@ static struct guest *new_guest(void)
 {
     struct guest *g = aligned_alloc(RCU_CACHE_LINE, sizeof *g);
 
-    if (g == NULL) {
+    if (g == NULL)
         abort();
-    }
     g->alive = 1;
     vcpu_init(&g->cpu, NULL);
-    if (vcpu_add(&g->cpu) != 0) {
+    if (vcpu_add(&g->cpu) != 0)
         abort();
-    }
     return g;
 }
 
@@ -341,9 +332,8 @@ static void walk_on(void)
     struct vcpu *cpu = &standing_on->cpu;
 
     met_after_it = 0;
-    while ((cpu = __atomic_load_n(&cpu->link.tqe_next, __ATOMIC_ACQUIRE)) != NULL) {
+    while ((cpu = __atomic_load_n(&cpu->link.tqe_next, __ATOMIC_ACQUIRE)) != NULL)
         met_after_it += (unsigned)guest_of(cpu)->alive;
-    }
 }
 
 START_TEST(a_walk_goes_on_from_a_vcpu_that_was_removed_and_is_not_freed_yet)
@@ -352,9 +342,8 @@ START_TEST(a_walk_goes_on_from_a_vcpu_that_was_removed_and_is_not_freed_yet)
     struct actor walker;
 
     use(patient(RCU_GP_ADAPTIVE, MS_NS));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         guests[i] = new_guest();
-    }
     hire_reader(&walker);
     make(&walker, stand_on_the_first);
     ck_assert_ptr_eq(standing_on, guests[0]);
@@ -396,17 +385,14 @@ static void walk_again_and_again(void)
         {
             met++;
             staying += cpu->data == &stop;
-            if (guest_of(cpu)->alive != 1 || cpu->index >= VCPU_LIMIT) {
+            if (guest_of(cpu)->alive != 1 || cpu->index >= VCPU_LIMIT)
                 atomic_fetch_add(&wrong, 1);
-            }
         }
         rcu_read_unlock();
-        if (staying != STAY || vcpu_list_generation() < generation) {
+        if (staying != STAY || vcpu_list_generation() < generation)
             atomic_fetch_add(&wrong, 1);
-        }
-        if (met > atomic_load_explicit(&longest, memory_order_relaxed)) {
+        if (met > atomic_load_explicit(&longest, memory_order_relaxed))
             atomic_store_explicit(&longest, met, memory_order_relaxed);
-        }
         atomic_fetch_add(&walks, 1);
     }
     rcu_unregister_thread();
@@ -426,11 +412,9 @@ static void add_and_remove(void)
             *g = NULL;
         }
     }
-    for (int i = 0; i < 8; i++) {
-        if (guests[i] != NULL) {
+    for (int i = 0; i < 8; i++)
+        if (guests[i] != NULL)
             remove_guest(guests[i]);
-        }
-    }
 }
 
 START_TEST(walks_meet_only_the_living_while_vcpus_come_and_go)
@@ -449,12 +433,10 @@ START_TEST(walks_meet_only_the_living_while_vcpus_come_and_go)
     }
     /* Until walks have met some of those that come and go. */
     do {
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 2; i++)
             begin(&changers[i], add_and_remove);
-        }
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 2; i++)
             finish(&changers[i]);
-        }
     } while (atomic_load(&walks) < 100 || atomic_load(&longest) <= STAY);
     atomic_store(&stop, true);
     for (int i = 0; i < 2; i++) {

@@ -12,9 +12,8 @@ static struct vcpu cpus[2];
 
 static void add_all(unsigned number)
 {
-    for (unsigned i = 0; i < number; i++) {
+    for (unsigned i = 0; i < number; i++)
         add_vcpu(&cpus[i]);
-    }
 }
 
 static void add_twice(void)

@@ -15,9 +15,8 @@ static bool somebody_executes(void)
 {
     bool executes = false;
 
-    for (unsigned i = 0; i < CPUS; i++) {
+    for (unsigned i = 0; i < CPUS; i++)
         executes |= atomic_load_explicit(&cpus[i].executing, memory_order_relaxed);
-    }
     return executes;
 }
 
@@ -228,13 +227,12 @@ static void *queue_tickets(void *unused)
 
         pthread_mutex_lock(&ticket_lock);
         ticket = (void *)next_ticket++;
-        if (i % 16 == 5) {
+        if (i % 16 == 5)
             ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, serve_ticket, ticket), 0);
-        } else if (i % 7 == 3) {
+        else if (i % 7 == 3)
             ck_assert_int_eq(async_safe_run_on_cpu(&cpus[0].vcpu, serve_ticket, ticket), 0);
-        } else {
+        else
             ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, serve_ticket, ticket), 0);
-        }
         pthread_mutex_unlock(&ticket_lock);
     }
     return unused;
@@ -245,12 +243,10 @@ START_TEST(each_vcpu_runs_its_work_in_the_order_of_queueing)
     pthread_t threads[QUEUERS];
 
     begin_cpus(the_accel, CPUS);
-    for (unsigned i = 0; i < QUEUERS; i++) {
+    for (unsigned i = 0; i < QUEUERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, queue_tickets, NULL), 0);
-    }
-    for (unsigned i = 0; i < QUEUERS; i++) {
+    for (unsigned i = 0; i < QUEUERS; i++)
         pthread_join(threads[i], NULL);
-    }
     UNTIL(atomic_load(&ran) == QUEUERS * TICKETS);
     ck_assert_uint_eq(atomic_load(&wrong_order), 0);
     end_cpus(CPUS);

@@ -20,13 +20,11 @@ static void call_next(struct vcpu *cpu, void *data)
     bool held = bql_locked();
 
     if (!cpu->rr) {
-        if (held) {
+        if (held)
             bql_unlock();
-        }
         UNTIL(atomic_load(&arrived) >= all);
-        if (held) {
+        if (held)
             bql_lock();
-        }
     }
     ck_assert_int_eq(run_on_cpu(&cpus[(self + 1) % cycle].vcpu, count_ran, NULL), 0);
     ck_assert_ptr_eq(current_cpu, cpu);
@@ -38,9 +36,8 @@ static void run_cycles(const struct vcpu_accel *accel, unsigned length)
     cycle = length;
     begin_cpus(accel, length);
     for (unsigned round = 1; round <= CYCLE_ROUNDS; round++) {
-        for (unsigned long i = 0; i < length; i++) {
+        for (unsigned long i = 0; i < length; i++)
             ck_assert_int_eq(async_run_on_cpu(&cpus[i].vcpu, call_next, (void *)i), 0);
-        }
         UNTIL(atomic_load(&ran) == round * length);
     }
     end_cpus(length);
@@ -90,13 +87,11 @@ static void give_reason_and_see_it_taken(struct vcpu *cpu, void *data)
 
     (void)cpu;
     ask(asked);
-    if (held) {
+    if (held)
         bql_unlock();
-    }
     UNTIL(!cpu_exit_requested(&asked->vcpu));
-    if (held) {
+    if (held)
         bql_lock();
-    }
 }
 
 static void call_helper_once(struct vcpu *cpu)

@@ -29,9 +29,8 @@ START_TEST(the_work_of_a_vcpu_that_never_ran_is_run_by_its_removal)
 {
     struct actor caller;
 
-    if (the_accel->shares) {
+    if (the_accel->shares)
         begin_rr(MS_NS);
-    }
     hire(&caller);
     called = &cpus[0];
     plug(called, the_accel);
@@ -49,9 +48,8 @@ START_TEST(the_work_of_a_vcpu_that_never_ran_is_run_by_its_removal)
     ck_assert_int_eq(async_run_on_cpu(&called->vcpu, count_ran, NULL), -ESHUTDOWN);
     vcpu_destroy(&called->vcpu);
     dismiss(&caller);
-    if (the_accel->shares) {
+    if (the_accel->shares)
         end_rr();
-    }
 }
 END_TEST
 
@@ -145,9 +143,8 @@ START_TEST(work_is_refused_before_the_vcpu_is_added_and_after_it_has_ended)
     is_refused(&t->vcpu);
     ck_assert_uint_eq(atomic_load(&ran), 1);
     vcpu_destroy(&t->vcpu);
-    if (the_accel->shares) {
+    if (the_accel->shares)
         end_rr();
-    }
 }
 END_TEST
 
@@ -178,9 +175,8 @@ static atomic_bool stress_over;
 static void run_in_life(struct vcpu *cpu, void *unused)
 {
     (void)unused;
-    if (atomic_load(&test_cpu_of(cpu)->halted)) {
+    if (atomic_load(&test_cpu_of(cpu)->halted))
         atomic_fetch_add(&run_late, 1); /* it was removed before */
-    }
     atomic_fetch_add(&ran, 1);
 }
 
@@ -214,9 +210,8 @@ START_TEST(work_that_races_with_the_end_is_run_once_or_refused)
         config.data = &lives[i];
         vcpu_init(&lives[i].vcpu, &config);
     }
-    for (unsigned long i = 0; i < QUEUERS; i++) {
+    for (unsigned long i = 0; i < QUEUERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, queue_always, (void *)i), 0);
-    }
     for (unsigned i = 0; i < LIVES; i++) {
         ck_assert_int_eq(vcpu_add(&lives[i].vcpu), 0);
         atomic_store(&living, i);
@@ -234,20 +229,17 @@ START_TEST(work_that_races_with_the_end_is_run_once_or_refused)
     /* The last one refuses all that comes; nothing says that any came so far. */
     UNTIL(atomic_load(&refused) > 0);
     atomic_store(&stress_over, true);
-    for (unsigned i = 0; i < QUEUERS; i++) {
+    for (unsigned i = 0; i < QUEUERS; i++)
         pthread_join(threads[i], NULL);
-    }
     ck_assert_uint_eq(atomic_load(&ran), atomic_load(&accepted));
     ck_assert_uint_eq(atomic_load(&run_late), 0);
     plain = vcpu_stats_now().work_run, safe = vcpu_stats_now().safe_work_run;
     ck_assert_uint_eq(plain, atomic_load(&accepted));
     ck_assert_uint_le(safe, plain);
-    for (unsigned i = 0; i < LIVES; i++) {
+    for (unsigned i = 0; i < LIVES; i++)
         vcpu_destroy(&lives[i].vcpu);
-    }
-    if (the_accel->shares) {
+    if (the_accel->shares)
         end_rr();
-    }
 }
 END_TEST
 
@@ -307,9 +299,8 @@ static atomic_uint ran_without_lock;
 
 static void look_at_lock(struct vcpu *cpu, void *unused)
 {
-    if (!bql_locked()) {
+    if (!bql_locked())
         atomic_fetch_add(&ran_without_lock, 1);
-    }
     count_ran(cpu, unused); /* last: it is what tests wait for */
 }
 

@@ -65,13 +65,11 @@ START_TEST(cookies_expire_with_their_grace_period)
         }
         ck_assert(poll_state_synchronize_rcu(cookie));
         kept[i % 8] = cookie;
-        if (i == 0) {
+        if (i == 0)
             first = cookie;
-        }
         ck_assert(poll_state_synchronize_rcu(first));
-        for (unsigned k = 0; k < 8 && k <= i; k++) {
+        for (unsigned k = 0; k < 8 && k <= i; k++)
             ck_assert(poll_state_synchronize_rcu(kept[k]));
-        }
     }
     end_test();
 }
@@ -149,9 +147,8 @@ START_TEST(callbacks_run_after_their_grace_period)
 
     begin_test(the_start, policy_of_loop);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        if (i % 32 == 0) {
+        if (i % 32 == 0)
             make(&reader, enter);
-        }
         call_rcu(&heads[i], run);
         if (i % 32 == 0) {
             force_rcu();
@@ -178,9 +175,8 @@ START_TEST(online_threads_are_waited_for)
     make(&reader, rcu_thread_online);
     for (unsigned i = 0; i < ROUNDS / 4; i++) {
         begin_and_wait(&updater, primitives[i % 2], 1);
-        while (is_busy(&updater)) {
+        while (is_busy(&updater))
             make(&reader, quiesce);
-        }
     }
     end_test();
 }

@@ -14,9 +14,8 @@ static atomic_uint wrong_order;
 static inline void serve_ticket(struct vcpu *cpu, void *data)
 {
     (void)cpu;
-    if ((unsigned long)data != next_served++) {
+    if ((unsigned long)data != next_served++)
         atomic_fetch_add(&wrong_order, 1);
-    }
     atomic_fetch_add(&ran, 1);
 }
 

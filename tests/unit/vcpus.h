@@ -132,9 +132,8 @@ static inline void begin_and_wait_for_vcpus(struct actor *a, void (*job)(void), 
  * without a CPU for long, has let go of it. */
 static inline bool has_queued_up(struct actor *a)
 {
-    if (!is_asleep(a)) {
+    if (!is_asleep(a))
         return false;
-    }
     platform_mutex_lock(&vcpu_lock);
     platform_mutex_unlock(&vcpu_lock);
     return is_asleep(a);

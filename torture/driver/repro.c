@@ -14,12 +14,11 @@ static void append_quoted(FILE *out, const char *word)
 
     if (quoted)
         putc('\'', out);
-    for (; *word; word++) {
+    for (; *word; word++)
         if (*word == '\'')
             fputs("'\\''", out);
         else
             putc(*word, out);
-    }
     if (quoted)
         putc('\'', out);
 }

@@ -44,12 +44,10 @@ static const char *first_line(const char *path, char *buffer, int size)
     FILE *file = fopen(path, "re");
     char *line = file != NULL ? fgets(buffer, size, file) : NULL;
 
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
-    if (line == NULL) {
+    if (line == NULL)
         return NULL;
-    }
     line[strcspn(line, "\n")] = '\0';
     return *line != '\0' ? line : NULL;
 }
@@ -78,9 +76,8 @@ static char *cpuinfo(const char *key)
             value = strdup(colon);
         }
     }
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
     free(line);
     return value;
 }
@@ -89,11 +86,10 @@ static char *cpuinfo(const char *key)
 
 static void append_range(FILE *out, const char *name, unsigned least, unsigned most)
 {
-    if (least == most) {
+    if (least == most)
         fprintf(out, " %s:%u", name, most);
-    } else {
+    else
         fprintf(out, " %s:%u-%u", name, least, most);
-    }
 }
 
 /* " core:4" when every parent has four, " core:4-8" when they differ; nothing without children. */
@@ -110,9 +106,8 @@ static void append_children(FILE *out, hwloc_topology_t t, hwloc_obj_type_t pare
             most = (unsigned)count > most ? (unsigned)count : most;
         }
     }
-    if (most > 0) {
+    if (most > 0)
         append_range(out, name, least, most);
-    }
 }
 
 /* " L3:32MiB", " L2:2x512KiB". */
@@ -124,17 +119,14 @@ static void append_cache(FILE *out, hwloc_topology_t t, hwloc_obj_type_t type, c
     uint64_t size = cache != NULL ? cache->attr->cache.size : 0;
     char times[32] = "";
 
-    if (size == 0) {
+    if (size == 0)
         return;
-    }
-    if (count > 1) {
+    if (count > 1)
         snprintf(times, sizeof times, "%dx", count);
-    }
-    if (size % mib == 0) {
+    if (size % mib == 0)
         fprintf(out, " %s:%s%" PRIu64 "MiB", name, times, size / mib);
-    } else {
+    else
         fprintf(out, " %s:%s%" PRIu64 "KiB", name, times, size / kib);
-    }
 }
 
 /* The levels as in a synthetic description, each within the one above it; then the caches. */
@@ -145,16 +137,14 @@ static json_t *topology_string(hwloc_topology_t t)
     FILE *out = open_memstream(&text, &length);
     json_t *value;
 
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     fprintf(out, "numa:%d", hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE));
     append_children(out, t, HWLOC_OBJ_NUMANODE, HWLOC_OBJ_CORE, "core");
-    if (hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_CORE) > 0) {
+    if (hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_CORE) > 0)
         append_children(out, t, HWLOC_OBJ_CORE, HWLOC_OBJ_PU, "pu");
-    } else {
+    else
         append_children(out, t, HWLOC_OBJ_NUMANODE, HWLOC_OBJ_PU, "pu");
-    }
     append_cache(out, t, HWLOC_OBJ_L3CACHE, "L3");
     append_cache(out, t, HWLOC_OBJ_L2CACHE, "L2");
     append_cache(out, t, HWLOC_OBJ_L1CACHE, "L1d");
@@ -169,9 +159,8 @@ static json_t *allowed_count(hwloc_topology_t t)
     hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
     json_t *value = NULL;
 
-    if (allowed != NULL && hwloc_get_cpubind(t, allowed, HWLOC_CPUBIND_THREAD) == 0) {
+    if (allowed != NULL && hwloc_get_cpubind(t, allowed, HWLOC_CPUBIND_THREAD) == 0)
         value = json_integer(hwloc_bitmap_weight(allowed));
-    }
     hwloc_bitmap_free(allowed);
     return value;
 }
@@ -180,9 +169,8 @@ static hwloc_topology_t load_topology(void)
 {
     hwloc_topology_t t;
 
-    if (hwloc_topology_init(&t) != 0) {
+    if (hwloc_topology_init(&t) != 0)
         return NULL;
-    }
     if (hwloc_topology_load(t) != 0) {
         hwloc_topology_destroy(t);
         return NULL;
@@ -198,9 +186,8 @@ static void describe_topology(json_t *host)
     set(host, "numa_nodes",
         t != NULL ? json_integer(hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE)) : NULL);
     set(host, "topology", t != NULL ? topology_string(t) : NULL);
-    if (t != NULL) {
+    if (t != NULL)
         hwloc_topology_destroy(t);
-    }
 }
 
 /* ---- the rest of the machine ---- */
@@ -234,9 +221,8 @@ static json_t *governor(void)
     json_t *common = NULL;
     glob_t found;
 
-    if (glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor", 0, NULL, &found) != 0) {
+    if (glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor", 0, NULL, &found) != 0)
         return NULL;
-    }
     for (size_t i = 0; i < found.gl_pathc; i++) {
         json_t *one = file_string(found.gl_pathv[i]);
         if (common == NULL) {
@@ -311,9 +297,8 @@ static void describe_ticks(json_t *load)
                  sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
                         &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]) == TICKS;
 
-    for (size_t i = 0; known && i < TICKS; i++) {
+    for (size_t i = 0; known && i < TICKS; i++)
         total += ticks[i];
-    }
     set(load, "steal_ticks", known ? json_integer((json_int_t)ticks[STEAL]) : NULL);
     set(load, "total_ticks", known ? json_integer((json_int_t)total) : NULL);
 }

@@ -21,9 +21,8 @@ static char *executable_directory(void)
         /* Without /proc: what was executed. The kernel hands pointers over as numbers. */
         const char *executed =
             (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-        if (!executed || !realpath(executed, path)) {
+        if (!executed || !realpath(executed, path))
             return NULL;
-        }
     }
     char *slash = strrchr(path, '/');
     slash[slash == path] = '\0';
@@ -38,9 +37,8 @@ static char *runner_directories(void)
     char *directories = NULL;
     /* The last is for the unit tests, which are built one level below the runners. */
     if (self && asprintf(&directories, "%s:%s:%s/../lib/stillpoint:%s/..", chosen ? chosen : "",
-                         self, self, self) < 0) {
+                         self, self, self) < 0)
         directories = NULL;
-    }
     free(self);
     return directories;
 }
@@ -50,30 +48,25 @@ char *paths_missing_runners(void)
     const char *chosen = getenv("STILLPOINT_RUNNERS");
     char *directories = chosen ? strdup(chosen) : NULL, *rest = directories, *missing = NULL;
 
-    for (char *directory; !missing && rest && (directory = strsep(&rest, ":"));) {
-        if (*directory && access(directory, F_OK) != 0) {
+    for (char *directory; !missing && rest && (directory = strsep(&rest, ":"));)
+        if (*directory && access(directory, F_OK) != 0)
             missing = strdup(directory);
-        }
-    }
     free(directories);
     return missing;
 }
 
 char *paths_runner(const char *flavor)
 {
-    if (!*flavor || strchr(flavor, '/')) {
+    if (!*flavor || strchr(flavor, '/'))
         return NULL;
-    }
     char *directories = runner_directories();
     char *found = NULL, *rest = directories;
     for (char *directory; !found && rest && (directory = strsep(&rest, ":"));) {
         char *path;
-        if (!*directory || asprintf(&path, "%s/%s%s", directory, runner_prefix, flavor) < 0) {
+        if (!*directory || asprintf(&path, "%s/%s%s", directory, runner_prefix, flavor) < 0)
             continue;
-        }
-        if (access(path, X_OK) == 0) {
+        if (access(path, X_OK) == 0)
             found = realpath(path, NULL);
-        }
         free(path);
     }
     free(directories);
@@ -83,18 +76,16 @@ char *paths_runner(const char *flavor)
 char *paths_shared(const char *relative)
 {
     char *self = executable_directory();
-    if (!self) {
+    if (!self)
         return NULL;
-    }
     /* Installed; else in the source tree, with the executable in build/, build/VARIANT/ or
      * build/VARIANT/tests/. The parent that has the house style is the tree. */
     static const char *const roots[] = {"/../share/stillpoint", "/..", "/../..", "/../../.."};
     char *found = NULL;
     for (size_t i = 0; !found && i < sizeof(roots) / sizeof(*roots); i++) {
         char *marker, *path;
-        if (asprintf(&marker, "%s%s/plots/house.gp", self, roots[i]) < 0) {
+        if (asprintf(&marker, "%s%s/plots/house.gp", self, roots[i]) < 0)
             break;
-        }
         if (access(marker, R_OK) == 0 && asprintf(&path, "%s%s/%s", self, roots[i], relative) > 0) {
             found = realpath(path, NULL);
             free(path);
@@ -121,16 +112,13 @@ static int by_name(const void *left, const void *right)
 /* Adds `name` to a NULL-ended list of `count`, unless it is there; returns the new count. */
 static size_t add_name(char ***list, size_t count, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp((*list)[i], name) == 0) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp((*list)[i], name) == 0)
             return count;
-        }
-    }
     char **longer = realloc(*list, (count + 2) * sizeof(*longer));
     char *copy = strdup(name);
-    if (longer) {
+    if (longer)
         *list = longer;
-    }
     if (!longer || !copy) {
         free(copy);
         return count;
@@ -153,13 +141,11 @@ char **paths_flavors(void)
             count = add_name(&names, count, entries[i]->d_name + sizeof(runner_prefix) - 1);
             free(entries[i]);
         }
-        if (found >= 0) {
+        if (found >= 0)
             free(entries);
-        }
     }
     free(directories);
-    if (names) {
+    if (names)
         qsort(names, count, sizeof(*names), by_name);
-    }
     return names;
 }

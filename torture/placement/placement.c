@@ -76,11 +76,9 @@ static bool start_order(struct planning *g, const struct policy *policy, size_t 
 
 static struct deal *deal_for(const struct planning *g, const char *role)
 {
-    for (size_t i = 1; i < g->deal_count; i++) {
-        if (strcmp(g->deals[i].role, role) == 0) {
+    for (size_t i = 1; i < g->deal_count; i++)
+        if (strcmp(g->deals[i].role, role) == 0)
             return &g->deals[i];
-        }
-    }
     return &g->deals[0];
 }
 
@@ -88,9 +86,8 @@ static struct placement_slot deal_slot(struct deal *deal)
 {
     size_t turn = deal->next++;
 
-    if (deal->count == 0) {
+    if (deal->count == 0)
         return (struct placement_slot){.pu = -1, .os_cpu = -1, .node = -1};
-    }
     const struct topology_pu *pu = &deal->pus[turn % deal->count];
     return (struct placement_slot){.pu = pu->logical, .os_cpu = pu->os, .node = pu->node};
 }
@@ -111,9 +108,8 @@ static void note_sharing(const struct planning *g, const struct placement *p)
         threads = pus = 0;
         for (size_t i = 0; i < t->pu_count; i++) {
             size_t here = 0;
-            for (size_t thread = 0; thread < p->count; thread++) {
+            for (size_t thread = 0; thread < p->count; thread++)
                 here += p->slots[thread].pu == t->pus[i].logical;
-            }
             threads += here > 1 ? here : 0;
             pus += here > 1;
         }
@@ -133,9 +129,8 @@ static void degrade_memory(const struct planning *g, struct placement *p)
                  p->memory == MEMORY_REMOTE ? "remote" : "interleaved");
         p->memory = MEMORY_LOCAL;
     }
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count; i++)
         unbound = unbound || p->slots[i].node < 0;
-    }
     if (p->memory == MEMORY_REMOTE && unbound) {
         diagnose(g->notes,
                  "memory is remote for threads that are bound only; local for the others");
@@ -160,9 +155,8 @@ static bool deal_threads(struct planning *g, struct placement *p, const char *co
     p->slots = calloc(count + 1, sizeof *p->slots);
     for (size_t i = 0; p->names != NULL && p->slots != NULL && i < count; i++) {
         p->names[i] = strdup(names[i]);
-        if (p->names[i] == NULL) {
+        if (p->names[i] == NULL)
             break;
-        }
         p->slots[i] = deal_slot(deal_for(g, roles[i]));
         p->count++;
     }
@@ -175,9 +169,8 @@ static bool deal_threads(struct planning *g, struct placement *p, const char *co
 
 static void planning_free(struct planning *g)
 {
-    for (size_t i = 1; i < g->deal_count; i++) {
+    for (size_t i = 1; i < g->deal_count; i++)
         free(g->deals[i].pus);
-    }
     free(g->deals);
     free(g->order);
 }
@@ -226,12 +219,10 @@ bool placement_is_this_system(const struct placement *p)
 
 void placement_free(struct placement *p)
 {
-    if (p == NULL) {
+    if (p == NULL)
         return;
-    }
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count; i++)
         free(p->names[i]);
-    }
     free(p->names);
     free(p->slots);
     topology_free(p->topology);
@@ -240,10 +231,8 @@ void placement_free(struct placement *p)
 
 int placement_remote_node(const struct topology *t, int own)
 {
-    for (size_t i = 0; i < t->node_count; i++) {
-        if (t->nodes[i] > own) {
+    for (size_t i = 0; i < t->node_count; i++)
+        if (t->nodes[i] > own)
             return t->nodes[i];
-        }
-    }
     return t->nodes[0];
 }

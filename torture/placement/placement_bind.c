@@ -28,9 +28,8 @@ static bool set_memory_policy(int mode, const int *nodes, size_t count)
     struct bitmask *mask = numa_allocate_nodemask();
     bool set;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         numa_bitmask_setbit(mask, (unsigned)nodes[i]);
-    }
     set = set_mempolicy(mode, count > 0 ? mask->maskp : NULL, count > 0 ? mask->size + 1 : 0) == 0;
     int error = errno;
     numa_free_nodemask(mask);
@@ -44,9 +43,8 @@ static bool bind_memory(const struct placement *p, size_t thread, struct diagnos
     int own = p->slots[thread].node;
     bool set = true;
 
-    if (t->node_count < 2 || numa_available() < 0) {
+    if (t->node_count < 2 || numa_available() < 0)
         return true;
-    }
     if (p->memory == MEMORY_INTERLEAVE) {
         set = set_memory_policy(MPOL_INTERLEAVE, t->nodes, t->node_count);
     } else if (p->memory == MEMORY_REMOTE && own >= 0) {
@@ -69,8 +67,7 @@ bool placement_bind_self(const struct placement *p, size_t thread, struct diagno
         diagnose(d, "%s: not bound, the topology is not this machine's", p->names[thread]);
         return true;
     }
-    if (p->slots[thread].os_cpu >= 0 && !bind_cpu(p, thread, d)) {
+    if (p->slots[thread].os_cpu >= 0 && !bind_cpu(p, thread, d))
         return false;
-    }
     return bind_memory(p, thread, d);
 }

@@ -32,14 +32,12 @@ char *placement_draw(const struct placement *p)
     size_t length;
     FILE *out = open_memstream(&text, &length);
 
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     topology_draw(out, p->topology, (const char *const *)p->names, p->slots, p->count);
     draw_memory(out, p);
-    if (!p->topology->this_system) {
+    if (!p->topology->this_system)
         fputs("Not this machine: planned only, nothing was bound.\n", out);
-    }
     fclose(out);
     return text;
 }
@@ -88,16 +86,14 @@ static void write_group(FILE *out, const struct placement *p, const char *const 
 
     for (size_t i = 0; i < count; i++) {
         int own = placement_slot(p, i)->os_cpu;
-        if (own != cpu && !(own < 0 && cpu == INT_MAX)) {
+        if (own != cpu && !(own < 0 && cpu == INT_MAX))
             continue;
-        }
         if (!started) {
             fputs(ftell(out) > 0 ? "   " : "", out);
-            if (cpu == INT_MAX) {
+            if (cpu == INT_MAX)
                 fputs("any PU ", out);
-            } else {
+            else
                 fprintf(out, "PU %d ", cpu);
-            }
             started = true;
         }
         fprintf(out, " %s", names[i]);
@@ -108,12 +104,10 @@ static void write_group(FILE *out, const struct placement *p, const char *const 
 static size_t without_bare_label(const char *text, size_t length)
 {
     for (size_t i = length; i-- > 3;) {
-        if (memcmp(text + i - 3, "   ", 3) == 0) {
+        if (memcmp(text + i - 3, "   ", 3) == 0)
             return i - 3; /* the gap before a group: a gap before a name would have come first */
-        }
-        if (memcmp(text + i - 2, "  ", 2) == 0) {
+        if (memcmp(text + i - 2, "  ", 2) == 0)
             return length;
-        }
     }
     return length;
 }
@@ -124,16 +118,13 @@ static void shorten(char *text, size_t width)
     static const char dots[] = " ...";
     size_t end;
 
-    if (strlen(text) <= width || width < sizeof dots) {
+    if (strlen(text) <= width || width < sizeof dots)
         return;
-    }
     end = width - strlen(dots);
-    while (end > 0 && text[end] != ' ') {
+    while (end > 0 && text[end] != ' ')
         end--;
-    }
-    while (end > 0 && text[end - 1] == ' ') {
+    while (end > 0 && text[end - 1] == ' ')
         end--;
-    }
     memcpy(text + without_bare_label(text, end), dots, sizeof dots);
 }
 
@@ -144,16 +135,14 @@ char *placement_line(const struct placement *p, const char *const *names, size_t
     size_t length;
     FILE *out = open_memstream(&text, &length);
 
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
     for (int cpu = -1; cpu != INT_MAX;) {
         cpu = next_cpu(p, count, cpu);
         write_group(out, p, names, count, cpu);
     }
     fclose(out);
-    if (text != NULL) {
+    if (text != NULL)
         shorten(text, width);
-    }
     return text;
 }

@@ -13,9 +13,8 @@ static long read_cpu_number(const char **text)
     char *end;
     long number;
 
-    if (!isdigit((unsigned char)**text)) {
+    if (!isdigit((unsigned char)**text))
         return -1;
-    }
     number = strtol(*text, &end, 10);
     *text = end;
     return number <= CPU_NUMBER_MAX ? number : -1;
@@ -30,13 +29,11 @@ static bool parse_cpus(const char *text, hwloc_bitmap_t cpus)
             text++;
             last = read_cpu_number(&text);
         }
-        if (first < 0 || last < first) {
+        if (first < 0 || last < first)
             return false;
-        }
         hwloc_bitmap_set_range(cpus, (unsigned)first, (int)last);
-        if (*text != ',') {
+        if (*text != ',')
             return *text == '\0';
-        }
     }
 }
 
@@ -46,9 +43,8 @@ static bool check_cpus(const struct planning *g, const char *role, hwloc_const_b
     hwloc_bitmap_t usable = hwloc_bitmap_alloc(), missing = hwloc_bitmap_alloc();
     bool complete;
 
-    for (size_t i = 0; i < g->topology->pu_count; i++) {
+    for (size_t i = 0; i < g->topology->pu_count; i++)
         hwloc_bitmap_set(usable, (unsigned)g->topology->pus[i].os);
-    }
     hwloc_bitmap_andnot(missing, cpus, usable);
     complete = hwloc_bitmap_iszero(missing);
     if (!complete) {
@@ -76,11 +72,9 @@ static bool read_cpuset(const struct planning *g, const char *role, json_t *valu
 
 static bool node_exists(const struct topology *t, json_int_t node)
 {
-    for (size_t i = 0; i < t->node_count; i++) {
-        if (t->nodes[i] == node) {
+    for (size_t i = 0; i < t->node_count; i++)
+        if (t->nodes[i] == node)
             return true;
-        }
-    }
     return false;
 }
 
@@ -89,12 +83,10 @@ char *placement_list_nodes(const struct topology *t)
     hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
     char *text = NULL;
 
-    for (size_t i = 0; i < t->node_count; i++) {
+    for (size_t i = 0; i < t->node_count; i++)
         hwloc_bitmap_set(nodes, (unsigned)t->nodes[i]);
-    }
-    if (hwloc_bitmap_list_asprintf(&text, nodes) < 0) {
+    if (hwloc_bitmap_list_asprintf(&text, nodes) < 0)
         text = NULL;
-    }
     hwloc_bitmap_free(nodes);
     return text;
 }
@@ -150,9 +142,8 @@ static bool add_deal(struct planning *g, const char *role, hwloc_const_bitmap_t 
     g->deal_count++;
     for (size_t i = 0; i < pu_count; i++) {
         const struct topology_pu *pu = &g->order[i];
-        if (in_set(cpus, pu->os) && in_set(nodes, pu->node)) {
+        if (in_set(cpus, pu->os) && in_set(nodes, pu->node))
             deal->pus[deal->count++] = *pu;
-        }
     }
     if (deal->count == 0) {
         diagnose(g->d, "%s: /placement/roles/%s: no CPU that is allowed here is in %s", g->where,
@@ -203,8 +194,7 @@ bool placement_add_roles(struct planning *g, json_t *roles)
         diagnose(g->d, "%s: /placement/roles: expected an object", g->where);
         return false;
     }
-    json_object_foreach (roles, role, object) {
+    json_object_foreach (roles, role, object)
         ok = add_role(g, role, object) && ok;
-    }
     return ok;
 }

@@ -19,13 +19,11 @@ static unsigned long synthetic_size(const char *text)
         depth += (*c == '(' || *c == '[') - (*c == ')' || *c == ']');
         bool starts_number = isdigit((unsigned char)*c) &&
                              (c == text || c[-1] == ':' || isspace((unsigned char)c[-1]));
-        if (depth != 0 || !starts_number) {
+        if (depth != 0 || !starts_number)
             continue;
-        }
         unsigned long width = strtoul(c, NULL, 10);
-        if (width > SYNTHETIC_PUS_MAX / size) {
+        if (width > SYNTHETIC_PUS_MAX / size)
             return SYNTHETIC_PUS_MAX + 1;
-        }
         size *= width != 0 ? width : 1;
     }
     return size;
@@ -67,12 +65,10 @@ static bool read_nodes(struct topology *t)
     int count = hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_NUMANODE);
 
     t->nodes = calloc(count > 0 ? (size_t)count : 1, sizeof *t->nodes);
-    if (t->nodes == NULL) {
+    if (t->nodes == NULL)
         return false;
-    }
-    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL) {
+    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL)
         t->nodes[t->node_count++] = (int)node->os_index;
-    }
     qsort(t->nodes, t->node_count, sizeof *t->nodes, ascending);
     return true;
 }
@@ -83,22 +79,19 @@ static int node_of(const struct topology *t, unsigned os)
 {
     hwloc_obj_t node = NULL, nearest = NULL;
 
-    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL) {
+    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL)
         if (hwloc_bitmap_isset(node->cpuset, os) &&
             (nearest == NULL ||
-             hwloc_bitmap_weight(node->cpuset) < hwloc_bitmap_weight(nearest->cpuset))) {
+             hwloc_bitmap_weight(node->cpuset) < hwloc_bitmap_weight(nearest->cpuset)))
             nearest = node;
-        }
-    }
     return nearest != NULL ? (int)nearest->os_index : -1;
 }
 
 static int compact(const void *left, const void *right)
 {
     const struct topology_pu *a = left, *b = right;
-    if (a->node != b->node) {
+    if (a->node != b->node)
         return a->node < b->node ? -1 : 1;
-    }
     return (a->logical > b->logical) - (a->logical < b->logical);
 }
 
@@ -129,9 +122,8 @@ static bool read_pus(struct topology *t)
 
     t->pus = calloc(count > 0 ? (size_t)count : 1, sizeof *t->pus);
     if (t->pus != NULL && allowed != NULL && bound != NULL) {
-        if (t->this_system && hwloc_get_cpubind(t->hwloc, bound, HWLOC_CPUBIND_THREAD) == 0) {
+        if (t->this_system && hwloc_get_cpubind(t->hwloc, bound, HWLOC_CPUBIND_THREAD) == 0)
             hwloc_bitmap_and(allowed, allowed, bound);
-        }
         while ((pu = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_PU, pu)) != NULL) {
             hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t->hwloc, HWLOC_OBJ_CORE, pu);
             if (hwloc_bitmap_isset(allowed, pu->os_index)) {
@@ -172,12 +164,10 @@ struct topology *topology_read(const char *synthetic, struct diagnostics *d)
 
 void topology_free(struct topology *t)
 {
-    if (t == NULL) {
+    if (t == NULL)
         return;
-    }
-    if (t->hwloc != NULL) {
+    if (t->hwloc != NULL)
         hwloc_topology_destroy(t->hwloc);
-    }
     free(t->pus);
     free(t->nodes);
     free(t);

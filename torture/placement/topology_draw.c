@@ -30,9 +30,8 @@ struct drawing {
 /* Goes to a column with spaces, so that no line ends with any, and writes there. */
 static void put(struct drawing *g, size_t column, const char *text, size_t length)
 {
-    if (length == 0) {
+    if (length == 0)
         return;
-    }
     fprintf(g->out, "%*s%.*s", column > g->at ? (int)(column - g->at) : 0, "", (int)length, text);
     g->at = (column > g->at ? column : g->at) + length;
 }
@@ -50,9 +49,8 @@ static size_t words_that_fit(const char *text, size_t width)
 
     while (text[fit] != '\0') {
         size_t more = fit + 1 + strcspn(text + fit + 1, " ");
-        if (more > width) {
+        if (more > width)
             break;
-        }
         fit = more;
     }
     return fit;
@@ -75,14 +73,11 @@ static char *join(const char *const *names, const struct placement_slot *slots, 
     size_t length;
     FILE *out = open_memstream(&text, &length);
 
-    if (out == NULL) {
+    if (out == NULL)
         return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (slots[i].pu == pu) {
+    for (size_t i = 0; i < count; i++)
+        if (slots[i].pu == pu)
             fprintf(out, "%s%s", ftell(out) > 0 ? " " : "", names[i]);
-        }
-    }
     fclose(out);
     return text;
 }
@@ -95,14 +90,12 @@ static bool fill_cells(struct drawing *g, const char *const *names,
     g->cells = calloc(t->pu_count, sizeof *g->cells);
     g->owned = calloc(t->pu_count, sizeof *g->owned);
     g->unbound = join(names, slots, count, -1);
-    if (g->cells == NULL || g->owned == NULL || g->unbound == NULL) {
+    if (g->cells == NULL || g->owned == NULL || g->unbound == NULL)
         return false;
-    }
     for (size_t i = 0; i < t->pu_count; i++) {
         g->owned[i] = join(names, slots, count, t->pus[i].logical);
-        if (g->owned[i] == NULL) {
+        if (g->owned[i] == NULL)
             return false;
-        }
         g->cells[i] = *g->owned[i] != '\0' ? g->owned[i] : ".";
     }
     return true;
@@ -113,19 +106,16 @@ static size_t core_end(const struct topology *t, size_t i)
 {
     size_t end = i + 1;
 
-    while (end < t->pu_count && topology_same_core(&t->pus[i], &t->pus[end])) {
+    while (end < t->pu_count && topology_same_core(&t->pus[i], &t->pus[end]))
         end++;
-    }
     return end;
 }
 
 static bool core_is_empty(const struct drawing *g, size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end; i++) {
-        if (*g->owned[i] != '\0') {
+    for (size_t i = begin; i < end; i++)
+        if (*g->owned[i] != '\0')
             return false;
-        }
-    }
     return true;
 }
 
@@ -201,9 +191,8 @@ static bool natural_widths(struct drawing *g)
         size_t wanted = g->label_width + strlen(g->cells[i]);
         *width = wanted > *width ? wanted : *width;
     }
-    for (size_t c = 0; c < g->columns; c++) {
+    for (size_t c = 0; c < g->columns; c++)
         total += g->widths[c];
-    }
     return total <= COLUMNS;
 }
 
@@ -217,25 +206,20 @@ static void measure_cells(struct drawing *g)
     for (size_t i = 0; i < t->pu_count; i++) {
         size_t longest = g->label_width + longest_word(g->cells[i]);
         needed = longest > needed ? longest : needed;
-        if (t->pus[i].pu_rank >= g->columns && g->columns < PUS_PER_LINE_MAX) {
+        if (t->pus[i].pu_rank >= g->columns && g->columns < PUS_PER_LINE_MAX)
             g->columns++;
-        }
     }
-    if (natural_widths(g)) {
+    if (natural_widths(g))
         return;
-    }
     for (;; g->columns--) {
         size_t gaps = (g->columns - 1) * GAP_BETWEEN_CELLS;
         share = (COLUMNS - g->cell_column - gaps) / g->columns;
-        if (share >= needed || g->columns == 1) {
+        if (share >= needed || g->columns == 1)
             break;
-        }
     }
-    if (!natural_widths(g)) {
-        for (size_t c = 0; c < g->columns; c++) {
+    if (!natural_widths(g))
+        for (size_t c = 0; c < g->columns; c++)
             g->widths[c] = g->widths[c] > share ? share : g->widths[c];
-        }
-    }
 }
 
 static void draw_node_label(struct drawing *g, size_t i)
@@ -255,9 +239,8 @@ static void draw_cells(struct drawing *g, size_t begin, size_t end)
     const char *left[PUS_PER_LINE_MAX];
     bool more = true;
 
-    for (size_t i = begin; i < end; i++) {
+    for (size_t i = begin; i < end; i++)
         left[i - begin] = g->cells[i];
-    }
     for (bool first = true; more; first = false) {
         size_t column = g->cell_column;
         more = false;
@@ -288,9 +271,8 @@ static void draw_core(struct drawing *g, size_t begin, size_t end)
         put(g, g->core_column, label,
             (size_t)snprintf(label, sizeof label, "core %*d", g->core_digits, pu->core));
     }
-    for (size_t i = begin; i < end; i += g->columns) {
+    for (size_t i = begin; i < end; i += g->columns)
         draw_cells(g, i, i + g->columns < end ? i + g->columns : end);
-    }
 }
 
 static void draw_empty_run(struct drawing *g, size_t begin, size_t end)
@@ -336,9 +318,8 @@ void topology_draw(FILE *out, const struct topology *t, const char *const *names
         }
         draw_unbound(&g);
     }
-    for (size_t i = 0; g.owned != NULL && i < t->pu_count; i++) {
+    for (size_t i = 0; g.owned != NULL && i < t->pu_count; i++)
         free(g.owned[i]);
-    }
     free(g.owned);
     free(g.cells);
     free(g.unbound);

@@ -27,12 +27,10 @@ static void write_quoted(FILE *out, const char *value)
 {
     fputc('\'', out);
     for (const char *c = value; *c; c++) {
-        if (*c == '\'') {
+        if (*c == '\'')
             fputc('\'', out);
-        }
-        if ((unsigned char)*c >= ' ') {
+        if ((unsigned char)*c >= ' ')
             fputc(*c, out);
-        }
     }
     fputc('\'', out);
 }
@@ -69,12 +67,10 @@ static void write_subject(struct drawing *g, FILE *out)
     const char *name = plot_text(json_object_get(g->result, "scenario"), "name");
     size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
     char times[48] = "", more[48] = "", *subject;
-    if (repeats > 1) {
+    if (repeats > 1)
         snprintf(times, sizeof(times), ", %zu runs of each", repeats);
-    }
-    if (g->left_out > 0) {
+    if (g->left_out > 0)
         snprintf(more, sizeof(more), "; the first %d points only", POINTS_MAX);
-    }
     if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
                  plot_number(g->result, "seed"), times, more) >= 0) {
         set_text(out, "subject", subject);
@@ -114,9 +110,8 @@ static void write_heading(struct drawing *g, const struct picture *picture, FILE
 /* What the headline latency is called on an axis. */
 static const char *latency_words(struct drawing *g)
 {
-    if (!g->latency) {
+    if (!g->latency)
         return "the latency that the line is named after";
-    }
     const struct measure *m = measure_named(g->latency);
 
     return m && m->called ? m->called : g->latency;
@@ -165,23 +160,19 @@ static int run_gnuplot(const char *program, const char *said)
 {
     char *arguments[] = {"gnuplot", "--default-settings", (char *)program, NULL};
     posix_spawn_file_actions_t actions;
-    if (posix_spawn_file_actions_init(&actions) != 0) {
+    if (posix_spawn_file_actions_init(&actions) != 0)
         return 127;
-    }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     pid_t child;
     int error = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ), status;
     posix_spawn_file_actions_destroy(&actions);
-    if (error) {
+    if (error)
         return 127;
-    }
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) {
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
             return 127;
-        }
-    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
@@ -192,9 +183,8 @@ static void gnuplot_failed(struct drawing *g, const char *file, const char *said
     FILE *in = fopen(said, "re");
     while (in && fgets(line, sizeof(line), in) && !strstr(line, "line ")) {
     }
-    if (in) {
+    if (in)
         fclose(in);
-    }
     line[strcspn(line, "\n")] = '\0';
     diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
 }
@@ -203,15 +193,13 @@ static void gnuplot_failed(struct drawing *g, const char *file, const char *said
 static bool keep(struct drawing *g, const char *unfinished, const char *file)
 {
     char *path;
-    if (asprintf(&path, "%s/%s", g->directory, file) < 0) {
+    if (asprintf(&path, "%s/%s", g->directory, file) < 0)
         return false;
-    }
     bool kept = rename(unfinished, path) == 0;
-    if (kept) {
+    if (kept)
         json_array_append_new(g->made, json_string(file));
-    } else {
+    else
         diagnose(g->d, "%s: cannot be written: %s", path, strerror(errno));
-    }
     free(path);
     return kept;
 }
@@ -227,14 +215,13 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     script = paths_shared(relative);
     bool drawn = false;
     FILE *out = NULL;
-    if (!house || !script) {
+    if (!house || !script)
         diagnose(g->d, "%s: not found beside the program or under its prefix", relative);
-    } else if (asprintf(&file, "%s.%s", file_name(g, picture), format) >= 0 &&
-               asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
-               asprintf(&said, "%s/said", g->temporary) >= 0 &&
-               asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0) {
+    else if (asprintf(&file, "%s.%s", file_name(g, picture), format) >= 0 &&
+             asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
+             asprintf(&said, "%s/said", g->temporary) >= 0 &&
+             asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0)
         out = fopen(program, "we");
-    }
     if (out) {
         set_text(out, "format", format);
         set_text(out, "output_file", unfinished);
@@ -245,14 +232,12 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
         fputs("\nunset output\n", out);
         struct stat made;
         if (fclose(out) == 0 && run_gnuplot(program, said) == 0 && stat(unfinished, &made) == 0 &&
-            made.st_size > 0) {
+            made.st_size > 0)
             drawn = keep(g, unfinished, file);
-        } else {
+        else
             gnuplot_failed(g, file, said);
-        }
-        if (!drawn) {
+        if (!drawn)
             unlink(unfinished);
-        }
     }
     free(unfinished);
     free(said);
@@ -270,11 +255,10 @@ static void reset_point(struct drawing *g, const struct picture *picture, struct
     p->rows = 0;
     p->total = p->longest = 0;
     p->unit_ns = 1;
-    if (picture->before && !g->latency && p->latency) {
+    if (picture->before && !g->latency && p->latency)
         snprintf(p->legend, sizeof(p->legend), "%.60s: %.40s", p->label, p->latency);
-    } else {
+    else
         snprintf(p->legend, sizeof(p->legend), "%.60s", p->label);
-    }
 }
 
 /* Writes the data of each point and draws the picture, if there are any. */
@@ -288,11 +272,10 @@ static bool draw(struct drawing *g, const struct picture *picture)
         struct point *p = &g->points[i];
         reset_point(g, picture, p);
         FILE *out = NULL;
-        if (asprintf(&p->file, "%s/%s-%zu", g->temporary, picture->name, i) < 0) {
+        if (asprintf(&p->file, "%s/%s-%zu", g->temporary, picture->name, i) < 0)
             p->file = NULL;
-        } else {
+        else
             out = fopen(p->file, "we");
-        }
         if (!out) {
             diagnose(g->d, "%s: cannot be written: %s", g->temporary, strerror(errno));
             return false;
@@ -301,9 +284,8 @@ static bool draw(struct drawing *g, const struct picture *picture)
         fclose(out);
         rows += p->rows;
     }
-    if (rows == 0) {
+    if (rows == 0)
         return true;
-    }
     return render(g, picture, "svg") && render(g, picture, "png");
 }
 
@@ -345,9 +327,8 @@ static bool draw_tables(struct drawing *g)
 static bool is_executable(const char *directory, size_t length, const char *name)
 {
     char *path;
-    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0) {
+    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0)
         return false;
-    }
     bool found = access(path, X_OK) == 0;
     free(path);
     return found;
@@ -358,9 +339,8 @@ static bool in_path(const char *name)
     const char *path = getenv("PATH");
     for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
         size_t length = strcspn(at, ":");
-        if (is_executable(at, length, name)) {
+        if (is_executable(at, length, name))
             return true;
-        }
         at += length + (at[length] == ':');
     }
     return false;
@@ -379,20 +359,17 @@ static bool have_font(void)
 {
     static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};
     static const char *const homes[] = {".fonts", ".local/share/fonts"};
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1)
             return true;
-        }
-    }
     const char *home = getenv("HOME");
     for (size_t i = 0; home && i < sizeof(homes) / sizeof(*homes); i++) {
         char *place;
         if (asprintf(&place, "%s/%s", home, homes[i]) >= 0) {
             bool found = nftw(place, stop_at_font, 8, FTW_PHYS) == 1;
             free(place);
-            if (found) {
+            if (found)
                 return true;
-            }
         }
     }
     return false;
@@ -444,9 +421,8 @@ static bool draw_all(struct drawing *g)
     }
     g->temporary = temporary;
     bool drawn = true;
-    for (size_t i = 0; i < sizeof(pictures) / sizeof(*pictures); i++) {
+    for (size_t i = 0; i < sizeof(pictures) / sizeof(*pictures); i++)
         drawn = draw(g, &pictures[i]) && drawn;
-    }
     nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     g->temporary = NULL;
     return drawn;

@@ -36,9 +36,8 @@ static char *line_of(const struct drawing *g, struct point *p)
     size_t size;
     FILE *out = open_memstream(&label, &size);
     const char *key, *separator = "";
-    if (!out) {
+    if (!out)
         return NULL;
-    }
     json_object_foreach (json_object_get(run, "point"), key, value) {
         if (!is_axis(g, key)) {
             char *plain = json_is_string(value) ? strdup(json_string_value(value))
@@ -48,9 +47,8 @@ static char *line_of(const struct drawing *g, struct point *p)
             separator = " ";
         }
     }
-    if (!*separator) {
+    if (!*separator)
         fputs(plot_text(run, "flavor"), out);
-    }
     return fclose(out) == 0 ? label : NULL;
 }
 
@@ -105,12 +103,10 @@ void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out)
         char *other = line_of(g, &g->points[i]);
         bool same = other && strcmp(line, other) == 0 && place_of(g, &g->points[i]) > 0;
         free(other);
-        if (same && &g->points[i] < p) {
+        if (same && &g->points[i] < p)
             break; /* it is in that one's file */
-        }
-        if (same) {
+        if (same)
             write_row(g, p, &g->points[i], out);
-        }
     }
     snprintf(p->legend, sizeof(p->legend), "%.90s", line);
     free(line);

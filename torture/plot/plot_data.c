@@ -52,9 +52,8 @@ static const char *point_headline(struct drawing *g, struct point *p)
     const char *name = NULL;
     size_t index;
     json_t *run;
-    json_array_foreach (p->runs, index, run) {
+    json_array_foreach (p->runs, index, run)
         name = name ? name : headline_of(g->order, run);
-    }
     return name;
 }
 
@@ -63,16 +62,14 @@ static void choose_latencies(struct drawing *g)
     g->order = headline_order(g->result);
     g->latency = json_string_value(json_array_get(g->order, 0));
     g->gp = !g->latency || headline_is_gp(g->latency);
-    if (g->gp) {
+    if (g->gp)
         g->latency = headline_common(g->order, json_object_get(g->result, "runs"));
-    }
     const char *common = g->latency;
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
         p->latency = g->gp ? common : point_headline(g, p);
-        if (p->latency && strcmp(p->latency, common) != 0) {
+        if (p->latency && strcmp(p->latency, common) != 0)
             g->latency = NULL;
-        }
     }
 }
 
@@ -92,13 +89,11 @@ static const char *only_swept_key(json_t *runs)
     json_t *run;
     json_array_foreach (runs, index, run) {
         json_t *point = json_object_get(run, "point");
-        if (json_object_size(point) != 1) {
+        if (json_object_size(point) != 1)
             return "";
-        }
         const char *key = json_object_iter_key(json_object_iter(point));
-        if (only && strcmp(only, key) != 0) {
+        if (only && strcmp(only, key) != 0)
             return "";
-        }
         only = key;
     }
     return only ? only : "";
@@ -108,11 +103,9 @@ static bool several_flavors(json_t *runs)
 {
     size_t index;
     json_t *run;
-    json_array_foreach (runs, index, run) {
-        if (strcmp(plot_text(run, "flavor"), plot_text(json_array_get(runs, 0), "flavor")) != 0) {
+    json_array_foreach (runs, index, run)
+        if (strcmp(plot_text(run, "flavor"), plot_text(json_array_get(runs, 0), "flavor")) != 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -122,9 +115,8 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
     char *label = NULL;
     size_t size;
     FILE *out = open_memstream(&label, &size);
-    if (!out) {
+    if (!out)
         return NULL;
-    }
     const char *separator = "", *key;
     if (with_flavor && !json_object_get(json_object_get(run, "point"), "flavor")) {
         fputs(plot_text(run, "flavor"), out);
@@ -141,9 +133,8 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
         free(plain);
         separator = " ";
     }
-    if (!*separator) {
+    if (!*separator)
         fputs(plot_text(run, "flavor"), out);
-    }
     return fclose(out) == 0 ? label : NULL;
 }
 
@@ -157,9 +148,8 @@ void plot_collect_points(struct drawing *g)
     json_array_foreach (runs, index, run) {
         char *label = point_label(run, !*g->swept, with_flavor);
         size_t i = 0;
-        while (label && i < g->count && strcmp(g->points[i].label, label) != 0) {
+        while (label && i < g->count && strcmp(g->points[i].label, label) != 0)
             i++;
-        }
         if (label && i < POINTS_MAX) {
             if (i == g->count) {
                 g->points[g->count++] = (struct point){.label = label, .runs = json_array()};
@@ -217,9 +207,8 @@ static struct bucket *merged_buckets(struct point *p, size_t *count)
         p->unit_ns = latency ? scale : p->unit_ns;
         size += json_array_size(buckets);
         struct bucket *longer = realloc(all, size * sizeof(*all) + 1);
-        if (!longer) {
+        if (!longer)
             break;
-        }
         all = longer;
         json_array_foreach (buckets, at, entry) {
             struct bucket b = {json_number_value(json_array_get(entry, 0)) * scale,
@@ -232,9 +221,8 @@ static struct bucket *merged_buckets(struct point *p, size_t *count)
         }
         p->longest = fmax(p->longest, plot_number(latency, "max") * scale);
     }
-    if (*count > 0) {
+    if (*count > 0)
         qsort(all, *count, sizeof(*all), by_bound);
-    }
     return all;
 }
 

@@ -13,9 +13,8 @@ void diagnose(struct diagnostics *d, const char *format, ...)
     int length = vasprintf(&line, format, arguments);
     va_end(arguments);
     d->count++;
-    if (length < 0) {
+    if (length < 0)
         return;
-    }
     char *text = realloc(d->text, d->length + (size_t)length + 2);
     if (text) {
         memcpy(text + d->length, line, (size_t)length);

@@ -210,12 +210,11 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, bool colo
     fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s\n", width, "point", "GPs",
             h->gp ? "GP p50" : "p50", h->gp ? "GP p99" : "p99", "max", "forced", "checks",
             "verdict");
-    json_array_foreach (runs, i, run) {
+    json_array_foreach (runs, i, run)
         if (all || strcmp(text_of(run, "verdict"), "pass") != 0)
             put_row(f, run, h, width, color);
         else
             left_out++;
-    }
     if (left_out > 0)
         fprintf(f, "  %zu of %zu runs passed and are not shown.\n", left_out,
                 json_array_size(runs));

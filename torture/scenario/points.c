@@ -66,9 +66,8 @@ void point_apply(json_t *config, json_t *point)
         size_t index;
         json_t *pointer;
 
-        json_array_foreach (pointers, index, pointer) {
+        json_array_foreach (pointers, index, pointer)
             pointer_set(config, json_string_value(pointer), value);
-        }
         json_decref(pointers);
     }
 }

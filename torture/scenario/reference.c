@@ -190,9 +190,8 @@ static void print_statistics(FILE *out, json_t *statistics)
     size_t index;
     json_t *item;
 
-    json_array_foreach (statistics, index, item) {
+    json_array_foreach (statistics, index, item)
         fprintf(out, "%s`%s`", index ? ", " : "Statistics: ", json_string_value(item));
-    }
     if (json_array_size(statistics))
         fputs(".\n\n", out);
 }
@@ -386,9 +385,8 @@ static void list_statistics(FILE *out, json_t *statistics)
     size_t index;
     json_t *item;
 
-    json_array_foreach (statistics, index, item) {
+    json_array_foreach (statistics, index, item)
         fprintf(out, "%s%s", index ? ", " : "\nStatistics\n  ", json_string_value(item));
-    }
     if (json_array_size(statistics))
         fputc('\n', out);
 }

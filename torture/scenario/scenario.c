@@ -177,9 +177,8 @@ static void override_apply(struct scenario_reading *reading, const struct overri
     override_sweep(reading->root, pointers);
     if (!value)
         json_array_clear(pointers);
-    json_array_foreach (pointers, index, pointer) {
+    json_array_foreach (pointers, index, pointer)
         override_place(reading, json_string_value(pointer), value, source);
-    }
     json_decref(value);
     json_decref(pointers);
     free(source);

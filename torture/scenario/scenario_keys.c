@@ -21,10 +21,9 @@ json_t *scenario_flavors(json_t *root)
     size_t index;
     json_t *item;
 
-    json_array_foreach (swept, index, item) {
+    json_array_foreach (swept, index, item)
         if (json_is_string(item))
             json_array_append(flavors, item);
-    }
     if (json_array_size(flavors))
         return flavors;
     if (json_is_string(given))
@@ -67,10 +66,9 @@ bool flavors_known(json_t *flavors)
     size_t index;
     json_t *flavor;
 
-    json_array_foreach (flavors, index, flavor) {
+    json_array_foreach (flavors, index, flavor)
         if (!describe_quietly(flavor))
             return false;
-    }
     return true;
 }
 
@@ -85,12 +83,11 @@ static char *pointer_cut(const char **pointer)
 
     if (!name)
         abort();
-    for (; *p && *p != '/'; p++) {
+    for (; *p && *p != '/'; p++)
         if (p[0] == '~' && (p[1] == '0' || p[1] == '1'))
             *to++ = *++p == '0' ? '~' : '/';
         else
             *to++ = *p;
-    }
     *to = '\0';
     *pointer = p;
     return name;

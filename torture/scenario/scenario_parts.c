@@ -208,11 +208,10 @@ static bool is_node_list(json_t *given)
     size_t index;
     json_t *item;
 
-    json_array_foreach (given, index, item) {
+    json_array_foreach (given, index, item)
         if (!json_is_integer(item) || json_integer_value(item) < 0 ||
             json_integer_value(item) > 65535)
             return false;
-    }
     return json_array_size(given);
 }
 
@@ -239,10 +238,9 @@ static json_t *complete_role(struct scenario_reading *reading, json_t *given, co
     json_t *item;
     void *next;
 
-    json_object_foreach_safe (complete, next, key, item) {
+    json_object_foreach_safe (complete, next, key, item)
         if (json_is_null(item))
             json_object_del(complete, key);
-    }
     if (!complete || json_object_size(complete))
         return complete;
     document_diagnose(&reading->doc, pointer, "says neither \"cpuset\" nor \"numa\"");

@@ -60,10 +60,9 @@ static bool array_has(json_t *array, json_t *value)
     size_t index;
     json_t *item;
 
-    json_array_foreach (array, index, item) {
+    json_array_foreach (array, index, item)
         if (json_equal(item, value))
             return true;
-    }
     return false;
 }
 

@@ -124,11 +124,9 @@ static void stay_out(struct torture_thread *t, struct exclusive_state *state, un
 {
     uint64_t begun = clock_ticks(), spin = clock_ns_to_ticks(50000);
 
-    while (torture_running(t) &&
-           atomic_load_explicit(&state->ended, memory_order_relaxed) == seen) {
+    while (torture_running(t) && atomic_load_explicit(&state->ended, memory_order_relaxed) == seen)
         if (clock_ticks() - begun > spin)
             torture_sleep(t, 20000);
-    }
 }
 
 /* A vCPU that goes round finds at its next execution what it missed at the end of the last; this

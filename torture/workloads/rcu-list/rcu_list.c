@@ -98,10 +98,9 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     }
     state->lists = cache_lines(state->count * sizeof *state->lists);
-    for (size_t i = 0, n = 0; i < SHAPES; i++) {
+    for (size_t i = 0, n = 0; i < SHAPES; i++)
         for (int64_t j = 0; j < p->updaters[i]; j++)
             lists_open(&state->lists[n++], &lists_shapes[i]);
-    }
     in->state = state;
     return true;
 }
