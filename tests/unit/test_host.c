@@ -23,7 +23,7 @@ static void expect_exactly(json_t *object, const char *const *keys, size_t count
     ck_assert_uint_eq(json_object_size(object), count);
 }
 
-#define EXPECT_EXACTLY(object, keys) expect_exactly(object, keys, sizeof(keys) / sizeof *(keys))
+#define EXPECT_EXACTLY(object, keys) expect_exactly(object, keys, sizeof keys / sizeof *(keys))
 
 START_TEST(host_has_all_keys)
 {

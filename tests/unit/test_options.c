@@ -174,8 +174,8 @@ START_TEST(a_very_long_name_is_near_nothing)
     char name[200];
     const char *const names[] = {"readers", NULL};
 
-    memset(name, 'r', sizeof(name) - 1);
-    name[sizeof(name) - 1] = '\0';
+    memset(name, 'r', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
     ck_assert_ptr_null(nearest_name(name, names));
 }
 END_TEST
@@ -307,9 +307,9 @@ START_TEST(a_long_string_is_shown_cut)
     char given[600];
     struct diagnostics d = {0};
 
-    memset(given, 'y', sizeof(given));
+    memset(given, 'y', sizeof given);
     memcpy(given, "{\"readers\": \"", 13);
-    memcpy(given + sizeof(given) - 3, "\"}", 3);
+    memcpy(given + sizeof given - 3, "\"}", 3);
     json_t *json = parse(given);
 
     ck_assert_ptr_null(options_complete(sample_options, json, "f.json", "", &d));
@@ -341,9 +341,9 @@ int main(void)
     TCase *c = tcase_create("options");
 
     tcase_add_loop_test(c, durations_are_read_and_written_exactly, 0,
-                        sizeof(durations) / sizeof(durations[0]));
+                        sizeof durations / sizeof durations[0]);
     tcase_add_loop_test(c, what_is_no_duration_is_refused, 0,
-                        sizeof(not_durations) / sizeof(not_durations[0]));
+                        sizeof not_durations / sizeof not_durations[0]);
     tcase_add_test(c, near_names_are_found);
     tcase_add_test(c, a_very_long_name_is_near_nothing);
     tcase_add_test(c, defaults_fill_what_is_absent);
@@ -351,7 +351,7 @@ int main(void)
     tcase_add_test(c, values_are_stored_by_type);
     tcase_add_test(c, storing_fills_defaults_where_the_object_lacks_them);
     tcase_add_loop_test(c, every_message_says_what_where_and_what_else, 0,
-                        sizeof(messages) / sizeof(messages[0]));
+                        sizeof messages / sizeof messages[0]);
     tcase_add_test(c, a_required_option_is_missed);
     tcase_add_test(c, a_range_may_have_no_upper_end);
     tcase_add_test(c, a_long_string_is_shown_cut);

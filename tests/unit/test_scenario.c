@@ -58,8 +58,8 @@ static void write_runner(const char *flavor, const char *script)
 {
     char name[64], text[4200];
 
-    snprintf(name, sizeof(name), "runner-%s", flavor);
-    snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", script);
+    snprintf(name, sizeof name, "runner-%s", flavor);
+    snprintf(text, sizeof text, "#!/bin/sh\n%s\n", script);
     write_file(name, text, 0755);
 }
 
@@ -67,7 +67,7 @@ static void write_flavor(const char *flavor, const char *json)
 {
     char script[4096];
 
-    snprintf(script, sizeof(script), "[ \"$1\" = --describe ] || exit 9\ncat <<'END'\n%s\nEND",
+    snprintf(script, sizeof script, "[ \"$1\" = --describe ] || exit 9\ncat <<'END'\n%s\nEND",
              json);
     write_runner(flavor, script);
 }
@@ -86,7 +86,7 @@ static void tear_down(void)
 {
     char command[128];
 
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    snprintf(command, sizeof command, "rm -rf %s", directory);
     ck_assert_int_eq(chdir("/"), 0);
     ck_assert_int_eq(system(command), 0);
 }
@@ -445,9 +445,9 @@ START_TEST(a_near_miss_of_a_coverage_name_is_an_error)
         pipe = workloads[i];
     if (!pipe->coverage || !pipe->coverage[0])
         return;
-    snprintf(json, sizeof(json), SCENARIO(", \"require\": {\"%s\": 1, \"%sx\": 1, \"gps\": 1}"),
+    snprintf(json, sizeof json, SCENARIO(", \"require\": {\"%s\": 1, \"%sx\": 1, \"gps\": 1}"),
              pipe->coverage[0], pipe->coverage[0]);
-    snprintf(lines, sizeof(lines), "mine.json: /require/%sx: unknown key; did you mean \"%s\"?\n",
+    snprintf(lines, sizeof lines, "mine.json: /require/%sx: unknown key; did you mean \"%s\"?\n",
              pipe->coverage[0], pipe->coverage[0]);
     expect_lines(&(struct input){json, {{0}}}, lines);
 }
@@ -690,9 +690,9 @@ START_TEST(a_run_has_what_the_runner_needs_and_no_more)
     size_t count = plan(&(struct input){SCENARIO(", \"description\": \"d\""), {{0}}}, &s, &plans);
 
     ck_assert_uint_eq(count, 1);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         ck_assert_msg(json_object_get(plans[0].config, keys[i]) != NULL, "%s", keys[i]);
-    ck_assert_uint_eq(json_object_size(plans[0].config), sizeof(keys) / sizeof(keys[0]));
+    ck_assert_uint_eq(json_object_size(plans[0].config), sizeof keys / sizeof keys[0]);
     ck_assert_uint_eq(json_object_size(plans[0].point), 0);
     ck_assert_str_eq(plans[0].flavor, "stillpoint");
     ck_assert_ptr_null(plans[0].skip);
@@ -842,7 +842,7 @@ static void write_poor_flavor(const char *capabilities, const char *missing)
 {
     char json[1024];
 
-    snprintf(json, sizeof(json), "{\"capabilities\": [%s], \"missing\": {\"%s\": \"not here\"}}",
+    snprintf(json, sizeof json, "{\"capabilities\": [%s], \"missing\": {\"%s\": \"not here\"}}",
              capabilities, missing);
     write_flavor("poor", json);
 }
@@ -1087,12 +1087,12 @@ int main(void)
     tcase_add_test(c, a_file_that_is_too_large_is_one_line);
     tcase_add_test(c, malformed_json_has_line_and_column);
     tcase_add_loop_test(c, every_message_says_what_where_and_what_else, 0,
-                        sizeof(messages) / sizeof(messages[0]));
+                        sizeof messages / sizeof messages[0]);
     tcase_add_test(c, a_near_miss_of_a_coverage_name_is_an_error);
 
     c = new_case(suite, "runners");
     tcase_add_loop_test(c, a_runner_that_misbehaves_is_named, 0,
-                        sizeof(runners) / sizeof(runners[0]));
+                        sizeof runners / sizeof runners[0]);
     tcase_add_test(c, a_refusal_is_told_each_time_and_asked_for_once);
     tcase_add_test(c, a_program_that_cannot_be_started_is_named);
     tcase_add_test(c, a_description_becomes_a_table);

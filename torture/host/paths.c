@@ -14,7 +14,7 @@ static const char runner_prefix[] = "runner-";
 static char *executable_directory(void)
 {
     char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length > 0) {
         path[length] = '\0';
     } else {
@@ -82,7 +82,7 @@ char *paths_shared(const char *relative)
      * build/VARIANT/tests/. The parent that has the house style is the tree. */
     static const char *const roots[] = {"/../share/stillpoint", "/..", "/../..", "/../../.."};
     char *found = NULL;
-    for (size_t i = 0; !found && i < sizeof(roots) / sizeof(*roots); i++) {
+    for (size_t i = 0; !found && i < sizeof roots / sizeof *roots; i++) {
         char *marker, *path;
         if (asprintf(&marker, "%s%s/plots/house.gp", self, roots[i]) < 0)
             break;
@@ -98,7 +98,7 @@ char *paths_shared(const char *relative)
 
 static int is_runner(const struct dirent *entry)
 {
-    size_t prefix = sizeof(runner_prefix) - 1;
+    size_t prefix = sizeof runner_prefix - 1;
     /* A dot would be a file the build leaves beside a runner. */
     return strncmp(entry->d_name, runner_prefix, prefix) == 0 && entry->d_name[prefix] &&
            !strchr(entry->d_name, '.');
@@ -115,7 +115,7 @@ static size_t add_name(char ***list, size_t count, const char *name)
     for (size_t i = 0; i < count; i++)
         if (strcmp((*list)[i], name) == 0)
             return count;
-    char **longer = realloc(*list, (count + 2) * sizeof(*longer));
+    char **longer = realloc(*list, (count + 2) * sizeof *longer);
     char *copy = strdup(name);
     if (longer)
         *list = longer;
@@ -130,7 +130,7 @@ static size_t add_name(char ***list, size_t count, const char *name)
 
 char **paths_flavors(void)
 {
-    char **names = calloc(1, sizeof(*names));
+    char **names = calloc(1, sizeof *names);
     size_t count = 0;
     char *directories = runner_directories();
     char *rest = directories;
@@ -138,7 +138,7 @@ char **paths_flavors(void)
         struct dirent **entries;
         int found = *directory ? scandir(directory, &entries, is_runner, NULL) : -1;
         for (int i = 0; i < found; i++) {
-            count = add_name(&names, count, entries[i]->d_name + sizeof(runner_prefix) - 1);
+            count = add_name(&names, count, entries[i]->d_name + sizeof runner_prefix - 1);
             free(entries[i]);
         }
         if (found >= 0)
@@ -146,6 +146,6 @@ char **paths_flavors(void)
     }
     free(directories);
     if (names)
-        qsort(names, count, sizeof(*names), by_name);
+        qsort(names, count, sizeof *names, by_name);
     return names;
 }

@@ -39,7 +39,7 @@ size_t plan_threads(json_t *config, struct planned_thread **threads)
             if (more <= 0 || more > MAX_THREADS)
                 continue;
             struct planned_thread *longer =
-                realloc(*threads, (count + (size_t)more) * sizeof(*longer));
+                realloc(*threads, (count + (size_t)more) * sizeof *longer);
 
             if (!longer)
                 abort();
@@ -51,7 +51,7 @@ size_t plan_threads(json_t *config, struct planned_thread **threads)
                                                   .role = r,
                                                   .workload_index = (unsigned)index,
                                                   .index_in_role = i};
-                snprintf(thread->name, sizeof(thread->name), "%.20s-%u", r->name, named + i);
+                snprintf(thread->name, sizeof thread->name, "%.20s-%u", r->name, named + i);
             }
         }
     }

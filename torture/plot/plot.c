@@ -68,9 +68,9 @@ static void write_subject(struct drawing *g, FILE *out)
     size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
     char times[48] = "", more[48] = "", *subject;
     if (repeats > 1)
-        snprintf(times, sizeof(times), ", %zu runs of each", repeats);
+        snprintf(times, sizeof times, ", %zu runs of each", repeats);
     if (g->left_out > 0)
-        snprintf(more, sizeof(more), "; the first %d points only", POINTS_MAX);
+        snprintf(more, sizeof more, "; the first %d points only", POINTS_MAX);
     if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
                  plot_number(g->result, "seed"), times, more) >= 0) {
         set_text(out, "subject", subject);
@@ -142,9 +142,9 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
         char name[32];
-        snprintf(name, sizeof(name), "label[%zu]", i + 1);
+        snprintf(name, sizeof name, "label[%zu]", i + 1);
         set_text(out, name, p->legend);
-        snprintf(name, sizeof(name), "file[%zu]", i + 1);
+        snprintf(name, sizeof name, "file[%zu]", i + 1);
         set_text(out, name, p->file);
         fprintf(out, "rows[%zu] = %zu\ntotal[%zu] = %.0f.0\nlongest[%zu] = %.9g\n", i + 1, p->rows,
                 i + 1, p->total, i + 1, p->longest);
@@ -181,7 +181,7 @@ static void gnuplot_failed(struct drawing *g, const char *file, const char *said
 {
     char line[256] = "";
     FILE *in = fopen(said, "re");
-    while (in && fgets(line, sizeof(line), in) && !strstr(line, "line ")) {
+    while (in && fgets(line, sizeof line, in) && !strstr(line, "line ")) {
     }
     if (in)
         fclose(in);
@@ -211,7 +211,7 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     char *house = paths_shared("plots/house.gp");
     char *file = NULL, *script = NULL, *program = NULL, *said = NULL, *unfinished = NULL;
     char relative[96];
-    snprintf(relative, sizeof(relative), "plots/%s.gp", picture->name);
+    snprintf(relative, sizeof relative, "plots/%s.gp", picture->name);
     script = paths_shared(relative);
     bool drawn = false;
     FILE *out = NULL;
@@ -256,9 +256,9 @@ static void reset_point(struct drawing *g, const struct picture *picture, struct
     p->total = p->longest = 0;
     p->unit_ns = 1;
     if (picture->before && !g->latency && p->latency)
-        snprintf(p->legend, sizeof(p->legend), "%.60s: %.40s", p->label, p->latency);
+        snprintf(p->legend, sizeof p->legend, "%.60s: %.40s", p->label, p->latency);
     else
-        snprintf(p->legend, sizeof(p->legend), "%.60s", p->label);
+        snprintf(p->legend, sizeof p->legend, "%.60s", p->label);
 }
 
 /* Writes the data of each point and draws the picture, if there are any. */
@@ -359,11 +359,11 @@ static bool have_font(void)
 {
     static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};
     static const char *const homes[] = {".fonts", ".local/share/fonts"};
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1)
             return true;
     const char *home = getenv("HOME");
-    for (size_t i = 0; home && i < sizeof(homes) / sizeof(*homes); i++) {
+    for (size_t i = 0; home && i < sizeof homes / sizeof *homes; i++) {
         char *place;
         if (asprintf(&place, "%s/%s", home, homes[i]) >= 0) {
             bool found = nftw(place, stop_at_font, 8, FTW_PHYS) == 1;
@@ -413,7 +413,7 @@ static bool draw_all(struct drawing *g)
     }
     const char *place = getenv("TMPDIR");
     char temporary[4096];
-    snprintf(temporary, sizeof(temporary), "%s/stillpoint-plot-XXXXXX",
+    snprintf(temporary, sizeof temporary, "%s/stillpoint-plot-XXXXXX",
              place && *place ? place : "/tmp");
     if (!mkdtemp(temporary)) {
         diagnose(g->d, "%s: cannot be made: %s", temporary, strerror(errno));
@@ -421,7 +421,7 @@ static bool draw_all(struct drawing *g)
     }
     g->temporary = temporary;
     bool drawn = true;
-    for (size_t i = 0; i < sizeof(pictures) / sizeof(*pictures); i++)
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         drawn = draw(g, &pictures[i]) && drawn;
     nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     g->temporary = NULL;

@@ -62,7 +62,7 @@ static int by_value(const void *left, const void *right)
 static double median(struct drawing *g, struct point *p, const char *percentile)
 {
     size_t index, count = 0;
-    double *values = calloc(json_array_size(p->runs) + 1, sizeof(*values)), middle = 0;
+    double *values = calloc(json_array_size(p->runs) + 1, sizeof *values), middle = 0;
     json_t *run;
     json_array_foreach (p->runs, index, run) {
         json_t *latency = plot_pictured(g, run);
@@ -72,7 +72,7 @@ static double median(struct drawing *g, struct point *p, const char *percentile)
         }
     }
     if (count > 0) {
-        qsort(values, count, sizeof(*values), by_value);
+        qsort(values, count, sizeof *values, by_value);
         middle = (values[(count - 1) / 2] + values[count / 2]) / 2;
     }
     free(values);
@@ -108,6 +108,6 @@ void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out)
         if (same)
             write_row(g, p, &g->points[i], out);
     }
-    snprintf(p->legend, sizeof(p->legend), "%.90s", line);
+    snprintf(p->legend, sizeof p->legend, "%.90s", line);
     free(line);
 }

@@ -206,7 +206,7 @@ static struct bucket *merged_buckets(struct point *p, size_t *count)
         double scale = plot_to_ns(latency);
         p->unit_ns = latency ? scale : p->unit_ns;
         size += json_array_size(buckets);
-        struct bucket *longer = realloc(all, size * sizeof(*all) + 1);
+        struct bucket *longer = realloc(all, size * sizeof *all + 1);
         if (!longer)
             break;
         all = longer;
@@ -222,7 +222,7 @@ static struct bucket *merged_buckets(struct point *p, size_t *count)
         p->longest = fmax(p->longest, plot_number(latency, "max") * scale);
     }
     if (*count > 0)
-        qsort(all, *count, sizeof(*all), by_bound);
+        qsort(all, *count, sizeof *all, by_bound);
     return all;
 }
 
@@ -259,7 +259,7 @@ void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
 
     char figure[32];
     size_t length = strlen(p->legend);
-    snprintf(p->legend + length, sizeof(p->legend) - length, "  (%s)",
+    snprintf(p->legend + length, sizeof p->legend - length, "  (%s)",
              count > 0 ? report_grouped((uint64_t)p->total, figure) : "none");
 }
 
@@ -305,7 +305,7 @@ static int by_value(const void *left, const void *right)
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
 {
     size_t index, count = 0;
-    double *medians = calloc(json_array_size(p->runs) + 1, sizeof(*medians));
+    double *medians = calloc(json_array_size(p->runs) + 1, sizeof *medians);
     json_t *run;
     json_array_foreach (p->runs, index, run) {
         json_t *pair = plot_pictured(g, run);
@@ -315,7 +315,7 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
         }
     }
     if (count > 0) {
-        qsort(medians, count, sizeof(*medians), by_value);
+        qsort(medians, count, sizeof *medians, by_value);
         double middle = (medians[(count - 1) / 2] + medians[count / 2]) / 2;
         fprintf(out, "%.6g %.6g %.6g\n", middle, medians[0], medians[count - 1]);
         plot_note_range(g, medians[count - 1]);

@@ -18,7 +18,7 @@ static const struct unit {
     {"ns", 1},
 };
 
-enum { UNIT_COUNT = sizeof(units) / sizeof(units[0]) };
+enum { UNIT_COUNT = sizeof units / sizeof units[0] };
 
 /* The nanoseconds of a unit; a bare number means seconds. 0 for what is no unit. */
 static int64_t unit_ns(const char *name)

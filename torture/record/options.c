@@ -14,7 +14,7 @@ char **option_choices(const struct option *option)
     size_t length = strlen(choices);
     /* Room for the pointers of the worst case, one letter a word, and a copy of the text. */
     size_t slots = length / 2 + 2;
-    char **list = malloc(slots * sizeof(*list) + length + 1);
+    char **list = malloc(slots * sizeof *list + length + 1);
 
     if (!list)
         abort();

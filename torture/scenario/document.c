@@ -33,7 +33,7 @@ void document_diagnose(const struct document *doc, const char *pointer, const ch
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(message, sizeof(message), format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     diagnose(doc->d, "%s: %s%s%s", document_source(doc, pointer), pointer, *pointer ? ": " : "",
              message);
@@ -74,7 +74,7 @@ json_t *document_wrong_type(const struct document *doc, const char *pointer, con
     char buffer[128];
 
     document_diagnose(doc, pointer, "expected %s, found %s", expected,
-                      found_text(found, buffer, sizeof(buffer)));
+                      found_text(found, buffer, sizeof buffer));
     return NULL;
 }
 

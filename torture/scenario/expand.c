@@ -119,7 +119,7 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
         diagnose(d, "%s: /sweep: more than %d runs", s->path, MAX_RUNS);
         return false;
     }
-    *plans = calloc(points * (size_t)repeats, sizeof(**plans));
+    *plans = calloc(points * (size_t)repeats, sizeof **plans);
     if (!*plans)
         abort();
     for (json_int_t repeat = 0; repeat < repeats; repeat++)

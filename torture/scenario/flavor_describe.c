@@ -209,7 +209,7 @@ static bool setting_type(const char *name, enum option_type *type)
         [OPTION_DURATION] = "duration", [OPTION_CHOICE] = "choice", [OPTION_STRING] = "string",
     };
 
-    for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++)
         if (!strcmp(names[i], name)) {
             *type = (enum option_type)i;
             return true;
@@ -300,7 +300,7 @@ static bool setting_read(json_t *json, struct option *option, json_t *owner)
 static struct option *settings_read(const char *program, json_t *json, struct diagnostics *d)
 {
     json_t *settings = json_object_get(json, "settings");
-    struct option *table = calloc(json_array_size(settings) + 1, sizeof(*table));
+    struct option *table = calloc(json_array_size(settings) + 1, sizeof *table);
     size_t index;
     json_t *item;
 
@@ -395,7 +395,7 @@ static struct flavor_description *description_read(const char *program, const ch
         json_decref(json);
         return NULL;
     }
-    struct flavor_description *description = malloc(sizeof(*description));
+    struct flavor_description *description = malloc(sizeof *description);
 
     if (!description)
         abort();
@@ -479,7 +479,7 @@ const struct flavor_description *flavor_describe(const char *name, struct diagno
     while (answer && strcmp(answer->name, name) != 0)
         answer = answer->next;
     if (!answer) {
-        answer = calloc(1, sizeof(*answer));
+        answer = calloc(1, sizeof *answer);
         if (!answer)
             abort();
         answer->name = text_format("%s", name);

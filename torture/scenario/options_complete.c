@@ -94,7 +94,7 @@ static json_t *convert_int(const struct place *at, json_t *given)
         return document_wrong_type(at->doc, at->pointer, "a whole number", given);
     json_int_t value = json_is_integer(given) ? json_integer_value(given) : (json_int_t)real;
 
-    snprintf(shown, sizeof(shown), "%" JSON_INTEGER_FORMAT, value);
+    snprintf(shown, sizeof shown, "%" JSON_INTEGER_FORMAT, value);
     return within_limits(at, (double)value, shown) ? json_integer(value) : NULL;
 }
 
@@ -104,7 +104,7 @@ static json_t *convert_real(const struct place *at, json_t *given)
 
     if (!json_is_number(given))
         return document_wrong_type(at->doc, at->pointer, "a number", given);
-    snprintf(shown, sizeof(shown), "%g", json_number_value(given));
+    snprintf(shown, sizeof shown, "%g", json_number_value(given));
     return within_limits(at, json_number_value(given), shown) ? json_incref(given) : NULL;
 }
 
@@ -215,7 +215,7 @@ static const char **known_names(const struct option *table, const struct member 
         count++;
     for (const struct member *m = members; m && m->name; m++)
         count++;
-    const char **names = malloc((count + 1) * sizeof(*names));
+    const char **names = malloc((count + 1) * sizeof *names);
 
     if (!names)
         abort();

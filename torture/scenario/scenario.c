@@ -192,7 +192,7 @@ static int64_t random_seed(void)
     uint32_t seed = 0;
 
     while (!seed)
-        if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
             seed = (uint32_t)getpid();
     return seed;
 }

@@ -326,7 +326,7 @@ static json_t *all_keys(json_t *root, json_t *flavors)
  * a long common beginning must not make all of them near. *any: whether one begins so. */
 static const char *nearest_below(json_t *keys, const char *key, size_t head, bool *any)
 {
-    const char **rests = calloc(json_array_size(keys) + 1, sizeof(*rests));
+    const char **rests = calloc(json_array_size(keys) + 1, sizeof *rests);
     size_t count = 0, index;
     json_t *item;
 

@@ -259,7 +259,7 @@ static const char **role_names(json_t *root)
         for (const struct role *r = workload ? workload->roles : NULL; r && r->name; r++)
             count++;
     }
-    const char **names = calloc(count + 1, sizeof(*names));
+    const char **names = calloc(count + 1, sizeof *names);
 
     if (!names)
         abort();
@@ -328,7 +328,7 @@ static const char **workload_names(void)
 
     while (workloads[count])
         count++;
-    const char **names = calloc(count + 1, sizeof(*names));
+    const char **names = calloc(count + 1, sizeof *names);
 
     if (!names)
         abort();
