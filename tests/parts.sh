@@ -92,6 +92,9 @@ part_unit() {
     check_programs '' 30 $(make_says unit_tests)
 }
 
+# The plain build takes the whole time of every search for a race, others a fifth of it. FULL=1: all of it.
+search_briefly() { [ -n "$FULL" ] || export BRIEF=1; }
+
 # The programs that the Makefile's VARIABLE names with these settings, but for those whose source has
 # "/* Left out of WORD...: why. */" with each of WORDS.
 programs_without() { # VARIABLE WORDS [SETTING...]
@@ -125,6 +128,7 @@ build_library() {
 part_library() {
     local how programs ways why_not
     choose_ways
+    search_briefly
     for how in "${ways[@]}"; do
         if [ "$how" = M32=1 ] && [ -n "$why_not" ]; then
             echo "ok builds with $how # skip $why_not"
@@ -228,6 +232,7 @@ build_thread() { build_sanitized thread; }
 sanitized() {
     local directory
     directory=$(make_says BUILD SANITIZE="$1")
+    search_briefly
     one "builds with $1" 400 build_sanitized "$1" || return
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 \

@@ -172,7 +172,7 @@ static void *once_per_number_main(void *unused)
 
 START_TEST(no_wake_up_is_lost_to_a_quiescent_state)
 {
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
     pthread_t thread;
 
     use(patient(RCU_GP_EVENT, HOUR_NS));
@@ -213,7 +213,7 @@ static void *life_online_main(void *changing)
 START_TEST(an_online_thread_finds_nothing_retired_between_its_quiescent_states)
 {
     struct rcu_settings settings = patient(the_policy, MS_NS / 20);
-    int64_t end_ns = now_ns() + 150 * MS_NS;
+    int64_t end_ns = search_end_ns(150);
     pthread_t threads[2];
 
     settings.spin_ns = _i % 2 == 0 ? 0 : rcu_default_settings.spin_ns;

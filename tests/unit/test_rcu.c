@@ -430,7 +430,7 @@ static void *life_reader_main(void *quiet)
 START_TEST(no_section_sees_what_was_retired)
 {
     struct rcu_settings settings = patient((enum rcu_gp_policy)(_i / 2), MS_NS / 20);
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
     pthread_t threads[2];
 
     settings.spin_ns = _i % 2 == 0 ? 0 : rcu_default_settings.spin_ns;
@@ -1008,7 +1008,7 @@ static void *quiet_reader_main(void *unused)
 
 START_TEST(no_wake_up_is_lost_to_a_quiet_reader)
 {
-    int64_t end_ns = now_ns() + 1000 * MS_NS;
+    int64_t end_ns = search_end_ns(1000);
     pthread_t thread;
     unsigned i;
 
@@ -1044,7 +1044,7 @@ static void *passer_by_main(void *unused)
 
 START_TEST(threads_may_come_and_go_meanwhile)
 {
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
     pthread_t threads[3];
 
     use(patient((enum rcu_gp_policy)_i, MS_NS / 20));
@@ -1270,7 +1270,7 @@ static atomic_uint times_known, times_wrong;
 
 static void *timed_caller_main(void *unused)
 {
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
 
     for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++) {
         int64_t asked = now_ns(), start, end;

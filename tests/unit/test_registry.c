@@ -427,7 +427,7 @@ static void *dozing_reader_main(void *unused)
 
 START_TEST(no_section_of_a_reader_that_dozes_sees_what_was_retired)
 {
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
     unsigned long before = stats().readers_unparked;
     pthread_t threads[2];
 

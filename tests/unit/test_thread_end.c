@@ -345,7 +345,7 @@ static void replace_for_life(void)
 
 START_TEST(sections_in_signal_handlers_are_sections)
 {
-    int64_t end_ns = now_ns() + 250 * MS_NS;
+    int64_t end_ns = search_end_ns(250);
 
     signal(SIGUSR1, read_in_handler);
     use(patient((enum rcu_gp_policy)(_i / WAYS_TO_READ), MS_NS / 20));
