@@ -274,7 +274,7 @@ part_lint() {
         tool=${what#*:}
         if command -v "$tool" >/dev/null; then
             # shellcheck disable=SC2046
-            one "$tool" 300 make -s -k "lint-${what%:*}" $([ -n "$FULL" ] || echo ANALYZE=0)
+            one "$tool" 1500 make -s -k "lint-${what%:*}" $([ -n "$FULL" ] || echo ANALYZE=0)
         else
             echo "ok $tool # skip it is not installed"
         fi

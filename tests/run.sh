@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 70
 # Warnings are errors for each make below: with other flags one would build everything again.
 export ROOT=$PWD FULL=${FULL-} WERROR=1 LC_ALL=C
 # The makes below are this script's own, whatever make called it.
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES STILLPOINT_FENCE STILLPOINT_RUNNERS \
+unset BRIEF MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES STILLPOINT_FENCE STILLPOINT_RUNNERS \
     STILLPOINT_KVM_GUEST STILLPOINT_KVM_KICK
 case "${CC-}" in gcc | cc | '') unset CC ;; *) export CC ;; esac
 

@@ -220,12 +220,12 @@ const char *__tsan_default_options(void)
  * of the ancestors (up to 40 MiB), rather than give back and be given the same addresses again. */
 void fork_use_new_stacks(unsigned generation)
 {
-    pthread_attr_t standard;
+    pthread_attr_t defaults;
 
-    pthread_getattr_default_np(&standard);
-    pthread_attr_setstacksize(&standard, (4 + generation) * (size_t)256 * 1024);
-    pthread_setattr_default_np(&standard);
-    pthread_attr_destroy(&standard);
+    pthread_getattr_default_np(&defaults);
+    pthread_attr_setstacksize(&defaults, (4 + generation) * (size_t)256 * 1024);
+    pthread_setattr_default_np(&defaults);
+    pthread_attr_destroy(&defaults);
 }
 #else
 void fork_use_new_stacks(unsigned generation)
