@@ -61,14 +61,14 @@ check_program() { # LABEL SECONDS PROGRAM FILES: these begin with it
 
 part_build() {
     one 'every fault is a patch of lib/, and each hunk has one place' 30 tests/patches.sh || return
-    one 'gcc builds it without a warning' 300 make WERROR=1 all tests || return
+    one 'gcc builds it without a warning' 1200 make WERROR=1 all tests || return
     if command -v clang >/dev/null; then
         # The workloads as they are with vCPUs and without; FULL=1: with every flavor.
         local clang runners
         clang=$(make_says BUILD CC=clang) runners="$clang/runner-stillpoint $clang/runner-null"
         # Clang warns of the same whether it optimizes or not.
         # shellcheck disable=SC2086
-        CFLAGS=${FULL:+${CFLAGS--O2 -g}} one 'clang builds it without a warning' 300 make CC=clang WERROR=1 \
+        CFLAGS=${FULL:+${CFLAGS--O2 -g}} one 'clang builds it without a warning' 1200 make CC=clang WERROR=1 \
             ${FULL:+all} "$clang/stillpoint" $runners
     else
         echo 'ok clang builds it without a warning # skip clang is not installed'
@@ -137,7 +137,7 @@ part_library() {
         # shellcheck disable=SC2086
         programs=$(programs_without library_tests "${how//=1/}" $how)
         # shellcheck disable=SC2086
-        if one "builds with $how" 300 make $how WERROR=1 $programs; then
+        if one "builds with $how" 1200 make $how WERROR=1 $programs; then
             # shellcheck disable=SC2086
             check_programs "$how " 30 $programs
         fi
@@ -233,7 +233,7 @@ sanitized() {
     local directory
     directory=$(make_says BUILD SANITIZE="$1")
     search_briefly
-    one "builds with $1" 400 build_sanitized "$1" || return
+    one "builds with $1" 1200 build_sanitized "$1" || return
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 \
         $(programs_without unit_tests SANITIZE SANITIZE="$1")

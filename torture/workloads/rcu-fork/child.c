@@ -364,6 +364,8 @@ static void fork_again(struct child *c)
     if (pid < 0)
         return;
     waitpid(pid, &status, 0);
+    if (fork_given_up(status))
+        return;
     if (WIFSIGNALED(status))
         fail(c, "A child's child was killed by signal %d (%s).", WTERMSIG(status),
              strsignal(WTERMSIG(status)));
@@ -390,6 +392,7 @@ static void begin(struct child *c, const struct fork_birth *birth)
     set_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it hangs no longer than the run lasts */
     prctl(PR_SET_NAME, "rcu-fork-child");
+    fork_take_sanitizer_locks();
     c->generation = ++state->generation;
     atomic_store(&state->inherited_ran, 0);
     fork_use_new_stacks(c->generation);

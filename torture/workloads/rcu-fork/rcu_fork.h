@@ -19,11 +19,12 @@
 #else
 #define FORK_THREAD_SANITIZED 0
 #endif
-#if FORK_THREAD_SANITIZED || defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define FORK_SANITIZED 1
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define FORK_ADDRESS_SANITIZED 1
 #else
-#define FORK_SANITIZED 0
+#define FORK_ADDRESS_SANITIZED 0
 #endif
+#define FORK_SANITIZED (FORK_THREAD_SANITIZED || FORK_ADDRESS_SANITIZED)
 
 struct fork_params {
     int64_t forkers, readers, updaters, waiters, lock_users;
@@ -44,6 +45,7 @@ enum {
     FORKS_ONLINE,
     FORKS_UNREGISTERED,
     FORKS_LOCKED,
+    FORKS_GIVEN_UP,
     GRANDCHILDREN,
     CHILD_READS,
     CHILD_CALLBACKS,
@@ -115,6 +117,11 @@ void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth);
 
 /* => Before the first thread of a process. Nothing, but under ThreadSanitizer. */
 void fork_use_new_stacks(unsigned generation);
+/* => The first thread of a child, before it does anything else. Nothing, but under
+ * AddressSanitizer: ends the child when a lock of the sanitizer's was taken at the fork. */
+void fork_take_sanitizer_locks(void);
+/* Whether a child with this wait status was ended so. */
+bool fork_given_up(int status);
 
 /* All of a child's life. */
 void fork_child_main(struct instance *in, struct fork_report *report, uint64_t seed,
