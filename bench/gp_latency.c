@@ -169,7 +169,7 @@ static void call_rcu_caller(struct torture_thread *t)
 
 /* --- Set-up --- */
 
-/* No role of the engine's: thousands of them need no heartbeat and no histograms. */
+/* No role of the harness's: thousands of them need no heartbeat and no histograms. */
 static void *sleeper(void *argument)
 {
     struct state *state = argument;

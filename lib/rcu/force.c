@@ -60,7 +60,7 @@ bool rcu_draining(void)
 void force_rcu(void)
 {
     /* rcu_goal() fences: what the caller wants forced (a callback it queued) comes before the
-     * snapshot, or that would be older than the grace period which already covers the callback. */
+     * snapshot. Otherwise that is older than the grace period which already covers the callback. */
     rcu_request_force(rcu_goal());
     rcu_wake_leader();
     rcu_end_pile_up();

@@ -11,11 +11,13 @@
 #define PRESET(field, preset, valid) .field = (preset),
 const struct rcu_settings rcu_default_settings = {RCU_SETTINGS(PRESET)};
 struct tuning rcu_tuning = {RCU_SETTINGS(PRESET)};
+#undef PRESET
 
 #define FIELD(field, preset, valid) __typeof__(rcu_default_settings.field) field;
 struct rows {
     RCU_SETTINGS(FIELD)
 };
+#undef FIELD
 _Static_assert(sizeof(struct rows) == sizeof(struct rcu_settings), "each setting has a row");
 
 static bool duration_ok(int64_t ns, int64_t least)
@@ -29,10 +31,13 @@ int rcu_set_settings(const struct rcu_settings *s)
     if (!(valid))                   \
         return -EINVAL;
     RCU_SETTINGS(CHECK)
+#undef CHECK
 #define STORE(field, preset, valid) \
     atomic_store_explicit(&rcu_tuning.field, s->field, memory_order_relaxed);
     RCU_SETTINGS(STORE)
-    /* The exchange in event_set() publishes the settings to a leader that waits by the old ones. */
+#undef STORE
+    /* A leader may go one round by some new settings and some old ones. The exchange in event_set()
+     * publishes all to one that waits by the old ones. */
     rcu_wake_leader();
     rcu_end_pile_up();
     return 0;
@@ -42,4 +47,5 @@ void rcu_get_settings(struct rcu_settings *s)
 {
 #define LOAD(field, preset, valid) .field = tuned(field),
     *s = (struct rcu_settings){RCU_SETTINGS(LOAD)};
+#undef LOAD
 }

@@ -21,12 +21,11 @@ struct invocation {
     bool continue_on_finding;
     bool gdb;
     const char *repro; /* the command line up to the point's settings */
-    bool interrupted;  /* out: SIGINT or SIGTERM came */
+    bool interrupted;  /* out: SIGINT, SIGTERM or SIGHUP came */
 };
 
 /* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
 void execution_signals(bool gdb);
-bool execution_interrupted(void);
 
 /* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with
  * a line in d when it could not be started at all. */

@@ -2,6 +2,7 @@
 #include "execution_parts.h"
 
 #include "torture/record/clock.h"
+#include "torture/record/text.h"
 #include "torture/result/verdict.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 static char *last_words(struct execution *e)
 {
     struct stat status;
-    char *text;
+    char text[LONGEST_OUTPUT];
     ssize_t n;
 
     if (e->errors_fd < 0 || fstat(e->errors_fd, &status) != 0)
@@ -26,12 +27,8 @@ static char *last_words(struct execution *e)
         unlink(e->errors_path);
         return NULL;
     }
-    text = calloc(1, LONGEST_OUTPUT + 1);
-    n = pread(e->errors_fd, text, LONGEST_OUTPUT, 0); /* sanitizers print the cause first */
-    for (ssize_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] >= 127 || ((unsigned char)text[i] < 32 && text[i] != '\n'))
-            text[i] = '?';
-    return text;
+    n = pread(e->errors_fd, text, sizeof text, 0); /* sanitizers print the cause first */
+    return text_printable(text, n > 0 ? (size_t)n : 0);
 }
 
 static struct finding *killed_by(struct execution *e, int number)

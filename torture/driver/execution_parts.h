@@ -35,15 +35,16 @@ struct execution {
     double previous_reads_s, reads_rate;
 };
 
-/* Starts the runner; false with a line in e->d. */
+/* execution_start.c: starts the runner; false with a line in e->d. */
 bool execution_start(struct execution *e);
 
-/* Seconds since the gate opened; 0 before. */
+/* execution.c: seconds since the gate opened; 0 before. */
 double execution_seconds(const struct execution *e);
 /* Appends to events.jsonl; takes the event. */
 void execution_record(struct execution *e, json_t *event);
 
-/* A finding of the driver's own, without timeline. */
+/* execution_findings.c, as far as execution_report_stall(). A finding of the driver's own, without
+ * timeline. */
 struct finding *execution_finding(const struct execution *e, const char *check, unsigned workload,
                                   const char *message);
 /* Takes a finding (NULL: none), completes it with its repro line, shows and records it. */
@@ -54,8 +55,8 @@ size_t execution_take_findings(struct execution *e);
 /* Thread number `thread` has been silent for too long. */
 void execution_report_stall(struct execution *e, int thread);
 
-/* Concludes from the way in which the runner ended. Returns false when it never got to run for a
- * reason of configuration: the message is in e->d. */
+/* execution_end.c: concludes from the way in which the runner ended. Returns false when it never
+ * got to run for a reason of configuration: the message is in e->d. */
 bool execution_judge_end(struct execution *e);
 /* The run as it stands in a result. */
 json_t *execution_describe(struct execution *e);

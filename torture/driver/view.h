@@ -1,4 +1,4 @@
-/* The driver's view of a runner's shared mapping, alive or dead. */
+/* The driver's view of a runner's shared mapping, alive or dead: view.c, and where it says so. */
 #ifndef STILLPOINT_VIEW_H
 #define STILLPOINT_VIEW_H
 
@@ -49,16 +49,16 @@ bool view_statistic(const struct view *v, const char *name, uint64_t *value);
 void view_tally(const struct view *v, size_t measure, struct tally *sum);
 json_t *view_threads(const struct view *v);
 
-/* Findings that have become ready and are not in `known` yet, which is extended. Returns how many
- * are new. Counts of known ones are brought up to date. */
+/* view_findings.c: findings that have become ready and are not in `known` yet, which is extended.
+ * Returns how many are new. Counts of known ones are brought up to date. */
 size_t view_findings(const struct view *v, struct findings *known);
-/* Adds the last notes of every thread to the finding, most of them of `thread`, merged by time up
- * to `ticks`. */
+/* view_timeline.c: adds the last notes of every thread to the finding, most of them of `thread`,
+ * merged by time up to `ticks`. */
 void view_timeline(const struct view *v, int thread, uint64_t ticks, struct finding *f);
-/* Requests the stack of every living thread of the runner and waits up to four seconds; names those
- * that hold up a grace period when the runner's main thread answers. */
+/* view_stacks.c: requests the stack of every living thread of the runner and waits up to four
+ * seconds; names those that hold up a grace period when the runner's main thread answers. */
 void view_stacks(const struct view *v, struct finding_stacks *stacks);
-/* How the runner crashed, or NULL. */
+/* view_findings.c: how the runner crashed, or NULL. */
 struct finding *view_crash(const struct view *v);
 
 #endif

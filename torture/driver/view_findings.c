@@ -1,6 +1,8 @@
 /* What threads of a runner found, and how it crashed. */
 #include "view_parts.h"
 
+#include "torture/record/text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static struct finding *known_finding(const struct findings *known, size_t worklo
 static struct finding *make_finding(const struct view *v, size_t w, const char *check,
                                     const struct shared_check *c)
 {
-    char *message = view_safe_text(c->message, sizeof c->message);
+    char *message = text_printable(c->message, sizeof c->message);
     struct finding *f =
         finding_new(check, (unsigned)w, view_member_text(view_workload(v, w), "name"),
                     fmax(0, view_seconds(v, c->ticks)), message);
@@ -100,7 +102,7 @@ struct finding *view_crash(const struct view *v)
                     fmax(0, view_seconds(v, c->ticks)), message);
     finding_add_thread(f, who);
     view_timeline(v, c->thread, c->ticks, f);
-    stack = view_safe_text(c->stack, sizeof c->stack);
+    stack = text_printable(c->stack, sizeof c->stack);
     stacks_add(&f->stacks, &(struct finding_stack){.thread = (char *)who, .text = stack});
     free(stack);
     return f;

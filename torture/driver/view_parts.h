@@ -1,4 +1,4 @@
-/* What the parts of the view share: reading the ready event, timelines, texts. */
+/* What the parts of the view share: reading the ready event, timelines. */
 #ifndef STILLPOINT_VIEW_PARTS_H
 #define STILLPOINT_VIEW_PARTS_H
 
@@ -23,9 +23,7 @@ static inline size_t view_member_number(json_t *object, const char *key)
     return (size_t)json_integer_value(json_object_get(object, key));
 }
 
-/* Adds what led to the first violation of a check. */
+/* view_timeline.c: adds what led to the first violation of a check. */
 void view_check_timeline(const struct view *v, const struct shared_check *c, struct finding *f);
-/* A text that the code under test may have scribbled over, as JSON can hold it; heap. */
-char *view_safe_text(const char *text, size_t room);
 
 #endif

@@ -1,24 +1,13 @@
 /* What the threads of a runner are doing, and which of them hold up a grace period. */
 #include "view_parts.h"
 
+#include "torture/record/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-char *view_safe_text(const char *text, size_t room)
-{
-    size_t length = strnlen(text, room);
-    char *copy = strndup(text, length);
-
-    for (size_t i = 0; copy && i < length; i++)
-        if (((unsigned char)copy[i] < 32 && copy[i] != '\n') || (unsigned char)copy[i] >= 127)
-            copy[i] = '?';
-    if (!copy)
-        abort();
-    return copy;
-}
 
 /* For all threads together: a starved machine takes its time. */
 #define ANSWER_LIMIT_NS INT64_C(4000000000)
@@ -78,7 +67,7 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
         if (!tid)
             continue;
         answered = wait_for_answer(&t->stack_done, wanted, &left_ns);
-        text = view_safe_text(answered ? t->stack : "", sizeof t->stack);
+        text = text_printable(answered ? t->stack : "", sizeof t->stack);
         stacks_add(stacks,
                    &(struct finding_stack){
                        .thread = (char *)v->threads[i].name,

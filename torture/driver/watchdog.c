@@ -2,8 +2,6 @@
 
 #include "torture/record/clock.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define LONGEST_STEP_NS (250 * 1000 * 1000) /* the driver calls every 50 ms */
@@ -14,51 +12,15 @@ void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t li
         .view = v, .pid = pid, .limit_ns = limit_ns, .last_ns = clock_monotonic_ns()};
     w->beats = calloc(v->thread_count + 1, sizeof *w->beats);
     w->seen_ns = calloc(v->thread_count + 1, sizeof *w->seen_ns);
-    w->times = calloc(v->thread_count + 1, sizeof *w->times);
-    for (size_t i = 0; i < v->thread_count; i++)
-        w->times[i].waited_ns = -1;
+    w->waits = calloc(v->thread_count + 1, sizeof *w->waits);
 }
 
 void watchdog_close(struct watchdog *w)
 {
     free(w->beats);
     free(w->seen_ns);
-    free(w->times);
+    free(w->waits);
     *w = (struct watchdog){.view = NULL};
-}
-
-/* The kernel's account of a thread: its time on CPUs and on run queues since it started. False
- * where there is none. */
-static bool read_times(int pid, int tid, struct watchdog_times *times)
-{
-    char path[64];
-    FILE *f;
-    bool told;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", pid, tid);
-    f = tid ? fopen(path, "re") : NULL;
-    if (!f)
-        return false;
-    told = fscanf(f, "%" SCNd64 " %" SCNd64, &times->ran_ns, &times->waited_ns) == 2;
-    fclose(f);
-    return told;
-}
-
-/* Whether a thread wants a CPU: its state is R. */
-static bool is_runnable(int pid, int tid)
-{
-    char path[64], state = 0;
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
-    f = fopen(path, "re");
-    if (!f)
-        return false;
-    /* "tid (name) state ...": names of our threads have no parenthesis. */
-    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-        state = 0;
-    fclose(f);
-    return state == 'R';
 }
 
 /* The longest wait for a CPU, among all threads, since the call before, `step` ago. */
@@ -68,19 +30,10 @@ static int64_t longest_wait(struct watchdog *w, int64_t step)
 
     for (size_t i = 0; i < w->view->thread_count; i++) {
         int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
-        struct watchdog_times *before = &w->times[i], now = {-1, -1};
-        int64_t waited = 0;
+        int64_t waited = cpu_wait_since(&w->waits[i], w->pid, tid, step);
 
-        if (read_times(w->pid, tid, &now) && before->waited_ns >= 0) {
-            waited = now.waited_ns - before->waited_ns;
-            /* The time on a run queue is added up when it ends: who has been there all along shows
-             * none. */
-            if (waited == 0 && now.ran_ns == before->ran_ns && is_runnable(w->pid, tid))
-                waited = step;
-        }
         if (waited > longest)
             longest = waited;
-        *before = now;
     }
     return longest;
 }

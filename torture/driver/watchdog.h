@@ -2,21 +2,18 @@
 #ifndef STILLPOINT_WATCHDOG_H
 #define STILLPOINT_WATCHDOG_H
 
+#include "torture/record/cpu_wait.h"
 #include "view.h"
-
-struct watchdog_times {
-    int64_t ran_ns, waited_ns; /* -1: not known */
-};
 
 struct watchdog {
     const struct view *view;
     int pid;
     int64_t limit_ns;
-    int64_t now_ns;               /* observed time: see watchdog_look() */
-    int64_t last_ns;              /* CLOCK_MONOTONIC at the call before */
-    uint64_t *beats;              /* per thread: last heartbeat seen */
-    int64_t *seen_ns;             /* and when */
-    struct watchdog_times *times; /* and on CPUs, and waiting for one, by then */
+    int64_t now_ns;         /* observed time: see watchdog_look() */
+    int64_t last_ns;        /* CLOCK_MONOTONIC at the call before */
+    uint64_t *beats;        /* per thread: last heartbeat seen */
+    int64_t *seen_ns;       /* and when */
+    struct cpu_wait *waits; /* per thread: its account by then */
 };
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns);

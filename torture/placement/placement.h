@@ -1,5 +1,5 @@
 /* Which thread goes where: policies over the machine's topology (hwloc), memory over its NUMA nodes
- * (libnuma).
+ * (libnuma). placement.c, and placement_bind.c where it says so.
  */
 #ifndef STILLPOINT_PLACEMENT_H
 #define STILLPOINT_PLACEMENT_H
@@ -27,8 +27,8 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
                                  size_t count, const char *synthetic, const char *where,
                                  struct diagnostics *notes, struct diagnostics *d);
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
-/* Binds the calling thread, and its memory from now on, as planned. False with a line in d when the
- * system refused. Does nothing, with a line in d, for a synthetic plan. */
+/* placement_bind.c: binds the calling thread, and its memory from now on, as planned. False with a
+ * line in d when the system refused. Does nothing, with a line in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
 bool placement_is_this_system(const struct placement *p);
 void placement_free(struct placement *p);

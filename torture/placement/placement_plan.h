@@ -33,11 +33,13 @@ struct planning {
     size_t deal_count;
 };
 
-/* Adds a deal for each role that has a set; false with lines in g->d when one is impossible. */
+/* placement_sets.c: adds a deal for each role that has a set; false with lines in g->d when one is
+ * impossible. */
 bool placement_add_roles(struct planning *g, json_t *roles);
 /* "0-1,3": the machine's NUMA nodes; heap. */
 char *placement_list_nodes(const struct topology *t);
-/* Another node than a thread's own: the next one, so that each is as much used as it was. */
+/* placement.c: another node than a thread's own: the next one, so that each is as much used as it
+ * was. */
 int placement_remote_node(const struct topology *t, int own);
 
 #endif

@@ -60,8 +60,3 @@ void clock_start(void)
     base_ns = clock_monotonic_ns();
     base_ticks = (uint64_t)base_ns;
 }
-
-int64_t clock_ticks_at(int64_t monotonic_ns)
-{
-    return (int64_t)base_ticks + (int64_t)((double)(monotonic_ns - base_ns) / clock_ns_per_tick);
-}

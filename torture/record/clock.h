@@ -43,7 +43,4 @@ static inline uint64_t clock_ns_to_ticks(uint64_t ns)
     return (uint64_t)((double)ns / clock_ns_per_tick);
 }
 
-/* A CLOCK_MONOTONIC time as a tick count, to compare with clock_ticks(). */
-int64_t clock_ticks_at(int64_t monotonic_ns);
-
 #endif

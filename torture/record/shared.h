@@ -3,7 +3,8 @@
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
  * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
  * driver only reads, but for `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every field
- * that both may access at once is an atomic, and has one writer unless its comment has several.
+ * that both may access at once is an atomic, and has one writer unless its comment has several; but
+ * for `notes`, where the driver skips what may have been overwritten meanwhile.
  */
 #ifndef STILLPOINT_SHARED_H
 #define STILLPOINT_SHARED_H
@@ -59,7 +60,7 @@ struct shared_thread {
 /* One check of one workload. */
 struct shared_check {
     _Atomic uint64_t count; /* several writers */
-    atomic_uint claimed;    /* the first violation's thread fills the rest */
+    atomic_uint claimed;    /* several writers; the first fills the rest */
     atomic_uint ready;
     uint64_t ticks;
     int32_t thread; /* index, -1: none */

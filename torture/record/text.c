@@ -3,16 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *text_format(const char *format, ...)
 {
     va_list arguments;
+    char *text;
+    int length;
 
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
-
+    text = length < 0 ? NULL : malloc((size_t)length + 1);
     if (!text)
         abort();
     va_start(arguments, format);
@@ -27,4 +29,16 @@ char *text_append(char *text, const char *more)
 
     free(text);
     return longer;
+}
+
+char *text_printable(const char *text, size_t room)
+{
+    char *copy = strndup(text, room);
+
+    if (!copy)
+        abort();
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c >= 127 || ((unsigned char)*c < 32 && *c != '\n'))
+            *c = '?';
+    return copy;
 }

@@ -178,9 +178,10 @@ static char *text_at(json_t *object, const char *key)
 
 static void read_moment(struct finding *f, json_t *written)
 {
+    json_t *cpu = json_object_get(written, "cpu");
     struct finding_moment moment = {
         .us = json_number_value(json_object_get(written, "us")),
-        .cpu = (int)json_integer_value(json_object_get(written, "cpu")),
+        .cpu = cpu ? (int)json_integer_value(cpu) : -1,
         .thread = text_at(written, "thread"),
         .event = text_at(written, "event"),
         .mark = json_object_get(written, "mark") ? text_at(written, "mark") : NULL,

@@ -1,4 +1,5 @@
-/* What people read at the end: the verdict table, violations, the summary. */
+/* What people read at the end: the verdict table, violations, the summary; report.c, and where it
+ * says so. */
 #ifndef STILLPOINT_REPORT_H
 #define STILLPOINT_REPORT_H
 
@@ -9,27 +10,26 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* "14.9 us", "2.1 ms", "50 s"; the buffer holds at least 32 bytes. */
+/* report_format.c. "14.9 us", "2.1 ms", "50 s"; the buffer holds at least 32 bytes. */
 const char *report_duration(double ns, char *buffer);
 /* "1.2 G", "812 338". */
 const char *report_count(double count, char *buffer);
 const char *report_grouped(uint64_t count, char *buffer);
 
-/* Text folded at 99 columns; `first` and `indent` are those of the first line and of the others; a
- * negative `first`: so much of the line is written already. */
+/* report_finding.c: text folded at 99 columns; `first` and `indent` are those of the first line and
+ * of the others; a negative `first`: so much of the line is written already. */
 void report_folded(FILE *f, int first, int indent, const char *text);
-/* One finding with its timeline; the label of its point, or "". */
+/* report_finding.c: one finding with its timeline; the label of its point, or "". */
 void report_finding(FILE *f, const struct finding *finding, const char *label, bool color);
-/* Counts and stacks of a run that goes on. */
+/* report_finding.c: counts and stacks of a run that goes on. */
 void report_state(FILE *f, json_t *counters, json_t *library, const struct finding_stacks *stacks);
-/* The runs as rows of the table: the passed ones of one point are one row, in which every figure is
- * the median. A new array. */
+/* report_rows.c: the runs as rows of the table: the passed ones of one point are one row, in which
+ * every figure is the median. A new array. */
 json_t *report_rows(json_t *runs);
-/* The "budgets" of a verdict. */
+/* report_budgets.c: the "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
 /* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array
- * of strings) is what lies in `directory`. Only findings beyond those shown already are
- * printed in full. */
+ * of strings) is what lies in `directory`. */
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);
 
 #endif

@@ -65,7 +65,7 @@ static struct tally *sum_of(struct salvage *s, const char *name)
 }
 
 /* What the ready event has of a latency, or NULL: its name and unit live there. */
-static json_t *measure_named(struct salvage *s, const char *name)
+static json_t *ready_measure(struct salvage *s, const char *name)
 {
     json_t *w, *m;
     size_t i, j;
@@ -91,7 +91,7 @@ static void on_interval(struct salvage *s, json_t *event)
     json_object_set(s->run, "library", json_object_get(event, "library"));
     json_object_set(s->run, "seconds", json_object_get(event, "t"));
     json_object_foreach (json_object_get(event, "latency"), key, latency) {
-        json_t *measure = measure_named(s, key);
+        json_t *measure = ready_measure(s, key);
 
         if (measure)
             latency_add_delta(sum_of(s, text_of(measure, "name")),
@@ -107,10 +107,13 @@ static void on_interval(struct salvage *s, json_t *event)
 
 static void on_finding(struct salvage *s, json_t *event)
 {
-    struct finding *f = finding_read(json_object_get(event, "finding"));
+    json_t *written = json_object_get(event, "finding");
+    struct finding *f;
 
-    if (s->run)
-        json_array_append_new(json_object_get(s->run, "findings"), finding_write(f));
+    if (!s->run || !json_is_object(written))
+        return;
+    f = finding_read(written);
+    json_array_append_new(json_object_get(s->run, "findings"), finding_write(f));
     finding_free(f);
 }
 
@@ -150,7 +153,7 @@ static void conclude_run(struct salvage *s)
     for (size_t i = 0; i < s->measure_count; i++)
         json_object_set_new(
             latency, s->names[i],
-            latency_describe(&s->sums[i], text_of(measure_named(s, s->names[i]), "unit")));
+            latency_describe(&s->sums[i], text_of(ready_measure(s, s->names[i]), "unit")));
     json_object_set_new(s->run, "latency", latency);
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
     verdict_of_run(s->run, NULL, declared);

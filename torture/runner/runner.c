@@ -105,7 +105,8 @@ json_t *runner_describe(void)
     void *defaults = default_settings();
 
     for (const struct option *o = flavor.settings; o && o->name; o++) {
-        char *stored = o->default_text ? NULL : option_stored_text(o, defaults);
+        char *stored =
+            flavor.default_settings && !o->default_text ? option_stored_text(o, defaults) : NULL;
 
         json_array_append_new(settings, json_pack("{ss ss ss sf sf ss* ss* ss}", "name", o->name,
                                                   "type", types[o->type], "default",

@@ -13,6 +13,7 @@
 #include "nearest_name.h"
 #include "scenario.h"
 #include "torture/host/paths.h"
+#include "torture/record/cpu_wait.h"
 #include "torture/record/duration.h"
 #include "torture/record/text.h"
 
@@ -73,53 +74,8 @@ static int describe_start(const char *program, pid_t *pid, int *output)
 struct patience {
     pid_t pid;
     int64_t last_ms, used_ms;
-    int64_t ran_ns, waited_ns; /* at the last step; -1: unknown */
+    struct cpu_wait wait; /* of its only thread, at the last step */
 };
-
-/* A line of the kernel's about the process; empty when there is none. */
-static void read_about(pid_t pid, const char *what, char *line, int size)
-{
-    char path[64];
-    FILE *file;
-
-    line[0] = '\0';
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
-    file = fopen(path, "re");
-    if (!file)
-        return;
-    if (!fgets(line, size, file))
-        line[0] = '\0';
-    fclose(file);
-}
-
-/* Its state is R: it runs, or waits for a CPU. */
-static bool is_runnable(pid_t pid)
-{
-    char line[512];
-    const char *name_end;
-
-    read_about(pid, "stat", line, sizeof line);
-    name_end = strrchr(line, ')');
-    return name_end && strncmp(name_end, ") R", 3) == 0;
-}
-
-/* How much of a step it has waited for a CPU. */
-static int64_t waited_ms(struct patience *p, int64_t step)
-{
-    int64_t ran = -1, waited = -1, added = 0;
-    char line[128];
-
-    read_about(p->pid, "schedstat", line, sizeof line);
-    if (sscanf(line, "%" SCNd64 " %" SCNd64, &ran, &waited) == 2 && p->waited_ns >= 0) {
-        added = (waited - p->waited_ns) / 1000000;
-        /* The kernel adds a wait up when it ends: one that goes on shows nothing. */
-        if (waited == p->waited_ns && ran == p->ran_ns && is_runnable(p->pid))
-            added = step;
-    }
-    p->ran_ns = ran;
-    p->waited_ns = waited;
-    return added;
-}
 
 static bool is_over(struct patience *p)
 {
@@ -127,7 +83,7 @@ static bool is_over(struct patience *p)
 
     if (step > LONGEST_STEP_MS)
         step = LONGEST_STEP_MS;
-    waited = waited_ms(p, step);
+    waited = cpu_wait_since(&p->wait, p->pid, p->pid, step * 1000000) / 1000000;
     p->used_ms += waited < step - step / 10 ? step - waited : step / 10;
     p->last_ms = now;
     return p->used_ms >= DESCRIBE_TIMEOUT_MS;
@@ -136,7 +92,7 @@ static bool is_over(struct patience *p)
 /* Reads until the other end closes. False when that takes too long or gives too much. */
 static bool describe_read(pid_t pid, int output, char *text, size_t size, size_t *length)
 {
-    struct patience patience = {.pid = pid, .last_ms = now_ms(), .waited_ns = -1};
+    struct patience patience = {.pid = pid, .last_ms = now_ms()};
 
     for (*length = 0; *length < size;) {
         struct pollfd ready = {output, POLLIN, 0};
@@ -444,7 +400,7 @@ static struct flavor_description *describe_uncached(const char *name, struct dia
     struct flavor_description *description = NULL;
     size_t length = 0;
 
-    /* Or it would be another library that is tested than the one that is meant. */
+    /* Otherwise another library is tested than the one that is meant. */
     if (missing) {
         diagnose(d, "STILLPOINT_RUNNERS: there is no directory \"%s\"", missing);
         free(missing);

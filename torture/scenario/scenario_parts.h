@@ -18,7 +18,8 @@ struct scenario_reading {
     struct diagnostics *notes;
 };
 
-/* What was left of a part once its items were checked: itself, or NULL when one was bad. */
+/* scenario_parts.c, but for the last ones. What was left of a part once its items were checked:
+ * itself, or NULL when one was bad. */
 json_t *part_result(json_t *part, bool good);
 bool list_has(const char *const *names, const char *name);
 
@@ -28,7 +29,7 @@ bool flavor_answers(const struct document *doc, const char *flavor, const char *
  * it is left out, with a note, so that every scenario takes every flavor. */
 bool is_foreign_setting(struct scenario_reading *reading, const char *name, const char *pointer);
 
-/* As `complete` of struct member; in scenario_sweep.c. */
+/* scenario_sweep.c: as `complete` of struct member. */
 json_t *complete_sweep(void *context, json_t *given, const char *pointer);
 json_t *complete_require(void *context, json_t *given, const char *pointer);
 json_t *complete_budgets(void *context, json_t *given, const char *pointer);

@@ -82,7 +82,7 @@ struct fleet_rr {
 static void give_rr(struct fleet_rr *rr)
 {
     /* Orders: accesses of *rr by this user -> RMW rr->references.
-     * Pairs with: itself, RMW rr->references (acquire), by the last of them.
+     * Pairs with: give_rr(), RMW rr->references (acquire), by the last of them.
      * Broken: it is freed beside the last accesses of another user. */
     if (!rr || atomic_fetch_sub_explicit(&rr->references, 1, memory_order_acq_rel) > 1)
         return;
@@ -103,7 +103,7 @@ static void free_vcpu(flavor_head *head)
 void fleet_give(struct fleet_vcpu *v)
 {
     /* Orders: accesses of *v by this user -> RMW v->references.
-     * Pairs with: itself, RMW v->references (acquire), by the last of them.
+     * Pairs with: fleet_give(), RMW v->references (acquire), by the last of them.
      * Broken: the vCPU is freed beside the last accesses of another user. */
     if (atomic_fetch_sub_explicit(&v->references, 1, memory_order_acq_rel) == 1)
         flavor_call(&v->head, free_vcpu);

@@ -169,10 +169,10 @@ static void read_once(struct torture_thread *t, const struct items_reading *read
     torture_section(t, true);
     flavor_read_lock();
     item = flavor_dereference(items->current);
+    sequence = atomic_load_explicit(&item->sequence, memory_order_relaxed);
     if (ns)
         torture_spin(ns);
     done = atomic_load_explicit(&item->done, memory_order_relaxed);
-    sequence = atomic_load_explicit(&item->sequence, memory_order_relaxed);
     flavor_read_unlock();
     torture_section(t, false);
     if (__builtin_expect(done != 0, 0)) {

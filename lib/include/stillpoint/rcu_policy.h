@@ -99,7 +99,7 @@ struct rcu_stats {
     unsigned long callback_threads;  /* started; never more than one in a process */
     /* Readers. */
     unsigned long readers_parked;   /* that leaders stopped watching */
-    unsigned long readers_unparked; /* of these, that read again */
+    unsigned long readers_unparked; /* parked ones that read, those just registered too */
     unsigned long exits_registered; /* threads that ended without unregistering */
 };
 void rcu_get_stats(struct rcu_stats *stats);

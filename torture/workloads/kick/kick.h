@@ -13,6 +13,7 @@
 #ifndef STILLPOINT_KICK_H
 #define STILLPOINT_KICK_H
 
+#include "torture/record/cpu_wait.h"
 #include "torture/workloads/fleet.h"
 
 struct kick_params {
@@ -143,7 +144,7 @@ void kick_turn_watcher(struct torture_thread *t);
 
 /* idle.c: what the system shows of the process's threads. */
 struct kick_threads {
-    struct kick_times *times;
+    struct cpu_wait *waits; /* of each */
     size_t count;
 };
 struct kick_threads kick_threads_open(size_t count);

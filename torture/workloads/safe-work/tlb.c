@@ -156,7 +156,7 @@ static void drop_entry(struct safe_work_vcpu *v, const struct safe_work_page *pa
 static void flush_done(struct torture_thread *t, struct safe_work_page *page)
 {
     /* Orders: LOAD of the page, STORE v->tlb (by this vCPU) -> RMW page->waiting.
-     * Pairs with: itself, RMW page->waiting (acquire), by the last vCPU, before retire().
+     * Pairs with: flush_done(), RMW page->waiting (acquire), by the last vCPU, before retire().
      * Broken: the frame is poisoned while a vCPU still reads it, and the code under test is
      * blamed. */
     if (atomic_fetch_sub_explicit(&page->waiting, 1, memory_order_acq_rel) == 1)

@@ -1,0 +1,48 @@
+#include "cpu_wait.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line of the kernel's about a thread; empty when there is none. */
+static void read_line(int pid, int tid, const char *what, char *line, int size)
+{
+    char path[64];
+    FILE *file = NULL;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, what);
+    if (tid)
+        file = fopen(path, "re");
+    if (!file || !fgets(line, size, file))
+        line[0] = '\0';
+    if (file)
+        fclose(file);
+}
+
+char cpu_wait_state(int pid, int tid)
+{
+    char line[512];
+    const char *name_end;
+
+    read_line(pid, tid, "stat", line, sizeof line);
+    name_end = strrchr(line, ')'); /* "tid (name) state ..." */
+    return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
+}
+
+int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step)
+{
+    struct cpu_wait now;
+    int64_t waited = 0;
+    char line[128];
+
+    read_line(pid, tid, "schedstat", line, sizeof line);
+    now.known = sscanf(line, "%" SCNd64 " %" SCNd64, &now.ran_ns, &now.waited_ns) == 2;
+    if (now.known && before->known) {
+        waited = now.waited_ns - before->waited_ns;
+        /* A wait is added up when it ends: a thread that has waited all along shows none. */
+        if (waited == 0 && now.ran_ns == before->ran_ns && cpu_wait_state(pid, tid) == 'R')
+            waited = step;
+    }
+    *before = now;
+    return waited;
+}

@@ -1,0 +1,20 @@
+/* How long threads wait for a CPU, by the kernel's account of them; cpu_wait.c. Where there is none
+ * (without /proc) nobody waits. */
+#ifndef STILLPOINT_CPU_WAIT_H
+#define STILLPOINT_CPU_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One thread's account; zeroed before the first call. */
+struct cpu_wait {
+    bool known;
+    int64_t ran_ns, waited_ns; /* since it started */
+};
+
+/* How long a thread of process `pid` has waited for a CPU since the call before, `step` ago. */
+int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step);
+/* Its state, as ps shows it: R runs or waits for a CPU, S sleeps. 0: there is no such thread. */
+char cpu_wait_state(int pid, int tid);
+
+#endif
