@@ -41,7 +41,8 @@ struct vcpu_guest {
      * `signal` and `cancel` call it once each time they enter, and then wait. */
     void (*block)(struct vcpu *cpu);
     /* Reads what requesters wrote before they called cpu_exit(), and acts on it. Called outside of
-     * cpu_exec_start() and read sections, with the big lock held but for the accelerator `user`. */
+     * cpu_exec_start() and read sections, with the big lock held but for the accelerator `user`.
+     * A vCPU that finds vcpu_unplug() ends without another call. */
     void (*events)(struct vcpu *cpu);
     /* True when there is nothing to run until somebody calls cpu_exit(): halted, no interrupt.
      * Called after events(). */
