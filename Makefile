@@ -302,7 +302,7 @@ lint: lint-format lint-comments lint-includes lint-tidy lint-cppcheck
 # clang-format leaves comments as long as they are.
 lint-format:
 	@clang-format --dry-run --Werror $(c_sources) $(c_headers)
-	@LC_ALL=C.UTF-8 grep -nP '^(?=.{101})' $(c_sources) $(c_headers) >&2; test $$? -ne 0 || \
+	@LC_ALL=C.UTF-8 grep -nP '^(?=.{101})' $(c_sources) $(c_headers) >&2; test $$? -eq 1 || \
 	    { echo 'over 100 columns' >&2; exit 1; }
 
 lint-includes:

@@ -3,7 +3,8 @@
 # same scenarios must be passed. `tests/faults.sh [NAME...]`; prints TAP.
 #
 # The header of torture/faults/NAME.patch: Title, Mechanism, Seen in, Scenario (a path, and settings as
-# after --set), Check (any of these names), Needs. docs/adding-a-fault.md explains them.
+# after --set), Check (any of these names), Needs, and sometimes Build. docs/adding-a-fault.md explains
+# them.
 set -u
 cd "$(dirname "$0")/.." || exit 70
 BUILD=${BUILD:-build}

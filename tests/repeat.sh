@@ -38,7 +38,11 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 make_says() { make -s --eval="print: ; @echo \$($1)" "${settings[@]}" print; }
 BUILD=$root/$(make_says BUILD) || exit 70
 commit=$(git rev-parse --short=12 HEAD) || exit 70
-git diff --quiet HEAD || commit+=-$(git diff HEAD | git hash-object --stdin | head -c 8) # and what is not committed
+# And what is not committed, new files too.
+if [ -n "$(git status --porcelain)" ]; then
+    commit+=-$({ git diff HEAD; git ls-files -o --exclude-standard -z | xargs -0r cat; } |
+        git hash-object --stdin | head -c 8)
+fi
 results=$BUILD/repeat/$commit
 export ROOT=$root BUILD STILLPOINT=$BUILD/stillpoint LC_ALL=C PATH=/usr/bin:$PATH
 export CK_DEFAULT_TIMEOUT=30 CK_VERBOSITY=normal BATS_TEST_TIMEOUT=120

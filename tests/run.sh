@@ -40,7 +40,8 @@ name_of_tree() {
 
 KEPT=$ROOT/build/check
 if [ -n "$FULL" ]; then
-    KEPT=$BUILD/check-full/$(name_of_tree)
+    tree=$(name_of_tree)
+    KEPT=$BUILD/check-full/$tree
     case $KEPT in *-changed) rm -rf "$KEPT" ;; esac
     mkdir -p "$KEPT" || exit 70
     last=$(cat "$KEPT/seed" 2>/dev/null)
@@ -94,7 +95,10 @@ report() { # PART [NEXT]
     fi
     [ -z "$note" ] || bad=$((bad + 1))
     # What is built is needed by the others, and so is never taken for done.
-    if [ -n "$FULL" ] && [ "$bad" -eq 0 ] && [ "$part" != build ]; then touch "$KEPT/$part.green"; fi
+    # Nor is a part for which the tree was edited meanwhile.
+    if [ -n "$FULL" ] && [ "$bad" -eq 0 ] && [ "$part" != build ] && [ "$(name_of_tree)" = "$tree" ]; then
+        touch "$KEPT/$part.green"
+    fi
     printf '  %-8s  %4d passed  %3d failed  %3d skipped  %6.1f s%s\n' "$part" "$ok" "$bad" "$skip" \
         "$(awk "BEGIN { print $EPOCHREALTIME - $started }")" "$again"
     awk '/^(ok|not ok) /{ show = /^not ok / } show && /^(not ok|#)/ { print "      " $0 }

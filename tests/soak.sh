@@ -9,7 +9,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 70
 seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
-kept=${KEPT:-$PWD/build/check-full}/soak-$seed
+# By itself it keeps nothing for another time: the tree may have changed.
+kept=${KEPT:-$(mktemp -d)}/soak-$seed
 mkdir -p "$kept" && kept=$(cd "$kept" && pwd) || exit 70
 unset MAKEFLAGS MFLAGS MAKELEVEL STILLPOINT_RUNNERS
 echo "# seed $seed"

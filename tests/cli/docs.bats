@@ -196,11 +196,12 @@ PYTHON
         $(documents) | sort -u | grep -vE '/(NAME|x|pair)\.' | while read -r file; do
         [ -e "$file" ] || echo "$file"
     done | nothing 'no such file'
-    sed -n 's/.*Seeded faults\{0,1\}:\*\(.*\)/\1/p' docs/architecture.md | grep -oE '`[a-z-]+`' |
+    # The names after "*Seeded faults:*", to the end of the sentence, also on the lines that follow.
+    tr '\n' ' ' <docs/architecture.md | grep -oE '\*Seeded +faults?:\*[^.*]*' | grep -oE '`[a-z-]+`' |
         tr -d '`' | while read -r fault; do
         [ -e "torture/faults/$fault.patch" ] || echo "$fault"
     done | nothing 'no such fault'
-    grep -ohE '`[a-z_]+\(\)`' docs/*.md | tr -d '`()' | sort -u | while read -r name; do
+    grep -ohE '`[a-z_]+\(\)`' $(documents) | tr -d '`()' | sort -u | while read -r name; do
         grep -rqwE "$name" lib torture bench || case $name in
         main | fork) ;;
         *) echo "$name()" ;;
@@ -223,6 +224,12 @@ PYTHON
     "$STILLPOINT" list --markdown | diff docs/scenario-reference.md -
 }
 
+@test "docs: every example that is marked as tested is" {
+    grep -ohE '<!-- tested: [^ ]+ -->' docs/*.md | cut -d' ' -f3 | while read -r name; do
+        grep -qF "$name" <(grep -v '"docs: every example' tests/cli/docs.bats) || echo "$name"
+    done | nothing 'no test of it'
+}
+
 @test "docs: the examples for the library compile without a warning, and run" {
     local name document expected more
     while read -r name document expected; do
@@ -237,7 +244,8 @@ PYTHON
         done
     done <<<'example.c library.md read
 replay.c library.md the same
-lists.c rcu-lists.md 2 1 0'
+lists.c rcu-lists.md 2 1 0
+vcpus.c vcpus.md forwards, 1 interrupt'
 }
 
 @test "docs: the flavor in adding-a-flavor.md is built, tortured, and found out when broken" {

@@ -2,6 +2,10 @@
 
 setup_suite() {
     export LC_ALL=C
+    # Those of `make`, unless tests/run.sh has others.
+    export ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
+    export BUILD=${BUILD:-$ROOT/build}
+    export STILLPOINT=${STILLPOINT:-$BUILD/stillpoint}
     export CLI_BUILD=$BATS_SUITE_TMPDIR/build
     unset STILLPOINT_FENCE STILLPOINT_RUNNERS NO_COLOR MAKEFLAGS MAKELEVEL
     # What is copied is tested as it is, even when a source has become newer meanwhile.

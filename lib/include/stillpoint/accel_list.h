@@ -8,9 +8,9 @@
  *     user      a thread each; checks for requests; never idles, and takes no big lock
  *     kvm       KVM_RUN on a small guest that spins, or does port I/O; a signal gets it out
  *
- * To add one: lib/vcpu/accel/NAME.c, which defines vcpu_accel_NAME; its name here; its row in
- * docs/vcpus.md. This header includes and declares nothing, so that it may be used beside another
- * RCU.
+ * To add one: lib/vcpu/accel/NAME.c, which defines vcpu_accel_NAME; its name here; and what
+ * CONTRIBUTING.md has besides. This header includes and declares nothing, so that it may be used
+ * beside another RCU.
  */
 #ifndef STILLPOINT_ACCEL_LIST_H
 #define STILLPOINT_ACCEL_LIST_H
