@@ -52,44 +52,18 @@ static char *line_of(const struct drawing *g, struct point *p)
     return fclose(out) == 0 ? label : NULL;
 }
 
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-/* The median over the repeats; 0: nothing was measured. */
-static double median(struct drawing *g, struct point *p, const char *percentile)
-{
-    size_t index, count = 0;
-    double *values = calloc(json_array_size(p->runs) + 1, sizeof *values), middle = 0;
-    json_t *run;
-    json_array_foreach (p->runs, index, run) {
-        json_t *latency = plot_pictured(g, run);
-        if (values && plot_number(latency, "count") > 0) {
-            values[count++] = plot_number(json_object_get(latency, "percentiles"), percentile) *
-                              plot_to_ns(latency);
-        }
-    }
-    if (count > 0) {
-        qsort(values, count, sizeof *values, by_value);
-        middle = (values[(count - 1) / 2] + values[count / 2]) / 2;
-    }
-    free(values);
-    return middle;
-}
-
-/* "place p50 p99", if the point has them. */
+/* "place p50 p99", the medians over the repeats, if the point has them. */
 static void write_row(struct drawing *g, struct point *of_line, struct point *p, FILE *out)
 {
-    double p50 = median(g, p, "50"), p99 = median(g, p, "99");
-    if (p50 > 0) {
-        fprintf(out, "%.9g %.9g %.9g\n", place_of(g, p), p50, p99);
-        plot_note_range(g, p50);
-        plot_note_range(g, p99);
-        g->last = fmax(g->last, place_of(g, p));
-        of_line->rows++;
-    }
+    struct repeats p50, p99;
+
+    if (!plot_repeats(g, p, "50", &p50) || !plot_repeats(g, p, "99", &p99) || p50.median == 0)
+        return;
+    fprintf(out, "%.9g %.9g %.9g\n", place_of(g, p), p50.median, p99.median);
+    plot_note_range(g, p50.median);
+    plot_note_range(g, p99.median);
+    g->last = fmax(g->last, place_of(g, p));
+    of_line->rows++;
 }
 
 void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out)

@@ -293,7 +293,7 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
     }
 }
 
-/* ---- Data: what a read section costs --------------------------------------------------------- */
+/* ---- Data: one figure of a point, from its repeats ------------------------------------------- */
 
 static int by_value(const void *left, const void *right)
 {
@@ -301,25 +301,39 @@ static int by_value(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* One line "median smallest largest" of the repeats' medians. */
-void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
+bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,
+                  struct repeats *repeats)
 {
+    double *values = calloc(json_array_size(p->runs) + 1, sizeof *values);
     size_t index, count = 0;
-    double *medians = calloc(json_array_size(p->runs) + 1, sizeof *medians);
     json_t *run;
+
     json_array_foreach (p->runs, index, run) {
-        json_t *pair = plot_pictured(g, run);
-        if (medians && plot_number(pair, "count") > 0) {
-            medians[count++] =
-                plot_number(json_object_get(pair, "percentiles"), "50") * plot_to_ns(pair);
-        }
+        json_t *latency = plot_pictured(g, run);
+
+        if (values && plot_number(latency, "count") > 0)
+            values[count++] = plot_number(json_object_get(latency, "percentiles"), percentile) *
+                              plot_to_ns(latency);
     }
     if (count > 0) {
-        qsort(medians, count, sizeof *medians, by_value);
-        double middle = (medians[(count - 1) / 2] + medians[count / 2]) / 2;
-        fprintf(out, "%.6g %.6g %.6g\n", middle, medians[0], medians[count - 1]);
-        plot_note_range(g, medians[count - 1]);
-        p->rows = 1;
+        qsort(values, count, sizeof *values, by_value);
+        *repeats = (struct repeats){
+            .median = (values[(count - 1) / 2] + values[count / 2]) / 2,
+            .smallest = values[0],
+            .largest = values[count - 1],
+        };
     }
-    free(medians);
+    free(values);
+    return count > 0;
+}
+
+void plot_write_read_side(struct drawing *g, struct point *p, FILE *out)
+{
+    struct repeats of;
+
+    if (!plot_repeats(g, p, "50", &of))
+        return;
+    fprintf(out, "%.6g %.6g %.6g\n", of.median, of.smallest, of.largest);
+    plot_note_range(g, of.largest);
+    p->rows = 1;
 }

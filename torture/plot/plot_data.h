@@ -27,6 +27,11 @@ struct point {
     char legend[128];    /* the label in the picture */
 };
 
+/* A percentile over the repeats of a point, ns. */
+struct repeats {
+    double median, smallest, largest;
+};
+
 struct workload;
 
 struct drawing {
@@ -54,6 +59,7 @@ void plot_free_points(struct drawing *g);
 /* Write the data of one point, and note in it and in g how much and how large it was. */
 void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
+/* "median smallest largest" of the repeats' medians. */
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
 /* Into the file of the first point of each line: the latency over the option that is its axis. In
  * plot_axis.c. */
@@ -68,6 +74,9 @@ const char *plot_text(json_t *object, const char *key);
 json_t *plot_run_latency(json_t *run, const char *name);
 /* The latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */
 json_t *plot_pictured(struct drawing *g, json_t *run);
+/* Of the latency that this picture draws; false: no repeat has measured any. */
+bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,
+                  struct repeats *repeats);
 /* What a value of this latency is multiplied with to be nanoseconds. */
 double plot_to_ns(json_t *latency);
 /* The picture's axis is to reach so far. */

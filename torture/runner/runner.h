@@ -13,7 +13,14 @@
 /* Prints nothing; events go to events_fd. Returns an exit code: PASS means only that the run itself
  * went as planned, the checks are in the mapping. */
 int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d);
+
+/* ---- describe.c: what the flavor says of itself ---- */
+
 /* What `--describe` prints. */
 json_t *runner_describe(void);
+/* An array, in the order of its sample. */
+json_t *runner_statistic_names(void);
+/* A struct that the flavor's settings fill, with its defaults where it writes them itself; heap. */
+void *runner_default_settings(void);
 
 #endif
