@@ -214,10 +214,6 @@ part_faults() {
     tests/faults.sh
 }
 
-part_models() {
-    if [ -n "${FULL-}" ]; then tests/models.sh; else BRIEF=1 tests/models.sh; fi
-}
-
 # Sanitizers see the same whether the compiler optimizes much or little, and little takes a third of the time.
 build_sanitized() { # SANITIZERS
     local directory
@@ -263,9 +259,21 @@ part_thread() {
     sanitized thread
 }
 
+part_models() {
+    if [ -n "${FULL-}" ]; then tests/models.sh; else BRIEF=1 tests/models.sh; fi
+}
+
 # make check-full only.
 part_soak() {
     tests/soak.sh
+}
+
+# shellcheck disable=SC2046
+lint() { make -s -k "lint-$1" $([ -n "$FULL" ] || echo ANALYZE=0); }
+export -f lint
+
+build_lint() {
+    ! command -v clang-tidy >/dev/null || lint tidy
 }
 
 part_lint() {
@@ -273,8 +281,7 @@ part_lint() {
     for what in format:clang-format tidy:clang-tidy cppcheck:cppcheck; do
         tool=${what#*:}
         if command -v "$tool" >/dev/null; then
-            # shellcheck disable=SC2046
-            one "$tool" 1500 make -s -k "lint-${what%:*}" $([ -n "$FULL" ] || echo ANALYZE=0)
+            one "$tool" 1500 lint "${what%:*}"
         else
             echo "ok $tool # skip it is not installed"
         fi

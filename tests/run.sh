@@ -26,7 +26,7 @@ BUILD=$ROOT/$(make_says BUILD)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
 . tests/parts.sh
-all_parts="build unit library cli faults models address thread lint${FULL:+ soak}"
+all_parts="build unit library cli faults address thread models lint${FULL:+ soak}"
 
 # ---- Where results are kept ----------------------------------------------------------------------
 
