@@ -127,8 +127,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 # All in one make; when one does not build, each by itself says so.
 all_are_built=
 if make -s fault NAME="${names[*]}" BUILD="$BUILD" >"$out/make.log" 2>&1; then all_are_built=yes; fi
-# Races need both CPUs for themselves; of the others two at a time, and four of those that may end in a stall,
-# as they mostly wait.
+# Four at a time of those that may end in a stall, as they mostly wait, and two of others. Races need both CPUs
+# for themselves; they come last, when what tests/run.sh builds ahead is built.
 races=() stalls=() others=()
 for name in "${names[@]}"; do
     if [[ $(field Needs "$name") == *"two CPUs"* ]]; then
@@ -139,9 +139,9 @@ for name in "${names[@]}"; do
         others+=("$name")
     fi
 done
-[ ${#races[@]} -eq 0 ] || printf '%s\n' "${races[@]}" | try_all try_fault 1
 [ ${#stalls[@]} -eq 0 ] || printf '%s\n' "${stalls[@]}" | try_all try_fault 4
 [ ${#others[@]} -eq 0 ] || printf '%s\n' "${others[@]}" | try_all try_fault 2
+[ ${#races[@]} -eq 0 ] || printf '%s\n' "${races[@]}" | try_all try_fault 1
 for name in "${names[@]}"; do
     [ ! -e "$out/missed-$name" ] || echo "$name"
 done | try_all try_missed 1
