@@ -24,16 +24,16 @@ one() {
     return $status
 }
 
-# check_programs LABEL SECONDS PROGRAM...: every case of these programs (Check) is a test.
-# SECONDS limits each case that has no limit of its own; a program gets ten times that. Two programs a CPU
-# run at once, since most of what they do is wait for one another's threads.
+# check_programs LABEL PROGRAM...: every case of these programs (Check) is a test. Limits are for what hangs: on a
+# busy machine a case of seconds may take a minute. Two programs a CPU run at once, since most of what they do is
+# wait for one another's threads.
 check_programs() {
-    local label=$1 limit=$2 program reports
-    shift 2
+    local label=$1 program reports
+    shift
     reports=$(mktemp -d)
     for program in "$@"; do
         while [ "$(jobs -rp | wc -l)" -ge $((2 * $(nproc))) ]; do wait -n; done
-        check_program "$label" "$limit" "$program" "$reports/${program##*/}" \
+        check_program "$label" "$program" "$reports/${program##*/}" \
             >"$reports/${program##*/}.report" &
     done
     wait
@@ -41,11 +41,11 @@ check_programs() {
     rm -rf "$reports"
 }
 
-check_program() { # LABEL SECONDS PROGRAM FILES: these begin with it
-    local label=$1 limit=$2 program=$3 name=${3##*/} tap=$4.tap log=$4.log status
+check_program() { # LABEL PROGRAM FILES: these begin with it
+    local label=$1 program=$2 name=${2##*/} tap=$3.tap log=$3.log status
     : >"$tap"
-    CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=$limit \
-        timeout -k 10 $((limit * 10)) "$program" >"$log" 2>&1 </dev/null
+    CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=120 \
+        timeout -k 10 1200 "$program" >"$log" 2>&1 </dev/null
     status=$?
     # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
     sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" "$tap"
@@ -89,7 +89,7 @@ try_installed() {
 
 part_unit() {
     # shellcheck disable=SC2046
-    check_programs '' 30 $(make_says unit_tests)
+    check_programs '' $(make_says unit_tests)
 }
 
 # The plain build takes the whole time of every search for a race, others a fifth of it. FULL=1: all of it.
@@ -139,11 +139,11 @@ part_library() {
         # shellcheck disable=SC2086
         if one "builds with $how" 1200 make $how WERROR=1 $programs; then
             # shellcheck disable=SC2086
-            check_programs "$how " 30 $programs
+            check_programs "$how " $programs
         fi
     done
     # shellcheck disable=SC2046
-    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' 30 $(programs_without library_tests FENCE)
+    STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' $(programs_without library_tests FENCE)
     one "a program of the field's shape compiles and runs after changing only its include" 90 \
         try_program
 }
@@ -231,7 +231,7 @@ sanitized() {
     search_briefly
     one "builds with $1" 1200 build_sanitized "$1" || return
     # shellcheck disable=SC2046
-    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " 60 \
+    CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " \
         $(programs_without unit_tests SANITIZE SANITIZE="$1")
     one "$1 short run" 120 short_run "$directory/stillpoint"
 }

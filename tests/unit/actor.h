@@ -34,7 +34,7 @@ static inline TCase *add_case(Suite *suite, const char *name)
 {
     TCase *c = tcase_create(name);
 
-    tcase_set_timeout(c, 20);
+    tcase_set_timeout(c, 120);
     suite_add_tcase(suite, c);
     return c;
 }

@@ -424,7 +424,7 @@ static Suite *event_suite(void)
     TCase *alone = tcase_create("one thread"), *asleep = tcase_create("sleepers"),
           *races = tcase_create("races");
 
-    tcase_set_timeout(alone, 20);
+    tcase_set_timeout(alone, 120);
     tcase_add_test(alone, a_set_event_is_not_waited_for);
     tcase_add_test(alone, an_event_may_begin_set);
     tcase_add_test(alone, a_wait_leaves_it_set);
@@ -432,7 +432,7 @@ static Suite *event_suite(void)
     tcase_add_test(alone, a_reset_takes_the_set_back);
     suite_add_tcase(suite, alone);
 
-    tcase_set_timeout(asleep, 20);
+    tcase_set_timeout(asleep, 120);
     tcase_add_test(asleep, a_sleeping_waiter_is_woken);
     tcase_add_loop_test(asleep, a_set_ends_a_timed_wait_of_any_length, 0, 3);
     tcase_add_test(asleep, a_set_wakes_all_waiters);
@@ -440,7 +440,7 @@ static Suite *event_suite(void)
     tcase_add_test(asleep, a_wait_that_ran_out_of_time_leaves_the_event_usable);
     suite_add_tcase(suite, asleep);
 
-    tcase_set_timeout(races, 20);
+    tcase_set_timeout(races, 120);
     tcase_add_test(races, no_wake_up_is_lost_in_a_ping_pong);
     tcase_add_test(races, a_set_counts_also_when_already_set);
     tcase_add_test(races, several_setters_are_all_heard);

@@ -424,7 +424,7 @@ static Suite *histogram_suite(void)
     TCase *buckets = tcase_create("buckets"), *sums = tcase_create("sums"),
           *concurrent = tcase_create("concurrent"), *numbers = tcase_create("random");
 
-    tcase_set_timeout(buckets, 20);
+    tcase_set_timeout(buckets, 120);
     tcase_add_test(buckets, buckets_follow_one_another_without_a_gap);
     tcase_add_test(buckets, a_value_falls_between_the_bounds_of_its_bucket);
     tcase_add_test(buckets, a_bucket_is_at_most_a_128th_of_its_values_wide);
@@ -432,7 +432,7 @@ static Suite *histogram_suite(void)
     suite_add_tcase(suite, buckets);
 
     tcase_add_checked_fixture(sums, reset, NULL);
-    tcase_set_timeout(sums, 20);
+    tcase_set_timeout(sums, 120);
     tcase_add_test(sums, an_empty_histogram_is_all_zero);
     tcase_add_loop_test(sums, percentiles_are_a_128th_too_large_at_most, 0, 5 * SHAPES);
     tcase_add_test(sums, a_single_value_is_exact);
@@ -447,11 +447,11 @@ static Suite *histogram_suite(void)
     suite_add_tcase(suite, sums);
 
     tcase_add_checked_fixture(concurrent, reset, NULL);
-    tcase_set_timeout(concurrent, 20);
+    tcase_set_timeout(concurrent, 120);
     tcase_add_test(concurrent, sums_agree_with_their_buckets_while_the_writer_goes_on);
     suite_add_tcase(suite, concurrent);
 
-    tcase_set_timeout(numbers, 20);
+    tcase_set_timeout(numbers, 120);
     tcase_add_test(numbers, a_seed_gives_the_same_numbers_again);
     tcase_add_test(numbers, neighbouring_seeds_and_streams_differ);
     tcase_add_test(numbers, numbers_below_a_bound_are_below_it);

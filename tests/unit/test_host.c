@@ -117,7 +117,7 @@ static Suite *host_suite(void)
     Suite *suite = suite_create("host");
     TCase *host = tcase_create("host");
 
-    tcase_set_timeout(host, 30);
+    tcase_set_timeout(host, 120);
     tcase_add_test(host, host_has_all_keys);
     tcase_add_test(host, host_tells_what_any_linux_has);
     tcase_add_test(host, allowed_cpus_follow_the_affinity);

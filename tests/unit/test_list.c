@@ -303,7 +303,7 @@ int main(void)
     Suite *suite = suite_create("list");
     TCase *one = tcase_create("one operation");
 
-    tcase_set_timeout(one, 20);
+    tcase_set_timeout(one, 120);
     tcase_add_loop_test(one, a_list_that_was_made_as_sys_queue_says_is_empty, 0, SHAPES);
     tcase_add_loop_test(one, insert_at_the_head_shows_the_old_first_or_the_new, 0, SHAPES);
     tcase_add_loop_test(one, insert_after_shows_the_old_follower_or_the_new, 0, SHAPES);

@@ -189,7 +189,7 @@ int main(void)
     Suite *suite = suite_create("list misuse");
     TCase *misuse = tcase_create("misuse");
 
-    tcase_set_timeout(misuse, 20);
+    tcase_set_timeout(misuse, 120);
     tcase_add_loop_test(misuse, misuse_is_diagnosed_with_what_to_do_instead, 0, MISUSES);
     tcase_add_loop_test(misuse, a_removed_node_may_be_inserted_again, 0, SHAPES);
     suite_add_tcase(suite, misuse);

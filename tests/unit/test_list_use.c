@@ -230,7 +230,7 @@ int main(void)
     Suite *suite = suite_create("list use");
     TCase *many = tcase_create("many operations");
 
-    tcase_set_timeout(many, 20);
+    tcase_set_timeout(many, 120);
     tcase_add_loop_test(many, any_sequence_of_operations_does_what_they_say, 0, SHAPES);
     tcase_add_test(many, the_safe_traversal_lets_its_node_be_freed);
     tcase_add_test(many, traversals_nest);

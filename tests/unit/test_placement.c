@@ -690,7 +690,7 @@ static Suite *placement_suite(void)
     suite_add_tcase(suite, plans);
 
     tcase_add_checked_fixture(drawings, NULL, reset);
-    tcase_set_timeout(drawings, 30);
+    tcase_set_timeout(drawings, 120);
     tcase_add_test(drawings, drawing_of_a_small_machine);
     tcase_add_test(drawings, drawing_with_several_threads_on_a_pu_and_unbound_ones);
     tcase_add_test(drawings, drawing_wraps_long_lists_under_their_column);
@@ -703,7 +703,7 @@ static Suite *placement_suite(void)
     suite_add_tcase(suite, drawings);
 
     tcase_add_checked_fixture(machine, NULL, reset);
-    tcase_set_timeout(machine, 30);
+    tcase_set_timeout(machine, 120);
     tcase_add_test(machine, threads_are_bound_as_planned);
     tcase_add_test(machine, unbound_threads_keep_their_affinity);
     tcase_add_test(machine, synthetic_plans_bind_nothing_and_say_so);

@@ -172,7 +172,7 @@ int main(void)
     Suite *suite = suite_create("rcu misuse");
     TCase *misuse = tcase_create("misuse");
 
-    tcase_set_timeout(misuse, 20);
+    tcase_set_timeout(misuse, 120);
     tcase_add_loop_test(misuse, misuse_aborts_with_a_message, 0,
                         (int)(sizeof misuses / sizeof *misuses));
     suite_add_tcase(suite, misuse);

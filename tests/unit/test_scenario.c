@@ -1073,7 +1073,7 @@ static TCase *new_case(Suite *suite, const char *name)
     TCase *c = tcase_create(name);
 
     tcase_add_checked_fixture(c, set_up, tear_down);
-    tcase_set_timeout(c, 30);
+    tcase_set_timeout(c, 120);
     suite_add_tcase(suite, c);
     return c;
 }
