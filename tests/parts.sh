@@ -188,7 +188,7 @@ part_cli() {
     local file files reports
     reports=$(mktemp -d) files=$(cd tests/cli && ls -S -- *.bats)
     # Bats wants a stdin of its own; Debian's python3 has the modules that the tests use.
-    export PATH=/usr/bin:$PATH BATS_TEST_TIMEOUT=120 CLI_PREPARED=$reports/build
+    export PATH=/usr/bin:$PATH BATS_TEST_TIMEOUT=600 CLI_PREPARED=$reports/build
     tests/cli/prepare.sh "$CLI_PREPARED" >"$reports/log" 2>&1 || {
         echo 'not ok the build for the tests of the command line'
         sed 's/^/# /' "$reports/log"

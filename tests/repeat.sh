@@ -45,7 +45,7 @@ if [ -n "$(git status --porcelain)" ]; then
 fi
 results=$BUILD/repeat/$commit
 export ROOT=$root BUILD STILLPOINT=$BUILD/stillpoint LC_ALL=C PATH=/usr/bin:$PATH
-export CK_DEFAULT_TIMEOUT=120 CK_VERBOSITY=normal BATS_TEST_TIMEOUT=120
+export CK_DEFAULT_TIMEOUT=120 CK_VERBOSITY=normal BATS_TEST_TIMEOUT=600
 
 names=()
 for file in tests/unit/test_*.c tests/cli/*.bats; do
