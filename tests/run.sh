@@ -58,21 +58,31 @@ mkdir -p "$KEPT" && rm -f "$KEPT/counts" || exit 70
 
 passed=0 failed=0 skipped=0
 
-# Builds what the part needs, by what another part leaves of the CPUs: tests mostly wait.
+# Builds what the part needs, by what another part leaves of the CPUs: tests mostly wait. In a process group of
+# its own, to be ended as a whole: what is not built by then the part builds itself, and not by what a busy machine
+# leaves.
 ahead=
 build_ahead() { # PART
     if [ ! -e "$KEPT/$1.green" ] && declare -F "build_$1" >/dev/null; then
+        set -m
         (renice -n 19 -p $BASHPID && "build_$1") >"$KEPT/$1.ahead" 2>&1 </dev/null &
+        set +m
         ahead=$!
     fi
 }
+end_ahead() {
+    [ -n "$ahead" ] || return
+    kill -- "-$ahead" 2>/dev/null
+    wait "$ahead"
+    ahead=
+}
+trap end_ahead EXIT
 
 # Runs a part, or takes the report that is kept of it; prints one line about it and then each failure with
 # what explains it. Meanwhile what the next part needs is built.
 report() { # PART [NEXT]
     local part=$1 tap=$KEPT/$1.tap started=$EPOCHREALTIME status=0 ok bad skip planned note='' again=''
-    [ -z "$ahead" ] || wait "$ahead"
-    ahead=
+    end_ahead
     if [ -e "$KEPT/$part.green" ]; then
         again='  (earlier)'
     else
