@@ -69,6 +69,11 @@ struct counter {
     const char *name;
     /* How the line "Reached" puts it: "objects freed"; NULL: the name with spaces. */
     const char *words;
+    /* Of the counter `share_of` it may be share_max at most, or the run is inconclusive: "34 of 980
+     * requests" and `too_many`. NULL: there is no limit. */
+    const char *share_of;
+    double share_max;
+    const char *too_many;
 };
 
 /* One latency that threads of the workload record. */
@@ -82,6 +87,8 @@ struct measure {
     const char *picture; /* the script in plots/ that draws it, beside the headline's; NULL: none */
     const char *axis;    /* the option that is that picture's x axis; NULL: none */
     const char *called;  /* on the axis of a picture; NULL: its name */
+    const char *samples; /* over the column of how many there are; of those with a heading */
+    const char *heading; /* over a table of it, one sentence without a full stop; NULL: its name */
 };
 
 /* Rows that several workloads have. */
@@ -91,12 +98,12 @@ struct measure {
     }
 #define MEASURE_GP                                                       \
     {                                                                    \
-        .name = "gp", .unit = "ns", .headline = 1,                       \
+        .name = "gp", .unit = "ns", .headline = 2,                       \
         .called = "the grace period's latency from its start to its end" \
     }
 #define MEASURE_GP_TOTAL                                                  \
     {                                                                     \
-        .name = "gp.total", .unit = "ns", .headline = 2,                  \
+        .name = "gp.total", .unit = "ns", .headline = 3,                  \
         .called = "the grace period's latency from request to completion" \
     }
 #define MEASURE_EXCLUSIVE_ENTER                                                                  \

@@ -59,30 +59,36 @@ static void sentence_end(struct sentence *s, FILE *f)
 #define MOST_ROWS      40 /* of more runs only those that did not pass are shown */
 
 struct columns {
-    char gps[32], p50[32], p99[32], max[32], forced[32], checks[32];
+    char gps[32], p50[32], p99[32], max[32], samples[32], forced[32], checks[32];
 };
 
 /* The table's columns of latencies. */
 struct headline {
-    json_t *order;    /* of headline_order() */
-    const char *name; /* of all rows; NULL: each row names its own, or there is none */
-    bool gp;          /* they are grace periods, whether `gp` or `gp.total` */
+    json_t *order;       /* of headline_order() */
+    const char *name;    /* of all rows; NULL: each row names its own, or there is none */
+    bool gp;             /* they are grace periods, whatever was timed of them */
+    const char *heading; /* of the latency of all rows; NULL: it has none, or rows differ */
 };
 
 static void headline_open(struct headline *h, json_t *result, json_t *rows)
 {
+    const struct measure *measure;
+    bool same = true;
     json_t *run;
     size_t i;
 
     *h = (struct headline){.order = headline_order(result)};
     h->name = json_string_value(json_array_get(h->order, 0));
     h->gp = !h->name || headline_is_gp(h->name);
+    measure = h->name ? measure_named(h->name) : NULL;
     json_array_foreach (rows, i, run) {
         const char *name = headline_of(h->order, run);
 
-        if (!h->gp && h->name && name && strcmp(name, h->name) != 0)
-            h->name = NULL;
+        same = same && (!name || (h->name && strcmp(name, h->name) == 0));
     }
+    h->heading = same && measure ? measure->heading : NULL;
+    if (!h->gp && !same)
+        h->name = NULL;
 }
 
 /* In nanoseconds, whatever the unit. */
@@ -127,6 +133,7 @@ static void fill_columns(json_t *run, const struct headline *h, struct columns *
         report_duration(percentile(latency, "50"), c->p50);
         report_duration(percentile(latency, "99"), c->p99);
         report_duration(nanoseconds(latency, json_object_get(latency, "max")), c->max);
+        report_grouped((uint64_t)json_integer_value(json_object_get(latency, "count")), c->samples);
     }
     report_count((double)sum_counters(run, "checks"), number);
     snprintf(c->checks, sizeof c->checks, "%s", number);
@@ -166,6 +173,19 @@ static char *row_title(json_t *run, const struct headline *h)
     return title;
 }
 
+/* A row, or the titles of all, up to its verdict. */
+static void put_cells(FILE *f, const struct headline *h, int width, const char *name,
+                      const struct columns *c)
+{
+    fprintf(f, "  %-*s ", width, name);
+    if (h->heading)
+        fprintf(f, "%9s %9s %9s %11s %8s %7s  ", c->p50, c->p99, c->max, c->samples, c->forced,
+                c->checks);
+    else
+        fprintf(f, "%11s %9s %9s %9s %8s %7s  ", c->gps, c->p50, c->p99, c->max, c->forced,
+                c->checks);
+}
+
 static void put_row(FILE *f, json_t *run, const struct headline *h, int width, bool color)
 {
     const char *verdict = text_of(run, "verdict"), *label;
@@ -184,14 +204,15 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
         return;
     }
     fill_columns(run, h, &c);
-    fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s%s%s\n", width, label, c.gps, c.p50, c.p99,
-            c.max, c.forced, c.checks, color ? verdict_color(verdict) : "", verdict,
-            color ? PLAIN : "");
+    put_cells(f, h, width, label, &c);
+    fprintf(f, "%s%s%s\n", color ? verdict_color(verdict) : "", verdict, color ? PLAIN : "");
     free(name);
 }
 
 static void put_table(FILE *f, json_t *runs, const struct headline *h, bool color)
 {
+    const struct measure *measure = h->heading ? measure_named(h->name) : NULL;
+    struct columns titles = {"GPs", "p50", "p99", "max", "", "forced", "checks"};
     bool all = json_array_size(runs) <= MOST_ROWS;
     size_t i, left_out = 0;
     int width = NARROWEST_NAME;
@@ -205,11 +226,16 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, bool colo
         if (length > width && length <= WIDEST_NAME)
             width = length;
     }
-    if (!h->gp)
+    if (measure)
+        snprintf(titles.samples, sizeof titles.samples, "%s", measure->samples);
+    else if (h->gp)
+        titles = (struct columns){"GPs", "GP p50", "GP p99", "max", "", "forced", "checks"};
+    if (h->heading)
+        fprintf(f, "  %s\n", h->heading);
+    else if (!h->gp)
         fprintf(f, "  Latency (p50, p99, max): %s\n", h->name ? h->name : "as each point names it");
-    fprintf(f, "  %-*s %11s %9s %9s %9s %8s %7s  %s\n", width, "point", "GPs",
-            h->gp ? "GP p50" : "p50", h->gp ? "GP p99" : "p99", "max", "forced", "checks",
-            "verdict");
+    put_cells(f, h, width, "point", &titles);
+    fputs("verdict\n", f);
     json_array_foreach (runs, i, run)
         if (all || strcmp(text_of(run, "verdict"), "pass") != 0)
             put_row(f, run, h, width, color);
@@ -233,8 +259,15 @@ static void put_medians(FILE *f, json_t *runs, const struct measure *m)
         json_t *latency = json_object_get(json_object_get(run, "latency"), m->name);
         char *name = latency ? row_name(run) : NULL;
 
+        double ns = percentile(latency, "50");
+        char figure[32];
+
+        if (ns < 100)
+            snprintf(figure, sizeof figure, "%.2f ns", ns);
+        else
+            report_duration(ns, figure);
         if (name)
-            fprintf(sentence_next(&s), "%s %.2f ns", name, percentile(latency, "50"));
+            fprintf(sentence_next(&s), "%s %s", name, figure);
         free(name);
     }
     sentence_end(&s, f);

@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include "torture/record/duration.h"
+#include "torture/record/workload.h"
 #include "torture/scenario/scenario_keys.h"
 
 #include <math.h>
@@ -40,6 +41,30 @@ static bool count_named(json_t *run, const char *name, json_int_t *count)
     return found;
 }
 
+/* Adds what there is too much of, by the workloads' tables. */
+static void judge_shares(json_t *run, json_t *missing)
+{
+    json_t *counts;
+    const char *name;
+
+    json_object_foreach (json_object_get(run, "counters"), name, counts) {
+        const struct workload *w = workload_named(name);
+
+        for (size_t i = 0; w && i < w->counter_count; i++) {
+            const struct counter *c = &w->counters[i];
+            json_int_t part = json_integer_value(json_object_get(counts, c->name));
+            json_int_t all =
+                c->share_of ? json_integer_value(json_object_get(counts, c->share_of)) : 0;
+
+            if (all > 0 && (double)part > c->share_max * (double)all)
+                json_array_append_new(
+                    missing, json_sprintf("%lld of %lld %s %s (%.1f %%, at most %.0f %%)",
+                                          (long long)part, (long long)all, c->share_of, c->too_many,
+                                          100 * (double)part / (double)all, 100 * c->share_max));
+        }
+    }
+}
+
 void verdict_of_run(json_t *run, json_t *require, json_t *declared)
 {
     json_t *coverage = json_object(), *missing = json_array(), *least, *name;
@@ -62,6 +87,7 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
                                                         key, (long long)count,
                                                         (long long)json_integer_value(least)));
     }
+    judge_shares(run, missing);
     verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
               : json_array_size(missing) > 0                        ? "inconclusive"
                                                                     : "pass";

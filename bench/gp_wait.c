@@ -1,0 +1,465 @@
+/* gp-wait: how long a caller waits for a grace period, whenever it comes.
+ *
+ * An open loop: requests are due on a schedule of their own, whether or not earlier ones are done,
+ * and each is timed from the moment at which it was due. A closed loop of updaters would measure
+ * itself: with nobody inside a section it completes millions of short grace periods for each long
+ * one.
+ *
+ * Each requester takes the next moment of the schedule, sleeps until then, and waits for a grace
+ * period. It needs so many requesters that one is always free; a request that was due before any
+ * was is counted, and too many of them make the run inconclusive. How late a request began is
+ * measured beside: it is what an empty call would have taken.
+ *
+ * Readers go on until the last request is answered, so that those under way at the end of the run
+ * meet what the others met.
+ *
+ * Source: Schroeder, Wierman and Harchol-Balter, "Open Versus Closed: A Cautionary Tale" (NSDI
+ * 2006).
+ */
+#include "torture/flavors/flavor.h"
+#include "torture/runner/thread.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#define LATE_NS INT64_C(1000000)   /* a request that began later than this is called late */
+#define STEP_NS INT64_C(100000000) /* a thread that waits looks so often whether the run ends */
+
+struct params {
+    int64_t requesters, interval_ns, look_ns;
+    int64_t readers, blocking_readers, blocking_section_ns, blocking_pause_ns;
+    int64_t long_readers, long_section_ns, long_pause_ns;
+    int via, arrivals;
+    bool long_leave;
+};
+enum { VIA_SYNCHRONIZE, VIA_EXPEDITED, VIA_CALL_RCU, VIA_POLL };
+enum { ARRIVALS_POISSON, ARRIVALS_FIXED };
+
+enum { READS, REQUESTS, LATE_BUSY, LATE_WOKEN, COUNTER_COUNT };
+static const struct counter counters[COUNTER_COUNT] = {
+    [READS] = {.name = "reads"},
+    [REQUESTS] = {.name = "requests"},
+    [LATE_BUSY] = {.name = "late_busy",
+                   .words = "requests while all requesters were busy",
+                   .share_of = "requests",
+                   .share_max = 0.01,
+                   .too_many = "were due when all requesters were busy; use more \"requesters\""},
+    [LATE_WOKEN] = {.name = "late_woken", .words = "requesters woken late"},
+};
+
+enum { WAIT, FLOOR, MEASURE_COUNT };
+static const struct measure measures[MEASURE_COUNT] = {
+    [WAIT] = {.name = "gp.wait",
+              .unit = "ns",
+              .headline = 1,
+              .samples = "requests",
+              .heading =
+                  "How long a caller waits for a grace period that it asks for at a random moment",
+              .called = "the wait for a grace period, from a random moment"},
+    [FLOOR] = {.name = "gp.wait.floor", .unit = "ns", .words = "An empty call at the same moments"},
+};
+
+enum { NOTE_ASKED, NOTE_ANSWERED, NOTE_COUNT };
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_ASKED] = {.format = "request %lu was due %lu ns ago"},
+    [NOTE_ANSWERED] = {.format = "request %lu answered"},
+};
+
+/* One request's callback; of `via` call_rcu. */
+struct call {
+    flavor_head head;
+    atomic_uint done;
+    int64_t invoked_ns;
+};
+
+struct state {
+    pthread_mutex_t lock; /* of the schedule, which is drawn from before a request is due */
+    struct random random;
+    int64_t due_ns; /* of the last request that was taken; 0: none was */
+    unsigned long taken;
+    struct call *calls;  /* one per requester */
+    atomic_uint asking;  /* requesters that may still wait */
+    atomic_uint nothing; /* stays 0: to wait for the clock only */
+};
+
+struct request {
+    unsigned long number;
+    int64_t due_ns;
+};
+
+/* --- Readers --- */
+
+static bool readers_wanted(const struct torture_thread *t)
+{
+    const struct state *state = t->instance->state;
+
+    return torture_running(t) || atomic_load_explicit(&state->asking, memory_order_relaxed) > 0;
+}
+
+/* Sleeps for ns, until *word is no longer 0, or until readers are no longer wanted. */
+static void rest(const struct torture_thread *t, atomic_uint *word, int64_t ns)
+{
+    int64_t end = clock_monotonic_ns() + ns, left;
+
+    while (readers_wanted(t) && !atomic_load_explicit(word, memory_order_relaxed) &&
+           (left = end - clock_monotonic_ns()) > 0)
+        shared_wait(word, 0, left < STEP_NS ? left : STEP_NS);
+}
+
+static void looping_reader(struct torture_thread *t)
+{
+    enum { BATCH = 64 };
+
+    flavor_register_thread();
+    while (readers_wanted(t)) {
+        for (unsigned i = 0; i < BATCH; i++) {
+            flavor_read_lock();
+            flavor_read_unlock();
+        }
+        torture_count(t, READS, BATCH);
+        torture_beat(t);
+    }
+    flavor_unregister_thread();
+}
+
+static void blocking_reader(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    flavor_register_thread();
+    while (readers_wanted(t)) {
+        flavor_read_lock();
+        rest(t, &state->nothing, p->blocking_section_ns);
+        flavor_read_unlock();
+        torture_count(t, READS, 1);
+        torture_beat(t);
+        rest(t, &state->nothing, p->blocking_pause_ns);
+    }
+    flavor_unregister_thread();
+}
+
+struct notified {
+    flavor_notifier notifier;
+    atomic_uint told;
+};
+
+static void tell(flavor_notifier *n)
+{
+    struct notified *reader = (struct notified *)n; /* its first member */
+
+    atomic_store_explicit(&reader->told, 1, memory_order_relaxed);
+    shared_wake(&reader->told);
+}
+
+static void long_reader(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+    struct notified self;
+    bool leaves = FLAVOR_CAN_FORCE && p->long_leave;
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    atomic_init(&self.told, 0);
+    flavor_register_thread();
+    if (leaves)
+        flavor_add_notifier(&self.notifier, tell);
+    while (readers_wanted(t)) {
+        /* What was meant for the section before is no reason to leave this one. */
+        atomic_store_explicit(&self.told, 0, memory_order_relaxed);
+        flavor_read_lock();
+        rest(t, &self.told, p->long_section_ns);
+        flavor_read_unlock();
+        torture_count(t, READS, 1);
+        torture_beat(t);
+        rest(t, &state->nothing, p->long_pause_ns);
+    }
+    if (leaves)
+        flavor_remove_notifier(&self.notifier);
+    flavor_unregister_thread();
+}
+
+/* --- Requesters --- */
+
+static int64_t draw_gap(struct state *state, const struct params *p)
+{
+    double u;
+
+    if (p->arrivals == ARRIVALS_FIXED)
+        return p->interval_ns;
+    u = (double)((random_next(&state->random) >> 11) + 1) * 0x1p-53; /* 0 < u <= 1 */
+    return (int64_t)(-log(u) * (double)p->interval_ns);
+}
+
+/* The next of the schedule, which begins with the first that is taken. */
+static struct request take_request(struct state *state, const struct params *p)
+{
+    struct request r;
+
+    pthread_mutex_lock(&state->lock);
+    if (state->due_ns == 0)
+        state->due_ns = clock_monotonic_ns();
+    state->due_ns += draw_gap(state, p);
+    r = (struct request){.number = ++state->taken, .due_ns = state->due_ns};
+    pthread_mutex_unlock(&state->lock);
+    return r;
+}
+
+/* False when the run ends before. */
+static bool sleep_until(struct torture_thread *t, int64_t due_ns)
+{
+    int64_t left;
+
+    while ((left = due_ns - clock_monotonic_ns()) > 0) {
+        if (!torture_running(t))
+            return false;
+        torture_sleep(t, (uint64_t)(left < STEP_NS ? left : STEP_NS));
+        torture_beat(t);
+    }
+    return true;
+}
+
+static void invoked(flavor_head *head)
+{
+    struct call *call = (struct call *)((char *)head - offsetof(struct call, head));
+
+    call->invoked_ns = clock_monotonic_ns();
+    /* Orders: STORE call->invoked_ns -> STORE call->done (release).
+     * Pairs with: wait_for_callback(), LOAD call->done (acquire) -> LOAD call->invoked_ns.
+     * Broken: the requester takes the time of the callback before. */
+    atomic_store_explicit(&call->done, 1, memory_order_release);
+    shared_wake(&call->done);
+}
+
+/* When the callback was invoked. */
+static int64_t wait_for_callback(struct call *call)
+{
+    atomic_store_explicit(&call->done, 0, memory_order_relaxed);
+    flavor_call(&call->head, invoked);
+    /* Orders: LOAD call->done (acquire) -> LOAD call->invoked_ns.
+     * Pairs with: invoked(), STORE call->invoked_ns -> STORE call->done (release).
+     * Broken: the wait is that for the callback before. */
+    while (!atomic_load_explicit(&call->done, memory_order_acquire))
+        shared_wait(&call->done, 0, STEP_NS);
+    return call->invoked_ns;
+}
+
+/* When the cookie was seen to have expired. */
+static int64_t wait_for_cookie(struct state *state, const struct params *p)
+{
+    unsigned long cookie = flavor_start_poll();
+
+    while (!flavor_poll_state(cookie))
+        shared_wait(&state->nothing, 0, p->look_ns);
+    return clock_monotonic_ns();
+}
+
+/* Returns when the request was answered. */
+static int64_t request(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+
+    switch (p->via) {
+    case VIA_CALL_RCU:
+        return wait_for_callback(&state->calls[t->index]);
+    case VIA_POLL:
+        return wait_for_cookie(state, p);
+    case VIA_EXPEDITED:
+        flavor_synchronize_expedited();
+        return clock_monotonic_ns();
+    default:
+        flavor_synchronize();
+        return clock_monotonic_ns();
+    }
+}
+
+static void requester(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    flavor_register_thread();
+    while (torture_running(t)) {
+        struct request r = take_request(state, p);
+        bool busy = clock_monotonic_ns() > r.due_ns;
+        int64_t begun, answered;
+
+        if (!sleep_until(t, r.due_ns))
+            break;
+        begun = clock_monotonic_ns();
+        torture_note(t, NOTE_ASKED, r.number, (unsigned long)(begun - r.due_ns));
+        answered = request(t);
+        torture_note(t, NOTE_ANSWERED, r.number, 0);
+        torture_measure(t, FLOOR, (uint64_t)(begun - r.due_ns));
+        torture_measure(t, WAIT, (uint64_t)(answered - r.due_ns));
+        torture_count(t, REQUESTS, 1);
+        torture_count(t, LATE_BUSY, busy);
+        torture_count(t, LATE_WOKEN, !busy && begun - r.due_ns > LATE_NS);
+        torture_beat(t);
+    }
+    flavor_unregister_thread();
+    atomic_fetch_sub_explicit(&state->asking, 1, memory_order_relaxed);
+}
+
+/* --- Set-up --- */
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct params *p = in->params;
+    struct state *state = calloc(1, sizeof *state);
+
+    (void)d;
+    pthread_mutex_init(&state->lock, NULL);
+    random_start(&state->random, in->seed, UINT64_MAX - 1); /* no thread's stream */
+    state->calls = calloc((size_t)p->requesters, sizeof *state->calls);
+    atomic_init(&state->asking, (unsigned)p->requesters);
+    in->state = state;
+    /* Starts its leader, which is not to inherit where a requester may run. */
+    if (p->via == VIA_POLL)
+        flavor_start_poll();
+    return true;
+}
+
+/* A callback's last act may be to wake its requester: only the address is used then. */
+static void finish(struct instance *in)
+{
+    struct state *state = in->state;
+
+    free(state->calls);
+    free(state);
+}
+
+static unsigned needs_by_params(const void *params)
+{
+    static const unsigned needs[] = {
+        [VIA_SYNCHRONIZE] = CAN_SYNCHRONIZE,
+        [VIA_EXPEDITED] = CAN_EXPEDITE,
+        [VIA_CALL_RCU] = CAN_CALL,
+        [VIA_POLL] = CAN_POLL,
+    };
+
+    return needs[((const struct params *)params)->via];
+}
+
+#define FIELD(name) offsetof(struct params, name)
+static const struct option options[] = {
+    {.name = "via",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(via),
+     .default_text = "synchronize",
+     .choices = "synchronize expedited call_rcu poll",
+     .help = "what a request calls, or the cookie that it polls"},
+    {.name = "requesters",
+     .type = OPTION_INT,
+     .offset = FIELD(requesters),
+     .default_text = "100",
+     .min = 1,
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that take requests; n + 4 sqrt(n) are enough for n = 2 x the longest section "
+             "/ the interval"},
+    {.name = "interval",
+     .type = OPTION_DURATION,
+     .offset = FIELD(interval_ns),
+     .default_text = "5ms",
+     .min = 1000,
+     .max = 60e9,
+     .help = "mean time between requests, whether or not earlier ones are done"},
+    {.name = "arrivals",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(arrivals),
+     .default_text = "poisson",
+     .choices = "poisson fixed",
+     .help = "when requests are due: at random moments, or in equal steps"},
+    {.name = "look",
+     .type = OPTION_DURATION,
+     .offset = FIELD(look_ns),
+     .default_text = "1ms",
+     .min = 1000,
+     .max = 60e9,
+     .help = "with poll: sleep between two looks at the cookie"},
+    {.name = "readers",
+     .type = OPTION_INT,
+     .offset = FIELD(readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers that loop through empty sections"},
+    {.name = "blocking_readers",
+     .type = OPTION_INT,
+     .offset = FIELD(blocking_readers),
+     .default_text = "2",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers that sleep inside their sections"},
+    {.name = "blocking_section",
+     .type = OPTION_DURATION,
+     .offset = FIELD(blocking_section_ns),
+     .default_text = "1ms",
+     .max = 600e9,
+     .help = "how long they sleep inside"},
+    {.name = "blocking_pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(blocking_pause_ns),
+     .default_text = "500us",
+     .max = 600e9,
+     .help = "how long they sleep outside"},
+    {.name = "long_readers",
+     .type = OPTION_INT,
+     .offset = FIELD(long_readers),
+     .default_text = "1",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers that sleep inside for long"},
+    {.name = "long_section",
+     .type = OPTION_DURATION,
+     .offset = FIELD(long_section_ns),
+     .default_text = "120ms",
+     .max = 600e9,
+     .help = "how long they stay"},
+    {.name = "long_pause",
+     .type = OPTION_DURATION,
+     .offset = FIELD(long_pause_ns),
+     .default_text = "400ms",
+     .max = 600e9,
+     .help = "how long they sleep outside"},
+    {.name = "long_leave",
+     .type = OPTION_BOOL,
+     .offset = FIELD(long_leave),
+     .default_text = "true",
+     .help = "they leave when a force notifier asks them to"},
+    {.name = NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {.name = "requester", .count_option = "requesters", .run = requester},
+    {.name = "looping-reader", .count_option = "readers", .run = looping_reader},
+    {.name = "blocking-reader", .count_option = "blocking_readers", .run = blocking_reader},
+    {.name = "long-reader", .count_option = "long_readers", .run = long_reader},
+    {.name = NULL},
+};
+
+extern const struct workload gp_wait_workload;
+const struct workload gp_wait_workload = {
+    .name = "gp-wait",
+    .summary = "how long a caller waits for a grace period that it asks for at a random moment",
+    .bench = true,
+    .needs_by_params = needs_by_params,
+    .options = options,
+    .params_size = sizeof(struct params),
+    .roles = roles,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .measures = measures,
+    .measure_count = MEASURE_COUNT,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
+    .setup = setup,
+    .finish = finish,
+};

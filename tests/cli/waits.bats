@@ -1,0 +1,66 @@
+# How long callers wait for grace periods: the open loop of gp-wait.
+
+load helper
+
+# waits MORE-OF-THE-WORKLOAD [MORE]: a short run in which a reader stays for 50 ms at a time.
+waits() { stays 50ms 20ms "$@"; }
+stays() { # SECTION PAUSE MORE-OF-THE-WORKLOAD [MORE]
+    scenario waits '{"name": "waits", "duration": "400ms", "warmup": "0s", "stall_limit": "5s", "workloads": [
+        {"type": "gp-wait", "long_section": "'"$1"'", "long_pause": "'"$2"'", '"$3"'}]'"${4:+, $4}}"
+}
+
+# Requests are answered, and timed before they began and after. (A driver that had no CPU begins to count late; 2: on
+# a machine that is busy elsewhere all requesters may be late.)
+all_answered() {
+    [ "$status" -eq 0 ] || [ "$status" -eq 2 ] || expect 0
+    result '.runs[] | .latency as $l | .counters["gp-wait"] | $l["gp.wait.floor"].count > 0
+        and $l["gp.wait"].count >= $l["gp.wait.floor"].count and $l["gp.wait"].count <= .requests
+        and .late_busy + .late_woken <= .requests and $l["gp.wait"].max >= $l["gp.wait.floor"].max'
+}
+
+@test "gp-wait: requests are answered by each way to wait for a grace period" {
+    for via in synchronize expedited call_rcu poll; do
+        run sp run "$(waits '"via": "'$via'"')" --out "$OUT" --quiet
+        [ "$(all_answered)" = true ]
+    done
+}
+
+@test "gp-wait: any flavor can run it, and what one lacks is said" {
+    for flavor in mutex urcu-memb stillpoint-two-phase; do
+        [ -e "$CLI_BUILD/runner-$flavor" ] || continue
+        run sp run "$(waits '"via": "synchronize", "arrivals": "fixed"')" --flavor "$flavor" --out "$OUT" --quiet
+        [ "$(all_answered)" = true ]
+    done
+    run --separate-stderr sp run "$(waits '"via": "poll"')" --flavor mutex --out "$OUT" --quiet
+    expect 64
+    has "$stderr" 'flavor "mutex" cannot "poll" (needed by gp-wait)'
+}
+
+@test "gp-wait: requests come whether or not earlier ones are done" {
+    # A reader is inside all the time and nobody makes it leave: one caller that waits would be served a few times.
+    run sp run "$(stays 200ms 0ms '"interval": "5ms", "arrivals": "fixed", "long_leave": false' \
+        '"library": {"gp_policy": "event"}')" --out "$OUT" --quiet
+    [ "$(all_answered)" = true ]
+    result '.runs[0] | .counters["gp-wait"].requests > 20 and .latency["gp.wait"].max > 150e6'
+    # And no more than are due.
+    result '.runs[0] | .counters["gp-wait"].requests < .seconds * 200 * 1.5 + 10'
+}
+
+@test "gp-wait: too few requesters are no measurement, and each request is timed from when it was due" {
+    run --separate-stderr sp run "$(stays 50ms 1ms '"requesters": 1, "interval": "1ms", "long_leave": false')" \
+        --out "$OUT" --progress none
+    expect 2
+    has "$output" ' requests were due when all requesters were busy; use more'
+    has "$output" '  How long a caller waits for a grace period that it asks for at a random moment'
+    [[ $output =~ point\ +p50\ +p99\ +max\ +requests\ +forced\ +checks\ +verdict ]]
+    has "$output" '  An empty call at the same moments, median: stillpoint '
+    # Late as the requester was, each still waits from then.
+    [ "$(all_answered)" = true ]
+    result '.runs[0].counters["gp-wait"] | .late_busy * 100 > .requests'
+}
+
+@test "gp-wait: gp.wait is the headline wherever it was measured" {
+    run --separate-stderr sp run "$(scenario both '{"name": "both", "duration": "300ms", "warmup": "0s", "workloads": [
+        {"type": "gp-latency"}, {"type": "gp-wait", "long_readers": 0}]}')" --out "$OUT" --progress none
+    has "$output" '  How long a caller waits for a grace period that it asks for at a random moment'
+}
