@@ -30,11 +30,10 @@ sync_only() {
                        "heap_one_in": 0}]'"${1:+, $1}}"
 }
 
-# What does not violate anything although its flavor is the broken one: no reader to look.
+# What does not violate anything although its flavor is the broken one: it only measures, without a reader.
 harmless() {
     scenario harmless '{"name": "harmless", "duration": "'"${1-300ms}"'", "warmup": "0s", "flavor": "broken",
-        "stall_limit": "5s", "workloads": [{"type": "rcu-pipe", "readers": 0, "quiet_readers": 0,
-        "expedited_updaters": 0, "call_rcu_updaters": 0, "fake_updaters": 0, "heap_one_in": 0}]}'
+        "stall_limit": "5s", "workloads": [{"type": "gp-latency", "readers": 0}]}'
 }
 
 # The result, or FILE, of the newest invocation in $OUT.

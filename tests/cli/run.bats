@@ -206,8 +206,8 @@ PY
     run --separate-stderr sp run "$(harmless 700ms)" --out "$OUT" --progress none
     expect 0
     [ "$(result '.runs[0].library | length')" -eq 0 ]
-    [ "$(result '.runs[0].counters["rcu-pipe"].gps > 0')" = true ]
+    [ "$(result '.runs[0].counters["gp-latency"].gps > 0')" = true ]
     [ "$(result '.runs[0].intervals | map(.gps_per_second > 0) | all and (length > 0)')" = true ]
-    gps=$(result '.runs[0].counters["rcu-pipe"].gps')
+    gps=$(result '.runs[0].counters["gp-latency"].gps')
     has "$(tr -d ' ' <<<"$output")" "broken$gps"
 }

@@ -213,3 +213,31 @@ until_pipe_age() {
     says 'gdb: cannot be started: No such file or directory; install the package gdb'
     left_nothing
 }
+
+@test "a benchmark is measured: it has no bound, and leaves that of what was checked alone" {
+    run --separate-stderr sp run "$(scenario bench '{"name": "bench", "duration": "200ms", "warmup": "0s",
+        "workloads": [{"type": "read-side"}]}')" --out "$OUT" --progress none
+    expect 0
+    has "$output" '  MEASURED  nothing was checked'
+    [ "$(result '.verdict.correctness + " " + .runs[0].verdict')" = 'measured measured' ]
+    [ "$(result '.verdict.clean_seconds + (.verdict.max_failures_per_hour | length)')" = 0 ]
+    is_valid_result
+}
+
+@test "torture in which nothing was checked is inconclusive, and no clean time" {
+    run --separate-stderr sp run "$(scenario pipe '{"name": "pipe", "duration": "200ms", "warmup": "0s",
+        "stall_limit": "5s", "sweep": {"rcu-pipe.readers": [0, 1]}, "workloads": [{"type": "rcu-pipe",
+        "quiet_readers": 0, "call_rcu_updaters": 0, "fake_updaters": 0, "heap_one_in": 0}]}')" \
+        --out "$OUT" --progress none
+    expect 2
+    has "$output" '    readers=0: nothing was checked'
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'inconclusive pass' ]
+    [ "$(result '.verdict.clean_seconds == .runs[1].seconds')" = true ]
+}
+
+@test "each run has the bound of its point, from all its repeats" {
+    sp run "$(pipe '"sweep": {"rcu-pipe.readers": [1, 2]}, "repeat": 2')" --out "$OUT" --quiet
+    [ "$(result '.runs | group_by(.point) | map([(map(.seconds) | add), .[].clean_seconds]
+        | (max - min) < 1e-9) | all and (length == 2)')" = true ]
+    [ "$(result '[.runs[] | .max_failures_per_hour["95"] * .clean_seconds / 3600 * 1000 | round == 2996] | all')" = true ]
+}

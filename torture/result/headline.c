@@ -1,6 +1,7 @@
 #include "headline.h"
 
 #include "torture/record/workload.h"
+#include "verdict.h"
 
 #include <limits.h>
 #include <string.h>
@@ -85,13 +86,10 @@ static bool any_has(json_t *runs, const char *name, bool passed)
     json_t *run;
     size_t i;
 
-    json_array_foreach (runs, i, run) {
-        const char *verdict = json_string_value(json_object_get(run, "verdict"));
-
-        if ((!passed || (verdict && strcmp(verdict, "pass") == 0)) &&
+    json_array_foreach (runs, i, run)
+        if ((!passed || verdict_is_good(run)) &&
             json_object_get(json_object_get(run, "latency"), name))
             return true;
-    }
     return false;
 }
 

@@ -141,7 +141,9 @@ static void fill_columns(json_t *run, const struct headline *h, struct columns *
 
 static const char *verdict_color(const char *verdict)
 {
-    return strcmp(verdict, "pass") == 0 ? GREEN : strcmp(verdict, "violation") == 0 ? RED : AMBER;
+    return strcmp(verdict, "pass") == 0 || strcmp(verdict, "measured") == 0 ? GREEN
+           : strcmp(verdict, "violation") == 0                              ? RED
+                                                                            : AMBER;
 }
 
 /* What a row is called: its point, or the flavor where there is no sweep; heap. */
@@ -237,7 +239,7 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, bool colo
     put_cells(f, h, width, "point", &titles);
     fputs("verdict\n", f);
     json_array_foreach (runs, i, run)
-        if (all || strcmp(text_of(run, "verdict"), "pass") != 0)
+        if (all || !verdict_is_good(run))
             put_row(f, run, h, width, color);
         else
             left_out++;
@@ -390,6 +392,9 @@ static void put_verdict(FILE *f, json_t *verdict, bool color)
             "know more.",
             clean, bound);
         put_outcome(f, over ? "PASS, but too slow" : "PASS", over ? AMBER : GREEN, text, color);
+    } else if (strcmp(correctness, "measured") == 0) {
+        put_outcome(f, over ? "MEASURED, and too slow" : "MEASURED", over ? AMBER : GREEN,
+                    "nothing was checked, so that no failure rate is bounded.", color);
     } else if (strcmp(correctness, "violation") == 0) {
         put_outcome(f, "VIOLATION", RED, "the library under test broke its promise; see above.",
                     color);

@@ -1,5 +1,6 @@
 /* One row of the table per point: what repeats of it have in common, as medians. */
 #include "report.h"
+#include "verdict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,14 +60,7 @@ static json_t *merge(json_t *same)
     return merged;
 }
 
-static bool passed(json_t *run)
-{
-    const char *verdict = json_string_value(json_object_get(run, "verdict"));
-
-    return verdict && strcmp(verdict, "pass") == 0;
-}
-
-/* The passed runs of the point of runs[first]; empty when an earlier run stands for them. */
+/* The good runs of the point of runs[first]; empty when an earlier run stands for them. */
 static json_t *same_point(json_t *runs, size_t first)
 {
     json_t *point = json_object_get(json_array_get(runs, first), "point"), *run;
@@ -74,7 +68,7 @@ static json_t *same_point(json_t *runs, size_t first)
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        if (!passed(run) || !json_equal(json_object_get(run, "point"), point))
+        if (!verdict_is_good(run) || !json_equal(json_object_get(run, "point"), point))
             continue;
         if (i < first)
             break;
@@ -105,7 +99,7 @@ json_t *report_rows(json_t *runs)
     json_array_foreach (runs, i, run) {
         json_t *same;
 
-        if (!passed(run)) {
+        if (!verdict_is_good(run)) {
             json_array_append(rows, run);
             continue;
         }

@@ -65,10 +65,27 @@ static void judge_shares(json_t *run, json_t *missing)
     }
 }
 
+/* Whether anything in it tries to break the code under test; what only measures checks nothing. */
+static bool is_torture(json_t *run)
+{
+    json_t *counts;
+    const char *name;
+
+    json_object_foreach (json_object_get(run, "counters"), name, counts) {
+        const struct workload *w = workload_named(name);
+
+        if (!w || !w->bench)
+            return true;
+    }
+    return false;
+}
+
 void verdict_of_run(json_t *run, json_t *require, json_t *declared)
 {
     json_t *coverage = json_object(), *missing = json_array(), *least, *name;
+    bool torture = is_torture(run);
     const char *key, *verdict;
+    json_int_t checks;
     size_t i;
 
     json_array_foreach (declared, i, name) {
@@ -88,12 +105,20 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
                                                         (long long)json_integer_value(least)));
     }
     judge_shares(run, missing);
+    if (torture && !(count_named(run, "checks", &checks) && checks > 0))
+        json_array_append_new(missing, json_string("nothing was checked"));
     verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
               : json_array_size(missing) > 0                        ? "inconclusive"
-                                                                    : "pass";
+              : torture                                             ? "pass"
+                                                                    : "measured";
     json_object_set_new(run, "coverage", coverage);
     json_object_set_new(run, "missing", missing);
     json_object_set_new(run, "verdict", json_string(verdict));
+}
+
+bool verdict_is_good(json_t *run)
+{
+    return is(run, "verdict", "pass") || is(run, "verdict", "measured");
 }
 
 /* --- Metrics and budgets --- */
@@ -384,16 +409,38 @@ static json_t *judge_all(json_t *runs, json_t *scenario)
     return results;
 }
 
-static void add_confidence(json_t *verdict, double clean)
+/* What is clean of all runs, or of those of one point: those that passed. No bound where one did
+ * not hold. Seconds. */
+static double clean_seconds(json_t *runs, json_t *point, bool *violated)
+{
+    double clean = 0;
+    json_t *run;
+    size_t i;
+
+    *violated = false;
+    json_array_foreach (runs, i, run) {
+        if (point && !json_equal(json_object_get(run, "point"), point))
+            continue;
+        *violated = *violated || is(run, "verdict", "violation");
+        if (is(run, "verdict", "pass"))
+            clean += json_number_value(json_object_get(run, "seconds"));
+    }
+    return clean;
+}
+
+static void add_confidence(json_t *to, json_t *runs, json_t *point)
 {
     json_t *rates = json_object();
+    bool violated;
+    double clean = clean_seconds(runs, point, &violated);
 
-    if (clean > 0) {
+    if (clean > 0 && !violated) {
         /* Failure-free for T: the rate is at most -ln(1 - P) / T at confidence P. */
         json_object_set_new(rates, "95", json_real(-log(1 - 0.95) / clean * 3600));
         json_object_set_new(rates, "99", json_real(-log(1 - 0.99) / clean * 3600));
     }
-    json_object_set_new(verdict, "max_failures_per_hour", rates);
+    json_object_set_new(to, "clean_seconds", json_real(clean));
+    json_object_set_new(to, "max_failures_per_hour", rates);
 }
 
 /* One line for each skipped point, whatever its repeats; `told` holds those that are there. */
@@ -409,11 +456,10 @@ static void add_skip(json_t *reasons, json_t *told, json_t *run)
 
 json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
 {
-    size_t i, violations = 0, inconclusive = 0, passed = 0, over = 0, figures = 0;
+    size_t i, violations = 0, inconclusive = 0, passed = 0, measured = 0, over = 0, figures = 0;
     json_t *verdict = json_object(), *run, *judged = judge_all(runs, scenario), *item;
     json_t *told = json_object();
     const char *correctness, *performance;
-    double clean = 0;
     int code;
 
     json_array_foreach (runs, i, run) {
@@ -427,10 +473,9 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
         }
         violations += is(run, "verdict", "violation");
         passed += is(run, "verdict", "pass");
-        if (is(run, "verdict", "inconclusive"))
-            inconclusive++;
-        if (!is(run, "verdict", "violation"))
-            clean += json_number_value(json_object_get(run, "seconds"));
+        measured += is(run, "verdict", "measured");
+        inconclusive += is(run, "verdict", "inconclusive");
+        add_confidence(run, runs, json_object_get(run, "point"));
         json_array_foreach (json_object_get(run, "missing"), j, line)
             json_array_append_new(reasons, json_sprintf("%s%s%s", point, *point ? ": " : "",
                                                         json_string_value(line)));
@@ -443,19 +488,21 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
     correctness = violations     ? "violation"
                   : inconclusive ? "inconclusive"
                   : passed       ? "pass"
+                  : measured     ? "measured"
                                  : "skipped";
-    performance = figures == 0 || passed + inconclusive == 0 ? "none" : over ? "exceeded" : "pass";
+    performance = figures == 0 || passed + measured + inconclusive == 0 ? "none"
+                  : over                                                ? "exceeded"
+                                                                        : "pass";
     code = violations                             ? EXIT_CODE_VIOLATION
            : inconclusive                         ? EXIT_CODE_INCONCLUSIVE
-           : !passed                              ? EXIT_CODE_SKIPPED
+           : passed + measured == 0               ? EXIT_CODE_SKIPPED
            : strcmp(performance, "exceeded") == 0 ? EXIT_CODE_BUDGET
                                                   : EXIT_CODE_PASS;
     json_object_set_new(verdict, "correctness", json_string(correctness));
     json_object_set_new(verdict, "performance", json_string(performance));
     json_object_set_new(verdict, "exit_code", json_integer(code));
     json_object_set(verdict, "reasons", reasons);
-    json_object_set_new(verdict, "clean_seconds", json_real(clean));
-    add_confidence(verdict, violations ? 0 : clean);
+    add_confidence(verdict, runs, NULL);
     json_object_set_new(verdict, "budgets", judged);
     return verdict;
 }
@@ -464,7 +511,7 @@ const char *exit_code_meaning(int code)
 {
     switch (code) {
     case EXIT_CODE_PASS:
-        return "pass";
+        return "pass, or measured";
     case EXIT_CODE_VIOLATION:
         return "violation or stall found";
     case EXIT_CODE_INCONCLUSIVE:

@@ -12,7 +12,10 @@
  * line of "missing" in the run. */
 void verdict_of_run(json_t *run, json_t *require, json_t *declared);
 
-/* The "verdict" object over all runs. `scenario` is the effective one, with its "budgets";
+/* It passed, or only measured. */
+bool verdict_is_good(json_t *run);
+
+/* The "verdict" object over all runs, each of which gets the bound of its point. `scenario` is the effective one, with its "budgets";
  * `reasons` (array of strings, kept) what else happened, such as an interruption. */
 json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons);
 
