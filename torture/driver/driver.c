@@ -25,9 +25,9 @@ static json_t *utc_now(void)
 }
 
 static json_t *make_result(const struct scenario *s, json_t *started, json_t *host, json_t *runs,
-                           json_t *reasons)
+                           json_t *reasons, bool cut_short)
 {
-    json_t *verdict = verdict_overall(runs, s->effective, reasons);
+    json_t *verdict = verdict_overall(runs, s->effective, reasons, cut_short);
 
     return json_pack("{ss sO so so so sI so sO sO}", "schema", "stillpoint-result/1", "started",
                      started, "ended", utc_now(), "tool", host_tool(), "host", host, "seed",
@@ -67,7 +67,7 @@ static int run_scenario(const struct driver_options *o, struct console *console,
         if (rounds_run(o, &inv, plans, count, runs, reasons, d)) {
             progress_clear(&console->progress);
             json_object_set_new(host, "load_after", host_load());
-            result = make_result(s, started, host, runs, reasons);
+            result = make_result(s, started, host, runs, reasons, inv.cut_short);
             host = NULL;
             code = writers_conclude(result, output.directory, &output, console, d);
             json_decref(result);

@@ -1,6 +1,7 @@
 /* Watches one run from its start to its end. */
 #include "execution_parts.h"
 
+#include "torture/host/host.h"
 #include "torture/record/clock.h"
 #include "torture/scenario/settings.h"
 #include "writers.h"
@@ -339,6 +340,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         .errors_fd = -1,
         .intervals = json_array(),
         .notes = json_array(),
+        .oom_kills = host_oom_kills(),
         .started_ns = clock_monotonic_ns(),
     };
     json_t *run = NULL;

@@ -22,6 +22,7 @@ struct invocation {
     bool gdb;
     const char *repro; /* the command line up to the point's settings */
     bool interrupted;  /* out: SIGINT, SIGTERM or SIGHUP came */
+    bool cut_short;    /* out: so that points are missing */
 };
 
 /* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */

@@ -1,10 +1,12 @@
 /* What is left when a runner has ended: how it ended, and the run as it stands in a result. */
 #include "execution_parts.h"
 
+#include "torture/host/host.h"
 #include "torture/record/clock.h"
 #include "torture/record/text.h"
 #include "torture/result/verdict.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,6 +70,19 @@ static bool gave_up(struct execution *e, char *words)
     return e->viewed;
 }
 
+/* Nothing in the runner sends SIGKILL, and nothing of ours did: a person or the kernel. The code
+ * under test is not to blame. */
+static void killed_from_outside(struct execution *e)
+{
+    bool oom = e->oom_kills >= 0 && host_oom_kills() > e->oom_kills;
+
+    e->gave_up = json_sprintf(
+        "the runner was killed from outside (SIGKILL) after %.1f s: %s", execution_seconds(e),
+        oom ? "meanwhile the kernel killed a process for want of memory; give it more, "
+              "or use fewer threads"
+            : "not by Stillpoint, and not for want of memory; see who may have");
+}
+
 bool execution_judge_end(struct execution *e)
 {
     char *words = last_words(e);
@@ -76,7 +91,9 @@ bool execution_judge_end(struct execution *e)
 
     if (WIFSIGNALED(e->status)) {
         /* Before the gate, an interruption is what killed it. */
-        if (!e->killed && !(e->stopping && !e->viewed))
+        if (WTERMSIG(e->status) == SIGKILL && !e->killed)
+            killed_from_outside(e);
+        else if (!e->killed && !(e->stopping && !e->viewed))
             finding = killed_by(e, WTERMSIG(e->status));
     } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
         ok = gave_up(e, words);

@@ -23,6 +23,7 @@ struct execution {
     size_t line_length;
     bool ended, finished;
     int status;
+    long long oom_kills; /* of the machine, before */
     int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
     bool viewed, warm, stopping, killed;
     struct view view;

@@ -1,5 +1,10 @@
 #include "rounds.h"
 
+#include "dry_run.h"
+#include "torture/record/text.h"
+
+#include <stdlib.h>
+
 /* A run of which nothing was measured. */
 static json_t *empty_run(const struct run_plan *plan, const char *verdict)
 {
@@ -29,18 +34,70 @@ static json_t *broken_run(const struct run_plan *plan)
 
 enum outcome { OUTCOME_DONE, OUTCOME_ENDED, OUTCOME_BROKEN };
 
-/* What follows from a run that has ended. */
-static enum outcome judge_run(const struct driver_options *o, const struct invocation *inv,
-                              bool last, json_t *reasons)
+/* "not run: gp_policy=poll, gp_policy=fqs #2 and 7 more", if there are any. */
+static void tell_not_run(const struct run_plan *plans, size_t count, json_t *reasons)
+{
+    enum { MOST_NAMES = 8 };
+    char *text = text_format("not run: ");
+    size_t named = 0, missing = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        char *repeat, *name;
+
+        if (plans[i].skip || ++missing > MOST_NAMES)
+            continue;
+        repeat = plans[i].repeat ? text_format(" #%lld", (long long)plans[i].repeat + 1)
+                                 : text_format("%s", "");
+        name = text_format("%s%s%s", named++ ? ", " : "",
+                           *plans[i].label ? plans[i].label : plans[i].flavor, repeat);
+        text = text_append(text, name);
+        free(name);
+        free(repeat);
+    }
+    if (missing > named) {
+        char *more = text_format(" and %zu more", missing - named);
+
+        text = text_append(text, more);
+        free(more);
+    }
+    if (missing > 0)
+        json_array_append_new(reasons, json_string(text));
+    free(text);
+}
+
+/* What was asked for and what was done. A single run and a further round of --until-failure may end
+ * at any time; else points are missing. */
+static void judge_interruption(const struct driver_options *o, struct invocation *inv,
+                               const struct run_plan *plans, size_t count, size_t done, json_t *run,
+                               json_t *reasons)
+{
+    double asked = plan_duration_s(&plans[done]);
+    double ran = json_number_value(json_object_get(run, "seconds"));
+    bool one = count == 1, further = o->until_failure && inv->run > count;
+    char *which =
+        one ? text_format("%s", "") : text_format(" during run %u of %u,", inv->run, inv->runs);
+
+    json_array_append_new(reasons,
+                          json_sprintf("interrupted%s after %.1f s of %.1f s", which, ran, asked));
+    free(which);
+    if (one || further || (done + 1 == count && ran >= asked))
+        return;
+    inv->cut_short = true;
+    tell_not_run(plans + done + 1, count - done - 1, reasons);
+}
+
+/* What follows from a run that has ended, that of plans[done]. */
+static enum outcome judge_run(const struct driver_options *o, struct invocation *inv,
+                              const struct run_plan *plans, size_t count, size_t done, json_t *run,
+                              json_t *reasons)
 {
     if (inv->interrupted) {
-        json_array_append_new(reasons,
-                              json_sprintf("interrupted during run %u of %u", inv->run, inv->runs));
+        judge_interruption(o, inv, plans, count, done, run, reasons);
         return OUTCOME_ENDED;
     }
     if (inv->findings == 0 || !(o->fail_fast || o->until_failure))
         return OUTCOME_DONE;
-    if (!last)
+    if (done + 1 < count)
         json_array_append_new(reasons,
                               json_sprintf("ended after the first finding, in run %u", inv->run));
     return OUTCOME_ENDED;
@@ -69,7 +126,7 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
         }
         inv->executed++;
         json_array_append_new(runs, run);
-        outcome = judge_run(o, inv, i + 1 == count, reasons);
+        outcome = judge_run(o, inv, plans, count, i, run, reasons);
     }
     return outcome;
 }

@@ -312,6 +312,19 @@ json_t *host_load(void)
     return load;
 }
 
+long long host_oom_kills(void)
+{
+    FILE *file = fopen("/proc/vmstat", "re");
+    char line[128];
+    long long kills = -1;
+
+    while (file && kills < 0 && fgets(line, sizeof line, file))
+        sscanf(line, "oom_kill %lld", &kills);
+    if (file)
+        fclose(file);
+    return kills;
+}
+
 json_t *host_tool(void)
 {
     json_t *tool = json_object();

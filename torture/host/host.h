@@ -9,6 +9,9 @@
 json_t *host_describe(void);
 /* {"load1", "load5", "running", "steal_ticks", "total_ticks"} now; taken before and after. */
 json_t *host_load(void);
+/* How many processes the kernel has killed for want of memory since it started; -1: it does not
+ * say. */
+long long host_oom_kills(void);
 /* {"name", "version", "commit", "dirty", "compiler", "flags"} from the build. */
 json_t *host_tool(void);
 

@@ -454,9 +454,10 @@ static void add_skip(json_t *reasons, json_t *told, json_t *run)
     json_object_set_new(told, json_string_value(line), line);
 }
 
-json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons)
+json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cut_short)
 {
-    size_t i, violations = 0, inconclusive = 0, passed = 0, measured = 0, over = 0, figures = 0;
+    size_t i, violations = 0, inconclusive = cut_short ? 1 : 0, passed = 0, measured = 0, over = 0,
+              figures = 0;
     json_t *verdict = json_object(), *run, *judged = judge_all(runs, scenario), *item;
     json_t *told = json_object();
     const char *correctness, *performance;

@@ -15,9 +15,10 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared);
 /* It passed, or only measured. */
 bool verdict_is_good(json_t *run);
 
-/* The "verdict" object over all runs, each of which gets the bound of its point. `scenario` is the effective one, with its "budgets";
- * `reasons` (array of strings, kept) what else happened, such as an interruption. */
-json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons);
+/* The "verdict" object over all runs, each of which gets the bound of its point. `scenario` is
+ * the effective one, with its "budgets"; `reasons` (array of strings, kept) what else happened,
+ * such as an interruption; `cut_short`: runs that were asked for are missing. */
+json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cut_short);
 
 /* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",
  * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second),
