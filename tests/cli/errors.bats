@@ -203,10 +203,46 @@ END
     has "$output" 'budget gp.total.p50 (expedited_updaters=0) over expedited_updaters=1: skipped'
     is_valid_result
     # A figure that is missing where something ran is still not measured.
-    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set 'budgets=[{"metric": "gp.tootal.p50", "max": 1}]' \
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/pipe.json" --set 'budgets=[{"metric": "gp.polled.p50", "max": 1}]' \
         --out "$OUT" --progress none
     expect 3
-    has "$output" 'budget gp.tootal.p50: not measured'
+    has "$output" 'budget gp.polled.p50: not measured'
+}
+
+@test "names of figures that nothing here has are refused before anything runs" {
+    file=$(pipe)
+    for command in run 'run --dry-run' validate; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sp $command "$file" --set require.nonesuch=1 --set require.gps_forcd=1
+        expect 64
+        has "$stderr" '/require/nonesuch: unknown key (a counter'
+        has "$stderr" '/require/gps_forcd: unknown key; did you mean "gps_forced"?'
+    done
+    for figure in gp.tootal.p99 kick.p50 gp.total.median rate.gpz rate.rcu-pipe.gpz counters.rcu-pipe.redas library.gpz; do
+        run --separate-stderr sp validate "$file" --set 'budgets=[{"metric": "'$figure'", "max": 1}]'
+        expect 64
+        has "$stderr" '/budgets/0/metric: unknown figure'
+    done
+    for figure in gp.total.p99 gp.p99.9 gp.mean rate.gps rate.rcu-pipe.gps rate.reads counters.rcu-pipe.reads library.naps; do
+        run --separate-stderr sp validate "$file" --set 'budgets=[{"metric": "'$figure'", "max": 1}]'
+        expect 0
+    done
+    left_nothing
+}
+
+@test "what only other flavors count is not required of this one, and a note says so" {
+    file=$(scenario counts '{"name": "x", "duration": "200ms", "warmup": "0s", "workloads": [{"type": "rcu-pipe",
+        "expedited_updaters": 0, "call_rcu_updaters": 0}], "require": {"naps": 1, "gps": 1},
+        "budgets": [{"metric": "library.naps", "max": 1}]}')
+    run --separate-stderr sp run "$file" --flavor mutex --out "$OUT" --progress none
+    expect 0
+    has "$stderr" '/require/naps: left out, flavor "mutex" does not count that'
+    has "$stderr" '/budgets/0/metric: left out, flavor "mutex" does not count that'
+    # Beside one that does: of that alone.
+    run --separate-stderr sp run "$file" --set 'sweep.flavor=["stillpoint", "mutex"]' \
+        --set 'budgets=[]' --set require.naps=1000000 --out "$OUT" --progress none
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'inconclusive pass' ]
+    has "$output" '/require/naps: left out, flavor "mutex" does not count that'
 }
 
 @test "what only the runner can refuse is told with the file, and leaves nothing" {

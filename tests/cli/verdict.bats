@@ -144,9 +144,9 @@ until_pipe_age() {
 }
 
 @test "a figure that no run has is not measured, and no pass" {
-    run --separate-stderr sp run "$(pipe '"budgets": [{"metric": "gp.tootal.p99", "max": "1s"}]')" --out "$OUT" --progress none
+    run --separate-stderr sp run "$(pipe '"budgets": [{"metric": "gp.polled.p99", "max": "1s"}]')" --out "$OUT" --progress none
     expect 3
-    has "$output" 'budget gp.tootal.p99: not measured'
+    has "$output" 'budget gp.polled.p99: not measured'
 }
 
 @test "correctness comes before performance" {

@@ -29,6 +29,17 @@ bool flavor_answers(const struct document *doc, const char *flavor, const char *
  * it is left out, with a note, so that every scenario takes every flavor. */
 bool is_foreign_setting(struct scenario_reading *reading, const char *name, const char *pointer);
 
+/* scenario_figures.c: what the scenario names of its results. Whether anything that runs here can
+ * have it; a line in the diagnostics when not. Left out, with a line in the notes: only the
+ * flavor of the file has it, and another one is run. */
+enum figure_found { FIGURE_KNOWN, FIGURE_UNKNOWN, FIGURE_LEFT_OUT };
+/* A counter, coverage or statistic: of `require`. */
+enum figure_found find_count(struct scenario_reading *reading, const char *name,
+                             const char *pointer);
+/* Of a budget. */
+enum figure_found find_metric(struct scenario_reading *reading, const char *metric,
+                              const char *pointer);
+
 /* scenario_sweep.c: as `complete` of struct member. */
 json_t *complete_sweep(void *context, json_t *given, const char *pointer);
 json_t *complete_require(void *context, json_t *given, const char *pointer);

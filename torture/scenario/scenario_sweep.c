@@ -1,7 +1,6 @@
 /* What a scenario says about several runs, or their results: sweep, require, budgets. */
 #include "document.h"
 #include "flavor_describe.h"
-#include "nearest_name.h"
 #include "options_complete.h"
 #include "scenario.h"
 #include "scenario_keys.h"
@@ -159,54 +158,6 @@ json_t *complete_sweep(void *context, json_t *given, const char *pointer)
 
 /* --- Require ------------------------------------------------------------------------------ */
 
-static bool has_counter(const struct workload *workload, const char *name)
-{
-    for (size_t i = 0; i < workload->counter_count; i++)
-        if (strcmp(workload->counters[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* The coverage names of the scenario's workloads that `name` is near to but not equal; counters and
- * statistics may be required too and are not known here. */
-static const char *coverage_near(json_t *root, const char *name)
-{
-    const char *near = NULL;
-
-    for (size_t i = 0; i < json_array_size(json_object_get(root, "workloads")); i++) {
-        const struct workload *workload = workload_at(root, i);
-
-        if (!workload)
-            continue;
-        if ((workload->coverage && list_has(workload->coverage, name)) ||
-            has_counter(workload, name))
-            return NULL;
-        if (!near && workload->coverage)
-            near = nearest_name(name, workload->coverage);
-    }
-    return near;
-}
-
-static bool is_statistic(json_t *flavors, const char *name)
-{
-    size_t index;
-    json_t *flavor;
-    bool found = false;
-
-    json_array_foreach (flavors, index, flavor) {
-        struct diagnostics unheard = {0};
-        const struct flavor_description *description =
-            flavor_describe(json_string_value(flavor), &unheard);
-        json_t *statistics = description ? json_object_get(description->json, "statistics") : NULL;
-        json_t *wanted = json_string(name);
-
-        found = found || array_has(statistics, wanted);
-        json_decref(wanted);
-        diagnostics_free(&unheard);
-    }
-    return found;
-}
-
 json_t *complete_require(void *context, json_t *given, const char *pointer)
 {
     static const struct option count = {
@@ -223,16 +174,13 @@ json_t *complete_require(void *context, json_t *given, const char *pointer)
     }
     json_object_foreach (given, key, item) {
         char *at = pointer_member(pointer, key);
-        const char *near = coverage_near(reading->root, key);
+        enum figure_found found = find_count(reading, key, at);
         json_t *value = option_complete(&count, item, &reading->doc, at);
 
-        if (near && !is_statistic(reading->flavors, key)) {
-            document_diagnose(&reading->doc, at, "unknown key; did you mean \"%s\"?", near);
-            good = false;
-        }
-        good = good && value;
-        if (value)
-            json_object_set_new(require, key, value);
+        good = good && value && found != FIGURE_UNKNOWN;
+        if (value && found == FIGURE_KNOWN)
+            json_object_set(require, key, value);
+        json_decref(value);
         free(at);
     }
     return part_result(require, good);
@@ -246,10 +194,23 @@ static json_t *complete_metric(void *context, json_t *given, const char *pointer
         .name = "metric", .type = OPTION_STRING, .help = "a figure of the result, as gp.total.p99"};
     struct scenario_reading *reading = context;
 
-    if (!json_is_string(given) || *json_string_value(given))
-        return option_complete(&metric, given, &reading->doc, pointer);
-    document_diagnose(&reading->doc, pointer, "empty");
-    return NULL;
+    if (json_is_string(given) && !*json_string_value(given)) {
+        document_diagnose(&reading->doc, pointer, "empty");
+        return NULL;
+    }
+    json_t *value = option_complete(&metric, given, &reading->doc, pointer);
+
+    if (!value)
+        return NULL;
+    switch (find_metric(reading, json_string_value(value), pointer)) {
+    case FIGURE_KNOWN:
+        return value;
+    case FIGURE_LEFT_OUT:
+        json_decref(value);
+        return json_false();
+    default:
+        return part_result(value, false);
+    }
 }
 
 /* "max" or "min": a duration as text, or a plain number. JSON null when absent. */
