@@ -172,16 +172,20 @@ static void starter(struct torture_thread *t)
 
 /* --- The instance --- */
 
+static const char *refuse(const void *params)
+{
+    const struct params *p = params;
+
+    return p->method == METHOD_RAW && p->vcpus == 0
+               ? "method raw-fence-and-wake wakes a vCPU; set \"vcpus\" to 1 or more"
+               : NULL;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
-    const struct params *p = in->params;
     struct state *state;
 
-    if (p->method == METHOD_RAW && p->vcpus == 0) {
-        diagnose(d, "exclusive-latency: method raw-fence-and-wake wakes a vCPU; set \"vcpus\" to 1 "
-                    "or more");
-        return false;
-    }
+    (void)d;
     in->state = state = aligned_alloc(64, sizeof *state);
     *state =
         (struct state){.membarrier = syscall(SYS_membarrier,
@@ -249,6 +253,7 @@ const struct workload exclusive_latency_workload = {
     .summary = "how long start_exclusive takes against vCPUs that execute in short bursts",
     .bench = true,
     .needs = CAN_EXCLUSIVE,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,

@@ -221,16 +221,18 @@ static bool start_sleepers(struct state *state, size_t count, struct diagnostics
     return true;
 }
 
+static unsigned needs_by_params(const void *params)
+{
+    const struct params *p = params;
+
+    return p->expedited && p->callers > 0 ? CAN_EXPEDITE : 0;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
     struct state *state = calloc(1, sizeof *state);
 
-    if (p->expedited && p->callers > 0 && !FLAVOR_CAN_EXPEDITE) {
-        diagnose(d, "gp-latency: expedited is true, but the flavor cannot \"expedite\"");
-        free(state);
-        return false;
-    }
     if (!start_sleepers(state, (size_t)p->sleepers, d)) {
         free(state);
         return false;
@@ -335,6 +337,7 @@ const struct workload gp_latency_workload = {
     .name = "gp-latency",
     .summary = "how long grace periods and callbacks take, against readers of a given kind",
     .bench = true,
+    .needs_by_params = needs_by_params,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,

@@ -245,21 +245,46 @@ END
     has "$output" '/require/naps: left out, flavor "mutex" does not count that'
 }
 
+# More vCPUs than the library has room for, once kick has 4096.
+too_many() {
+    scenario many '{"name": "x", "workloads": [{"type": "kick", "accel": "threads"},
+        {"type": "pause", "accel": "threads", "vcpus": 1}]'"${1:+, $1}}"
+}
+
+@test "values that make no run are refused before anything runs, by everybody, in a sweep too" {
+    file=$(sync_only '"sweep": {"rcu-pipe.sync_updaters": [1, 0]}')
+    for command in run 'run --dry-run' validate; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sp $command "$file" --set rcu-pipe.fake_updaters=0
+        expect 64
+        says "$file: sync_updaters=0: rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, call_rcu_updaters, poll_updaters)"
+    done
+    left_nothing
+}
+
+@test "what a flavor cannot because of an option is refused by everybody" {
+    for command in run 'run --dry-run' validate; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sp $command "$ROOT/configs/torture/churn.json" --flavor mutex
+        expect 64
+        has "$stderr" 'flavor "mutex" cannot "exit" (needed by rcu-pipe)'
+    done
+}
+
 @test "what only the runner can refuse is told with the file, and leaves nothing" {
-    run --separate-stderr sp run "$(scenario bad '{"name": "x", "workloads": [{"type": "rcu-pipe",
-        "sync_updaters": 0, "expedited_updaters": 0, "call_rcu_updaters": 0}]}')" --out "$OUT"
+    run --separate-stderr sp run "$(too_many)" --set kick.vcpus=4096 --out "$OUT"
     expect 64
-    says "$BATS_TEST_TMPDIR/bad.json: rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, call_rcu_updaters, poll_updaters)"
+    says "$BATS_TEST_TMPDIR/many.json: pause: 4097 vCPUs in this run are more than the library's limit of 4096; set \"vcpus\" or \"per_thread\" lower"
     left_nothing
 }
 
 @test "when a later run cannot be started, what was measured is kept and the verdict is inconclusive" {
-    run --separate-stderr sp run "$(sync_only '"sweep": {"rcu-pipe.sync_updaters": [1, 0]}')" --duration 200ms \
-        --set rcu-pipe.fake_updaters=0 --out "$OUT" --progress none
+    run --separate-stderr sp run "$(too_many '"sweep": {"kick.vcpus": [1, 4096]}')" --duration 500ms \
+        --out "$OUT" --progress none
     expect 2
-    has "$stderr" 'rcu-pipe: needs at least one updater'
+    has "$stderr" 'pause: 4097 vCPUs in this run'
     [ "$(result '[.runs[].verdict] | join(" ")')" = 'pass inconclusive' ]
-    has "$output" 'sync_updaters=0: could not be started'
+    has "$output" 'vcpus=4096: could not be started'
     is_valid_result
 }
 

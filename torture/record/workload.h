@@ -135,6 +135,9 @@ struct workload {
      * `params` is filled from the completed options of one point. Called in the driver, before
      * anything runs. */
     unsigned (*needs_by_params)(const void *params);
+    /* Why these values of the options make no run, whatever the flavor and the machine: a sentence
+     * without a full stop, or NULL. NULL: any do. As needs_by_params. */
+    const char *(*refuse)(const void *params);
     const struct option *options;
     size_t params_size; /* of the struct that the options fill */
     const struct role *roles;

@@ -106,12 +106,30 @@ static void plan_fill(struct run_plan *plan, const struct scenario *s, size_t po
     plan->skip = plan_objection(plan);
 }
 
+/* True, with a line in d for each, when there are points that make no run. */
+static bool refuse_plans(const struct run_plan *plans, size_t count, const char *path,
+                         struct diagnostics *d)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < count; i++) {
+        char *refusal = plans[i].repeat == 0 ? config_refusal(plans[i].config) : NULL;
+
+        if (refusal)
+            diagnose(d, "%s: %s%s%s", path, plans[i].label, *plans[i].label ? ": " : "", refusal);
+        refused = refused || refusal;
+        free(refusal);
+    }
+    return refused;
+}
+
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d)
 {
     json_t *sweep = json_object_get(s->effective, "sweep");
     json_int_t repeats = json_integer_value(json_object_get(s->effective, "repeat"));
     size_t points = point_count(sweep, MAX_RUNS);
+    unsigned complaints = d->count;
 
     *plans = NULL;
     *count = 0;
@@ -125,9 +143,11 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
     for (json_int_t repeat = 0; repeat < repeats; repeat++)
         for (size_t i = 0; i < points; i++)
             plan_fill(&(*plans)[(*count)++], s, repeat % 2 ? points - 1 - i : i, repeat);
-    if (json_object_size(sweep) || !(*plans)[0].skip || (*plans)[0].skip_here)
+    if (!refuse_plans(*plans, *count, s->path, d) &&
+        (json_object_size(sweep) || !(*plans)[0].skip || (*plans)[0].skip_here))
         return true;
-    diagnose(d, "%s: %s", s->path, (*plans)[0].skip);
+    if (d->count == complaints)
+        diagnose(d, "%s: %s", s->path, (*plans)[0].skip);
     run_plans_free(*plans, *count);
     *plans = NULL;
     *count = 0;

@@ -18,9 +18,10 @@ struct run_plan {
 
 /* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
  * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived
- * from that and its number, the same at all points. A scenario without sweep that asks more of its
- * flavor than that can do on any machine is refused with a line in d; within a sweep such a point
- * gets `skip`. What only this machine does not offer is `skip` with and without a sweep. */
+ * from that and its number, the same at all points. A scenario without sweep that asks more of
+ * its flavor than that can do on any machine is refused with a line in d; within a sweep such a
+ * point gets `skip`. What only this machine does not offer is `skip` with and without a sweep.
+ * Values that make no run anywhere are refused, in a sweep too, with a line for each such point. */
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
 /* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */

@@ -52,6 +52,17 @@ static void add_lack(struct lack *lack, unsigned needs, const char *workload, co
     }
 }
 
+/* The struct that the workload's options fill; heap. */
+static void *params_of(const struct workload *workload, json_t *complete)
+{
+    void *params = calloc(1, workload->params_size ? workload->params_size : 1);
+
+    if (!params)
+        abort();
+    options_store(workload->options, complete, params);
+    return params;
+}
+
 /* What the values of its options make a workload need. */
 static unsigned params_need(const struct workload *workload, json_t *complete)
 {
@@ -60,13 +71,32 @@ static unsigned params_need(const struct workload *workload, json_t *complete)
 
     if (!workload->needs_by_params)
         return 0;
-    params = calloc(1, workload->params_size ? workload->params_size : 1);
-    if (!params)
-        abort();
-    options_store(workload->options, complete, params);
+    params = params_of(workload, complete);
     needs = workload->needs_by_params(params);
     free(params);
     return needs;
+}
+
+char *config_refusal(json_t *config)
+{
+    char *refusal = NULL;
+    size_t index;
+    json_t *item;
+
+    json_array_foreach (json_object_get(config, "workloads"), index, item) {
+        const struct workload *workload = workload_at(config, index);
+        const char *why;
+        void *params;
+
+        if (!workload || !workload->refuse || refusal)
+            continue;
+        params = params_of(workload, item);
+        why = workload->refuse(params);
+        if (why)
+            refusal = text_format("%s: %s", workload->name, why);
+        free(params);
+    }
+    return refusal;
 }
 
 static void find_lack(struct lack *lack, json_t *config)

@@ -6,5 +6,7 @@
 
 /* Why the flavor cannot run this config (heap), or NULL; *here: on another machine it could. */
 char *config_objection(json_t *config, const struct flavor_description *description, bool *here);
+/* Why values of options make no run, whatever the flavor and the machine (heap), or NULL. */
+char *config_refusal(json_t *config);
 
 #endif

@@ -71,16 +71,6 @@ static bool flavor_checks(void *data)
     return big_lock_held(data);
 }
 
-bool big_lock_possible(const struct instance *in, bool wanted, struct diagnostics *d)
-{
-    if (!wanted || FLAVOR_CAN_CALLBACK_LOCK)
-        return true;
-    diagnose(d,
-             "%s: big_lock is true, but the flavor cannot \"callback-lock\"; set %s.big_lock=false",
-             in->workload->name, in->workload->name);
-    return false;
-}
-
 struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigned measure)
 {
     struct big_lock *lock = calloc(1, sizeof *lock);

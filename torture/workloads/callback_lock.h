@@ -20,8 +20,6 @@ struct big_lock {
     unsigned measure;
 };
 
-/* False, with a line in d, when the option big_lock is set and the flavor has no callback lock. */
-bool big_lock_possible(const struct instance *in, bool wanted, struct diagnostics *d);
 /* Makes one, and the flavor's callback lock of it if it is to be. `thread` may be NULL. */
 struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigned measure);
 /* => After all threads have ended. */

@@ -65,15 +65,15 @@ static struct torture_thread *thread_of(const struct instance *in, const char *r
     return NULL;
 }
 
-static bool refuse(const struct instance *in, struct diagnostics *d)
+static const char *refuse(const void *params)
 {
-    const struct callback_params *p = in->params;
+    return ((const struct callback_params *)params)->callers > 0 ? NULL
+                                                                 : "needs at least one caller";
+}
 
-    if (p->callers == 0) {
-        diagnose(d, "rcu-callback: needs at least one caller");
-        return true;
-    }
-    return !big_lock_possible(in, p->big_lock, d);
+static unsigned needs_by_params(const void *params)
+{
+    return ((const struct callback_params *)params)->big_lock ? CAN_CALLBACK_LOCK : 0;
 }
 
 static bool setup(struct instance *in, struct diagnostics *d)
@@ -81,8 +81,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     const struct callback_params *p = in->params;
     struct callback_state *state;
 
-    if (refuse(in, d))
-        return false;
+    (void)d;
     in->state = state = calloc(1, sizeof *state);
     state->caller_count = (size_t)p->callers;
     state->callers = cache_lines(state->caller_count * sizeof *state->callers);
@@ -254,6 +253,8 @@ const struct workload rcu_callback_workload = {
     .name = "rcu-callback",
     .summary = "a ledger of callbacks: none lost, doubled, out of order, early or without the lock",
     .needs = CAN_PROTECT,
+    .needs_by_params = needs_by_params,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct callback_params),
     .roles = roles,

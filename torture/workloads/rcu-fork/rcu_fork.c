@@ -288,18 +288,22 @@ bool fork_given_up(int status)
 }
 #endif
 
+static const char *refuse(const void *params)
+{
+    return ((const struct fork_params *)params)->updaters > 0 ? NULL : "needs at least one updater";
+}
+
+static unsigned needs_by_params(const void *params)
+{
+    return ((const struct fork_params *)params)->big_lock ? CAN_CALLBACK_LOCK : 0;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct fork_params *p = in->params;
     size_t reports = ((size_t)p->forkers + 1) * sizeof(struct fork_report);
     struct fork_state *state;
 
-    if (p->updaters == 0) {
-        diagnose(d, "rcu-fork: needs at least one updater");
-        return false;
-    }
-    if (!big_lock_possible(in, p->big_lock, d))
-        return false;
     in->state = state = calloc(1, sizeof *state);
     state->reports = mmap(NULL, reports, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (state->reports == MAP_FAILED) {
@@ -457,6 +461,8 @@ const struct workload rcu_fork_workload = {
     .name = "rcu-fork",
     .summary = "children forked in the middle of everything, that go on using the library",
     .needs = CAN_PROTECT | CAN_NEST | CAN_FORK,
+    .needs_by_params = needs_by_params,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct fork_params),
     .roles = roles,

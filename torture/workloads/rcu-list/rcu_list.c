@@ -84,19 +84,26 @@ static void lists_open(struct lists *l, const struct shape *shape)
     }
 }
 
+static const char *refuse(const void *params)
+{
+    const struct lists_params *p = params;
+    int64_t updaters = 0;
+
+    for (size_t i = 0; i < SHAPES; i++)
+        updaters += p->updaters[i];
+    return updaters > 0 ? NULL
+                        : "needs at least one updater (list_updaters, slist_updaters, "
+                          "simpleq_updaters, tailq_updaters)";
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct lists_params *p = in->params;
     struct lists_state *state = calloc(1, sizeof *state);
 
+    (void)d;
     for (size_t i = 0; i < SHAPES; i++)
         state->count += (size_t)p->updaters[i];
-    if (state->count == 0) {
-        diagnose(d, "rcu-list: needs at least one updater (list_updaters, slist_updaters, "
-                    "simpleq_updaters, tailq_updaters)");
-        free(state);
-        return false;
-    }
     state->lists = cache_lines(state->count * sizeof *state->lists);
     for (size_t i = 0, n = 0; i < SHAPES; i++)
         for (int64_t j = 0; j < p->updaters[i]; j++)
@@ -240,6 +247,7 @@ const struct workload rcu_list_workload = {
         "lists of four shapes that change under readers, who must lose no node and meet none "
         "twice",
     .needs = CAN_PROTECT,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct lists_params),
     .roles = roles,

@@ -108,18 +108,24 @@ static const char *const coverage[] = {"gps_forced",     "gps_shared",       "gp
 
 /* --- Set-up --- */
 
-/* What the table cannot express. */
-static bool may_run(const struct params *p, size_t updaters, struct diagnostics *d)
+static size_t updaters(const struct params *p)
 {
-    if (updaters == 0)
-        diagnose(d, "rcu-pipe: needs at least one updater (sync_updaters, expedited_updaters, "
-                    "call_rcu_updaters, poll_updaters)");
-    else if (!FLAVOR_CAN_EXIT && p->churners > 0 && p->exit_one_in > 0)
-        diagnose(d, "rcu-pipe: exit_one_in: threads of the flavor \"" FLAVOR_NAME
-                    "\" may not end without unregistering (it lacks the capability exit)");
-    else
-        return true;
-    return false;
+    return (size_t)(p->sync_updaters + p->expedited_updaters + p->call_rcu_updaters +
+                    p->poll_updaters);
+}
+
+static const char *refuse(const void *params)
+{
+    return updaters(params) > 0 ? NULL
+                                : "needs at least one updater (sync_updaters, expedited_updaters, "
+                                  "call_rcu_updaters, poll_updaters)";
+}
+
+static unsigned needs_by_params(const void *params)
+{
+    const struct params *p = params;
+
+    return p->churners > 0 && p->exit_one_in > 0 ? CAN_EXIT : 0;
 }
 
 static void open_cell(struct state *state, size_t index)
@@ -144,13 +150,9 @@ static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
     struct state *state = calloc(1, sizeof *state);
-    size_t count = (size_t)(p->sync_updaters + p->expedited_updaters + p->call_rcu_updaters +
-                            p->poll_updaters);
+    size_t count = updaters(p);
 
-    if (!may_run(p, count, d)) {
-        free(state);
-        return false;
-    }
+    (void)d;
     state->updater_count = count;
     state->updaters = cache_lines(count * sizeof *state->updaters);
     state->contended = cache_lines((size_t)p->entry_stores * sizeof *state->contended);
@@ -240,6 +242,8 @@ const struct workload rcu_pipe_workload = {
     .name = "rcu-pipe",
     .summary = "objects age by one each grace period, and readers tell how old they saw them",
     .needs = CAN_PROTECT,
+    .needs_by_params = needs_by_params,
+    .refuse = refuse,
     .options = pipe_options,
     .params_size = sizeof(struct params),
     .roles = roles,

@@ -343,13 +343,17 @@ static struct torture_thread *find_driver(const struct instance *in)
     return NULL;
 }
 
+static unsigned needs_by_params(const void *params)
+{
+    return ((const struct replay_params *)params)->big_lock ? CAN_CALLBACK_LOCK : 0;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct replay_params *p = in->params;
     struct replay_state *state;
 
-    if (!big_lock_possible(in, p->big_lock, d))
-        return false;
+    (void)d;
     in->state = state = cache_lines(sizeof *state);
     state->instance = in;
     state->thread = find_driver(in);
@@ -473,6 +477,7 @@ const struct workload rcu_replay_workload = {
     .name = "rcu-replay",
     .summary = "the deterministic mode, each seed played twice; only one workload with callbacks",
     .needs = CAN_PROTECT | CAN_REPLAY,
+    .needs_by_params = needs_by_params,
     .options = options,
     .params_size = sizeof(struct replay_params),
     .roles = roles,

@@ -242,11 +242,6 @@ static bool setup(struct instance *in, struct diagnostics *d)
     const struct safe_work_params *p = in->params;
     struct safe_work_state *state;
 
-    if (!p->translation && !p->tlb && !p->atomics) {
-        diagnose(d, "safe-work: \"translation\", \"tlb\" and \"atomics\" are all false; set one of "
-                    "them to true");
-        return false;
-    }
     state = fleet_open(in, sizeof *state, sizeof(struct safe_work_vcpu), &guest, &hooks, d);
     if (!state)
         return false;
@@ -287,6 +282,15 @@ static void finish(struct instance *in)
 }
 
 #endif
+
+static const char *refuse(const void *params)
+{
+    const struct safe_work_params *p = params;
+
+    return p->translation || p->tlb || p->atomics
+               ? NULL
+               : "\"translation\", \"tlb\" and \"atomics\" are all false; set one of them to true";
+}
 
 #define FIELD(name) offsetof(struct safe_work_params, name)
 static const struct option options[] = {
@@ -383,6 +387,7 @@ const struct workload safe_work_workload = {
         "translation buffer, TLBs and LL/SC, which break when a vCPU executes beside safe work",
     .needs = CAN_PROTECT | CAN_VCPU | CAN_CALL | CAN_BARRIER,
     .needs_by_params = fleet_needs,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct safe_work_params),
     .roles = roles,
