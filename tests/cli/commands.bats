@@ -54,6 +54,15 @@ load helper
     says 'no workload or flavor "rcu-pip"; did you mean "rcu-pipe"?'
 }
 
+@test "validate takes several files, and tells what is wrong with each" {
+    one=$(NAME=one pipe) two=$(NAME=two pipe '"require": {"nonesuch": 1}') three=$(NAME=three pipe '"repeat": 3')
+    run --separate-stderr sp validate "$one" "$two" "$three"
+    expect 64
+    [ "$output" = "$one: valid, 1 run"$'\n'"$three: valid, 3 runs" ]
+    has "$stderr" "$two: /require/nonesuch: unknown key"
+    [ "${#stderr_lines[@]}" -eq 1 ]
+}
+
 @test "validate counts runs and touches nothing" {
     run --separate-stderr sp validate "$(pipe '"sweep": {"rcu-pipe.readers": [1, 2, 3]}, "repeat": 2')"
     expect 0

@@ -84,26 +84,34 @@ static int run_scenario(const struct driver_options *o, struct console *console,
     return code;
 }
 
-int driver_run(const struct driver_options *o, struct console *console, struct diagnostics *d)
+bool driver_plan(const struct driver_options *o, struct scenario *s, struct run_plan **plans,
+                 size_t *count, struct diagnostics *d)
 {
-    struct run_plan *plans = NULL;
-    struct scenario s = {.path = NULL};
-    size_t count = 0;
-    int code = EXIT_CODE_USAGE;
     bool ok;
 
-    ok = scenario_load(&s, o->path, o->overrides, o->override_count, d);
+    *plans = NULL;
+    *count = 0;
+    ok = scenario_load(s, o->path, o->overrides, o->override_count, d) &&
+         scenario_expand(s, plans, count, d);
+    for (size_t i = 0; ok && i < *count; i++)
+        ok = (*plans)[i].skip || can_be_placed(&(*plans)[i], o->path, d);
+    return ok;
+}
+
+int driver_run(const struct driver_options *o, struct console *console, struct diagnostics *d)
+{
+    struct run_plan *plans;
+    struct scenario s;
+    size_t count;
+    bool ok = driver_plan(o, &s, &plans, &count, d);
+    int code = EXIT_CODE_USAGE;
+
     console_notes(console, s.notes.text);
-    ok = ok && scenario_expand(&s, &plans, &count, d);
     if (ok && o->dry_run) {
         dry_run(console->out, &s, plans, count, d);
         code = d->count > 0 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
     } else if (ok) {
-        /* What cannot be placed is reported before anything runs. */
-        for (size_t i = 0; ok && i < count; i++)
-            ok = plans[i].skip || can_be_placed(&plans[i], o->path, d);
-        if (ok)
-            code = run_scenario(o, console, &s, plans, count, d);
+        code = run_scenario(o, console, &s, plans, count, d);
     }
     run_plans_free(plans, count);
     scenario_free(&s);

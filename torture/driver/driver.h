@@ -4,6 +4,7 @@
 
 #include "console.h"
 #include "torture/record/diagnostics.h"
+#include "torture/scenario/expand.h"
 #include "torture/scenario/scenario.h"
 
 #include <stdbool.h>
@@ -20,6 +21,10 @@ struct driver_options {
     bool dry_run;
 };
 
+/* Reads the scenario and makes the plans of its runs. False with lines in d when it is not to be
+ * run: nothing is found out later that could be found out here. Free all three also then. */
+bool driver_plan(const struct driver_options *options, struct scenario *s, struct run_plan **plans,
+                 size_t *count, struct diagnostics *d);
 /* Returns the exit code; what went wrong besides is in d. */
 int driver_run(const struct driver_options *options, struct console *console,
                struct diagnostics *d);

@@ -32,7 +32,10 @@ struct arguments {
     enum progress_mode progress;
     bool quiet;
     struct override *overrides;
-    const char *positional;
+    const char *positional; /* the first, or NULL */
+    char **positionals;
+    size_t positional_count;
+    bool takes_several;
     const char *synthetic;
     bool json, schema, markdown;
 };
@@ -178,9 +181,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->markdown = true;
         break;
     case ARGP_KEY_ARG:
-        if (a->positional)
+        if (a->positional && !a->takes_several)
             argp_error(state, "%s: one argument too many", text);
-        a->positional = text;
+        if (!a->positional)
+            a->positional = text;
+        a->positionals = realloc(a->positionals, (a->positional_count + 1) * sizeof text);
+        a->positionals[a->positional_count++] = text;
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -217,19 +223,30 @@ static int command_list(struct arguments *a, struct diagnostics *d)
     return EXIT_CODE_PASS;
 }
 
+/* All of them, whatever is wrong with the first. */
 static int command_validate(struct arguments *a, struct diagnostics *d)
 {
-    struct scenario s = {.path = NULL};
-    struct run_plan *plans = NULL;
-    size_t count = 0;
-    bool ok = scenario_load(&s, a->positional, a->run.overrides, a->run.override_count, d) &&
-              scenario_expand(&s, &plans, &count, d);
+    int code = EXIT_CODE_PASS;
+    struct console console;
 
-    if (ok)
-        printf("%s: valid, %zu run%s\n", a->positional, count, count == 1 ? "" : "s");
-    run_plans_free(plans, count);
-    scenario_free(&s);
-    return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+    console_open(&console, stdout, stderr, PROGRESS_NONE, false);
+    for (size_t i = 0; i < a->positional_count; i++) {
+        struct scenario s;
+        struct run_plan *plans;
+        size_t count;
+        bool ok;
+
+        a->run.path = a->positionals[i];
+        ok = driver_plan(&a->run, &s, &plans, &count, d);
+        console_notes(&console, s.notes.text);
+        if (ok)
+            printf("%s: valid, %zu run%s\n", a->run.path, count, count == 1 ? "" : "s");
+        else
+            code = EXIT_CODE_USAGE;
+        run_plans_free(plans, count);
+        scenario_free(&s);
+    }
+    return code;
 }
 
 /* The threads of the first run of a scenario, on this machine or another. */
@@ -374,8 +391,8 @@ static const struct command {
      command_run},
     {"list", "[WORKLOAD|FLAVOR]", false, list_options,
      "Show workloads and flavors, or the settings of one", command_list},
-    {"validate", "SCENARIO", true, validate_options, "Check a scenario without running it",
-     command_validate},
+    {"validate", "SCENARIO...", true, validate_options,
+     "Check scenarios without running them: what `run` would refuse is refused", command_validate},
     {"topology", "[SCENARIO]", false, topology_options,
      "Draw the machine, and which thread of a scenario would go where", command_topology},
     {"plot", "DIR", true, NULL, "Draw the pictures of a result again", command_plot},
@@ -430,6 +447,7 @@ static int run_command(const struct command *command, const char *program, int a
     char name[64];
     int code;
 
+    a.takes_several = strstr(command->arguments, "...") != NULL;
     snprintf(name, sizeof name, "stillpoint %s", command->name);
     argv[0] = name;
     argp_err_exit_status = EXIT_CODE_USAGE;
@@ -449,6 +467,7 @@ static int run_command(const struct command *command, const char *program, int a
     }
     diagnostics_free(&d);
     free(a.overrides);
+    free(a.positionals);
     return code;
 }
 
