@@ -146,3 +146,24 @@ EOF
     expect 0
     is_valid_result
 }
+
+@test "variables that change a run are in the result and in the head of its table" {
+    STILLPOINT_FENCE=full HWLOC_XMLFILE='' run --separate-stderr sp run "$(pipe)" --out "$OUT" --progress none
+    expect 0
+    [[ ${lines[2]} == '  STILLPOINT_FENCE=full' ]]
+    [ "$(result '.environment | del(.LD_LIBRARY_PATH) | tojson')" = '{"STILLPOINT_FENCE":"full"}' ]
+    is_valid_result
+    rm "$(newest)/result.json"
+    run --separate-stderr sp salvage "$(newest)"
+    [ "$(result '.environment.STILLPOINT_FENCE')" = full ]
+}
+
+@test "a value of a variable that nothing knows is refused before anything runs" {
+    for setting in STILLPOINT_FENCE=ful STILLPOINT_FENCE=Full STILLPOINT_KVM_KICK=signal STILLPOINT_KVM_GUEST=reall; do
+        for command in run validate; do
+            run --separate-stderr env "$setting" "$CLI_BUILD/stillpoint" $command "$(pipe)"
+            expect 64
+            has "$stderr" "$setting: unknown value; known: "
+        done
+    done
+}

@@ -4,6 +4,7 @@
 #include "execution.h"
 #include "repro.h"
 #include "rounds.h"
+#include "torture/host/environment.h"
 #include "torture/host/host.h"
 #include "torture/result/verdict.h"
 #include "torture/scenario/expand.h"
@@ -29,10 +30,10 @@ static json_t *make_result(const struct scenario *s, json_t *started, json_t *ho
 {
     json_t *verdict = verdict_overall(runs, s->effective, reasons, cut_short);
 
-    return json_pack("{ss sO so so so sI so sO sO}", "schema", "stillpoint-result/1", "started",
-                     started, "ended", utc_now(), "tool", host_tool(), "host", host, "seed",
-                     (json_int_t)s->seed, "verdict", verdict, "scenario", s->effective, "runs",
-                     runs);
+    return json_pack("{ss sO so so so so sI so sO sO}", "schema", "stillpoint-result/1", "started",
+                     started, "ended", utc_now(), "tool", host_tool(), "host", host, "environment",
+                     environment_describe(), "seed", (json_int_t)s->seed, "verdict", verdict,
+                     "scenario", s->effective, "runs", runs);
 }
 
 static int run_scenario(const struct driver_options *o, struct console *console,
@@ -59,9 +60,10 @@ static int run_scenario(const struct driver_options *o, struct console *console,
     json_object_set_new(host, "load_before", host_load());
     execution_signals(o->gdb);
     if (output_open(&output, o->out, settings.name, s->effective, d)) {
-        event = json_pack("{ss ss sO so sO sO sI}", "event", "invocation", "schema",
+        event = json_pack("{ss ss sO so sO so sO sI}", "event", "invocation", "schema",
                           "stillpoint-result/1", "started", started, "tool", host_tool(), "host",
-                          host, "scenario", s->effective, "seed", (json_int_t)s->seed);
+                          host, "environment", environment_describe(), "scenario", s->effective,
+                          "seed", (json_int_t)s->seed);
         writers_event(&output, event, d);
         json_decref(event);
         if (rounds_run(o, &inv, plans, count, runs, reasons, d)) {

@@ -77,10 +77,10 @@ static void killed_from_outside(struct execution *e)
     bool oom = e->oom_kills >= 0 && host_oom_kills() > e->oom_kills;
 
     e->gave_up = json_sprintf(
-        "the runner was killed from outside (SIGKILL) after %.1f s: %s", execution_seconds(e),
-        oom ? "meanwhile the kernel killed a process for want of memory; give it more, "
-              "or use fewer threads"
-            : "not by Stillpoint, and not for want of memory; see who may have");
+        "the runner was killed from outside (SIGKILL) after %.1f s%s", execution_seconds(e),
+        oom ? ", while the kernel killed a process for want of memory: give it more, or use fewer "
+              "threads"
+            : ": not by Stillpoint; a person, a service manager or a limit of the machine did");
 }
 
 bool execution_judge_end(struct execution *e)
@@ -91,9 +91,11 @@ bool execution_judge_end(struct execution *e)
 
     if (WIFSIGNALED(e->status)) {
         /* Before the gate, an interruption is what killed it. */
-        if (WTERMSIG(e->status) == SIGKILL && !e->killed)
+        bool ours = e->killed || (e->stopping && !e->viewed);
+
+        if (!ours && WTERMSIG(e->status) == SIGKILL)
             killed_from_outside(e);
-        else if (!e->killed && !(e->stopping && !e->viewed))
+        else if (!ours)
             finding = killed_by(e, WTERMSIG(e->status));
     } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
         ok = gave_up(e, words);

@@ -1,5 +1,6 @@
 /* stillpoint: the command line. The only file that prints diagnostics and exits. */
 #include "driver.h"
+#include "torture/host/environment.h"
 #include "torture/host/host.h"
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
@@ -457,7 +458,7 @@ static int run_command(const struct command *command, const char *program, int a
         fprintf(stderr, "%s: expected %s\nTry `%s --help'.\n", name, command->arguments, name);
         code = EXIT_CODE_USAGE;
     } else {
-        code = command->run(&a, &d);
+        code = environment_check(&d) ? command->run(&a, &d) : EXIT_CODE_USAGE;
     }
     if (d.text)
         fputs(d.text, stderr);

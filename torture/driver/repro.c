@@ -1,4 +1,5 @@
 #include "repro.h"
+#include "torture/host/environment.h"
 #include "torture/record/text.h"
 
 #include <stdio.h>
@@ -70,10 +71,8 @@ char *repro_command(const char *program, const char *path, const struct override
 
     if (!out)
         return NULL;
-    append_environment(out, "STILLPOINT_RUNNERS");
-    append_environment(out, "STILLPOINT_FENCE");
-    append_environment(out, "STILLPOINT_KVM_KICK");
-    append_environment(out, "STILLPOINT_KVM_GUEST");
+    for (size_t i = 0; environment_own(i); i++)
+        append_environment(out, environment_own(i));
     append_word(out, program);
     append_word(out, "run");
     append_word(out, path);

@@ -410,6 +410,21 @@ static void put_verdict(FILE *f, json_t *verdict, bool color)
         fprintf(f, "  exit code %d (%s)\n", code, exit_code_meaning(code));
 }
 
+/* Those of our own and the others that changed the runs. */
+static void put_environment(FILE *f, json_t *environment)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (environment, name, value) {
+        char *line = NULL;
+
+        if (asprintf(&line, "%s=%s", name, json_string_value(value)) >= 0)
+            report_folded(f, 2, 4, line);
+        free(line);
+    }
+}
+
 static void put_header(FILE *f, json_t *result)
 {
     json_t *host = json_object_get(result, "host"), *tool = json_object_get(result, "tool");
@@ -421,11 +436,13 @@ static void put_header(FILE *f, json_t *result)
     fprintf(f, "stillpoint %s  %s  seed %lld\n", text_of(tool, "version"),
             text_of(json_object_get(result, "scenario"), "name"),
             (long long)json_integer_value(json_object_get(result, "seed")));
-    fprintf(f, "  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n\n", (long long)cpus,
+    fprintf(f, "  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n", (long long)cpus,
             cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s",
             (int)strcspn(kernel, "-"), kernel,
             json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
             json_is_true(json_object_get(host, "kvm")) ? "yes" : "no");
+    put_environment(f, json_object_get(result, "environment"));
+    putc('\n', f);
 }
 
 static void put_files(FILE *f, const char *directory, json_t *files)

@@ -204,10 +204,11 @@ json_t *salvage_events(const char *path, struct diagnostics *d)
 
         conclude_run(&s);
         json_array_append_new(s.reasons, json_string("salvaged from events.jsonl"));
-        result = json_pack("{ss sO* sO sO sO so sO sO}", "schema", "stillpoint-result/1", "started",
-                           json_object_get(s.invocation, "started"), "tool",
+        result = json_pack("{ss sO* sO sO sO* sO so sO sO}", "schema", "stillpoint-result/1",
+                           "started", json_object_get(s.invocation, "started"), "tool",
                            json_object_get(s.invocation, "tool"), "host",
-                           json_object_get(s.invocation, "host"), "seed",
+                           json_object_get(s.invocation, "host"), "environment",
+                           json_object_get(s.invocation, "environment"), "seed",
                            json_object_get(s.invocation, "seed"), "verdict",
                            verdict_overall(s.runs, scenario, s.reasons, false), "scenario",
                            scenario, "runs", s.runs);
