@@ -30,7 +30,8 @@
 struct params {
     int64_t requesters, interval_ns, look_ns;
     int64_t readers, blocking_readers, blocking_section_ns, blocking_pause_ns;
-    int64_t long_readers, long_section_ns, long_pause_ns;
+    int64_t long_readers, long_section_ns;
+    double long_gap;
     int via, arrivals;
     bool long_leave;
 };
@@ -175,7 +176,7 @@ static void long_reader(struct torture_thread *t)
         flavor_read_unlock();
         torture_count(t, READS, 1);
         torture_beat(t);
-        rest(t, &state->nothing, p->long_pause_ns);
+        rest(t, &state->nothing, (int64_t)((double)p->long_section_ns * p->long_gap));
     }
     if (leaves)
         flavor_remove_notifier(&self.notifier);
@@ -422,12 +423,12 @@ static const struct option options[] = {
      .default_text = "120ms",
      .max = 600e9,
      .help = "how long they stay"},
-    {.name = "long_pause",
-     .type = OPTION_DURATION,
-     .offset = FIELD(long_pause_ns),
-     .default_text = "400ms",
-     .max = 600e9,
-     .help = "how long they sleep outside"},
+    {.name = "long_gap",
+     .type = OPTION_REAL,
+     .offset = FIELD(long_gap),
+     .default_text = "3.3333",
+     .max = 1000,
+     .help = "how long they sleep outside, as a multiple of that"},
     {.name = "long_leave",
      .type = OPTION_BOOL,
      .offset = FIELD(long_leave),

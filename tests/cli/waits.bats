@@ -3,10 +3,10 @@
 load helper
 
 # waits MORE-OF-THE-WORKLOAD [MORE]: a short run in which a reader stays for 50 ms at a time.
-waits() { stays 50ms 20ms "$@"; }
-stays() { # SECTION PAUSE MORE-OF-THE-WORKLOAD [MORE]
+waits() { stays 50ms 0.4 "$@"; }
+stays() { # SECTION GAP MORE-OF-THE-WORKLOAD [MORE]
     scenario waits '{"name": "waits", "duration": "400ms", "warmup": "0s", "stall_limit": "5s", "workloads": [
-        {"type": "gp-wait", "long_section": "'"$1"'", "long_pause": "'"$2"'", '"$3"'}]'"${4:+, $4}}"
+        {"type": "gp-wait", "long_section": "'"$1"'", "long_gap": '"$2"', '"$3"'}]'"${4:+, $4}}"
 }
 
 # Requests are answered, and timed before they began and after. (A driver that had no CPU begins to count late; 2: on
@@ -38,7 +38,7 @@ all_answered() {
 
 @test "gp-wait: requests come whether or not earlier ones are done" {
     # A reader is inside all the time and nobody makes it leave: one caller that waits would be served a few times.
-    run sp run "$(stays 200ms 0ms '"interval": "5ms", "arrivals": "fixed", "long_leave": false' \
+    run sp run "$(stays 200ms 0 '"interval": "5ms", "arrivals": "fixed", "long_leave": false' \
         '"library": {"gp_policy": "event"}')" --out "$OUT" --quiet
     [ "$(all_answered)" = true ]
     result '.runs[0] | .counters["gp-wait"].requests > 20 and .latency["gp.wait"].max > 150e6'
@@ -47,7 +47,7 @@ all_answered() {
 }
 
 @test "gp-wait: too few requesters are no measurement, and each request is timed from when it was due" {
-    run --separate-stderr sp run "$(stays 50ms 1ms '"requesters": 1, "interval": "1ms", "long_leave": false')" \
+    run --separate-stderr sp run "$(stays 50ms 0.02 '"requesters": 1, "interval": "1ms", "long_leave": false')" \
         --out "$OUT" --progress none
     expect 2
     has "$output" ' requests were due when all requesters were busy; use more'
