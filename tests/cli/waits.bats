@@ -64,3 +64,13 @@ all_answered() {
         {"type": "gp-latency"}, {"type": "gp-wait", "long_readers": 0}]}')" --out "$OUT" --progress none
     has "$output" '  How long a caller waits for a grace period that it asks for at a random moment'
 }
+
+@test "unmap: each way to force makes vCPUs leave that would stay, whatever the policy" {
+    run --separate-stderr sp run "$(scenario force '{"name": "force", "duration": "300ms", "warmup": "0s",
+        "stall_limit": "10s", "workloads": [{"type": "unmap", "accel": "threads", "hotplug": "0s", "stay": "1m"}],
+        "sweep": {"unmap.force": ["force_rcu", "expedited", "drain"], "library.gp_policy": ["event", "poll"]}}')" \
+        --out "$OUT" --progress none
+    expect 0
+    # The first one ends at the latest when the run does.
+    [ "$(result '.runs | length == 6 and (map(.counters.unmap | .unmaps > 1 and .rescues == 0) | all)')" = true ]
+}

@@ -82,6 +82,10 @@ static inline void flavor_remove_notifier(flavor_notifier *n)
 {
     (void)n;
 }
+static inline void flavor_force(void)
+{
+    abort();
+}
 #endif
 
 #ifndef FLAVOR_CAN_GP_TIMES

@@ -92,6 +92,11 @@ static inline void flavor_remove_notifier(flavor_notifier *n)
     rcu_remove_force_notifier(n);
 }
 
+static inline void flavor_force(void)
+{
+    force_rcu();
+}
+
 #define FLAVOR_CAN_GP_TIMES 1
 static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
 {

@@ -62,7 +62,8 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_CALL           flavor_head, flavor_call()
  *     FLAVOR_CAN_BARRIER        flavor_barrier()
  *     FLAVOR_CAN_CALLBACK_LOCK  flavor_set_callback_lock()
- *     FLAVOR_CAN_FORCE          flavor_notifier, flavor_add_notifier(), flavor_remove_notifier()
+ *     FLAVOR_CAN_FORCE          flavor_notifier, flavor_add_notifier(), flavor_remove_notifier(),
+ *                               flavor_force()
  *     FLAVOR_CAN_GP_TIMES       flavor_gp_times()
  *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
  *     FLAVOR_CAN_QSBR           flavor_thread_online(), flavor_thread_offline(),

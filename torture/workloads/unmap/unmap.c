@@ -3,9 +3,10 @@
  * A vCPU finds the region that is mapped when it enters, and goes on using it for as long as it
  * stays in its inner loop, which is one read section. The main loop unpublishes the region and
  * queues a callback that unmaps it; it can do nothing else until that has run, as a display whose
- * memory is still in use. So the time to the callback is what a user sees, and it is as long as the
- * vCPUs stay: they do not leave by themselves, unless a grace period that is forced kicks them out,
- * or the guest has a reason of its own, which it has here once in a while (`stay`).
+ * memory is still in use. So the time to the callback is what a user sees, and it is as long as
+ * the vCPUs stay: they do not leave by themselves, unless a grace period that is forced kicks
+ * them out, or the guest has a reason of its own, which it has here once in a while (`stay`). The
+ * main loop can force that grace period in each way that there is (`force`).
  */
 #include "torture/runner/violation.h"
 #include "torture/workloads/fleet.h"
@@ -16,7 +17,9 @@
 struct unmap_params {
     struct fleet_params fleet;
     int64_t pages, stay_ns, pause_ns;
+    int force;
 };
+enum { FORCE_NONE, FORCE_RCU, FORCE_EXPEDITED, FORCE_DRAIN };
 
 enum { UNMAPS, USES, RESCUES, CHECKS, COUNTER_COUNT };
 enum { REQUEST_TO_DONE, MEASURE_COUNT };
@@ -186,6 +189,24 @@ static void wait_for(struct torture_thread *t, struct unmapping *u)
     }
 }
 
+/* Has the region unmapped, and comes back when it is. */
+static void have_unmapped(struct torture_thread *t, struct unmapping *u)
+{
+    const struct unmap_params *p = t->instance->params;
+
+    if (p->force == FORCE_EXPEDITED) {
+        flavor_synchronize_expedited();
+        unmap(&u->head);
+        return;
+    }
+    flavor_call(&u->head, unmap);
+    if (p->force == FORCE_RCU)
+        flavor_force();
+    else if (p->force == FORCE_DRAIN)
+        flavor_barrier();
+    wait_for(t, u);
+}
+
 /* False when there is no memory. */
 static bool map_and_unmap(struct torture_thread *t, uint64_t number)
 {
@@ -203,8 +224,7 @@ static bool map_and_unmap(struct torture_thread *t, uint64_t number)
     torture_note(t, NOTE_UNPUBLISHED, (unsigned long)number, 0);
     begun = clock_ticks();
     flavor_assign_pointer(state->current, NULL);
-    flavor_call(&u.head, unmap);
-    wait_for(t, &u);
+    have_unmapped(t, &u);
     ns = clock_ticks_to_ns(u.done_ticks - begun);
     torture_measure(t, REQUEST_TO_DONE, ns);
     torture_note(t, NOTE_UNMAPPED, (unsigned long)number, (unsigned long)(ns / 1000));
@@ -265,9 +285,29 @@ static const struct option options[] = {
      .default_text = "2ms",
      .max = 60e9,
      .help = "mean time that memory stays mapped"},
+    {.name = "force",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(force),
+     .default_text = "none",
+     .choices = "none force_rcu expedited drain",
+     .help =
+         "how the main loop hurries: not at all; it queues and forces; it waits for an expedited "
+         "grace period; it queues and waits for all callbacks"},
     {.name = NULL},
 };
 #undef FIELD
+
+static unsigned needs_by_params(const void *params)
+{
+    static const unsigned needs[] = {
+        [FORCE_NONE] = 0,
+        [FORCE_RCU] = CAN_FORCE,
+        [FORCE_EXPEDITED] = CAN_EXPEDITE,
+        [FORCE_DRAIN] = CAN_BARRIER,
+    };
+
+    return fleet_needs(params) | needs[((const struct unmap_params *)params)->force];
+}
 
 static const struct role roles[] = {
     {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(fleet_vcpus)},
@@ -281,7 +321,7 @@ const struct workload unmap_workload = {
     .name = "unmap",
     .summary = "a main loop unmaps memory that busy vCPUs may be using",
     .needs = CAN_PROTECT | CAN_CALL | CAN_BARRIER | CAN_VCPU,
-    .needs_by_params = fleet_needs,
+    .needs_by_params = needs_by_params,
     .options = options,
     .params_size = sizeof(struct unmap_params),
     .roles = roles,
