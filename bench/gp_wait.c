@@ -55,10 +55,11 @@ static const struct measure measures[MEASURE_COUNT] = {
     [WAIT] = {.name = "gp.wait",
               .unit = "ns",
               .headline = 1,
+              .files = "gp-wait",
               .samples = "requests",
               .heading =
                   "How long a caller waits for a grace period that it asks for at a random moment",
-              .called = "the wait for a grace period, from a random moment"},
+              .called = "the wait for a grace period"},
     [FLOOR] = {.name = "gp.wait.floor", .unit = "ns", .words = "An empty call at the same moments"},
 };
 

@@ -10,6 +10,7 @@
 #include "torture/host/paths.h"
 #include "torture/record/workload.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -87,21 +88,39 @@ struct picture {
     void (*write)(struct drawing *, struct point *, FILE *);
 };
 
-/* Of grace periods or of the read side, a picture is called as its script; of another latency it is
- * "latency-ccdf" instead of "gp-latency-ccdf". */
-static const char *file_name(struct drawing *g, const struct picture *picture)
+/* The headline's row when it has words of its own for tables and pictures, else NULL. */
+static const struct measure *with_heading(struct drawing *g)
 {
-    return picture->before && !g->gp ? picture->name + strlen("gp-") : picture->name;
+    const struct measure *m = g->latency ? measure_named(g->latency) : NULL;
+
+    return m && m->heading ? m : NULL;
+}
+
+/* A picture is called as its script; of the headline it begins with what that is called instead:
+ * "latency-ccdf", "gp-wait-ccdf" for "gp-latency-ccdf". */
+static void file_name(struct drawing *g, const struct picture *picture, const char *format,
+                      char *name, size_t size)
+{
+    const struct measure *m = with_heading(g);
+    const char *begins = !picture->before ? "" : m ? m->files : g->gp ? "gp-latency" : "latency";
+
+    snprintf(name, size, "%s%s.%s", begins,
+             picture->name + (picture->before ? strlen("gp-latency") : 0), format);
 }
 
 static void write_heading(struct drawing *g, const struct picture *picture, FILE *out)
 {
+    const struct measure *m = with_heading(g);
     char *heading;
-    if (!picture->before || g->gp) {
+
+    if (!picture->before || (g->gp && !m)) {
         set_text(out, "heading", picture->heading);
     } else if (!g->latency) {
         set_text(out, "heading", picture->of_several);
-    } else if (asprintf(&heading, "%s%s%s", picture->before, g->latency, picture->after) >= 0) {
+    } else if (asprintf(&heading, "%s%s%s", picture->before, m ? m->called : g->latency,
+                        picture->after) >= 0) {
+        if (m)
+            heading[0] = (char)toupper((unsigned char)heading[0]);
         set_text(out, "heading", heading);
         free(heading);
     }
@@ -119,8 +138,10 @@ static const char *latency_words(struct drawing *g)
 
 static void write_latency(struct drawing *g, FILE *out)
 {
+    const struct measure *m = with_heading(g);
+
     set_text(out, "latency", latency_words(g));
-    set_text(out, "values", g->gp ? "grace periods" : "values");
+    set_text(out, "values", m ? m->samples : g->gp ? "grace periods" : "values");
     set_text(out, "nothing", g->gp ? "no grace period ended" : "nothing was measured");
 }
 
@@ -209,16 +230,16 @@ static bool keep(struct drawing *g, const char *unfinished, const char *file)
 static bool render(struct drawing *g, const struct picture *picture, const char *format)
 {
     char *house = paths_shared("plots/house.gp");
-    char *file = NULL, *script = NULL, *program = NULL, *said = NULL, *unfinished = NULL;
-    char relative[96];
+    char *script = NULL, *program = NULL, *said = NULL, *unfinished = NULL;
+    char relative[96], file[96];
     snprintf(relative, sizeof relative, "plots/%s.gp", picture->name);
+    file_name(g, picture, format, file, sizeof file);
     script = paths_shared(relative);
     bool drawn = false;
     FILE *out = NULL;
     if (!house || !script)
         diagnose(g->d, "%s: not found beside the program or under its prefix", relative);
-    else if (asprintf(&file, "%s.%s", file_name(g, picture), format) >= 0 &&
-             asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
+    else if (asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
              asprintf(&said, "%s/said", g->temporary) >= 0 &&
              asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0)
         out = fopen(program, "we");
@@ -243,7 +264,6 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     free(said);
     free(program);
     free(script);
-    free(file);
     free(house);
     return drawn;
 }

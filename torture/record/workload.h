@@ -87,6 +87,7 @@ struct measure {
     const char *picture; /* the script in plots/ that draws it, beside the headline's; NULL: none */
     const char *axis;    /* the option that is that picture's x axis; NULL: none */
     const char *called;  /* on the axis of a picture; NULL: its name */
+    const char *files; /* "gp-wait": begins the names of pictures of it; of those with a heading */
     const char *samples; /* over the column of how many there are; of those with a heading */
     const char *heading; /* over a table of it, one sentence without a full stop; NULL: its name */
 };
