@@ -323,7 +323,7 @@ START_TEST(a_value_from_set_names_its_source)
 {
     struct diagnostics d = {0};
     json_t *overridden = parse("[[\"/x/on\", \"--set x.on=1\"], [\"/x/lab\", \"wrong\"]]");
-    const struct document doc = {"f.json", overridden, &d};
+    const struct document doc = {.file = "f.json", .overridden = overridden, .d = &d};
     json_t *given = parse("{\"on\": 1, \"label\": 2}");
 
     ck_assert_ptr_null(options_complete_members(sample_options, NULL, NULL, given, &doc, "/x"));

@@ -52,7 +52,7 @@ static int run_scenario(const struct driver_options *o, struct console *console,
     char *repro = repro_command(o->program, o->path, o->overrides, o->override_count);
     int code = EXIT_CODE_USAGE;
 
-    options_store(scenario_options, s->effective, &settings);
+    options_store(scenario_options, json_array_get(s->parts, 0), &settings);
     inv.continue_on_finding = settings.on_finding == ON_FINDING_CONTINUE && !o->fail_fast;
     inv.repro = repro;
     for (size_t i = 0; i < count; i++)

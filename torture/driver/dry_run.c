@@ -2,6 +2,7 @@
 
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
+#include "torture/scenario/parts.h"
 #include "torture/scenario/settings.h"
 
 #include <stdlib.h>
@@ -69,13 +70,13 @@ static bool place(FILE *out, const struct run_plan *plan, const char *path, stru
     return ok;
 }
 
-static void put_sweep(FILE *out, const struct scenario *s)
+static void put_sweep(FILE *out, json_t *part)
 {
     const char *key;
     json_t *values, *value;
     size_t i;
 
-    json_object_foreach (json_object_get(s->effective, "sweep"), key, values) {
+    json_object_foreach (json_object_get(part, "sweep"), key, values) {
         fprintf(out, "  sweep   %s =", key);
         json_array_foreach (values, i, value) {
             putc(' ', out);
@@ -88,28 +89,59 @@ static void put_sweep(FILE *out, const struct scenario *s)
     }
 }
 
+/* The first of the part's plans that is not skipped; `i` is its first, `end` is behind its last. */
+static const struct run_plan *first_to_run(const struct run_plan *plans, size_t i, size_t end)
+{
+    while (i < end && plans[i].skip)
+        i++;
+    return i < end ? &plans[i] : NULL;
+}
+
+/* One part's: of all runs of the first repeat those from `first` on. Returns how many. */
+static size_t put_part(FILE *out, const struct scenario *s, json_t *part,
+                       const struct run_plan *plans, size_t first, size_t count,
+                       struct diagnostics *d)
+{
+    const char *name = json_string_value(json_object_get(part, PART_KEY));
+    const struct run_plan *plan;
+    size_t end = first;
+
+    while (end < count && plans[end].repeat == 0 &&
+           (!name || json_equal(json_object_get(plans[end].point, PART_KEY),
+                                json_object_get(part, PART_KEY))))
+        end++;
+    if (name)
+        fprintf(out, "  %s: %s each, %s warm-up\n", name,
+                json_string_value(json_object_get(part, "duration")),
+                json_string_value(json_object_get(part, "warmup")));
+    put_sweep(out, part);
+    plan = first_to_run(plans, first, end);
+    if (plan) {
+        put_threads(out, plan);
+        place(out, plan, s->path, d);
+    }
+    return end - first;
+}
+
 void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, size_t count,
              struct diagnostics *d)
 {
+    json_t *only = json_array_get(s->parts, 0), *part;
     double total = 0;
-    size_t first = 0;
+    size_t i, first = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (i = 0; i < count; i++)
         if (!plans[i].skip)
             total += plan_duration_s(&plans[i]);
-    fprintf(
-        out, "%zu run%s, %g s (%s each, %s warm-up), flavor %s, seed %llu\n", count,
-        count == 1 ? "" : "s", total, json_string_value(json_object_get(s->effective, "duration")),
-        json_string_value(json_object_get(s->effective, "warmup")),
-        json_string_value(json_object_get(s->effective, "flavor")), (unsigned long long)s->seed);
-    put_sweep(out, s);
-    while (first < count && plans[first].skip)
-        first++;
-    if (first < count) {
-        put_threads(out, &plans[first]);
-        place(out, &plans[first], s->path, d);
-    }
-    for (size_t i = 0; i < count; i++)
+    fprintf(out, "%zu run%s, %g s", count, count == 1 ? "" : "s", total);
+    if (!json_object_get(only, PART_KEY))
+        fprintf(out, " (%s each, %s warm-up)", json_string_value(json_object_get(only, "duration")),
+                json_string_value(json_object_get(only, "warmup")));
+    fprintf(out, ", flavor %s, seed %llu\n", json_string_value(json_object_get(only, "flavor")),
+            (unsigned long long)s->seed);
+    json_array_foreach (s->parts, i, part)
+        first += put_part(out, s, part, plans, first, count, d);
+    for (i = 0; i < count; i++)
         fprintf(out, "  run %zu%s%s%s%s\n", i + 1, *plans[i].label ? "  " : "", plans[i].label,
                 plans[i].skip ? "  skipped: " : "", plans[i].skip ? plans[i].skip : "");
 }

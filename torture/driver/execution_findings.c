@@ -11,7 +11,8 @@
 
 static void announce(struct execution *e, struct finding *f)
 {
-    json_t *repeat = json_object_get(e->inv->scenario->effective, "repeat"), *written;
+    json_t *repeat = json_object_get(json_array_get(e->inv->scenario->parts, 0), "repeat");
+    json_t *written;
     unsigned seconds = (unsigned)fmax(SHORTEST_REPRO_S, ceil(execution_seconds(e) * 3));
     char *repro = repro_line(e->inv->repro, e->plan->point, json_integer_value(repeat) > 1,
                              e->settings.seed, seconds);

@@ -135,7 +135,7 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
 static void change_seeds(const struct scenario *s, const struct run_plan *plans, size_t count,
                          unsigned round)
 {
-    int64_t repeats = json_integer_value(json_object_get(s->effective, "repeat"));
+    int64_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
 
     for (size_t i = 0; i < count; i++)
         json_object_set_new(

@@ -9,6 +9,7 @@
 #include "plot_data.h"
 #include "torture/host/paths.h"
 #include "torture/record/workload.h"
+#include "torture/result/part.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -210,6 +211,24 @@ static void gnuplot_failed(struct drawing *g, const char *file, const char *said
     diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
 }
 
+/* Puts the part's name in front where an earlier part has a file of that name. */
+static void name_apart(struct drawing *g, char *file, size_t size)
+{
+    json_t *other;
+    size_t i;
+
+    json_array_foreach (g->made, i, other)
+        if (g->part && strcmp(json_string_value(other), file) == 0) {
+            char *apart;
+
+            if (asprintf(&apart, "%s-%s", g->part, file) >= 0) {
+                snprintf(file, size, "%s", apart);
+                free(apart);
+            }
+            return;
+        }
+}
+
 /* Moves a finished file to its name in the directory and lists it. */
 static bool keep(struct drawing *g, const char *unfinished, const char *file)
 {
@@ -234,6 +253,7 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
     char relative[96], file[96];
     snprintf(relative, sizeof relative, "plots/%s.gp", picture->name);
     file_name(g, picture, format, file, sizeof file);
+    name_apart(g, file, sizeof file);
     script = paths_shared(relative);
     bool drawn = false;
     FILE *out = NULL;
@@ -313,10 +333,12 @@ static bool draw(struct drawing *g, const struct picture *picture)
 static bool draw_table(struct drawing *g, const struct workload *w)
 {
     bool written, any = false, kept;
-    char *unfinished;
+    char *unfinished, file[96];
     FILE *out;
 
-    if (asprintf(&unfinished, "%s/.%s.%d", g->directory, w->distribution->file, (int)getpid()) < 0)
+    snprintf(file, sizeof file, "%s", w->distribution->file);
+    name_apart(g, file, sizeof file);
+    if (asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) < 0)
         return false;
     out = fopen(unfinished, "we");
     written = out != NULL;
@@ -327,7 +349,7 @@ static bool draw_table(struct drawing *g, const struct workload *w)
     }
     if (!written)
         diagnose(g->d, "%s: cannot be written: %s", g->directory, strerror(errno));
-    kept = written && any && keep(g, unfinished, w->distribution->file);
+    kept = written && any && keep(g, unfinished, file);
     if (!kept)
         unlink(unfinished);
     free(unfinished);
@@ -448,16 +470,31 @@ static bool draw_all(struct drawing *g)
     return drawn;
 }
 
+static bool plot_part(json_t *part, const char *name, const char *directory, json_t *made,
+                      struct diagnostics *d)
+{
+    struct drawing g = {.result = part, .part = name, .directory = directory, .made = made, .d = d};
+    bool written, drawn;
+
+    plot_collect_points(&g);
+    written = draw_tables(&g);
+    drawn = draw_all(&g);
+    plot_free_points(&g);
+    return written && drawn;
+}
+
 bool plot_result(json_t *result, const char *directory, json_t *made, struct diagnostics *d)
 {
+    bool good = true;
+    json_t *part;
+
     if (access(directory, W_OK | X_OK) != 0) {
         diagnose(d, "%s: no picture can be written there: %s", directory, strerror(errno));
         return false;
     }
-    struct drawing g = {.result = result, .directory = directory, .made = made, .d = d};
-    plot_collect_points(&g);
-    bool written = draw_tables(&g);
-    bool drawn = draw_all(&g);
-    plot_free_points(&g);
-    return written && drawn;
+    for (size_t i = 0; good && (part = result_part(result, i)); i++) {
+        good = plot_part(part, result_part_name(result, i), directory, made, d);
+        json_decref(part);
+    }
+    return good;
 }

@@ -35,7 +35,8 @@ struct repeats {
 struct workload;
 
 struct drawing {
-    json_t *result;
+    json_t *result;      /* of one part, as result_part() gives it */
+    const char *part;    /* its name, or NULL */
     const char *picture; /* that is being drawn: its script */
     const char *directory;
     const char *temporary; /* where the data files are */

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "headline.h"
+#include "part.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/flavor_describe.h"
 #include "verdict.h"
@@ -211,7 +212,7 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     free(name);
 }
 
-static void put_table(FILE *f, json_t *runs, const struct headline *h, bool color)
+static void put_table(FILE *f, json_t *runs, const struct headline *h, const char *part, bool color)
 {
     const struct measure *measure = h->heading ? measure_named(h->name) : NULL;
     struct columns titles = {"GPs", "p50", "p99", "max", "", "forced", "checks"};
@@ -236,7 +237,7 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, bool colo
         fprintf(f, "  %s\n", h->heading);
     else if (!h->gp)
         fprintf(f, "  Latency (p50, p99, max): %s\n", h->name ? h->name : "as each point names it");
-    put_cells(f, h, width, "point", &titles);
+    put_cells(f, h, width, part ? part : "point", &titles);
     fputs("verdict\n", f);
     json_array_foreach (runs, i, run)
         if (all || !verdict_is_good(run))
@@ -462,20 +463,35 @@ static void put_files(FILE *f, const char *directory, json_t *files)
     free(line);
 }
 
+/* Its table, and the lines about the same points. */
+static void put_part(FILE *f, json_t *part, const char *name, bool color)
+{
+    json_t *rows = report_rows(json_object_get(part, "runs"));
+    struct headline headline;
+
+    if (json_array_size(rows) > 0) {
+        headline_open(&headline, part, rows);
+        put_table(f, rows, &headline, name, color);
+        json_decref(headline.order);
+        putc('\n', f);
+        put_lines_of_medians(f, rows);
+        if (name)
+            putc('\n', f);
+    }
+    json_decref(rows);
+}
+
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color)
 {
     json_t *runs = json_object_get(result, "runs"), *verdict = json_object_get(result, "verdict");
-    json_t *run, *written, *rows = report_rows(runs);
-    struct headline headline;
+    json_t *run, *written, *part;
     size_t i, j;
 
     put_header(f, result);
-    headline_open(&headline, result, rows);
-    put_table(f, rows, &headline, color);
-    json_decref(headline.order);
-    putc('\n', f);
-    put_lines_of_medians(f, rows);
-    json_decref(rows);
+    for (i = 0; (part = result_part(result, i)); i++) {
+        put_part(f, part, result_part_name(result, i), color);
+        json_decref(part);
+    }
     put_reached(f, runs);
     put_notes(f, runs);
     report_budgets(f, json_object_get(verdict, "budgets"), color);

@@ -2,6 +2,7 @@
 
 #include "torture/record/duration.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/parts.h"
 #include "torture/scenario/scenario_keys.h"
 
 #include <math.h>
@@ -417,6 +418,31 @@ static json_t *judge_all(json_t *runs, json_t *scenario)
     return results;
 }
 
+/* Each part's budgets, by its own runs. */
+static json_t *judge_parts(json_t *runs, json_t *scenario)
+{
+    json_t *parts = json_object_get(scenario, "parts"), *results = json_array(), *part, *run;
+    size_t i, j;
+
+    if (!parts) {
+        json_decref(results);
+        return judge_all(runs, scenario);
+    }
+    json_array_foreach (parts, i, part) {
+        json_t *own = json_array(), *judged;
+
+        json_array_foreach (runs, j, run)
+            if (json_equal(json_object_get(json_object_get(run, "point"), PART_KEY),
+                           json_object_get(part, "name")))
+                json_array_append(own, run);
+        judged = judge_all(own, part);
+        json_array_extend(results, judged);
+        json_decref(judged);
+        json_decref(own);
+    }
+    return results;
+}
+
 /* What is clean of all runs, or of those of one point: those that passed. No bound where one did
  * not hold. Seconds. */
 static double clean_seconds(json_t *runs, json_t *point, bool *violated)
@@ -466,7 +492,7 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cu
 {
     size_t i, violations = 0, inconclusive = cut_short ? 1 : 0, passed = 0, measured = 0, over = 0,
               figures = 0;
-    json_t *verdict = json_object(), *run, *judged = judge_all(runs, scenario), *item;
+    json_t *verdict = json_object(), *run, *judged = judge_parts(runs, scenario), *item;
     json_t *told = json_object();
     const char *correctness, *performance;
     int code;

@@ -27,6 +27,23 @@ const char *document_source(const struct document *doc, const char *pointer)
     return doc->file;
 }
 
+/* Before the pointer, where it leads to a member of the part. */
+static const char *place_of(const struct document *doc, const char *pointer)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (doc->part, key, value) {
+        char *member = pointer_member("", key);
+        bool within = pointer_within(pointer, member);
+
+        free(member);
+        if (within)
+            return doc->place;
+    }
+    return "";
+}
+
 void document_diagnose(const struct document *doc, const char *pointer, const char *format, ...)
 {
     char message[1024];
@@ -35,8 +52,8 @@ void document_diagnose(const struct document *doc, const char *pointer, const ch
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    diagnose(doc->d, "%s: %s%s%s", document_source(doc, pointer), pointer, *pointer ? ": " : "",
-             message);
+    diagnose(doc->d, "%s: %s%s%s%s", document_source(doc, pointer), place_of(doc, pointer), pointer,
+             *pointer ? ": " : "", message);
 }
 
 void document_unknown_key(const struct document *doc, const char *pointer, const char *key,

@@ -12,6 +12,8 @@ struct document {
     const char *file;
     json_t *overridden; /* [["/pointer", "--set key=value"], ...], the last one wins; NULL: none */
     struct diagnostics *d;
+    json_t *part; /* members that lie at `place` in the file, and not at its top; NULL: none */
+    char place[32];
 };
 
 /* The file, or the --set that replaced the value at the pointer or one that holds it. */

@@ -5,6 +5,7 @@
 #include "flavor_describe.h"
 #include "lack.h"
 #include "options_complete.h"
+#include "parts.h"
 #include "points.h"
 #include "torture/record/text.h"
 
@@ -59,9 +60,9 @@ static char *complete_point_library(json_t *config, json_t *point,
 }
 
 /* What the runner of this point gets, except that "library" is not completed yet. */
-static json_t *config_at(const struct scenario *s, json_t *point, int64_t repeat)
+static json_t *config_at(const struct scenario *s, json_t *part, json_t *point, int64_t repeat)
 {
-    json_t *config = json_deep_copy(s->effective);
+    json_t *config = json_deep_copy(part);
 
     json_object_del(config, "description");
     json_object_del(config, "sweep");
@@ -94,16 +95,61 @@ static char *plan_objection(struct run_plan *plan)
     return objection;
 }
 
-static void plan_fill(struct run_plan *plan, const struct scenario *s, size_t point, int64_t repeat)
+/* The point, after the name of its part where there are any. */
+static json_t *named_point(json_t *part, size_t index, size_t points)
 {
-    json_t *sweep = json_object_get(s->effective, "sweep");
+    json_t *point = json_object(), *swept = point_at(json_object_get(part, "sweep"), index, points);
 
-    plan->point = point_at(sweep, point, point_count(sweep, MAX_RUNS));
+    if (json_object_get(part, PART_KEY))
+        json_object_set(point, PART_KEY, json_object_get(part, PART_KEY));
+    json_object_update(point, swept);
+    json_decref(swept);
+    return point;
+}
+
+/* `index`: of all points of all parts. */
+static void plan_fill(struct run_plan *plan, const struct scenario *s, size_t index, int64_t repeat)
+{
+    json_t *part = NULL;
+    size_t i, points = 0;
+
+    json_array_foreach (s->parts, i, part) {
+        points = point_count(json_object_get(part, "sweep"), MAX_RUNS);
+        if (index < points)
+            break;
+        index -= points;
+    }
+    plan->point = named_point(part, index, points);
     plan->label = point_label(plan->point);
     plan->repeat = repeat;
-    plan->config = config_at(s, plan->point, repeat);
+    plan->config = config_at(s, part, plan->point, repeat);
     plan->flavor = text_format("%s", json_string_value(json_object_get(plan->config, "flavor")));
     plan->skip = plan_objection(plan);
+}
+
+/* Of all parts; 0: more than MAX_RUNS. */
+static size_t count_points(const struct scenario *s)
+{
+    size_t i, all = 0;
+    json_t *part;
+
+    json_array_foreach (s->parts, i, part) {
+        size_t points = point_count(json_object_get(part, "sweep"), MAX_RUNS);
+
+        if (!points)
+            return 0;
+        all += points;
+    }
+    return all;
+}
+
+/* Nothing is swept, and there are no parts: the one point must be one that can run. */
+static bool is_one_point(const struct scenario *s)
+{
+    json_t *first = json_array_get(s->parts, 0);
+
+    return json_object_size(json_object_get(first, "sweep")) == 0 &&
+           !json_object_get(first, PART_KEY);
 }
 
 /* True, with a line in d for each, when there are points that make no run. */
@@ -126,9 +172,8 @@ static bool refuse_plans(const struct run_plan *plans, size_t count, const char 
 bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d)
 {
-    json_t *sweep = json_object_get(s->effective, "sweep");
-    json_int_t repeats = json_integer_value(json_object_get(s->effective, "repeat"));
-    size_t points = point_count(sweep, MAX_RUNS);
+    json_int_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
+    size_t points = count_points(s);
     unsigned complaints = d->count;
 
     *plans = NULL;
@@ -144,7 +189,7 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
         for (size_t i = 0; i < points; i++)
             plan_fill(&(*plans)[(*count)++], s, repeat % 2 ? points - 1 - i : i, repeat);
     if (!refuse_plans(*plans, *count, s->path, d) &&
-        (json_object_size(sweep) || !(*plans)[0].skip || (*plans)[0].skip_here))
+        (!is_one_point(s) || !(*plans)[0].skip || (*plans)[0].skip_here))
         return true;
     if (d->count == complaints)
         diagnose(d, "%s: %s", s->path, (*plans)[0].skip);

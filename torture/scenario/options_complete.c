@@ -308,7 +308,7 @@ json_t *options_complete_members(const struct option *table, const struct member
 json_t *options_complete(const struct option *table, json_t *given, const char *where,
                          const char *pointer, struct diagnostics *d)
 {
-    const struct document doc = {where, NULL, d};
+    const struct document doc = {.file = where, .d = d};
 
     return options_complete_members(table, NULL, NULL, given, &doc, pointer);
 }

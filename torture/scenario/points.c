@@ -1,6 +1,7 @@
 #include "points.h"
 
 #include "document.h"
+#include "parts.h"
 #include "scenario_keys.h"
 #include "torture/record/text.h"
 
@@ -47,7 +48,12 @@ char *point_label(json_t *point)
         char *shown = json_is_string(value)
                           ? text_format("%s", json_string_value(value))
                           : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
-        char *more = text_format("%s%s=%s", *label ? " " : "", dot ? dot + 1 : key, shown);
+        bool names = strcmp(key, PART_KEY) == 0;
+        char *more = text_format("%s%s%s%s", *label ? " " : "",
+                                 names ? ""
+                                 : dot ? dot + 1
+                                       : key,
+                                 names ? "" : "=", shown);
 
         label = text_append(label, more);
         free(more);

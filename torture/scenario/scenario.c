@@ -4,6 +4,7 @@
 
 #include "document.h"
 #include "options_complete.h"
+#include "parts.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
 #include "settings.h"
@@ -86,7 +87,7 @@ static json_t *file_parse(const char *path, struct diagnostics *d)
 {
     size_t length;
     char *text = file_read(path, &length, d);
-    const struct document doc = {path, NULL, d};
+    const struct document doc = {.file = path, .d = d};
     json_error_t error;
 
     if (!text)
@@ -197,53 +198,142 @@ static int64_t random_seed(void)
     return seed;
 }
 
-static json_t *scenario_complete(struct scenario_reading *reading, const struct override *overrides,
-                                 size_t override_count)
+/* Whether the key means something to this part. */
+static bool has_key(json_t *part, const char *key)
+{
+    json_t *pointers = key_pointers(part, strncmp(key, "sweep.", 6) == 0 ? key + 6 : key);
+    bool has = json_array_size(pointers) > 0;
+
+    json_decref(pointers);
+    return has;
+}
+
+/* A key that means something to one part is for that one; what means nothing to any is reported. */
+static bool is_for(json_t *parts, json_t *part, const struct override *override)
+{
+    bool any = false;
+    json_t *other;
+    size_t i;
+
+    if (strcmp(override->key, PART_KEY) == 0)
+        return false;
+    json_array_foreach (parts, i, other)
+        any = any || has_key(other, override->key);
+    return !any || has_key(part, override->key);
+}
+
+static json_t *scenario_complete(struct scenario_reading *reading, json_t *parts,
+                                 const struct override *overrides, size_t override_count)
 {
     unsigned complaints = reading->doc.d->count;
+    json_t *name = json_incref(json_object_get(reading->root, PART_KEY)), *effective;
 
+    json_object_del(reading->root, PART_KEY);
     reading->file_flavors = scenario_flavors(reading->root);
     reading->flavors = json_incref(reading->file_flavors);
     for (size_t i = 0; i < override_count; i++)
-        override_apply(reading, &overrides[i]);
+        if (is_for(parts, reading->root, &overrides[i]))
+            override_apply(reading, &overrides[i]);
     json_decref(reading->flavors);
     reading->flavors = scenario_flavors(reading->root);
-
-    json_t *effective = options_complete_members(scenario_options, scenario_members, reading,
-                                                 reading->root, &reading->doc, "");
-
+    effective = options_complete_members(scenario_options, scenario_members, reading, reading->root,
+                                         &reading->doc, "");
+    if (effective && name)
+        json_object_set(effective, PART_KEY, name);
+    json_decref(name);
     if (effective && reading->doc.d->count == complaints)
         return effective;
     json_decref(effective);
     return NULL;
 }
 
-bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
-                   size_t override_count, struct diagnostics *d)
+/* Adds the lines that are not there yet: parts have most of them in common. */
+static void add_lines(struct diagnostics *to, struct diagnostics *from)
 {
-    *s = (struct scenario){0};
-    json_t *root = file_parse(path, d);
+    for (const char *lines = from->text; lines && *lines; lines += strcspn(lines, "\n") + 1) {
+        char *line = text_format("%.*s", (int)strcspn(lines, "\n"), lines);
 
-    if (!root)
-        return false;
+        if (!to->text || !strstr(to->text, line))
+            diagnose(to, "%s", line);
+        free(line);
+    }
+    diagnostics_free(from);
+}
+
+/* One part, complete; NULL with lines in d. */
+static json_t *complete_part(struct scenario *s, const char *path, json_t *root, json_t *parts,
+                             size_t index, const struct override *overrides, size_t override_count,
+                             struct diagnostics *d)
+{
+    struct diagnostics notes = {.text = NULL}, wrong = {.text = NULL};
     struct scenario_reading reading = {
-        .doc = {path, json_array(), d}, .root = root, .notes = &s->notes};
+        .doc = {.file = path, .overridden = json_array(), .d = &wrong},
+        .root = json_array_get(parts, index),
+        .notes = &notes,
+    };
+    size_t place;
+    json_t *complete;
 
-    s->effective = scenario_complete(&reading, overrides, override_count);
+    reading.doc.part = parts_origin(root, reading.root, &place);
+    if (reading.doc.part)
+        snprintf(reading.doc.place, sizeof reading.doc.place, "/parts/%zu", place);
+    complete = scenario_complete(&reading, parts, overrides, override_count);
+    add_lines(&s->notes, &notes);
+    add_lines(d, &wrong);
     json_decref(reading.flavors);
     json_decref(reading.file_flavors);
     json_decref(reading.doc.overridden);
+    json_decref(reading.doc.part);
+    return complete;
+}
+
+/* A seed for all parts: that of the scenario, or one that is chosen. */
+static void set_seed(struct scenario *s)
+{
+    json_t *part;
+    size_t i;
+
+    s->seed = (uint64_t)json_integer_value(json_object_get(json_array_get(s->parts, 0), "seed"));
+    if (!s->seed)
+        s->seed = (uint64_t)random_seed();
+    json_array_foreach (s->parts, i, part)
+        json_object_set_new(part, "seed", json_integer((json_int_t)s->seed));
+}
+
+bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
+                   size_t override_count, struct diagnostics *d)
+{
+    const struct document doc = {.file = path, .d = d};
+    const char *only = NULL;
+    json_t *root, *parts;
+    bool good = true;
+
+    *s = (struct scenario){0};
+    root = file_parse(path, d);
+    if (!root)
+        return false;
+    for (size_t i = 0; i < override_count; i++)
+        if (strcmp(overrides[i].key, PART_KEY) == 0)
+            only = overrides[i].value;
+    parts = parts_split(&doc, root, only);
+    s->parts = json_array();
+    for (size_t i = 0; i < json_array_size(parts); i++) {
+        json_t *complete = complete_part(s, path, root, parts, i, overrides, override_count, d);
+
+        good = good && complete;
+        if (complete)
+            json_array_append_new(s->parts, complete);
+    }
+    good = good && parts;
+    json_decref(parts);
     json_decref(root);
-    if (!s->effective) {
+    if (!good) {
         scenario_free(s);
         return false;
     }
     s->path = text_format("%s", path);
-    s->seed = (uint64_t)json_integer_value(json_object_get(s->effective, "seed"));
-    if (!s->seed) {
-        s->seed = (uint64_t)random_seed();
-        json_object_set_new(s->effective, "seed", json_integer((json_int_t)s->seed));
-    }
+    set_seed(s);
+    s->effective = parts_join(s->parts);
     return true;
 }
 
@@ -251,6 +341,7 @@ void scenario_free(struct scenario *s)
 {
     free(s->path);
     json_decref(s->effective);
+    json_decref(s->parts);
     diagnostics_free(&s->notes);
     *s = (struct scenario){0};
 }

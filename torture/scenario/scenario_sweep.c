@@ -252,7 +252,7 @@ static bool can_be_selected(struct scenario_reading *reading, const char *key, j
     }
     json_array_foreach (values, index, item) {
         struct diagnostics unheard = {0};
-        const struct document quiet = {"", NULL, &unheard};
+        const struct document quiet = {.file = "", .d = &unheard};
         const struct option *option = key_option(reading->root, reading->flavors, key);
         json_t *swept = option ? option_complete(option, item, &quiet, "") : NULL;
         bool equal = json_equal(swept, value);

@@ -199,6 +199,24 @@ static json_t *library_case(void)
                      closed_object(table_properties(description->settings)));
 }
 
+/* Any key of the whole scenario but those that belong to it alone. */
+static json_t *parts_schema(json_t *whole)
+{
+    json_t *properties = json_object(), *item, *property;
+    const char *key;
+
+    json_object_foreach (whole, key, property)
+        if (strcmp(key, "seed") != 0 && strcmp(key, "repeat") != 0)
+            json_object_set_new(properties, key,
+                                json_pack("{so}", "$ref", json_sprintf("#/properties/%s", key)));
+    item = closed_object(properties);
+    json_object_set_new(item, "required", json_pack("[s]", "name"));
+    return json_pack("{sssssiso}", "type", "array", "description",
+                     "What cannot run in one process: each has points of its own, and what it says "
+                     "takes the place of what the scenario says",
+                     "minItems", 1, "items", item);
+}
+
 json_t *scenario_schema(void)
 {
     json_t *properties = table_properties(scenario_options);
@@ -214,12 +232,15 @@ json_t *scenario_schema(void)
     json_object_set_new(properties, "sweep", sweep_schema());
     json_object_set_new(properties, "require", require_schema());
     json_object_set_new(properties, "budgets", budgets_schema());
+    json_object_set_new(properties, "parts", parts_schema(properties));
 
     json_t *schema =
         json_pack("{ssssss}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
                   "Stillpoint scenario", "type", "object");
 
-    json_object_set_new(schema, "required", json_pack("[ss]", "name", "workloads"));
+    json_object_set_new(schema, "required", json_pack("[s]", "name"));
+    json_object_set_new(schema, "anyOf",
+                        json_pack("[{s[s]}{s[s]}]", "required", "workloads", "required", "parts"));
     json_object_set_new(schema, "properties", properties);
     json_object_set_new(schema, "additionalProperties", json_false());
     if (library)
