@@ -340,7 +340,7 @@ define help_text
 Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
 
   make              build the library, the program and a runner for each flavor
-  make run          install what is missing, build, torture the library for 20 s, plot
+  make run          install what is missing, build, measure and torture for 45 s, plot
   make check        install what is missing, run the tests (under 7 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer (90 minutes; can be stopped)
   make faults       every seeded fault must be found by its check
