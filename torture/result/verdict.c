@@ -1,9 +1,6 @@
 #include "verdict.h"
 
-#include "torture/record/duration.h"
 #include "torture/record/workload.h"
-#include "torture/scenario/parts.h"
-#include "torture/scenario/scenario_keys.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,8 +19,7 @@ static bool is(json_t *object, const char *key, const char *value)
     return strcmp(text_of(object, key), value) == 0;
 }
 
-/* A count by name: the library's statistics first, then the workloads' counters. */
-static bool count_named(json_t *run, const char *name, json_int_t *count)
+bool verdict_count(json_t *run, const char *name, json_int_t *count)
 {
     json_t *value = json_object_get(json_object_get(run, "library"), name), *workload;
     const char *key;
@@ -92,14 +88,14 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
     json_array_foreach (declared, i, name) {
         json_int_t count;
 
-        if (count_named(run, json_string_value(name), &count))
+        if (verdict_count(run, json_string_value(name), &count))
             json_object_set_new(coverage, json_string_value(name), json_integer(count));
     }
     json_object_foreach (require, key, least) {
         json_int_t count = 0;
 
         /* The scenario's reader knows the name: other flavors of the sweep have it. */
-        if (!count_named(run, key, &count) &&
+        if (!verdict_count(run, key, &count) &&
             json_object_size(json_object_get(run, "counters")) > 0) {
             json_array_append_new(json_object_get(run, "notes"),
                                   json_sprintf("/require/%s: left out, flavor \"%s\" does not "
@@ -114,7 +110,7 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
                                                         (long long)json_integer_value(least)));
     }
     judge_shares(run, missing);
-    if (torture && !(count_named(run, "checks", &checks) && checks > 0))
+    if (torture && !(verdict_count(run, "checks", &checks) && checks > 0))
         json_array_append_new(missing, json_string("nothing was checked"));
     verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
               : json_array_size(missing) > 0                        ? "inconclusive"
@@ -128,319 +124,6 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
 bool verdict_is_good(json_t *run)
 {
     return is(run, "verdict", "pass") || is(run, "verdict", "measured");
-}
-
-/* --- Metrics and budgets --- */
-
-static bool latency_metric(json_t *run, const char *metric, double *value)
-{
-    const char *dot = strrchr(metric, '.'), *what;
-    json_t *latency, *figure;
-    char *name;
-
-    if (!dot)
-        return false;
-    what = dot + 1;
-    /* "p99.9" has a dot of its own. */
-    if (*what >= '0' && *what <= '9')
-        for (what = dot; what > metric && !(what[-1] == '.' && what[0] == 'p'); what--)
-            ;
-    name = strndup(metric, (size_t)(what - metric) - (what > metric ? 1 : 0));
-    latency = json_object_get(json_object_get(run, "latency"), name);
-    free(name);
-    if (!latency)
-        return false;
-    figure = *what == 'p' ? json_object_get(json_object_get(latency, "percentiles"), what + 1)
-                          : json_object_get(latency, what);
-    /* Nanoseconds, whatever the unit: limits are durations. */
-    *value = json_number_value(figure) / (is(latency, "unit", "ps") ? 1000 : 1);
-    return json_is_number(figure);
-}
-
-bool verdict_metric(json_t *run, const char *metric, double *value)
-{
-    json_int_t count;
-
-    if (strncmp(metric, "library.", 8) == 0) {
-        json_t *figure = json_object_get(json_object_get(run, "library"), metric + 8);
-
-        *value = json_number_value(figure);
-        return figure != NULL;
-    }
-    if (strncmp(metric, "counters.", 9) == 0) {
-        const char *dot = strchr(metric + 9, '.');
-        char *workload = dot ? strndup(metric + 9, (size_t)(dot - metric) - 9) : NULL;
-        json_t *counters =
-            json_object_get(json_object_get(run, "counters"), workload ? workload : "");
-        json_t *figure = dot ? json_object_get(counters, dot + 1) : NULL;
-
-        free(workload);
-        *value = json_number_value(figure);
-        return figure != NULL;
-    }
-    if (strncmp(metric, "rate.", 5) == 0) {
-        double seconds = json_number_value(json_object_get(run, "seconds"));
-        const char *dot = strchr(metric + 5, '.');
-
-        if (dot) {
-            char *workload = strndup(metric + 5, (size_t)(dot - metric) - 5);
-
-            json_t *counter = json_object_get(
-                json_object_get(json_object_get(run, "counters"), workload), dot + 1);
-
-            free(workload);
-            if (!counter)
-                return false;
-            count = json_integer_value(counter);
-        } else if (!count_named(run, metric + 5, &count)) {
-            return false;
-        }
-        if (seconds <= 0)
-            return false;
-        *value = (double)count / seconds;
-        return true;
-    }
-    return latency_metric(run, metric, value);
-}
-
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-/* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it
- * one. */
-static bool is_everywhere(json_t *scenario, const char *key, json_t *value)
-{
-    json_t *pointers = key_pointers(scenario, key);
-    const char *pointer = json_string_value(json_array_get(pointers, 0));
-    bool equal = pointer && json_equal(pointer_get(scenario, pointer), value);
-
-    json_decref(pointers);
-    return equal;
-}
-
-static bool matches(json_t *scenario, json_t *point, json_t *selection)
-{
-    const char *key;
-    json_t *wanted;
-
-    json_object_foreach (selection, key, wanted) {
-        json_t *swept = json_object_get(point, key);
-
-        if (swept ? !json_equal(swept, wanted) : !is_everywhere(scenario, key, wanted))
-            return false;
-    }
-    return true;
-}
-
-/* The median of a metric over the repeats of one point. */
-static bool median_at(json_t *runs, json_t *point, const char *metric, double *median)
-{
-    double *values = calloc(json_array_size(runs) + 1, sizeof *values);
-    size_t i, n = 0;
-    json_t *run;
-
-    json_array_foreach (runs, i, run)
-        if (!is(run, "verdict", "skipped") && json_equal(json_object_get(run, "point"), point) &&
-            verdict_metric(run, metric, &values[n]))
-            n++;
-    qsort(values, n, sizeof *values, ascending);
-    if (n > 0)
-        *median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-    free(values);
-    return n > 0;
-}
-
-static double limit_of(json_t *limit, double otherwise)
-{
-    int64_t ns;
-
-    if (json_is_number(limit))
-        return json_number_value(limit);
-    return json_is_string(limit) && duration_parse(json_string_value(limit), &ns) ? (double)ns
-                                                                                  : otherwise;
-}
-
-/* The point that a point is compared with; NULL when it names a value that no point has. */
-static json_t *base_of(json_t *scenario, json_t *point, json_t *ratio_to)
-{
-    json_t *base = json_copy(point), *wanted;
-    const char *key;
-
-    json_object_foreach (ratio_to, key, wanted) {
-        if (json_object_get(base, key)) {
-            json_object_set(base, key, wanted);
-        } else if (!is_everywhere(scenario, key, wanted)) {
-            json_decref(base);
-            return NULL;
-        }
-    }
-    return base;
-}
-
-/* Why nothing was measured at a point (NULL: there is none), which is nobody's fault; NULL when
- * there is a run that was more than skipped. */
-static const char *absence(json_t *runs, json_t *point)
-{
-    const char *why = "was not run";
-    json_t *run;
-    size_t i;
-
-    json_array_foreach (runs, i, run) {
-        if (!point || !json_equal(json_object_get(run, "point"), point))
-            continue;
-        if (!is(run, "verdict", "skipped"))
-            return NULL;
-        why = "was skipped";
-    }
-    return why;
-}
-
-/* A budget without a figure, which is not met. */
-static json_t *not_measured(json_t *budget)
-{
-    return json_pack("{sO s{} sn sb}", "metric", json_object_get(budget, "metric"), "point",
-                     "value", "ok", false);
-}
-
-/* One that cannot be judged here. Takes the reason. */
-static json_t *skipped(json_t *budget, json_t *point, json_t *reason)
-{
-    json_t *result =
-        json_pack("{sO sO sn sb sb so}", "metric", json_object_get(budget, "metric"), "point",
-                  point, "value", "ok", true, "skipped", true, "reason", reason);
-    json_t *ratio_to = json_object_get(budget, "ratio_to");
-
-    if (ratio_to)
-        json_object_set(result, "ratio_to", ratio_to);
-    return result;
-}
-
-/* One that selects no point; what it selects by stands for it. */
-static json_t *skipped_everywhere(json_t *budget, const char *reason)
-{
-    json_t *where = json_object_get(budget, "where");
-    json_t *point = where ? json_incref(where) : json_object();
-    json_t *result = skipped(budget, point, json_string(reason));
-
-    json_decref(point);
-    return result;
-}
-
-/* NULL when there is nothing to judge by. */
-static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *point)
-{
-    const char *metric = text_of(budget, "metric");
-    json_t *ratio_to = json_object_get(budget, "ratio_to");
-    double most = limit_of(json_object_get(budget, "max"), INFINITY);
-    double least = limit_of(json_object_get(budget, "min"), -INFINITY);
-    double value = 0, base = 0;
-    const char *absent = absence(runs, point);
-    json_t *result;
-
-    if (absent)
-        return skipped(budget, point, json_sprintf("the point %s", absent));
-    if (!median_at(runs, point, metric, &value))
-        return NULL;
-    if (ratio_to) {
-        json_t *other = base_of(scenario, point, ratio_to);
-        bool known;
-
-        absent = absence(runs, other);
-        known = !absent && median_at(runs, other, metric, &base) && base > 0;
-        json_decref(other);
-        if (absent)
-            return skipped(budget, point, json_sprintf("what it is compared with %s", absent));
-        if (!known)
-            return NULL;
-        value /= base;
-    }
-    result = json_pack("{ss sO sf sb}", "metric", metric, "point", point, "value", value, "ok",
-                       value <= most && value >= least);
-    if (ratio_to)
-        json_object_set(result, "ratio_to", ratio_to);
-    if (isfinite(most))
-        json_object_set_new(result, "max", json_real(most));
-    if (isfinite(least))
-        json_object_set_new(result, "min", json_real(least));
-    return result;
-}
-
-/* Judges every budget at every point that it selects; a point that it is compared with is left out.
- * One that finds no figure anywhere, although something ran at its points, is not met. */
-static json_t *judge_all(json_t *runs, json_t *scenario)
-{
-    json_t *results = json_array(), *budgets = json_object_get(scenario, "budgets"), *budget, *run;
-    size_t i, j;
-
-    json_array_foreach (budgets, i, budget) {
-        json_t *seen = json_array(), *known;
-        json_t *ratio_to = json_object_get(budget, "ratio_to");
-        bool judged = false, is_skipped = false, open = false, base_only = false;
-
-        json_array_foreach (runs, j, run) {
-            json_t *point = json_object_get(run, "point"), *result;
-            bool before = false;
-            size_t k;
-
-            json_array_foreach (seen, k, known)
-                before = before || json_equal(known, point);
-            if (before || !matches(scenario, point, json_object_get(budget, "where")))
-                continue;
-            json_array_append(seen, point);
-            if (ratio_to && matches(scenario, point, ratio_to)) {
-                base_only = true;
-                continue;
-            }
-            result = judge(runs, scenario, budget, point);
-            if (!result) {
-                open = true;
-                continue;
-            }
-            json_array_append_new(results, result);
-            if (json_object_get(result, "skipped"))
-                is_skipped = true;
-            else
-                judged = true;
-        }
-        json_decref(seen);
-        if (!judged && open)
-            json_array_append_new(results, not_measured(budget));
-        else if (!judged && !is_skipped)
-            json_array_append_new(
-                results,
-                skipped_everywhere(budget, base_only ? "only what it is compared with was run"
-                                                     : "no such point was run"));
-    }
-    return results;
-}
-
-/* Each part's budgets, by its own runs. */
-static json_t *judge_parts(json_t *runs, json_t *scenario)
-{
-    json_t *parts = json_object_get(scenario, "parts"), *results = json_array(), *part, *run;
-    size_t i, j;
-
-    if (!parts) {
-        json_decref(results);
-        return judge_all(runs, scenario);
-    }
-    json_array_foreach (parts, i, part) {
-        json_t *own = json_array(), *judged;
-
-        json_array_foreach (runs, j, run)
-            if (json_equal(json_object_get(json_object_get(run, "point"), PART_KEY),
-                           json_object_get(part, "name")))
-                json_array_append(own, run);
-        judged = judge_all(own, part);
-        json_array_extend(results, judged);
-        json_decref(judged);
-        json_decref(own);
-    }
-    return results;
 }
 
 /* What is clean of all runs, or of those of one point: those that passed. No bound where one did
@@ -492,7 +175,7 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cu
 {
     size_t i, violations = 0, inconclusive = cut_short ? 1 : 0, passed = 0, measured = 0, over = 0,
               figures = 0;
-    json_t *verdict = json_object(), *run, *judged = judge_parts(runs, scenario), *item;
+    json_t *verdict = json_object(), *run, *judged = verdict_budgets(runs, scenario), *item;
     json_t *told = json_object();
     const char *correctness, *performance;
     int code;

@@ -20,13 +20,23 @@ bool verdict_is_good(json_t *run);
  * such as an interruption; `cut_short`: runs that were asked for are missing. */
 json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cut_short);
 
+/* The verdict's exit code by name. */
+const char *exit_code_meaning(int code);
+
+/* A count by name: the library's statistics first, then the workloads' counters, all of that name
+ * added up. False when the run has none. */
+bool verdict_count(json_t *run, const char *name, json_int_t *count);
+
+/* ---- budgets.c ---- */
+
 /* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",
  * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second),
  * "rate.gp-latency.gps" (that workload's counter, per second). False when the run has
  * none. */
 bool verdict_metric(json_t *run, const char *metric, double *value);
 
-/* The verdict's exit code by name. */
-const char *exit_code_meaning(int code);
+/* Each budget at each of its points, as in the verdict's "budgets"; those of a part by its own
+ * runs. */
+json_t *verdict_budgets(json_t *runs, json_t *scenario);
 
 #endif
