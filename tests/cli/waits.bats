@@ -77,3 +77,14 @@ all_answered() {
     # The first one ends at the latest when the run does.
     [ "$(result '.runs | length == 6 and (map(.counters.unmap | .unmaps > 1 and .rescues == 0) | all)')" = true ]
 }
+
+@test "grace periods in a loop are shown by time, in which short ones do not hide the long" {
+    run --separate-stderr sp run "$(scenario loop '{"name": "loop", "duration": "400ms", "warmup": "0s",
+        "workloads": [{"type": "gp-latency", "section": "20ms", "pause": "20ms", "stay": "asleep"}],
+        "library": {"gp_policy": "event"}}')" --out "$OUT" --progress none
+    expect 0
+    has "$output" '  Grace periods in a loop, by time: what a call at a random moment falls into'
+    # Millions end at once while the reader pauses; each section is one.
+    [ "$(result '.runs[0].latency.gp | .percentiles["50"] < 1e6 and .by_time["99"] > 10e6')" = true ]
+    [[ $output =~ stillpoint\ +[0-9\ ]+[0-9.]+\ [mun]?s\ +[0-9.]+\ ms\ +[0-9.]+\ ms\  ]]
+}

@@ -153,6 +153,56 @@ START_TEST(an_empty_histogram_is_all_zero)
 }
 END_TEST
 
+/* The value into which a moment falls that comes after `share` of the time that all values take. */
+static uint64_t exact_by_time(double share)
+{
+    double all = 0, below = 0;
+
+    for (unsigned i = 0; i < VALUES; i++)
+        all += (double)values[i];
+    for (unsigned i = 0; i < VALUES; i++) {
+        below += (double)values[i];
+        if (below >= all * share)
+            return values[i];
+    }
+    return values[VALUES - 1];
+}
+
+START_TEST(by_time_a_percentile_is_what_a_moment_falls_into)
+{
+    static const double percents[] = {1, 10, 50, 90, 99, 99.9};
+
+    fill((enum shape)(_i % SHAPES), (uint64_t)_i);
+    for (unsigned i = 0; i < VALUES; i++)
+        histogram_add(&histogram, values[i]);
+    tally_add(&tally, &histogram);
+    qsort(values, VALUES, sizeof *values, ascending);
+    for (unsigned i = 0; i < sizeof percents / sizeof *percents; i++) {
+        /* A bucket's middle is at most 1/256 from a value in it, and so is a sum of them. */
+        uint64_t least = exact_by_time(percents[i] / 100 * (1 - 1.0 / 100));
+        uint64_t most = exact_by_time(fmin(1, percents[i] / 100 * (1 + 1.0 / 100)));
+        uint64_t got = tally_percentile_by_time(&tally, percents[i]);
+
+        ck_assert_msg(got >= least && got <= most + most / 128,
+                      "percentile %g by time is %" PRIu64 ", not in %" PRIu64 " to %" PRIu64,
+                      percents[i], got, least, most);
+    }
+}
+END_TEST
+
+START_TEST(by_time_many_short_ones_do_not_hide_a_long_one)
+{
+    histogram_add_many(&histogram, 20, 1000000);
+    histogram_add(&histogram, 30000000);
+    tally_add(&tally, &histogram);
+    ck_assert_uint_eq(tally_percentile(&tally, 99), 20);
+    ck_assert_uint_eq(tally_percentile_by_time(&tally, 30), 20);
+    ck_assert_uint_eq(tally_percentile_by_time(&tally, 50), 30000000);
+    tally_clear(&tally);
+    ck_assert_uint_eq(tally_percentile_by_time(&tally, 50), 0);
+}
+END_TEST
+
 START_TEST(percentiles_are_a_128th_too_large_at_most)
 {
     fill((enum shape)(_i % SHAPES), (uint64_t)_i);
@@ -434,6 +484,8 @@ static Suite *histogram_suite(void)
     tcase_add_checked_fixture(sums, reset, NULL);
     tcase_set_timeout(sums, 120);
     tcase_add_test(sums, an_empty_histogram_is_all_zero);
+    tcase_add_loop_test(sums, by_time_a_percentile_is_what_a_moment_falls_into, 0, 5 * SHAPES);
+    tcase_add_test(sums, by_time_many_short_ones_do_not_hide_a_long_one);
     tcase_add_loop_test(sums, percentiles_are_a_128th_too_large_at_most, 0, 5 * SHAPES);
     tcase_add_test(sums, a_single_value_is_exact);
     tcase_add_test(sums, extremes_are_exact);

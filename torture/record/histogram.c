@@ -82,3 +82,21 @@ uint64_t tally_percentile(const struct tally *t, double percent)
     }
     return t->max;
 }
+
+uint64_t tally_percentile_by_time(const struct tally *t, double percent)
+{
+    double all = 0, below = 0;
+    uint64_t high;
+
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        all += (double)t->buckets[i] * (double)(histogram_low(i) + histogram_high(i)) / 2;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (t->buckets[i] == 0)
+            continue;
+        below += (double)t->buckets[i] * (double)(histogram_low(i) + histogram_high(i)) / 2;
+        high = i + 1 < HISTOGRAM_BUCKETS ? histogram_high(i) : t->max;
+        if (below >= all * percent / 100)
+            return high < t->max ? high : t->max;
+    }
+    return t->max;
+}

@@ -89,5 +89,8 @@ void tally_subtract(struct tally *t, const struct tally *before);
 /* The smallest value such that at least percent % of all values are not larger, rounded up to the
  * end of its bucket, but never above the maximum. 0 when empty. */
 uint64_t tally_percentile(const struct tally *t, double percent);
+/* The same when each value counts as much as it is long: where values are times that follow one
+ * another, what a random moment falls into. Each stands for the middle of its bucket. */
+uint64_t tally_percentile_by_time(const struct tally *t, double percent);
 
 #endif

@@ -7,19 +7,25 @@ static const struct {
 
 json_t *latency_describe(const struct tally *t, const char *unit)
 {
-    json_t *buckets = json_array(), *marks = json_object();
+    json_t *buckets = json_array(), *marks = json_object(), *by_time = json_object();
 
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         if (t->buckets[i])
             json_array_append_new(buckets, json_pack("[I, I, I]", (json_int_t)histogram_low(i),
                                                      (json_int_t)histogram_high(i),
                                                      (json_int_t)t->buckets[i]));
-    for (size_t i = 0; t->count > 0 && i < sizeof percentiles / sizeof *percentiles; i++)
-        json_object_set_new(marks, percentiles[i].name,
-                            json_integer((json_int_t)tally_percentile(t, percentiles[i].percent)));
-    return json_pack("{ss sI sI sf sI so so}", "unit", unit, "count", (json_int_t)t->count, "min",
-                     (json_int_t)t->min, "mean", t->count ? (double)t->sum / (double)t->count : 0.0,
-                     "max", (json_int_t)t->max, "percentiles", marks, "buckets", buckets);
+    for (size_t i = 0; t->count > 0 && i < sizeof percentiles / sizeof *percentiles; i++) {
+        const char *name = percentiles[i].name;
+        double percent = percentiles[i].percent;
+
+        json_object_set_new(marks, name, json_integer((json_int_t)tally_percentile(t, percent)));
+        json_object_set_new(by_time, name,
+                            json_integer((json_int_t)tally_percentile_by_time(t, percent)));
+    }
+    return json_pack("{ss sI sI sf sI so so so}", "unit", unit, "count", (json_int_t)t->count,
+                     "min", (json_int_t)t->min, "mean",
+                     t->count ? (double)t->sum / (double)t->count : 0.0, "max", (json_int_t)t->max,
+                     "percentiles", marks, "by_time", by_time, "buckets", buckets);
 }
 
 json_t *latency_delta(const struct tally *t)
