@@ -11,6 +11,7 @@
 #include "callback.h"
 #include "force.h"
 #include "force_notifier.h"
+#include "gp_record.h"
 #include "parked.h"
 #include "registry.h"
 #include "replay.h"
@@ -23,20 +24,14 @@
 #include "stillpoint/rcu.h"
 #include "sync/platform.h"
 
-#define REMEMBERED_TIMES 8
-
 atomic_ulong rcu_gp_number = RCU_NUMBER_STEP + 1;
 atomic_ulong rcu_sequence;
 
 static struct {
-    platform_mutex lock; /* guards the fields up to times */
+    platform_mutex lock; /* guards the fields up to followers */
     platform_cond ended;
     bool leading;
     unsigned followers;
-    struct {
-        unsigned long end;
-        int64_t start_ns, end_ns;
-    } times[REMEMBERED_TIMES];
     struct event event; /* the leader's: a reader left, or a request came */
 } gp;
 
@@ -187,11 +182,12 @@ static bool all_requested(void)
 }
 
 /* => Registry lock, let go meanwhile. Each pending reader has the request to wake us. */
-static void sleep_until_woken(void)
+static void sleep_until_woken(struct grace_period *g)
 {
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.sleeps);
     event_wait(&gp.event);
+    rcu_record_woken(g);
     platform_mutex_lock(&rcu_registry.lock);
     count_up(&rcu_counts.wakeups);
 }
@@ -212,8 +208,10 @@ static void nap(struct grace_period *g, int policy)
         if (left < length)
             length = left > 1 ? left : 1;
     }
+    rcu_record_nap(g, length);
     platform_mutex_unlock(&rcu_registry.lock);
     event_timedwait(&gp.event, length);
+    rcu_record_woken(g);
     platform_mutex_lock(&rcu_registry.lock);
     g->naps++;
     count_up(&rcu_counts.naps);
@@ -247,10 +245,11 @@ static void await_readers(struct grace_period *g)
         }
         if (done)
             return;
+        rcu_record_pending(g);
         if (g->forced)
             rcu_run_force_notifiers();
         if (by_event) {
-            sleep_until_woken();
+            sleep_until_woken(g);
         } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {
             /* Readers outside made a spin before the fence pointless; those that are left are
              * inside. */
@@ -289,8 +288,7 @@ static void lead(struct grace_period *g)
      * number and still find the old p; or a parked reader that has announced itself is missed. */
     atomic_thread_fence(memory_order_seq_cst);
     /* After the fence, and so after the call of everyone that this grace period serves. */
-    if (g->timed)
-        age_ns(g);
+    rcu_record_start(g);
 
     rcu_registry_lead();
     rcu_collect_unparked();
@@ -310,7 +308,6 @@ static void take_the_lead(void)
 {
     struct grace_period g = {
         .end = atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 2,
-        .timed = tuned(gp_times),
     };
 
     gp.leading = true;
@@ -318,29 +315,13 @@ static void take_the_lead(void)
     lead(&g);
     platform_mutex_lock(&gp.lock);
     gp.leading = false;
-    if (g.timed) {
-        unsigned i = g.end / 2 % REMEMBERED_TIMES;
-
-        gp.times[i].end = g.end;
-        gp.times[i].start_ns = g.start_ns;
-        gp.times[i].end_ns = platform_now_ns();
-    }
+    rcu_record_end(&g);
     /* Orders: LOAD counter (acquire) -> STORE rcu_sequence (release).
      * Pairs with: reached(), LOAD rcu_sequence (acquire) -> STORE *p.
      * Broken: a cookie expires, and *p is freed while a section still reads it. Not on x86. */
     atomic_store_explicit(&rcu_sequence, g.end, memory_order_release);
     if (gp.followers > 0)
         platform_cond_broadcast(&gp.ended);
-}
-
-/* => gp.lock. Forgets the times of the call before when this grace period was not timed. */
-static void remember_times(unsigned long end)
-{
-    unsigned i = end / 2 % REMEMBERED_TIMES;
-    bool known = gp.times[i].end == end;
-
-    rcu_reader.gp_start_ns = known ? gp.times[i].start_ns : 0;
-    rcu_reader.gp_end_ns = known ? gp.times[i].end_ns : 0;
 }
 
 unsigned long rcu_goal(void)
@@ -380,15 +361,8 @@ void rcu_wait_for(unsigned long goal, bool force)
     }
     if (!led)
         count_up(&rcu_counts.gps_shared);
-    remember_times(goal);
+    rcu_record_served(goal);
     platform_mutex_unlock(&gp.lock);
-}
-
-bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns)
-{
-    *start_ns = rcu_reader.gp_start_ns;
-    *end_ns = rcu_reader.gp_end_ns;
-    return tuned(gp_times) && *end_ns != 0;
 }
 
 void rcu_check_may_wait(const char *inside_section, const char *inside_callback)

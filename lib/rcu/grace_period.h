@@ -11,6 +11,7 @@ struct grace_period {
     unsigned long number;
     unsigned long end; /* the sequence with which it ends */
     bool timed;        /* its start and end are remembered */
+    bool recorded;     /* and the rest of its record */
     int64_t start_ns;  /* 0: not taken yet */
     bool last_phase;   /* the second of two, or the only one */
     bool fenced;       /* its heavy fence has been run: 0 counts */

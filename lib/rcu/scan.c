@@ -24,6 +24,7 @@
  */
 #include "scan.h"
 
+#include "gp_record.h"
 #include "grace_period.h"
 #include "parked.h"
 #include "registry.h"
@@ -125,6 +126,7 @@ static bool scan(struct grace_period *g, bool *uncertain)
 
 bool rcu_scan_with_fence(struct grace_period *g)
 {
+    int64_t begun_ns = g->recorded ? platform_now_ns() : 0;
     bool uncertain;
 
     /* Orders: STORE p by the callers, STORE attention -> LOAD counter (acquire).
@@ -134,6 +136,7 @@ bool rcu_scan_with_fence(struct grace_period *g)
      * without the request, and the leader sleeps for ever. */
     asymmetric_fence_heavy();
     count_up(&rcu_counts.heavy_fences);
+    rcu_record_fence(g, begun_ns);
     g->fenced = true;
     return scan(g, &uncertain);
 }

@@ -20,7 +20,8 @@
     ROW(callback_batch, 4096, s->callback_batch > 0)                             \
     ROW(callback_hold_ns, 200 * 1000, duration_ok(s->callback_hold_ns, 1))       \
     ROW(callback_bound, 0, true)                                                 \
-    ROW(gp_times, false, true)
+    ROW(gp_times, false, true)                                                   \
+    ROW(gp_records, false, true)
 
 /* The settings in force. */
 struct tuning {

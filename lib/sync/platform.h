@@ -83,6 +83,15 @@ static inline int64_t platform_now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* CPU time of the calling thread. */
+static inline int64_t platform_thread_cpu_ns(void)
+{
+    struct timespec ran;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+    return ran.tv_sec * INT64_C(1000000000) + ran.tv_nsec;
+}
+
 static inline struct timespec platform_timespec(int64_t ns)
 {
     int64_t seconds = ns / 1000000000, most = sizeof(time_t) < 8 ? INT32_MAX : INT64_MAX;

@@ -1180,6 +1180,7 @@ static void expect_settings(struct rcu_settings expected)
     ck_assert_int_eq(got.callback_hold_ns, expected.callback_hold_ns);
     ck_assert_uint_eq(got.callback_bound, expected.callback_bound);
     ck_assert_int_eq(got.gp_times, expected.gp_times);
+    ck_assert_int_eq(got.gp_records, expected.gp_records);
 }
 
 static void refuses(struct rcu_settings wrong)
@@ -1233,11 +1234,12 @@ START_TEST(settings_are_as_they_were_set)
         .callback_hold_ns = 9,
         .callback_bound = 11,
         .gp_times = true,
+        .gp_records = true,
     };
 
     use(settings);
     expect_settings(settings);
-    settings.gp_times = false;
+    settings.gp_times = settings.gp_records = false;
     settings.spin_ns = settings.force_after_ns = 0;
     settings.force_naps = 0;
     settings.first_nap_ns = settings.poll_interval_ns = HOUR_NS;

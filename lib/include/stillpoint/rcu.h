@@ -61,7 +61,6 @@ struct rcu_reader {
     bool online;         /* in quiescent-state mode: the outermost level is not a section */
     bool in_wait;        /* in a call of the library that waits */
     unsigned exit_calls; /* of the hook that runs when the thread ends */
-    int64_t gp_start_ns, gp_end_ns;
     /* Under the registry's locks. */
     _Alignas(RCU_CACHE_LINE) struct rcu_link link;
     struct rcu_link notifiers;

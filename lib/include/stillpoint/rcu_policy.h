@@ -40,7 +40,8 @@ struct rcu_settings {
      * never delays inside a section, an online thread, a callback, or while the callback lock is
      * held: there it would hold up the very grace period or the callbacks. */
     unsigned long callback_bound;
-    bool gp_times; /* record when grace periods start and end, for rcu_gp_times() */
+    bool gp_times;   /* record when grace periods start and end, for rcu_gp_times() */
+    bool gp_records; /* and what their leaders did meanwhile, for rcu_gp_records() */
 };
 
 /* Any thread, any time; a grace period that is under way follows. Returns 0, or -EINVAL (nothing
@@ -108,6 +109,32 @@ void rcu_get_stats(struct rcu_stats *stats);
  * or, in a callback, that callback. CLOCK_MONOTONIC. False while gp_times is off, or when that
  * grace period is no longer remembered. */
 bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns);
+
+/* What became of a grace period's time, as its leader saw it. Times are CLOCK_MONOTONIC. When
+ * exactly a reader left, that reader alone knows. */
+#define RCU_RECORD_READERS 8
+struct rcu_gp_record {
+    int leader; /* thread id */
+    bool forced;
+    int64_t start_ns, end_ns;
+    /* The last time that the leader found readers in the way; 0: it never did. They have been
+     * inside since the start, and left before the leader ran again. */
+    int64_t pending_ns;
+    unsigned reader_count; /* how many; the first of them by thread id */
+    int readers[RCU_RECORD_READERS];
+    int64_t nap_ends_ns; /* when the nap after that was to end; 0: it slept until a reader left */
+    int64_t wake_ns;     /* when it ran again after its last nap or sleep; 0: there was none */
+    /* Since then, or since the start: */
+    int64_t ran_ns;   /* CPU time of the leader; the rest it waited for a CPU, or for a lock */
+    int64_t fence_ns; /* in heavy fences */
+};
+
+/* Of the grace period that satisfied the calling thread's last synchronize_rcu(), or, in a
+ * callback, that callback; and of the one before it, which a call may have had to wait for first.
+ * False while gp_records is off, or when that grace period is no longer remembered; *one_before is
+ * all 0 when that one is not. A record costs the leader a microsecond, and about one with each nap
+ * or sleep. */
+bool rcu_gp_records(struct rcu_gp_record *this_one, struct rcu_gp_record *one_before);
 
 /* The readers that hold up the grace period under way: fills at most `room` thread ids, returns how
  * many there are. Takes the registry lock. For reports of stalls. */
