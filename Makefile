@@ -110,7 +110,7 @@ flavor_sources := $(wildcard torture/workloads/*.c torture/workloads/*/*.c bench
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 # Those that need nothing of the harness.
 library_tests  := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
-                    $(shell grep -L '^\#include "torture/' tests/unit/test_*.c))
+                    $(shell grep -L '^\#include "\(torture\|bench\)/' tests/unit/test_*.c))
 
 lib_objects    := $(lib_sources:%.c=$(BUILD)/obj/lib/%.o)
 two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)

@@ -16,29 +16,16 @@
  * Source: Schroeder, Wierman and Harchol-Balter, "Open Versus Closed: A Cautionary Tale" (NSDI
  * 2006).
  */
-#include "torture/flavors/flavor.h"
-#include "torture/runner/thread.h"
+#include "gp_wait.h"
+
+#include "torture/runner/slowest.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-#define LATE_NS INT64_C(1000000)   /* a request that began later than this is called late */
-#define STEP_NS INT64_C(100000000) /* a thread that waits looks so often whether the run ends */
+#define LATE_NS INT64_C(1000000) /* a request that began later than this is called late */
 
-struct params {
-    int64_t requesters, interval_ns, look_ns;
-    int64_t readers, blocking_readers, blocking_section_ns, blocking_pause_ns;
-    int64_t long_readers, long_section_ns;
-    double long_gap;
-    int via, arrivals;
-    bool long_leave;
-};
-enum { VIA_SYNCHRONIZE, VIA_EXPEDITED, VIA_CALL_RCU, VIA_POLL };
-enum { ARRIVALS_POISSON, ARRIVALS_FIXED };
-
-enum { READS, REQUESTS, LATE_BUSY, LATE_WOKEN, COUNTER_COUNT };
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
     [REQUESTS] = {.name = "requests"},
@@ -59,7 +46,9 @@ static const struct measure measures[MEASURE_COUNT] = {
               .samples = "requests",
               .heading =
                   "How long a caller waits for a grace period that it asks for at a random moment",
-              .called = "the wait for a grace period"},
+              .called = "the wait for a grace period",
+              .causes = gp_causes,
+              .cause_count = CAUSE_COUNT},
     [FLOOR] = {.name = "gp.wait.floor", .unit = "ns", .words = "An empty call at the same moments"},
 };
 
@@ -69,120 +58,10 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_ANSWERED] = {.format = "request %lu answered"},
 };
 
-/* One request's callback; of `via` call_rcu. */
-struct call {
-    flavor_head head;
-    atomic_uint done;
-    int64_t invoked_ns;
-};
-
-struct state {
-    pthread_mutex_t lock; /* of the schedule, which is drawn from before a request is due */
-    struct random random;
-    int64_t due_ns; /* of the last request that was taken; 0: none was */
-    unsigned long taken;
-    struct call *calls;  /* one per requester */
-    atomic_uint asking;  /* requesters that may still wait */
-    atomic_uint nothing; /* stays 0: to wait for the clock only */
-};
-
 struct request {
     unsigned long number;
     int64_t due_ns;
 };
-
-/* --- Readers --- */
-
-static bool readers_wanted(const struct torture_thread *t)
-{
-    const struct state *state = t->instance->state;
-
-    return torture_running(t) || atomic_load_explicit(&state->asking, memory_order_relaxed) > 0;
-}
-
-/* Sleeps for ns, until *word is no longer 0, or until readers are no longer wanted. */
-static void rest(const struct torture_thread *t, atomic_uint *word, int64_t ns)
-{
-    int64_t end = clock_monotonic_ns() + ns, left;
-
-    while (readers_wanted(t) && !atomic_load_explicit(word, memory_order_relaxed) &&
-           (left = end - clock_monotonic_ns()) > 0)
-        shared_wait(word, 0, left < STEP_NS ? left : STEP_NS);
-}
-
-static void looping_reader(struct torture_thread *t)
-{
-    enum { BATCH = 64 };
-
-    flavor_register_thread();
-    while (readers_wanted(t)) {
-        for (unsigned i = 0; i < BATCH; i++) {
-            flavor_read_lock();
-            flavor_read_unlock();
-        }
-        torture_count(t, READS, BATCH);
-        torture_beat(t);
-    }
-    flavor_unregister_thread();
-}
-
-static void blocking_reader(struct torture_thread *t)
-{
-    const struct params *p = t->instance->params;
-    struct state *state = t->instance->state;
-
-    prctl(PR_SET_TIMERSLACK, 1UL);
-    flavor_register_thread();
-    while (readers_wanted(t)) {
-        flavor_read_lock();
-        rest(t, &state->nothing, p->blocking_section_ns);
-        flavor_read_unlock();
-        torture_count(t, READS, 1);
-        torture_beat(t);
-        rest(t, &state->nothing, p->blocking_pause_ns);
-    }
-    flavor_unregister_thread();
-}
-
-struct notified {
-    flavor_notifier notifier;
-    atomic_uint told;
-};
-
-static void tell(flavor_notifier *n)
-{
-    struct notified *reader = (struct notified *)n; /* its first member */
-
-    atomic_store_explicit(&reader->told, 1, memory_order_relaxed);
-    shared_wake(&reader->told);
-}
-
-static void long_reader(struct torture_thread *t)
-{
-    const struct params *p = t->instance->params;
-    struct state *state = t->instance->state;
-    struct notified self;
-    bool leaves = FLAVOR_CAN_FORCE && p->long_leave;
-
-    prctl(PR_SET_TIMERSLACK, 1UL);
-    atomic_init(&self.told, 0);
-    flavor_register_thread();
-    if (leaves)
-        flavor_add_notifier(&self.notifier, tell);
-    while (readers_wanted(t)) {
-        /* What was meant for the section before is no reason to leave this one. */
-        atomic_store_explicit(&self.told, 0, memory_order_relaxed);
-        flavor_read_lock();
-        rest(t, &self.told, p->long_section_ns);
-        flavor_read_unlock();
-        torture_count(t, READS, 1);
-        torture_beat(t);
-        rest(t, &state->nothing, (int64_t)((double)p->long_section_ns * p->long_gap));
-    }
-    if (leaves)
-        flavor_remove_notifier(&self.notifier);
-    flavor_unregister_thread();
-}
 
 /* --- Requesters --- */
 
@@ -229,6 +108,7 @@ static void invoked(flavor_head *head)
     struct call *call = (struct call *)((char *)head - offsetof(struct call, head));
 
     call->invoked_ns = clock_monotonic_ns();
+    call->facts_known = flavor_gp_facts(&call->served, &call->before);
     /* Orders: STORE call->invoked_ns -> STORE call->done (release).
      * Pairs with: wait_for_callback(), LOAD call->done (acquire) -> LOAD call->invoked_ns.
      * Broken: the requester takes the time of the callback before. */
@@ -279,6 +159,48 @@ static int64_t request(struct torture_thread *t)
     }
 }
 
+/* A reader that was in the way may not have logged yet that it left. */
+static void await_logs(struct state *state, const struct gp_request *r)
+{
+    enum { TRIES = 20 };
+    int64_t nap_ns = 10000;
+
+    for (unsigned i = 0; i < TRIES && !gp_causes_known(r, state->logs, state->log_count); i++) {
+        shared_wait(&state->nothing, 0, nap_ns);
+        nap_ns += nap_ns / 2;
+    }
+}
+
+/* Keeps what the request waited for; after it was answered. */
+static void explain(struct torture_thread *t, struct gp_request *r)
+{
+    struct state *state = t->instance->state;
+    struct call *call = &state->calls[t->index];
+    struct slow slow = {.ns = r->answered_ns - r->due_ns, .ended_ns = r->answered_ns};
+    struct gp_shares shares = {.own = {0}};
+    bool known;
+
+    if (r->by_callback) {
+        known = call->facts_known;
+        r->served = call->served;
+        r->before = call->before;
+    } else {
+        known = flavor_gp_facts(&r->served, &r->before);
+    }
+    if (!known)
+        r->served.leader = 0;
+    await_logs(state, r);
+    gp_causes_explain(r, state->logs, state->log_count, &shares);
+    for (unsigned i = 0; i < CAUSE_COUNT; i++) {
+        slow.own[i] = shares.own[i];
+        slow.queued[i] = shares.queued[i];
+        slow.thread[i] = torture_thread_with_id(t, shares.thread_id[i]);
+    }
+    torture_slow(t, &slow);
+}
+
+_Static_assert(CAUSE_COUNT <= SLOW_CAUSES, "room for each cause");
+
 static void requester(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
@@ -303,6 +225,13 @@ static void requester(struct torture_thread *t)
         torture_count(t, LATE_BUSY, busy);
         torture_count(t, LATE_WOKEN, !busy && begun - r.due_ns > LATE_NS);
         torture_beat(t);
+        if (state->logs && torture_is_slow(t, answered - r.due_ns))
+            explain(t, &(struct gp_request){.thread_id = gettid(),
+                                            .due_ns = r.due_ns,
+                                            .begun_ns = begun,
+                                            .answered_ns = answered,
+                                            .busy = busy,
+                                            .by_callback = p->via == VIA_CALL_RCU});
     }
     flavor_unregister_thread();
     atomic_fetch_sub_explicit(&state->asking, 1, memory_order_relaxed);
@@ -321,6 +250,13 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->calls = calloc((size_t)p->requesters, sizeof *state->calls);
     atomic_init(&state->asking, (unsigned)p->requesters);
     in->state = state;
+    if (p->explain) {
+        state->log_count = (size_t)(p->readers + p->blocking_readers + p->long_readers);
+        state->logs = calloc(state->log_count + 1, sizeof *state->logs);
+        for (size_t i = 0; i < state->log_count; i++)
+            stays_init(&state->logs[i]);
+        flavor_keep_gp_facts();
+    }
     /* Starts its leader, which is not to inherit where a requester may run. */
     if (p->via == VIA_POLL)
         flavor_start_poll();
@@ -332,6 +268,7 @@ static void finish(struct instance *in)
 {
     struct state *state = in->state;
 
+    free(state->logs);
     free(state->calls);
     free(state);
 }
@@ -435,15 +372,34 @@ static const struct option options[] = {
      .offset = FIELD(long_leave),
      .default_text = "true",
      .help = "they leave when a force notifier asks them to"},
+    {.name = "long_stay",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(long_stay),
+     .default_text = "asleep",
+     .choices = "asleep busy",
+     .help = "what they do inside: sleep, or keep a CPU busy"},
+    {.name = "hogs",
+     .type = OPTION_INT,
+     .offset = FIELD(hogs),
+     .default_text = "0",
+     .max = 4096,
+     .unit = "threads",
+     .help = "threads that keep CPUs from the others and do nothing else"},
+    {.name = "explain",
+     .type = OPTION_BOOL,
+     .offset = FIELD(explain),
+     .default_text = "true",
+     .help = "find out what the slowest requests waited for"},
     {.name = NULL},
 };
 #undef FIELD
 
 static const struct role roles[] = {
     {.name = "requester", .count_option = "requesters", .run = requester},
-    {.name = "looping-reader", .count_option = "readers", .run = looping_reader},
-    {.name = "blocking-reader", .count_option = "blocking_readers", .run = blocking_reader},
-    {.name = "long-reader", .count_option = "long_readers", .run = long_reader},
+    {.name = "looping-reader", .count_option = "readers", .run = gp_wait_looping_reader},
+    {.name = "blocking-reader", .count_option = "blocking_readers", .run = gp_wait_blocking_reader},
+    {.name = "long-reader", .count_option = "long_readers", .run = gp_wait_long_reader},
+    {.name = "hog", .count_option = "hogs", .run = gp_wait_hog},
     {.name = NULL},
 };
 

@@ -94,6 +94,8 @@ static void on_line(struct execution *e, const char *line, size_t length)
         on_ready(e, event);
     else if (strcmp(kind, "finished") == 0)
         e->finished = true;
+    else if (strcmp(kind, "slowest") == 0 && !e->slowest)
+        e->slowest = json_incref(event);
     execution_record(e, event);
 }
 
@@ -327,6 +329,7 @@ static void finish(struct execution *e)
     json_decref(e->intervals);
     json_decref(e->notes);
     json_decref(e->gave_up);
+    json_decref(e->slowest);
 }
 
 json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)

@@ -4,6 +4,7 @@
 #include "torture/host/host.h"
 #include "torture/record/clock.h"
 #include "torture/record/text.h"
+#include "torture/result/tail.h"
 #include "torture/result/verdict.h"
 
 #include <signal.h>
@@ -130,6 +131,18 @@ static void judge_cut_short(json_t *run, json_t *why)
     json_array_insert(json_object_get(run, "missing"), 0, why);
 }
 
+static void describe_tail(json_t *run, const struct execution *e)
+{
+    json_t *tail = NULL;
+
+    if (e->slowest)
+        tail = tail_of_run(e->slowest, json_object_get(run, "latency"),
+                           json_object_get(e->view.ready, "threads"),
+                           e->gate_ns + (int64_t)(e->metrics.baseline_s * 1e9));
+    if (tail)
+        json_object_set_new(run, "tail", tail);
+}
+
 json_t *execution_describe(struct execution *e)
 {
     double seconds = (double)((e->stop_ns ? e->stop_ns : clock_monotonic_ns()) - e->gate_ns) / 1e9;
@@ -147,6 +160,7 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "counters", e->viewed ? view_counters(&e->view) : json_object());
     json_object_set_new(run, "library", e->viewed ? view_library(&e->view) : json_object());
     json_object_set_new(run, "latency", e->viewed ? metrics_latency(&e->metrics) : json_object());
+    describe_tail(run, e);
     json_object_set(run, "intervals", e->intervals);
     json_object_set_new(run, "threads", e->viewed ? view_threads(&e->view) : json_array());
     json_object_set_new(run, "disturbances", json_array());

@@ -31,6 +31,7 @@ struct execution {
     struct watchdog watchdog;
     struct findings findings;
     json_t *intervals, *notes;
+    json_t *slowest; /* the event of that name; NULL: there was none */
     json_t *gave_up; /* why the runner ended by itself; NULL: it did not */
     uint64_t previous_reads;
     double previous_reads_s, reads_rate;

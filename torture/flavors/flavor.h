@@ -9,6 +9,7 @@
 
 #include FLAVOR_HEADER
 
+#include "torture/record/gp_facts.h"
 #include "torture/record/workload.h"
 
 /* Lists are the same, whatever protects them. */
@@ -94,6 +95,19 @@ static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
 {
     (void)start_ns;
     (void)end_ns;
+    return false;
+}
+#endif
+
+#ifndef FLAVOR_CAN_GP_FACTS
+#define FLAVOR_CAN_GP_FACTS 0
+static inline void flavor_keep_gp_facts(void)
+{
+}
+static inline bool flavor_gp_facts(struct gp_facts *served, struct gp_facts *before)
+{
+    (void)served;
+    (void)before;
     return false;
 }
 #endif

@@ -6,6 +6,8 @@
 #include <stillpoint/rcu_replay.h>
 #include <stillpoint/vcpu.h>
 
+#include "torture/record/gp_facts.h"
+
 #include <stddef.h>
 
 #ifndef FLAVOR_NAME /* stillpoint-two-phase.h has its own */
@@ -101,6 +103,45 @@ static inline void flavor_force(void)
 static inline bool flavor_gp_times(int64_t *start_ns, int64_t *end_ns)
 {
     return rcu_gp_times(start_ns, end_ns);
+}
+
+#define FLAVOR_CAN_GP_FACTS 1
+static inline void flavor_keep_gp_facts(void)
+{
+    struct rcu_settings settings;
+
+    rcu_get_settings(&settings);
+    settings.gp_records = true;
+    rcu_set_settings(&settings);
+}
+
+static inline struct gp_facts flavor_facts_of(const struct rcu_gp_record *r)
+{
+    struct gp_facts facts = {
+        .leader = r->leader,
+        .start_ns = r->start_ns,
+        .end_ns = r->end_ns,
+        .pending_ns = r->pending_ns,
+        .nap_ends_ns = r->nap_ends_ns,
+        .wake_ns = r->wake_ns,
+        .reader_count = r->reader_count,
+        .ran_ns = r->ran_ns,
+        .fence_ns = r->fence_ns,
+    };
+
+    for (unsigned i = 0; i < GP_FACTS_READERS && i < RCU_RECORD_READERS; i++)
+        facts.readers[i] = r->readers[i];
+    return facts;
+}
+
+static inline bool flavor_gp_facts(struct gp_facts *served, struct gp_facts *before)
+{
+    struct rcu_gp_record this_one, one_before;
+    bool known = rcu_gp_records(&this_one, &one_before);
+
+    *served = flavor_facts_of(&this_one);
+    *before = flavor_facts_of(&one_before);
+    return known;
 }
 
 #define FLAVOR_CAN_QSBR 1
@@ -297,6 +338,11 @@ static const struct option flavor_settings_table[] = {
      .type = OPTION_BOOL,
      RCU(gp_times),
      .help = "take the times that split latencies into request, grace period and callback"},
+    {.name = "gp_records",
+     .type = OPTION_BOOL,
+     RCU(gp_records),
+     .help =
+         "record what leaders of grace periods do; gp-wait with \"explain\" turns it on itself"},
     {.name = "start",
      .type = OPTION_CHOICE,
      .offset = FIELD(start),

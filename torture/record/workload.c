@@ -50,3 +50,11 @@ const struct measure *measure_pictured(const char *picture)
                 return &(*w)->measures[i];
     return NULL;
 }
+
+const struct measure *measure_explained(const struct workload *workload)
+{
+    for (size_t i = 0; i < workload->measure_count; i++)
+        if (workload->measures[i].causes)
+            return &workload->measures[i];
+    return NULL;
+}

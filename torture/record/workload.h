@@ -33,6 +33,7 @@ struct torture_thread;
     X(NEST, "nest")                   /* read sections nest */                                   \
     X(FORCE, "force")                 /* force notifiers, force_rcu */                           \
     X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
+    X(GP_FACTS, "gp-facts")           /* and what its leader did meanwhile */                    \
     X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
     X(QSBR, "qsbr")                   /* quiescent-state mode beside ordinary sections */        \
     X(POLL, "poll")                   /* polled grace periods */                                 \
@@ -76,6 +77,12 @@ struct counter {
     const char *too_many;
 };
 
+/* What may be waited for: numbered by an enum of the workload. */
+struct cause {
+    const char *name;  /* "reader_blocked" */
+    const char *words; /* after a percentage: "a reader inside, blocked" */
+};
+
 /* One latency that threads of the workload record. */
 struct measure {
     const char *name; /* "gp.total" */
@@ -90,6 +97,10 @@ struct measure {
     const char *files; /* "gp-wait": begins the names of pictures of it; of those with a heading */
     const char *samples; /* over the column of how many there are; of those with a heading */
     const char *heading; /* over a table of it, one sentence without a full stop; NULL: its name */
+    /* What it may have waited for, where torture_slow() is called for it; NULL: that is not known.
+     * At most one of a workload's, and SLOW_CAUSES causes. */
+    const struct cause *causes;
+    size_t cause_count;
 };
 
 /* Rows that several workloads have. */
@@ -170,6 +181,8 @@ const struct workload *workload_at(json_t *root, size_t index);
 /* The first row of that name in any workload, or NULL. */
 const struct counter *counter_named(const char *name);
 const struct measure *measure_named(const char *name);
+/* The latency of the workload whose causes are known, or NULL. */
+const struct measure *measure_explained(const struct workload *workload);
 /* The first latency that this picture draws, or NULL. */
 const struct measure *measure_pictured(const char *picture);
 

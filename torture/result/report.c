@@ -489,6 +489,7 @@ static void put_part(FILE *f, json_t *part, const char *name, bool color)
         put_table(f, rows, &headline, name, color);
         json_decref(headline.order);
         putc('\n', f);
+        report_tail(f, rows);
         put_lines_of_medians(f, rows);
         if (name)
             putc('\n', f);

@@ -26,6 +26,8 @@ void report_state(FILE *f, json_t *counters, json_t *library, const struct findi
 /* report_rows.c: the runs as rows of the table: the passed ones of one point are one row, in which
  * every figure is the median. A new array. */
 json_t *report_rows(json_t *runs);
+/* report_tail.c: where the time of the slowest went, a line for each row of the table. */
+void report_tail(FILE *f, json_t *rows);
 /* report_budgets.c: the "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
 /* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array

@@ -1,6 +1,7 @@
 #include "runner.h"
 
 #include "crash.h"
+#include "slowest.h"
 #include "thread.h"
 #include "torture/placement/placement.h"
 #include "torture/placement/threads.h"
@@ -92,6 +93,8 @@ static bool make_instances(struct run *run)
         in->seed = (uint64_t)json_integer_value(json_object_get(run->config, "seed"));
         in->params = calloc(1, in->workload->params_size ? in->workload->params_size : 1);
         options_store(in->workload->options, item, in->params);
+        if (measure_explained(in->workload))
+            in->slowest = slowest_open();
     }
     return true;
 }
@@ -209,6 +212,13 @@ static void emit_ready(struct run *run, const char *notes)
                         (json_int_t)run->shared->size, "workloads", list, "threads",
                         describe_threads(run), "library", runner_statistic_names(), "notes",
                         notes ? notes : ""));
+}
+
+static void emit_slowest(struct run *run)
+{
+    for (size_t i = 0; i < run->instance_count; i++)
+        if (run->instances[i].slowest)
+            emit(run, slowest_describe(&run->instances[i]));
 }
 
 /* --- Threads --- */
@@ -449,12 +459,15 @@ int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *
             if (run.instances[i].workload->finish)
                 run.instances[i].workload->finish(&run.instances[i]);
         answer_driver(&run);
+        emit_slowest(&run);
         atomic_store_explicit(&run.shared->phase, PHASE_FINISHED, memory_order_release);
         emit(&run, json_pack("{ss}", "event", "finished"));
     }
     diagnostics_free(&notes);
-    for (size_t i = 0; i < run.instance_count; i++)
+    for (size_t i = 0; i < run.instance_count; i++) {
+        slowest_close(run.instances[i].slowest);
         free(run.instances[i].params);
+    }
     free(run.instances);
     free(run.plan);
     free(run.threads);

@@ -23,6 +23,7 @@ struct instance {
     struct shared_check *checks;
     struct torture_thread *threads; /* of all instances */
     size_t thread_count;
+    struct slowest *slowest; /* of a workload that knows causes: slowest.h */
 };
 
 struct torture_thread {
