@@ -19,6 +19,55 @@ void console_open(struct console *c, FILE *out, FILE *err, enum progress_mode mo
     progress_open(&c->progress, mode, err);
 }
 
+/* --- Apart --- */
+
+#define MOST_WAITING ((size_t)1 << 20)         /* bytes */
+#define PATIENCE_NS  (INT64_C(1) * 1000000000) /* with who does not read, once there is no run */
+
+static ssize_t hand_over(void *cookie, const char *text, size_t length)
+{
+    writing_add(cookie, text, length);
+    return (ssize_t)length;
+}
+
+void console_write_apart(struct console *c)
+{
+    struct writing *apart = writing_open(fileno(c->err), MOST_WAITING);
+    FILE *f = apart ? fopencookie(apart, "w", (cookie_io_functions_t){.write = hand_over}) : NULL;
+
+    if (!f) {
+        if (apart)
+            writing_close(apart, -1);
+        return;
+    }
+    setvbuf(f, NULL, _IONBF, 0);
+    c->apart = apart;
+    c->err = c->progress.out = f;
+}
+
+int64_t console_blocked_ns(struct console *c)
+{
+    return c->apart ? writing_blocked_ns(c->apart) : 0;
+}
+
+void console_settle(struct console *c)
+{
+    if (c->apart && !c->out_of_patience)
+        c->out_of_patience = !writing_wait(c->apart, PATIENCE_NS);
+}
+
+void console_close(struct console *c)
+{
+    if (!c->apart)
+        return;
+    fclose(c->err);
+    writing_close(c->apart, c->out_of_patience ? 0 : PATIENCE_NS);
+    c->apart = NULL;
+    c->err = c->progress.out = stderr;
+}
+
+/* --- What is shown --- */
+
 void console_notes(struct console *c, const char *lines)
 {
     progress_clear(&c->progress);
@@ -39,7 +88,9 @@ void console_finding(struct console *c, const struct finding *f)
 
 void console_progress(struct console *c, const struct progress_state *s)
 {
-    progress_show(&c->progress, s);
+    /* A line that has to wait would be old when it is seen. */
+    if (!c->apart || writing_idle(c->apart))
+        progress_show(&c->progress, s);
 }
 
 void console_state(struct console *c, const struct progress_state *s, json_t *counters,

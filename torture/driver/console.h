@@ -5,6 +5,7 @@
 
 #include "progress.h"
 #include "torture/result/finding.h"
+#include "torture/result/writing.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,9 +16,18 @@ struct console {
     bool quiet;      /* no table at the end */
     bool color;      /* on out */
     struct progress progress;
+    struct writing *apart; /* what writes to the real err; NULL: nobody, it is written at once */
+    bool out_of_patience;  /* with who does not read it */
 };
 
 void console_open(struct console *c, FILE *out, FILE *err, enum progress_mode mode, bool quiet);
+/* From here on a terminal, or a pipe, that takes nothing holds nobody up. */
+void console_write_apart(struct console *c);
+/* How long it has taken nothing. */
+int64_t console_blocked_ns(struct console *c);
+/* Waits until what was said is out; not for ever. */
+void console_settle(struct console *c);
+void console_close(struct console *c);
 /* Whole lines, each after "note: "; NULL: none. */
 void console_notes(struct console *c, const char *lines);
 /* One line, unless the status line is switched off. */

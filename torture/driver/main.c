@@ -200,10 +200,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static int command_run(struct arguments *a, struct diagnostics *d)
 {
     struct console console;
+    int code;
 
     a->run.path = a->positional;
     console_open(&console, stdout, stderr, a->progress, a->quiet);
-    return driver_run(&a->run, &console, d);
+    if (!a->run.gdb) /* whose terminal it is */
+        console_write_apart(&console);
+    code = driver_run(&a->run, &console, d);
+    console_close(&console);
+    return code;
 }
 
 static int command_list(struct arguments *a, struct diagnostics *d)

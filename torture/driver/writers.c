@@ -40,12 +40,20 @@ static void write_pictures(struct conclusion *c)
 
 static void close_events(struct conclusion *c)
 {
-    output_close(c->output, c->whole, c->d);
+    output_close(c->output, c->d);
+}
+
+/* An invocation that has just ended is the newest; what is salvaged may be older than others. */
+static void point_latest(struct conclusion *c)
+{
+    if (c->whole)
+        output_latest(c->directory, c->output != NULL, c->d);
 }
 
 /* Of an invocation the table is what is left when the disk is full. */
 static void write_table(struct conclusion *c)
 {
+    console_settle(c->console);
     if (!c->console->quiet && (c->whole || c->output))
         report_result(c->console->out, c->result, c->directory, c->files, c->console->color);
 }
@@ -60,6 +68,7 @@ static const struct writer {
     {.name = "result", .conclude = write_result, .salvages = true},
     {.name = "pictures", .conclude = write_pictures},
     {.name = "events", .event = output_event, .conclude = close_events},
+    {.name = "latest", .conclude = point_latest, .salvages = true},
     {.name = "table", .conclude = write_table, .salvages = true},
 };
 

@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of events, while the disk takes nothing: those of an hour, at the default interval. */
+#define MOST_EVENTS_WAITING ((size_t)64 << 20)
 
 static bool make_directories(const char *path, struct diagnostics *d)
 {
@@ -99,13 +103,22 @@ bool output_file(const char *directory, const char *file, json_t *content, struc
     return ok;
 }
 
+static void close_events(struct output *o)
+{
+    if (o->events)
+        writing_close(o->events, -1);
+    if (o->events_fd >= 0)
+        close(o->events_fd);
+    o->events = NULL;
+    o->events_fd = -1;
+}
+
 void output_discard(struct output *o)
 {
     static const char *const files[] = {"scenario.json", "events.jsonl"};
     char *path;
 
-    if (o->events)
-        fclose(o->events);
+    close_events(o);
     for (size_t i = 0; o->directory && i < 2; i++)
         if (asprintf(&path, "%s/%s", o->directory, files[i]) >= 0) {
             unlink(path);
@@ -114,15 +127,28 @@ void output_discard(struct output *o)
     if (o->directory)
         rmdir(o->directory);
     free(o->directory);
-    *o = (struct output){.directory = NULL};
+    *o = (struct output){.events_fd = -1};
+}
+
+/* The directory's own entry is synced too, so that a power cut leaves it where it is. */
+static bool open_events(struct output *o, const char *base, const char *path)
+{
+    o->events_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (o->events_fd < 0)
+        return false;
+    sync_directory(o->directory);
+    sync_directory(base);
+    o->events = writing_open(o->events_fd, MOST_EVENTS_WAITING);
+    return o->events != NULL;
 }
 
 bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
                  struct diagnostics *d)
 {
     char *path = NULL;
+    bool ok;
 
-    *o = (struct output){.directory = NULL};
+    *o = (struct output){.events_fd = -1};
     if (!make_directories(base, d) || !(o->directory = new_directory(base, name, d)))
         return false;
     if (!output_file(o->directory, "scenario.json", effective, d) ||
@@ -130,59 +156,92 @@ bool output_open(struct output *o, const char *base, const char *name, json_t *e
         output_discard(o);
         return false;
     }
-    o->events = fopen(path, "we");
-    if (!o->events) {
+    ok = open_events(o, base, path);
+    if (!ok) {
         diagnose(d, "%s: cannot be written: %s", path, strerror(errno));
         output_discard(o);
     }
     free(path);
-    return o->events != NULL;
+    return ok;
+}
+
+static void look_for_failure(struct output *o, bool fits, struct diagnostics *d)
+{
+    int error = writing_error(o->events);
+
+    if (o->events_failed || (fits && !error))
+        return;
+    diagnose(d, "%s/events.jsonl: cannot be written: %s; events from here on are lost",
+             o->directory, error ? strerror(error) : "the disk has taken nothing for too long");
+    o->events_failed = true;
 }
 
 void output_event(struct output *o, json_t *event, struct diagnostics *d)
 {
     char *line;
+    bool fits;
 
     if (o->events_failed)
         return;
     line = json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-    if (!line || fputs(line, o->events) == EOF || putc('\n', o->events) == EOF ||
-        fflush(o->events) != 0) {
-        diagnose(d, "%s/events.jsonl: cannot be written: %s; events from here on are lost",
-                 o->directory, strerror(errno));
-        o->events_failed = true;
+    fits = line != NULL;
+    if (fits) {
+        size_t length = strlen(line);
+
+        line[length] = '\n'; /* over the terminating zero: written by length */
+        fits = writing_add(o->events, line, length + 1);
     }
+    writing_sync(o->events);
+    look_for_failure(o, fits, d);
     free(line);
 }
 
-void output_close(struct output *o, bool whole, struct diagnostics *d)
+void output_close(struct output *o, struct diagnostics *d)
 {
-    char *base = strdup(o->directory), *slash = strrchr(base, '/'), *link = NULL, *temporary = NULL;
+    writing_wait(o->events, -1);
+    look_for_failure(o, true, d);
+    close_events(o);
+}
 
-    if (o->events && fclose(o->events) != 0 && !o->events_failed)
-        diagnose(d, "%s/events.jsonl: cannot be written: %s", o->directory, strerror(errno));
-    o->events = NULL;
-    *slash = 0;
-    if (!whole) {
-        free(base);
-        return;
-    }
+/* Whether `link` leads to a whole result that was started later than that of the name; names begin
+ * with the time. */
+static bool is_older(const char *name, const char *link)
+{
+    char target[4096], *result, *newer;
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    bool there;
+
+    if (length < 0 || asprintf(&result, "%s/result.json", link) < 0)
+        return false;
+    there = access(result, F_OK) == 0;
+    free(result);
+    target[length] = 0;
+    newer = strrchr(target, '/');
+    newer = newer ? newer + 1 : target;
+    return there && strncmp(name, newer, strcspn(name, "-")) < 0;
+}
+
+void output_latest(const char *directory, bool newest, struct diagnostics *d)
+{
+    char *path = realpath(directory, NULL), *name = path ? strrchr(path, '/') : NULL;
+    char *link = NULL, *temporary = NULL;
+
     /* Replaced in one step, so that `latest` never points nowhere. */
-    if (asprintf(&link, "%s/latest", base) >= 0 &&
-        asprintf(&temporary, "%s/.latest-%d", base, (int)getpid()) >= 0 &&
-        (symlink(slash + 1, temporary) != 0 || rename(temporary, link) != 0)) {
+    if (name && asprintf(&link, "%.*s/latest", (int)(name - path), path) >= 0 &&
+        (newest || !is_older(name + 1, link)) &&
+        asprintf(&temporary, "%.*s/.latest-%d", (int)(name - path), path, (int)getpid()) >= 0 &&
+        (symlink(name + 1, temporary) != 0 || rename(temporary, link) != 0)) {
         diagnose(d, "%s: cannot be pointed at the result: %s", link, strerror(errno));
         unlink(temporary);
     }
     free(link);
     free(temporary);
-    free(base);
+    free(path);
 }
 
 void output_free(struct output *o)
 {
-    if (o->events)
-        fclose(o->events);
+    close_events(o);
     free(o->directory);
-    *o = (struct output){.directory = NULL};
+    *o = (struct output){.events_fd = -1};
 }

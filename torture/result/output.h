@@ -3,14 +3,15 @@
 #define STILLPOINT_OUTPUT_H
 
 #include "torture/record/diagnostics.h"
+#include "writing.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 struct output {
     char *directory;
-    FILE *events; /* events.jsonl, one line an event, flushed line by line */
+    int events_fd;          /* events.jsonl, one line an event */
+    struct writing *events; /* synced line by line; NULL: not open */
     bool events_failed;
 };
 
@@ -18,12 +19,16 @@ struct output {
  * when any of it cannot be written; what was made is removed again. */
 bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
                  struct diagnostics *d);
-/* Appends; a failure (full disk) is reported in d once, later events are then dropped. */
+/* Appends, and has it brought to the disk; does not wait for that. A failure (full disk) is
+ * reported in d once, later events are then dropped. */
 void output_event(struct output *o, json_t *event, struct diagnostics *d);
 /* Writes FILE in the directory through a temporary file, synced and renamed. */
 bool output_file(const char *directory, const char *file, json_t *content, struct diagnostics *d);
-/* Closes the events and, when the result is whole, points BASE/latest at the directory. */
-void output_close(struct output *o, bool whole, struct diagnostics *d);
+/* Waits until the events are on the disk, and closes them. */
+void output_close(struct output *o, struct diagnostics *d);
+/* Points BASE/latest at BASE/NAME, the directory of a whole result: when it is `newest`, or when
+ * what it points at was not started later. */
+void output_latest(const char *directory, bool newest, struct diagnostics *d);
 /* Removes the directory and what output_open() made in it. */
 void output_discard(struct output *o);
 void output_free(struct output *o);
