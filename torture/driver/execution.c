@@ -18,7 +18,7 @@
 #define START_LIMIT_NS (INT64_C(30) * 1000000000)
 #define END_GRACE_NS   (INT64_C(2) * 1000000000)
 
-static volatile sig_atomic_t interrupted, dump_wanted;
+static volatile sig_atomic_t interrupted, dump_wanted, continued;
 
 static void on_interrupt(int number)
 {
@@ -35,6 +35,12 @@ static void on_dump(int number)
     dump_wanted = 1;
 }
 
+static void on_continue(int number)
+{
+    (void)number;
+    continued = 1;
+}
+
 void execution_signals(bool gdb)
 {
     struct sigaction action = {.sa_handler = on_interrupt}, before;
@@ -49,12 +55,29 @@ void execution_signals(bool gdb)
     action.sa_handler = on_dump;
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = on_continue;
+    sigaction(SIGCONT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
 double execution_seconds(const struct execution *e)
 {
     return e->viewed ? (double)(clock_monotonic_ns() - e->gate_ns) / 1e9 : 0;
+}
+
+/* When the loops were told to end, by the runner's account; without one, by ours. */
+static int64_t end_ns(const struct execution *e)
+{
+    int64_t end = atomic_load_explicit(&e->view.header->end_ns, memory_order_relaxed);
+
+    if (!end)
+        end = e->stop_ns ? e->stop_ns : clock_monotonic_ns();
+    return end;
+}
+
+double execution_length(const struct execution *e)
+{
+    return e->viewed ? (double)(end_ns(e) - e->gate_ns) / 1e9 : 0;
 }
 
 /* --- Events --- */
@@ -76,7 +99,6 @@ static void on_ready(struct execution *e, json_t *event)
     metrics_open(&e->metrics, &e->view);
     watchdog_open(&e->watchdog, &e->view, e->pid, e->settings.stall_limit_ns);
     e->gate_ns = clock_monotonic_ns();
-    e->next_interval_ns = e->gate_ns + e->settings.interval_ns;
     for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
         json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
 }
@@ -125,6 +147,26 @@ static bool read_events(struct execution *e)
 
 /* --- Watching --- */
 
+/* When the gate opens, and that the loops end, are told by the runner, whose clock counts. */
+static void follow_runner(struct execution *e)
+{
+    struct shared_header *h = e->view.header;
+    int64_t gate = atomic_load_explicit(&h->gate_ns, memory_order_relaxed);
+
+    if (!e->gate_open && gate) {
+        e->gate_open = true;
+        e->gate_ns = gate;
+        e->next_interval_ns = gate + e->settings.interval_ns;
+        lost_time_open(&e->lost, &e->view, e->pid, gate);
+        e->disk_ns = writing_blocked_ns(e->inv->output->events);
+        e->terminal_ns = console_blocked_ns(e->inv->console);
+    }
+    if (!e->stopping && atomic_load_explicit(&h->stop, memory_order_relaxed)) {
+        e->stopping = true;
+        e->stop_ns = clock_monotonic_ns();
+    }
+}
+
 /* Ends the threads' loops; before they began, the runner. */
 static void tell_to_stop(struct execution *e)
 {
@@ -169,7 +211,7 @@ static void look_for_stalls(struct execution *e)
 
 static void take_interval(struct execution *e, int64_t now)
 {
-    double seconds = execution_seconds(e);
+    double seconds = (double)(now - e->gate_ns) / 1e9, lost = lost_time_window(&e->lost, now);
     json_t *event = metrics_interval(&e->metrics, seconds), *kept, *latency;
     uint64_t reads = view_counter(&e->view, "reads");
     const char *key;
@@ -178,6 +220,8 @@ static void take_interval(struct execution *e, int64_t now)
         e->reads_rate = (double)(reads - e->previous_reads) / (seconds - e->previous_reads_s);
     e->previous_reads = reads;
     e->previous_reads_s = seconds;
+    if (lost > 0)
+        json_object_set_new(event, "lost_s", json_real(lost));
     kept = json_deep_copy(event);
     json_object_foreach (json_object_get(kept, "latency"), key, latency)
         json_object_del(latency, "delta");
@@ -241,20 +285,48 @@ static bool warmup_ends(const struct execution *e, int64_t since)
            since >= e->settings.warmup_ns;
 }
 
-static void watch_running(struct execution *e, int64_t now)
+static void note_growth(struct execution *e, enum lost_cause cause, int64_t *before, int64_t now)
 {
-    int64_t since = now - e->gate_ns;
+    lost_time_note(&e->lost, cause, now - *before);
+    *before = now;
+}
 
-    if (warmup_ends(e, since)) {
+/* Once a turn; what holds up the writers is noted as well, though nobody waits for them. */
+static void account_for_turn(struct execution *e)
+{
+    if (continued)
+        lost_time_continued(&e->lost);
+    continued = 0;
+    lost_time_turn(&e->lost, TICK_MS * INT64_C(1000000));
+    note_growth(e, LOST_DISK, &e->disk_ns, writing_blocked_ns(e->inv->output->events));
+    note_growth(e, LOST_TERMINAL, &e->terminal_ns, console_blocked_ns(e->inv->console));
+}
+
+/* The time series, once the gate is open. */
+static void watch_time(struct execution *e, int64_t now)
+{
+    account_for_turn(e);
+    if (e->stopping || !lost_time_settled(&e->lost))
+        return;
+    if (warmup_ends(e, now - e->gate_ns)) {
         e->warm = true;
-        metrics_baseline(&e->metrics, execution_seconds(e));
+        metrics_baseline(&e->metrics, (double)(now - e->gate_ns) / 1e9);
+        lost_time_window(&e->lost, now);
         e->next_interval_ns = now + e->settings.interval_ns;
-    } else if (e->warm && !e->stopping && now >= e->next_interval_ns) {
+    } else if (e->warm && now >= e->next_interval_ns) {
         take_interval(e, now);
     }
+}
+
+static void watch_running(struct execution *e, int64_t now)
+{
+    follow_runner(e);
+    if (e->gate_open)
+        watch_time(e, now);
     look_for_findings(e);
     look_for_stalls(e);
-    if (since >= e->settings.duration_ns && !e->inv->gdb)
+    /* The runner ends by itself, unless its main thread is stuck. */
+    if (now - e->gate_ns >= e->settings.duration_ns + END_GRACE_NS && !e->inv->gdb)
         tell_to_stop(e);
     show_progress(e);
 }
@@ -313,6 +385,7 @@ static void watch(struct execution *e)
 static void finish(struct execution *e)
 {
     if (e->viewed) {
+        lost_time_close(&e->lost);
         metrics_close(&e->metrics);
         watchdog_close(&e->watchdog);
         view_close(&e->view);
@@ -330,6 +403,19 @@ static void finish(struct execution *e)
     json_decref(e->notes);
     json_decref(e->gave_up);
     json_decref(e->slowest);
+}
+
+/* The runner has ended: what it left in the mapping is all. */
+static void conclude_time(struct execution *e)
+{
+    follow_runner(e);
+    if (!e->warm)
+        e->metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
+    if (e->gate_open) {
+        account_for_turn(e);
+        lost_time_window(&e->lost, end_ns(e));
+    }
+    execution_take_findings(e);
 }
 
 json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)
@@ -354,11 +440,8 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
                                        "label", plan->label, "repeat", (json_int_t)plan->repeat,
                                        "flavor", plan->flavor));
         watch(&e);
-        if (e.viewed) {
-            if (!e.warm)
-                e.metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
-            execution_take_findings(&e);
-        }
+        if (e.viewed)
+            conclude_time(&e);
         if (execution_judge_end(&e))
             run = execution_describe(&e);
         if (run)

@@ -7,6 +7,7 @@
 #include "torture/result/tail.h"
 #include "torture/result/verdict.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +146,12 @@ static void describe_tail(json_t *run, const struct execution *e)
 
 json_t *execution_describe(struct execution *e)
 {
-    double seconds = (double)((e->stop_ns ? e->stop_ns : clock_monotonic_ns()) - e->gate_ns) / 1e9;
+    double seconds = execution_length(e);
     json_t *exit = WIFSIGNALED(e->status) ? json_pack("{si}", "signal", WTERMSIG(e->status))
                                           : json_pack("{si}", "status", WEXITSTATUS(e->status));
-    json_t *run =
-        json_pack("{sO ss sI ss ss so sf}", "point", e->plan->point, "label", e->plan->label,
-                  "repeat", (json_int_t)e->plan->repeat, "flavor", e->plan->flavor, "verdict",
-                  "pass", "exit", exit, "seconds", e->viewed ? seconds : 0.0);
+    json_t *run = json_pack("{sO ss sI ss ss so sf}", "point", e->plan->point, "label",
+                            e->plan->label, "repeat", (json_int_t)e->plan->repeat, "flavor",
+                            e->plan->flavor, "verdict", "pass", "exit", exit, "seconds", seconds);
     json_t *findings = json_array(), *declared = e->viewed ? declared_coverage(e) : json_array();
 
     for (size_t i = 0; i < e->findings.count; i++)
@@ -163,7 +163,9 @@ json_t *execution_describe(struct execution *e)
     describe_tail(run, e);
     json_object_set(run, "intervals", e->intervals);
     json_object_set_new(run, "threads", e->viewed ? view_threads(&e->view) : json_array());
-    json_object_set_new(run, "disturbances", json_array());
+    json_object_set_new(run, "lost_seconds", json_real(fmin(e->lost.seconds, seconds)));
+    json_object_set_new(run, "disturbances",
+                        e->gate_open ? json_incref(e->lost.noted) : json_array());
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
     if (!e->viewed && !e->gave_up)

@@ -3,6 +3,7 @@
 #define STILLPOINT_EXECUTION_PARTS_H
 
 #include "execution.h"
+#include "lost_time.h"
 #include "metrics.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/settings.h"
@@ -25,10 +26,12 @@ struct execution {
     int status;
     long long oom_kills; /* of the machine, before */
     int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
-    bool viewed, warm, stopping, killed;
+    bool viewed, gate_open, warm, stopping, killed;
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
+    struct lost_time lost;
+    int64_t disk_ns, terminal_ns; /* that writers were held up, by then */
     struct findings findings;
     json_t *intervals, *notes;
     json_t *slowest; /* the event of that name; NULL: there was none */
@@ -42,6 +45,8 @@ bool execution_start(struct execution *e);
 
 /* execution.c: seconds since the gate opened; 0 before. */
 double execution_seconds(const struct execution *e);
+/* From there to the end of the threads' loops; as far as it came, where they never ended. */
+double execution_length(const struct execution *e);
 /* Appends to events.jsonl; takes the event. */
 void execution_record(struct execution *e, json_t *event);
 

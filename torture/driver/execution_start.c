@@ -93,28 +93,16 @@ static char *gdb_let_through(void)
 
 static bool spawn_runner(struct execution *e, const char *path, int config, int events_write)
 {
-    char config_text[12], events_text[12], shared_text[12];
+    char config_text[12], events_text[12], shared_text[12], duration_text[24];
     char *let_through = gdb_let_through();
-    char *plain[] = {(char *)path, (char *)"--run", config_text, events_text, shared_text, NULL};
-    char *gdb[] = {(char *)"gdb",
-                   (char *)"-q",
-                   (char *)"-ex",
-                   (char *)"set breakpoint pending on",
-                   (char *)"-ex",
-                   let_through,
-                   (char *)"-ex",
-                   (char *)"break torture_finding_made",
-                   (char *)"-ex",
-                   (char *)"run",
-                   (char *)"-ex",
-                   (char *)"backtrace",
-                   (char *)"--args",
-                   (char *)path,
-                   (char *)"--run",
-                   config_text,
-                   events_text,
-                   shared_text,
-                   NULL};
+    char *plain[] = {(char *)path, (char *)"--run", config_text, events_text,
+                     shared_text,  duration_text,   NULL};
+    char *gdb[] = {
+        (char *)"gdb",    (char *)"-q",  (char *)"-ex",   (char *)"set breakpoint pending on",
+        (char *)"-ex",    let_through,   (char *)"-ex",   (char *)"break torture_finding_made",
+        (char *)"-ex",    (char *)"run", (char *)"-ex",   (char *)"backtrace",
+        (char *)"--args", (char *)path,  (char *)"--run", config_text,
+        events_text,      shared_text,   duration_text,   NULL};
     char **environment = runner_environment(e->settings.fence == FENCE_FULL);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -123,6 +111,9 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
     snprintf(config_text, sizeof config_text, "%d", CHILD_CONFIG_FD);
     snprintf(events_text, sizeof events_text, "%d", CHILD_EVENTS_FD);
     snprintf(shared_text, sizeof shared_text, "%d", CHILD_SHARED_FD);
+    /* Under gdb a person ends it. */
+    snprintf(duration_text, sizeof duration_text, "%lld",
+             e->inv->gdb ? 0LL : (long long)e->settings.duration_ns);
     posix_spawn_file_actions_init(&actions);
     set_descriptors(e, &actions, config, events_write);
     posix_spawnattr_init(&attributes);

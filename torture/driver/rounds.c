@@ -8,11 +8,11 @@
 /* A run of which nothing was measured. */
 static json_t *empty_run(const struct run_plan *plan, const char *verdict)
 {
-    return json_pack("{sO ss sI ss ss s{} s[] s{} s{} s{} s{} s[] s[] s[] s[] s[] sf}", "point",
+    return json_pack("{sO ss sI ss ss s{} s[] s{} s{} s{} s{} s[] s[] s[] s[] s[] sf sf}", "point",
                      plan->point, "label", plan->label, "repeat", (json_int_t)plan->repeat,
                      "flavor", plan->flavor, "verdict", verdict, "exit", "findings", "counters",
                      "library", "coverage", "latency", "intervals", "threads", "disturbances",
-                     "notes", "missing", "seconds", 0.0);
+                     "notes", "missing", "seconds", 0.0, "lost_seconds", 0.0);
 }
 
 static json_t *skipped_run(const struct run_plan *plan)

@@ -143,7 +143,10 @@ static void write_latency(struct drawing *g, FILE *out)
 
     set_text(out, "latency", latency_words(g));
     set_text(out, "values", m ? m->samples : g->gp ? "grace periods" : "values");
-    set_text(out, "nothing", g->gp ? "no grace period ended" : "nothing was measured");
+    set_text(out, "nothing",
+             g->lost ? "nothing that counts"
+             : g->gp ? "no grace period ended"
+                     : "nothing was measured");
 }
 
 /* Everything that a script may use, in order: each script names what it needs. */
@@ -307,6 +310,7 @@ static bool draw(struct drawing *g, const struct picture *picture)
     g->picture = picture->name;
     g->low = INFINITY;
     g->high = g->last = 0;
+    g->lost = false;
     size_t rows = 0;
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];

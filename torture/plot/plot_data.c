@@ -263,17 +263,28 @@ void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
              count > 0 ? report_grouped((uint64_t)p->total, figure) : "none");
 }
 
-/* Lines "second p50 p99 max"; an empty line ends each repeat, so that the line is not joined. */
+/* Whether most of an interval does not count: what it measured says more about the machine. */
+static bool is_lost(json_t *interval, double begin)
+{
+    return plot_number(interval, "lost_s") > (plot_number(interval, "t") - begin) / 2;
+}
+
+/* Lines "second p50 p99 max"; an empty line ends each repeat, and stands for an interval that is
+ * lost or empty, so that the line is not joined. */
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
 {
     size_t index, at;
     json_t *run, *interval;
     json_array_foreach (p->runs, index, run) {
+        double begin = 0;
         json_array_foreach (json_object_get(run, "intervals"), at, interval) {
             json_t *latency = plot_run_latency(interval, p->latency);
             double t = plot_number(interval, "t");
+            bool lost = is_lost(interval, begin);
+            begin = t;
             g->last = fmax(g->last, t);
-            if (plot_number(latency, "count") <= 0) {
+            g->lost = g->lost || lost;
+            if (lost || plot_number(latency, "count") <= 0) {
                 fputc('\n', out);
                 continue;
             }

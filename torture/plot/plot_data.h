@@ -49,6 +49,7 @@ struct drawing {
     bool gp;             /* it is what a grace period took, or there is none at all */
     double low, high;    /* of what was written, ns */
     double last;         /* second */
+    bool lost;           /* some interval was left out, since it does not count */
     json_t *made;
     struct diagnostics *d;
 };

@@ -23,8 +23,9 @@
 #define SHARED_NOTES      256 /* per thread; a power of two */
 #define SHARED_STACK_TEXT 3072
 #define SHARED_MESSAGE    512
-#define SHARED_LIBRARY    64 /* statistics of a flavor */
-#define SHARED_MOMENTS    96 /* what led to one violation */
+#define SHARED_LIBRARY    64                  /* statistics of a flavor */
+#define SHARED_MOMENTS    96                  /* what led to one violation */
+#define SHARED_STILL_NS   (250 * 1000 * 1000) /* shorter delays of a process are not told apart */
 
 /* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away
  * from the code under test. */
@@ -85,7 +86,11 @@ struct shared_header {
     uint64_t start_ticks;          /* when the gate opened */
     atomic_uint phase;             /* enum phase; a futex word */
     atomic_uint frozen;            /* no notes, after a crash or during a stall; two writers */
-    _Alignas(64) atomic_uint stop; /* set by the driver; a futex word */
+    _Alignas(64) atomic_uint stop; /* a futex word; set by the driver, or at the deadline */
+    /* CLOCK_MONOTONIC: the gate opened; the threads were told to end (0: not yet); the main thread
+     * was last awake. */
+    _Alignas(64) _Atomic int64_t gate_ns, end_ns, beat_ns;
+    _Atomic int64_t still_ns; /* in all, in which no thread of the process ran */
     _Alignas(64) _Atomic uint64_t library[SHARED_LIBRARY];
     atomic_uint holdout_count;
     atomic_int holdouts[16]; /* thread ids that hold up the grace period, on request */

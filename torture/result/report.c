@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "headline.h"
+#include "lost.h"
 #include "part.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/flavor_describe.h"
@@ -385,14 +386,28 @@ static void put_outcome(FILE *f, const char *word, const char *paint, const char
     report_folded(f, -4 - (int)strlen(word), 4, text);
 }
 
-static void put_verdict(FILE *f, json_t *verdict, bool color)
+/* Nothing but lost time is wrong: it says so in a line. */
+static void put_lost(FILE *f, json_t *result, bool color)
 {
+    json_t *reasons = json_object_get(json_object_get(result, "verdict"), "reasons");
+    char *line = NULL;
+
+    if (asprintf(&line, "%s. Nothing was violated in the rest.",
+                 json_string_value(json_array_get(reasons, 0))) >= 0)
+        put_outcome(f, "INCONCLUSIVE", AMBER, line, color);
+    free(line);
+}
+
+static void put_verdict(FILE *f, json_t *result, bool color)
+{
+    json_t *verdict = json_object_get(result, "verdict");
     const char *correctness = text_of(verdict, "correctness");
     double clean = json_number_value(json_object_get(verdict, "clean_seconds"));
     double rate =
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
     bool over = strcmp(text_of(verdict, "performance"), "exceeded") == 0;
+    bool lost = lost_is_all(result);
     char bound[32], text[200];
     json_t *reason;
     size_t i;
@@ -414,13 +429,15 @@ static void put_verdict(FILE *f, json_t *verdict, bool color)
     } else if (strcmp(correctness, "violation") == 0) {
         put_outcome(f, "VIOLATION", RED, "the library under test broke its promise; see above.",
                     color);
+    } else if (lost) {
+        put_lost(f, result, color);
     } else if (strcmp(correctness, "inconclusive") == 0) {
         snprintf(text, sizeof text, "%.1f s clean, but that is not all that was asked for:", clean);
         put_outcome(f, "INCONCLUSIVE", AMBER, text, color);
     } else {
         put_outcome(f, "SKIPPED", AMBER, "nothing could run here:", color);
     }
-    json_array_foreach (json_object_get(verdict, "reasons"), i, reason)
+    json_array_foreach (lost ? NULL : json_object_get(verdict, "reasons"), i, reason)
         report_folded(f, 4, 6, json_string_value(reason));
     if (code != EXIT_CODE_PASS)
         fprintf(f, "  exit code %d (%s)\n", code, exit_code_meaning(code));
@@ -520,6 +537,6 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
             putc('\n', f);
             finding_free(finding);
         }
-    put_verdict(f, verdict, color);
+    put_verdict(f, result, color);
     put_files(f, directory, files);
 }

@@ -41,11 +41,12 @@ static void forget_run(struct salvage *s)
 static void on_run(struct salvage *s, json_t *event)
 {
     forget_run(s);
-    s->run = json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf}", "point",
-                       json_object_get(event, "point"), "label", text_of(event, "label"), "repeat",
-                       json_object_get(event, "repeat"), "flavor", text_of(event, "flavor"),
-                       "verdict", "inconclusive", "exit", "findings", "counters", "library",
-                       "latency", "intervals", "threads", "disturbances", "notes", "seconds", 0.0);
+    s->run =
+        json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf sf}", "point",
+                  json_object_get(event, "point"), "label", text_of(event, "label"), "repeat",
+                  json_object_get(event, "repeat"), "flavor", text_of(event, "flavor"), "verdict",
+                  "inconclusive", "exit", "findings", "counters", "library", "latency", "intervals",
+                  "threads", "disturbances", "notes", "seconds", 0.0, "lost_seconds", 0.0);
 }
 
 static struct tally *sum_of(struct salvage *s, const char *name)
@@ -90,6 +91,9 @@ static void on_interval(struct salvage *s, json_t *event)
     json_object_set(s->run, "counters", json_object_get(event, "counters"));
     json_object_set(s->run, "library", json_object_get(event, "library"));
     json_object_set(s->run, "seconds", json_object_get(event, "t"));
+    json_object_set_new(s->run, "lost_seconds",
+                        json_real(json_number_value(json_object_get(s->run, "lost_seconds")) +
+                                  json_number_value(json_object_get(event, "lost_s"))));
     json_object_foreach (json_object_get(event, "latency"), key, latency) {
         json_t *measure = ready_measure(s, key);
 

@@ -1,5 +1,6 @@
 #include "verdict.h"
 
+#include "lost.h"
 #include "torture/record/workload.h"
 
 #include <math.h>
@@ -112,6 +113,7 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
     judge_shares(run, missing);
     if (torture && !(verdict_count(run, "checks", &checks) && checks > 0))
         json_array_append_new(missing, json_string("nothing was checked"));
+    lost_judge(run, missing);
     verdict = json_array_size(json_object_get(run, "findings")) > 0 ? "violation"
               : json_array_size(missing) > 0                        ? "inconclusive"
               : torture                                             ? "pass"
@@ -126,8 +128,8 @@ bool verdict_is_good(json_t *run)
     return is(run, "verdict", "pass") || is(run, "verdict", "measured");
 }
 
-/* What is clean of all runs, or of those of one point: those that passed. No bound where one did
- * not hold. Seconds. */
+/* What is clean of all runs, or of those of one point: those that passed, less what does not count
+ * of them. No bound where one did not hold. Seconds. */
 static double clean_seconds(json_t *runs, json_t *point, bool *violated)
 {
     double clean = 0;
@@ -140,7 +142,7 @@ static double clean_seconds(json_t *runs, json_t *point, bool *violated)
             continue;
         *violated = *violated || is(run, "verdict", "violation");
         if (is(run, "verdict", "pass"))
-            clean += json_number_value(json_object_get(run, "seconds"));
+            clean += lost_clean_seconds(run);
     }
     return clean;
 }

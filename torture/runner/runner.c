@@ -1,6 +1,7 @@
 #include "runner.h"
 
 #include "crash.h"
+#include "deadline.h"
 #include "slowest.h"
 #include "thread.h"
 #include "torture/placement/placement.h"
@@ -335,20 +336,21 @@ static void answer_driver(struct run *run)
     atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
 }
 
-static void run_until_stopped(struct run *run)
+static void run_until_stopped(struct run *run, int64_t duration_ns)
 {
     struct shared_header *s = run->shared;
+    struct deadline run_time;
 
+    deadline_start(&run_time, s, duration_ns);
     s->start_ticks = clock_ticks();
     /* Orders: STORE start_ticks, and the state of the workloads -> STORE phase (release).
      * Pairs with: wait_at_gate(), LOAD phase (acquire) -> accesses of the role.
      * Broken: a role runs on state that is not set up. */
     atomic_store_explicit(&s->phase, PHASE_RUNNING, memory_order_release);
     shared_wake(&s->phase);
-    while (atomic_load_explicit(&s->stop, memory_order_relaxed) == 0) {
+    do
         answer_driver(run);
-        shared_wait(&s->stop, 0, TICK_NS);
-    }
+    while (deadline_wait(&run_time, TICK_NS));
     atomic_store_explicit(&s->phase, PHASE_STOPPING, memory_order_relaxed);
     shared_wake(&s->stop);
     for (size_t i = 0; i < run->thread_count; i++) {
@@ -433,7 +435,8 @@ static void die_with_parent(void)
         _exit(EXIT_CODE_INTERNAL);
 }
 
-int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d)
+int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
+               struct diagnostics *d)
 {
     struct run run = {.events_fd = events_fd, .diagnostics = d, .refused_taken = ATOMIC_FLAG_INIT};
     struct diagnostics notes = {.text = NULL};
@@ -454,7 +457,7 @@ int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *
             diagnose(&notes, "%u of %zu threads could not be placed: %s", run.failed,
                      run.thread_count, run.refused);
         emit_ready(&run, notes.text);
-        run_until_stopped(&run);
+        run_until_stopped(&run, duration_ns);
         for (size_t i = 0; i < run.instance_count; i++)
             if (run.instances[i].workload->finish)
                 run.instances[i].workload->finish(&run.instances[i]);

@@ -1,7 +1,8 @@
 /* The runner: one process, one run, one flavor.
  *
  * Started by the driver with three descriptors: the run config (JSON, read to its end), the pipe
- * for events, and the memory that becomes the shared mapping. Ends when the driver sets `stop`.
+ * for events, and the memory that becomes the shared mapping. Ends after its duration, or when the
+ * driver sets `stop`.
  */
 #ifndef STILLPOINT_RUNNER_H
 #define STILLPOINT_RUNNER_H
@@ -10,9 +11,10 @@
 
 #include <jansson.h>
 
-/* Prints nothing; events go to events_fd. Returns an exit code: PASS means only that the run itself
- * went as planned, the checks are in the mapping. */
-int runner_run(int config_fd, int events_fd, int shared_fd, struct diagnostics *d);
+/* Prints nothing; events go to events_fd. `duration_ns` 0: until the driver stops it. Returns an
+ * exit code: PASS means only that the run itself went as planned, the checks are in the mapping. */
+int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
+               struct diagnostics *d);
 
 /* ---- describe.c: what the flavor says of itself ---- */
 

@@ -22,13 +22,13 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "--describe") == 0)
         return describe();
-    if (argc != 5 || strcmp(argv[1], "--run") != 0) {
+    if (argc != 6 || strcmp(argv[1], "--run") != 0) {
         fprintf(stderr,
                 "%s: this program is started by `stillpoint run`; by hand only --describe\n",
                 argv[0]);
         return EXIT_CODE_USAGE;
     }
-    code = runner_run(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), &d);
+    code = runner_run(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoll(argv[5]), &d);
     if (d.text)
         fputs(d.text, stderr);
     diagnostics_free(&d);

@@ -1,0 +1,21 @@
+/* The end of a run, and the time in which its process stood still: told by the main thread, which
+ * sleeps beside the others. So the length of a run depends on nobody else. */
+#ifndef STILLPOINT_DEADLINE_H
+#define STILLPOINT_DEADLINE_H
+
+#include "torture/record/shared.h"
+
+struct deadline {
+    struct shared_header *shared;
+    int64_t end_ns;   /* CLOCK_MONOTONIC; 0: none */
+    int cpus;         /* that the process may use */
+    int schedstat_fd; /* the kernel's account of the main thread; -1: none */
+};
+
+/* The gate opens now. `duration_ns`: 0: until the driver says. */
+void deadline_start(struct deadline *t, struct shared_header *shared, int64_t duration_ns);
+/* => Main thread. Sleeps for one tick, and says whether the run goes on. Where the deadline has
+ * passed it sets `stop`, as the driver does. */
+bool deadline_wait(struct deadline *t, int64_t tick_ns);
+
+#endif
