@@ -268,6 +268,11 @@ part_soak() {
     tests/soak.sh
 }
 
+# make check-full only.
+part_disturbances() {
+    tests/disturbances.sh
+}
+
 # shellcheck disable=SC2046
 lint() { make -s -k "lint-$1" $([ -n "$FULL" ] || echo ANALYZE=0); }
 export -f lint

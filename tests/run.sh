@@ -26,7 +26,7 @@ BUILD=$ROOT/$(make_says BUILD)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
 . tests/parts.sh
-all_parts="build unit library cli faults address thread models lint${FULL:+ soak}"
+all_parts="build unit library cli faults address thread models lint${FULL:+ soak disturbances}"
 
 # ---- Where results are kept ----------------------------------------------------------------------
 

@@ -435,6 +435,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
     json_t *run = NULL;
 
     options_store(scenario_options, plan->config, &e.settings);
+    lost_time_prepare(&e.lost);
     if (execution_start(&e)) {
         execution_record(&e, json_pack("{ss sO ss sI ss}", "event", "run", "point", plan->point,
                                        "label", plan->label, "repeat", (json_int_t)plan->repeat,

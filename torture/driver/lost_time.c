@@ -40,6 +40,11 @@ static int64_t still_until(const struct lost_time *l, int64_t now_ns)
     return at(&h->still_ns) + silent;
 }
 
+void lost_time_prepare(struct lost_time *l)
+{
+    cpu_wait_since(&l->wait, getpid(), gettid(), 0);
+}
+
 void lost_time_open(struct lost_time *l, const struct view *v, pid_t pid, int64_t gate_ns)
 {
     *l = (struct lost_time){
@@ -47,13 +52,13 @@ void lost_time_open(struct lost_time *l, const struct view *v, pid_t pid, int64_
         .pid = pid,
         .gate_ns = gate_ns,
         .window_ns = gate_ns,
-        .turn_ns = clock_monotonic_ns(),
+        .turn_ns = gate_ns,
+        .wait = l->wait,
         .beat_ns = at(&v->header->beat_ns),
         .beat_ran_ns = runner_ran_ns(pid),
         .noted = json_array(),
     };
     interference_open(&l->machine, pid, (unsigned)v->thread_count);
-    cpu_wait_since(&l->wait, getpid(), gettid(), 0);
 }
 
 void lost_time_close(struct lost_time *l)

@@ -29,7 +29,9 @@ struct lost_time {
     double seconds;               /* lost in closed windows */
 };
 
-/* The gate opened at gate_ns. */
+/* Before the runner is started: from here on it is known what the driver waited for a CPU. */
+void lost_time_prepare(struct lost_time *l);
+/* The gate opened at gate_ns; what the driver has missed since then counts. */
 void lost_time_open(struct lost_time *l, const struct view *v, pid_t pid, int64_t gate_ns);
 void lost_time_close(struct lost_time *l);
 /* At each turn of the driver, which are tick_ns apart when nothing holds it up. */
