@@ -4,6 +4,8 @@
 # What freezes, limits or mounts happens in a control group and a mount namespace of its own. Each has a watcher
 # that outlives the test, and thaws, unmounts and removes. What is not allowed here is skipped. The short ones
 # that need no right are in tests/cli/disturbances.bats.
+# The functions are called by name.
+# shellcheck disable=SC2317,SC2034,SC2086,SC2001
 set -u
 cd "$(dirname "$0")/.." || exit 70
 unset STILLPOINT_RUNNERS STILLPOINT_FENCE

@@ -191,9 +191,28 @@ until_pipe_age() {
     MISBEHAVE=gentle run sp run "$BATS_TEST_TMPDIR/rare.json" --until-failure --seed 5 --out "$OUT" --quiet
     expect 1
     [ "$(result '.runs[-1].verdict')" = violation ]
-    [ "$(result '[.runs[:-1][].verdict == "pass"] | all')" = true ]
-    rounds=$(result '.runs | length')
+    # Those before it passed: they are counted.
+    [ "$(result '.runs | length')" -eq 1 ]
+    rounds=$(result '1 + (.runs[0].earlier.runs // 0)')
+    [ "$(events 'select(.event == "run-end").result.verdict' | grep -c pass)" -eq $((rounds - 1)) ]
     [ "$rounds" -eq 1 ] || lacks "$(result '.runs[-1].findings[0].repro')" '--seed 5 '
+    is_valid_result
+}
+
+@test "rounds that have nothing to tell are counted, and no more" {
+    begin "$(pipe '"sweep": {"rcu-pipe.readers": [1, 2]}')" --duration 100ms --until-failure
+    until_event 'select(.event == "run-end" and .run == 7)'
+    kill -INT "$DRIVER"
+    end
+    [ "$(result '.runs | length')" -le 4 ]
+    [ "$(result '[.runs[].point["rcu-pipe.readers"]] | unique | length')" -eq 2 ]
+    ended=$(events 'select(.event == "run-end").run' | wc -l)
+    [ "$(result '[.runs[].earlier.runs // 0] | add')" -eq $((ended - $(result '.runs | length'))) ]
+    # All of them are in the clean time.
+    events 'select(.event == "run-end").result | select(.verdict == "pass") | .seconds - .lost_seconds' |
+        jq -es --argjson told "$(result '.verdict.clean_seconds')" '(add - $told) | fabs < 0.001'
+    has "$output" ' found nothing; they are counted, not kept.'
+    is_valid_result
 }
 
 @test "--gdb stops at the first finding, in the thread that made it" {

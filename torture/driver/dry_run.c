@@ -2,9 +2,12 @@
 
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
+#include "torture/record/workload.h"
+#include "torture/result/series.h"
 #include "torture/scenario/parts.h"
 #include "torture/scenario/settings.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +17,38 @@ double plan_duration_s(const struct run_plan *plan)
 
     options_store(scenario_options, plan->config, &settings);
     return (double)settings.duration_ns / 1e9;
+}
+
+/* Bytes of an interval event: what counters and statistics take, and each latency with its buckets.
+ * Measured: 13 kB with three latencies. */
+#define EVENT_BYTES   1000
+#define LATENCY_BYTES 4000
+
+static double events_bytes(const struct run_plan *plan)
+{
+    json_t *list = json_object_get(plan->config, "workloads"), *item;
+    struct scenario_settings settings;
+    size_t measures = 0, i;
+
+    options_store(scenario_options, plan->config, &settings);
+    json_array_foreach (list, i, item) {
+        const struct workload *w = workload_named(json_string_value(json_object_get(item, "type")));
+
+        measures += w ? w->measure_count : 0;
+    }
+    return series_events((double)settings.duration_ns / 1e9, (double)settings.interval_ns / 1e9,
+                         (size_t)settings.keep_intervals) *
+           (EVENT_BYTES + LATENCY_BYTES * (double)measures);
+}
+
+/* Of all runs together. */
+static void put_disk(FILE *out, const struct run_plan *plans, size_t count)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += plans[i].skip ? 0 : events_bytes(&plans[i]);
+    fprintf(out, "  disk    up to %.0f MB of events\n", fmax(1, ceil(bytes / 1e6)));
 }
 
 static void put_threads(FILE *out, const struct run_plan *plan)
@@ -139,6 +174,7 @@ void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, 
                 json_string_value(json_object_get(only, "warmup")));
     fprintf(out, ", flavor %s, seed %llu\n", json_string_value(json_object_get(only, "flavor")),
             (unsigned long long)s->seed);
+    put_disk(out, plans, count);
     json_array_foreach (s->parts, i, part)
         first += put_part(out, s, part, plans, first, count, d);
     for (i = 0; i < count; i++)

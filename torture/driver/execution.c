@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_MS        50
+#define TICK_NS        (INT64_C(50) * 1000000)
 #define START_LIMIT_NS (INT64_C(30) * 1000000000)
 #define END_GRACE_NS   (INT64_C(2) * 1000000000)
 
@@ -158,7 +158,7 @@ static void follow_runner(struct execution *e)
         e->gate_ns = gate;
         e->next_interval_ns = gate + e->settings.interval_ns;
         lost_time_open(&e->lost, &e->view, e->pid, gate);
-        e->disk_ns = writing_blocked_ns(e->inv->output->events);
+        e->disk_ns = output_blocked_ns(e->inv->output);
         e->terminal_ns = console_blocked_ns(e->inv->console);
     }
     if (!e->stopping && atomic_load_explicit(&h->stop, memory_order_relaxed)) {
@@ -212,9 +212,8 @@ static void look_for_stalls(struct execution *e)
 static void take_interval(struct execution *e, int64_t now)
 {
     double seconds = (double)(now - e->gate_ns) / 1e9, lost = lost_time_window(&e->lost, now);
-    json_t *event = metrics_interval(&e->metrics, seconds), *kept, *latency;
+    json_t *event = metrics_interval(&e->metrics, seconds);
     uint64_t reads = view_counter(&e->view, "reads");
-    const char *key;
 
     if (seconds > e->previous_reads_s)
         e->reads_rate = (double)(reads - e->previous_reads) / (seconds - e->previous_reads_s);
@@ -222,10 +221,8 @@ static void take_interval(struct execution *e, int64_t now)
     e->previous_reads_s = seconds;
     if (lost > 0)
         json_object_set_new(event, "lost_s", json_real(lost));
-    kept = json_deep_copy(event);
-    json_object_foreach (json_object_get(kept, "latency"), key, latency)
-        json_object_del(latency, "delta");
-    json_array_append_new(e->intervals, kept);
+    if (series_add(&e->series, event))
+        e->settings.interval_ns *= 2;
     json_object_set_new(event, "event", json_string("interval"));
     json_object_set_new(event, "counters", view_counters(&e->view));
     json_object_set_new(event, "library", view_library(&e->view));
@@ -297,8 +294,8 @@ static void account_for_turn(struct execution *e)
     if (continued)
         lost_time_continued(&e->lost);
     continued = 0;
-    lost_time_turn(&e->lost, TICK_MS * INT64_C(1000000));
-    note_growth(e, LOST_DISK, &e->disk_ns, writing_blocked_ns(e->inv->output->events));
+    lost_time_turn(&e->lost, e->tick_ns);
+    note_growth(e, LOST_DISK, &e->disk_ns, output_blocked_ns(e->inv->output));
     note_growth(e, LOST_TERMINAL, &e->terminal_ns, console_blocked_ns(e->inv->console));
 }
 
@@ -310,7 +307,8 @@ static void watch_time(struct execution *e, int64_t now)
         return;
     if (warmup_ends(e, now - e->gate_ns)) {
         e->warm = true;
-        metrics_baseline(&e->metrics, (double)(now - e->gate_ns) / 1e9);
+        e->series.begin_s = (double)(now - e->gate_ns) / 1e9;
+        metrics_baseline(&e->metrics, e->series.begin_s);
         lost_time_window(&e->lost, now);
         e->next_interval_ns = now + e->settings.interval_ns;
     } else if (e->warm && now >= e->next_interval_ns) {
@@ -361,7 +359,7 @@ static void watch(struct execution *e)
     while (!e->ended) {
         int64_t now;
 
-        poll(&poll_events, 1, TICK_MS);
+        poll(&poll_events, 1, (int)(e->tick_ns / 1000000));
         if (poll_events.fd >= 0 && !read_events(e))
             poll_events.fd = -1;
         e->ended = waitpid(e->pid, &e->status, WNOHANG) == e->pid;
@@ -399,7 +397,7 @@ static void finish(struct execution *e)
     free(e->errors_path);
     free(e->line);
     findings_free(&e->findings);
-    json_decref(e->intervals);
+    series_close(&e->series);
     json_decref(e->notes);
     json_decref(e->gave_up);
     json_decref(e->slowest);
@@ -427,7 +425,6 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         .events_fd = -1,
         .shared_fd = -1,
         .errors_fd = -1,
-        .intervals = json_array(),
         .notes = json_array(),
         .oom_kills = host_oom_kills(),
         .started_ns = clock_monotonic_ns(),
@@ -435,6 +432,8 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
     json_t *run = NULL;
 
     options_store(scenario_options, plan->config, &e.settings);
+    series_open(&e.series, (size_t)e.settings.keep_intervals);
+    e.tick_ns = e.settings.interval_ns < TICK_NS ? e.settings.interval_ns : TICK_NS;
     lost_time_prepare(&e.lost);
     if (execution_start(&e)) {
         execution_record(&e, json_pack("{ss sO ss sI ss}", "event", "run", "point", plan->point,

@@ -161,7 +161,7 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "library", e->viewed ? view_library(&e->view) : json_object());
     json_object_set_new(run, "latency", e->viewed ? metrics_latency(&e->metrics) : json_object());
     describe_tail(run, e);
-    json_object_set(run, "intervals", e->intervals);
+    json_object_set(run, "intervals", series_describe(&e->series));
     json_object_set_new(run, "threads", e->viewed ? view_threads(&e->view) : json_array());
     json_object_set_new(run, "lost_seconds", json_real(fmin(e->lost.seconds, seconds)));
     json_object_set_new(run, "disturbances",

@@ -5,6 +5,7 @@
 #include "execution.h"
 #include "lost_time.h"
 #include "metrics.h"
+#include "torture/result/series.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/settings.h"
 #include "view.h"
@@ -26,6 +27,7 @@ struct execution {
     int status;
     long long oom_kills; /* of the machine, before */
     int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
+    int64_t tick_ns; /* between two looks */
     bool viewed, gate_open, warm, stopping, killed;
     struct view view;
     struct metrics metrics;
@@ -33,8 +35,9 @@ struct execution {
     struct lost_time lost;
     int64_t disk_ns, terminal_ns; /* that writers were held up, by then */
     struct findings findings;
-    json_t *intervals, *notes;
     json_t *slowest; /* the event of that name; NULL: there was none */
+    struct series series;
+    json_t *notes;
     json_t *gave_up; /* why the runner ended by itself; NULL: it did not */
     uint64_t previous_reads;
     double previous_reads_s, reads_rate;

@@ -2,8 +2,12 @@
 
 #include "dry_run.h"
 #include "torture/record/text.h"
+#include "torture/result/earlier.h"
 
 #include <stdlib.h>
+
+/* Bytes of events; of more only those of the runs that are kept stay. */
+#define MOST_EVENTS (64L << 20)
 
 /* A run of which nothing was measured. */
 static json_t *empty_run(const struct run_plan *plan, const char *verdict)
@@ -115,7 +119,7 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
 
         inv->run++;
         if (plans[i].skip) {
-            json_array_append_new(runs, skipped_run(&plans[i]));
+            earlier_append(runs, skipped_run(&plans[i]));
             continue;
         }
         run = execution_run(inv, &plans[i], d);
@@ -125,8 +129,8 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
             return OUTCOME_BROKEN;
         }
         inv->executed++;
-        json_array_append_new(runs, run);
         outcome = judge_run(o, inv, plans, count, i, run, reasons);
+        earlier_append(runs, run);
     }
     return outcome;
 }
@@ -153,6 +157,7 @@ bool rounds_run(const struct driver_options *o, struct invocation *inv,
     for (unsigned round = 1; outcome == OUTCOME_DONE && o->until_failure && inv->executed > 0;
          round++) {
         inv->runs += (unsigned)count;
+        output_compact(inv->output, runs, MOST_EVENTS, d);
         change_seeds(inv->scenario, plans, count, round);
         outcome = run_round(o, inv, plans, count, runs, reasons, d);
     }

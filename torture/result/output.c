@@ -127,17 +127,22 @@ void output_discard(struct output *o)
     if (o->directory)
         rmdir(o->directory);
     free(o->directory);
+    free(o->first);
     *o = (struct output){.events_fd = -1};
 }
 
-/* The directory's own entry is synced too, so that a power cut leaves it where it is. */
-static bool open_events(struct output *o, const char *base, const char *path)
+static char *events_path(const struct output *o, const char *name)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s", o->directory, name) < 0 ? NULL : path;
+}
+
+static bool open_events(struct output *o, const char *path)
 {
     o->events_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (o->events_fd < 0)
         return false;
-    sync_directory(o->directory);
-    sync_directory(base);
     o->events = writing_open(o->events_fd, MOST_EVENTS_WAITING);
     return o->events != NULL;
 }
@@ -152,11 +157,14 @@ bool output_open(struct output *o, const char *base, const char *name, json_t *e
     if (!make_directories(base, d) || !(o->directory = new_directory(base, name, d)))
         return false;
     if (!output_file(o->directory, "scenario.json", effective, d) ||
-        asprintf(&path, "%s/events.jsonl", o->directory) < 0) {
+        !(path = events_path(o, "events.jsonl"))) {
         output_discard(o);
         return false;
     }
-    ok = open_events(o, base, path);
+    ok = open_events(o, path);
+    /* So that a power cut leaves them where they are. */
+    sync_directory(o->directory);
+    sync_directory(base);
     if (!ok) {
         diagnose(d, "%s: cannot be written: %s", path, strerror(errno));
         output_discard(o);
@@ -176,6 +184,11 @@ static void look_for_failure(struct output *o, bool fits, struct diagnostics *d)
     o->events_failed = true;
 }
 
+static char *event_line(json_t *event)
+{
+    return json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+}
+
 void output_event(struct output *o, json_t *event, struct diagnostics *d)
 {
     char *line;
@@ -183,7 +196,9 @@ void output_event(struct output *o, json_t *event, struct diagnostics *d)
 
     if (o->events_failed)
         return;
-    line = json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    line = event_line(event);
+    if (line && !o->first)
+        o->first = strdup(line);
     fits = line != NULL;
     if (fits) {
         size_t length = strlen(line);
@@ -196,10 +211,63 @@ void output_event(struct output *o, json_t *event, struct diagnostics *d)
     free(line);
 }
 
+int64_t output_blocked_ns(const struct output *o)
+{
+    return o->events ? writing_blocked_ns(o->events) : 0;
+}
+
+static bool write_ends(const struct output *o, json_t *runs, const char *path)
+{
+    FILE *f = fopen(path, "we");
+    bool ok = f && fprintf(f, "%s\n", o->first) > 0;
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (ok ? runs : NULL, i, run) {
+        json_t *event =
+            json_pack("{ss sO sI}", "event", "run-end", "result", run, "run", (json_int_t)i + 1);
+        char *line = event_line(event);
+
+        ok = ok && line && fprintf(f, "%s\n", line) > 0;
+        free(line);
+        json_decref(event);
+    }
+    ok = ok && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    if (f && fclose(f) != 0)
+        ok = false;
+    return ok;
+}
+
+void output_compact(struct output *o, json_t *runs, long most, struct diagnostics *d)
+{
+    char *path = events_path(o, "events.jsonl"), *temporary = events_path(o, ".events.jsonl.tmp");
+    struct stat status;
+
+    if (path && temporary && o->first && !o->events_failed && stat(path, &status) == 0 &&
+        status.st_size > most) {
+        writing_wait(o->events, -1);
+        if (write_ends(o, runs, temporary) && rename(temporary, path) == 0) {
+            close_events(o);
+            sync_directory(o->directory);
+            if (!open_events(o, path)) {
+                diagnose(d, "%s: cannot be written: %s; events from here on are lost", path,
+                         strerror(errno));
+                o->events_failed = true;
+            }
+        } else {
+            unlink(temporary);
+        }
+    }
+    free(path);
+    free(temporary);
+}
+
 void output_close(struct output *o, struct diagnostics *d)
 {
-    writing_wait(o->events, -1);
-    look_for_failure(o, true, d);
+    if (o->events) {
+        writing_wait(o->events, -1);
+        look_for_failure(o, true, d);
+    }
     close_events(o);
 }
 
@@ -243,5 +311,6 @@ void output_free(struct output *o)
 {
     close_events(o);
     free(o->directory);
+    free(o->first);
     *o = (struct output){.events_fd = -1};
 }

@@ -13,6 +13,7 @@ struct output {
     int events_fd;          /* events.jsonl, one line an event */
     struct writing *events; /* synced line by line; NULL: not open */
     bool events_failed;
+    char *first; /* line of the events: the invocation */
 };
 
 /* Makes BASE/<UTC time>-<name>/ with scenario.json and an open events.jsonl. False with a line in d
@@ -24,6 +25,11 @@ bool output_open(struct output *o, const char *base, const char *name, json_t *e
 void output_event(struct output *o, json_t *event, struct diagnostics *d);
 /* Writes FILE in the directory through a temporary file, synced and renamed. */
 bool output_file(const char *directory, const char *file, json_t *content, struct diagnostics *d);
+/* How long the disk has taken nothing. */
+int64_t output_blocked_ns(const struct output *o);
+/* Between two runs, when there are more than so many bytes of events: replaces them by the first
+ * and the ends of these runs, in one step. They stay as they are where that fails. */
+void output_compact(struct output *o, json_t *runs, long most, struct diagnostics *d);
 /* Waits until the events are on the disk, and closes them. */
 void output_close(struct output *o, struct diagnostics *d);
 /* Points BASE/latest at BASE/NAME, the directory of a whole result: when it is `newest`, or when

@@ -359,6 +359,20 @@ static void put_reached(FILE *f, json_t *runs)
     json_decref(sums);
 }
 
+/* Rounds of --until-failure of which nothing but a count is left. */
+static void put_earlier(FILE *f, json_t *runs)
+{
+    json_int_t count = 0;
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run)
+        count += json_integer_value(json_object_get(json_object_get(run, "earlier"), "runs"));
+    if (count > 0)
+        fprintf(f, "  Before these, %lld run%s found nothing; %s counted, not kept.\n",
+                (long long)count, count == 1 ? "" : "s", count == 1 ? "it is" : "they are");
+}
+
 /* What was requested and could not be done that way, each once. */
 static void put_notes(FILE *f, json_t *runs)
 {
@@ -525,6 +539,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
         put_part(f, part, result_part_name(result, i), color);
         json_decref(part);
     }
+    put_earlier(f, runs);
     put_reached(f, runs);
     put_notes(f, runs);
     report_budgets(f, json_object_get(verdict, "budgets"), color);

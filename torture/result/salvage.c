@@ -2,6 +2,8 @@
 
 #include "finding.h"
 #include "latency.h"
+#include "series.h"
+#include "torture/scenario/settings.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -14,6 +16,7 @@ struct salvage {
     json_t *runs, *reasons;
     json_t *run; /* the one that is going on, as far as known */
     json_t *ready;
+    struct series series;
     size_t measure_count;
     const char **names; /* of its latencies, in `ready` */
     struct tally *sums;
@@ -30,6 +33,7 @@ static void forget_run(struct salvage *s)
 {
     json_decref(s->run);
     json_decref(s->ready);
+    series_close(&s->series);
     free(s->sums);
     free(s->names);
     s->run = s->ready = NULL;
@@ -38,9 +42,22 @@ static void forget_run(struct salvage *s)
     s->measure_count = 0;
 }
 
+/* As the scenario has it; events that are older than the setting have it as it is by default. */
+static size_t most_intervals(struct salvage *s)
+{
+    json_t *scenario = json_object_get(s->invocation, "scenario");
+    json_t *part = json_array_get(json_object_get(scenario, "parts"), 0);
+    json_t *given = json_object_get(part ? part : scenario, "keep_intervals");
+
+    return given
+               ? (size_t)json_integer_value(given)
+               : strtoul(options_find(scenario_options, "keep_intervals")->default_text, NULL, 10);
+}
+
 static void on_run(struct salvage *s, json_t *event)
 {
     forget_run(s);
+    series_open(&s->series, most_intervals(s));
     s->run =
         json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf sf}", "point",
                   json_object_get(event, "point"), "label", text_of(event, "label"), "repeat",
@@ -81,13 +98,12 @@ static json_t *ready_measure(struct salvage *s, const char *name)
 
 static void on_interval(struct salvage *s, json_t *event)
 {
-    json_t *kept = json_deep_copy(event), *latency;
+    json_t *latency;
     const char *key;
 
-    if (!s->run) {
-        json_decref(kept);
+    if (!s->run)
         return;
-    }
+    series_add(&s->series, event);
     json_object_set(s->run, "counters", json_object_get(event, "counters"));
     json_object_set(s->run, "library", json_object_get(event, "library"));
     json_object_set(s->run, "seconds", json_object_get(event, "t"));
@@ -100,13 +116,7 @@ static void on_interval(struct salvage *s, json_t *event)
         if (measure)
             latency_add_delta(sum_of(s, text_of(measure, "name")),
                               json_object_get(latency, "delta"));
-        json_object_del(json_object_get(json_object_get(kept, "latency"), key), "delta");
     }
-    json_object_del(kept, "event");
-    json_object_del(kept, "run");
-    json_object_del(kept, "counters");
-    json_object_del(kept, "library");
-    json_array_append_new(json_object_get(s->run, "intervals"), kept);
 }
 
 static void on_finding(struct salvage *s, json_t *event)
@@ -159,6 +169,7 @@ static void conclude_run(struct salvage *s)
             latency, s->names[i],
             latency_describe(&s->sums[i], text_of(ready_measure(s, s->names[i]), "unit")));
     json_object_set_new(s->run, "latency", latency);
+    json_object_set(s->run, "intervals", series_describe(&s->series));
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
     verdict_of_run(s->run, NULL, declared);
     json_decref(declared);

@@ -1,5 +1,6 @@
 #include "verdict.h"
 
+#include "earlier.h"
 #include "lost.h"
 #include "torture/record/workload.h"
 
@@ -143,6 +144,7 @@ static double clean_seconds(json_t *runs, json_t *point, bool *violated)
         *violated = *violated || is(run, "verdict", "violation");
         if (is(run, "verdict", "pass"))
             clean += lost_clean_seconds(run);
+        clean += earlier_clean_seconds(run);
     }
     return clean;
 }

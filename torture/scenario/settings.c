@@ -40,6 +40,14 @@ const struct option scenario_options[] = {
      .min = 10 * NS_PER_MS,
      .max = 3600 * NS_PER_S,
      .help = "Step of the time series in the result"},
+    {.name = "keep_intervals",
+     .type = OPTION_INT,
+     .offset = FIELD(keep_intervals),
+     .default_text = "2000",
+     .max = 1e9,
+     .help =
+         "So many steps at most: each time that there are as many, each two become one, and the "
+         "steps to come are twice as long. 0 keeps all as they are"},
     {.name = "seed",
      .type = OPTION_INT,
      .offset = FIELD(seed),

@@ -8,7 +8,7 @@
 struct scenario_settings {
     const char *name, *description, *flavor;
     int64_t duration_ns, warmup_ns, interval_ns, stall_limit_ns;
-    int64_t seed, repeat;
+    int64_t keep_intervals, seed, repeat;
     int on_finding, fence;
 };
 enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
