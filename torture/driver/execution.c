@@ -197,7 +197,7 @@ static void look_for_findings(struct execution *e)
 
 static void look_for_stalls(struct execution *e)
 {
-    int silent = e->inv->gdb ? -1 : watchdog_look(&e->watchdog);
+    int silent = e->inv->gdb || lost_time_frozen(&e->lost) ? -1 : watchdog_look(&e->watchdog);
 
     if (silent < 0)
         return;

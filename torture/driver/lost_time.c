@@ -97,10 +97,16 @@ static void note_beat(struct lost_time *l)
     int64_t beat = at(&l->view->header->beat_ns);
 
     if (beat == l->beat_ns) {
-        if (l->turn_ns - beat > SHARED_STILL_NS && cpu_wait_state(l->pid, l->pid) == 'T')
-            l->seen_stopped = true;
+        if (l->turn_ns - beat < SHARED_STILL_NS)
+            return;
+        l->frozen = interference_frozen(&l->machine);
+        if (l->frozen)
+            l->why_still = "frozen";
+        else if (cpu_wait_state(l->pid, l->pid) == 'T')
+            l->why_still = "stopped";
         return;
     }
+    l->frozen = false;
     l->beat_ns = beat;
     l->beat_ran_ns = runner_ran_ns(l->pid);
 }
@@ -132,6 +138,11 @@ void lost_time_turn(struct lost_time *l, int64_t tick_ns)
 bool lost_time_settled(const struct lost_time *l)
 {
     return !l->away_ns;
+}
+
+bool lost_time_frozen(const struct lost_time *l)
+{
+    return l->frozen;
 }
 
 void lost_time_note(struct lost_time *l, enum lost_cause cause, int64_t ns)
@@ -166,9 +177,9 @@ static void judge_window(struct lost_time *l, int64_t still)
         w[LOST_MACHINE] = given;
     if (still > w[LOST_MACHINE])
         w[LOST_RUNNER] = still - w[LOST_MACHINE];
-    if (w[LOST_RUNNER] && l->seen_stopped)
-        l->why[LOST_RUNNER] = "stopped";
-    l->seen_stopped = false;
+    if (w[LOST_RUNNER])
+        l->why[LOST_RUNNER] = l->why_still;
+    l->why_still = NULL;
 }
 
 double lost_time_window(struct lost_time *l, int64_t now_ns)

@@ -22,7 +22,8 @@ struct lost_time {
     bool continued;                 /* a SIGCONT came meanwhile */
     /* The runner's beats. */
     int64_t beat_ns, beat_ran_ns;
-    bool seen_stopped;
+    const char *why_still; /* it stands still, as far as was seen in this window */
+    bool frozen;           /* now */
     int64_t of_window_ns[LOST_CAUSES];
     const char *why[LOST_CAUSES]; /* of the window; NULL: nothing is known */
     json_t *noted;                /* the run's "disturbances" so far */
@@ -39,6 +40,8 @@ void lost_time_turn(struct lost_time *l, int64_t tick_ns);
 /* Whether all that was lost until now is known: not in the first turn after an absence of the
  * driver, when the runner may have yet to tell that it stood still as well. */
 bool lost_time_settled(const struct lost_time *l);
+/* Whether the runner alone is frozen: its threads are not to blame for their silence. */
+bool lost_time_frozen(const struct lost_time *l);
 /* What did no harm, but belongs in the notes of this window. */
 void lost_time_note(struct lost_time *l, enum lost_cause cause, int64_t ns);
 /* Closes the window at now_ns, opens the next, and returns the seconds of it that do not count. */

@@ -103,26 +103,35 @@ static void forget_quotas(struct interference *w)
     w->groups = NULL;
 }
 
-/* The line of /proc/PID/cgroup for the hierarchy that is mounted there: "4:cpu,cpuacct:/path",
- * "0::/path". Heap, NULL: none. */
-static char *group_in(const char *groups, const struct mntent *mount)
+static bool is_unified(const struct mntent *mount)
 {
-    bool unified = strcmp(mount->mnt_type, "cgroup2") == 0;
+    return strcmp(mount->mnt_type, "cgroup2") == 0;
+}
 
-    if (!unified && (strcmp(mount->mnt_type, "cgroup") != 0 || !hasmntopt(mount, "cpu")))
+/* The group in /proc/PID/cgroup of the hierarchy that is mounted there, if it is that of the
+ * controller: "4:cpu,cpuacct:/path", or of all, "0::/path". The root is empty. Heap, NULL: none. */
+static char *group_in(const char *groups, const struct mntent *mount, const char *controller)
+{
+    bool unified = is_unified(mount);
+    char wanted[32];
+
+    snprintf(wanted, sizeof wanted, ",%s,", controller);
+    if (!unified && (strcmp(mount->mnt_type, "cgroup") != 0 || !hasmntopt(mount, controller)))
         return NULL;
     for (const char *line = groups; line && *line; line = strchr(line, '\n')) {
-        char controllers[256] = ",";
+        char names[256] = "", listed[260] = "";
         int at = 0;
 
         line += *line == '\n';
         if (unified && strncmp(line, "0::", 3) == 0)
             at = 3;
-        else if (!unified && sscanf(line, "%*d:%250[^:]:%n", controllers + 1, &at) == 1 && at > 0 &&
-                 !strstr(strcat(controllers, ","), ",cpu,"))
-            at = 0;
-        if (at > 0)
-            return strndup(line + at, strcspn(line + at, "\n"));
+        else if (!unified && sscanf(line, "%*d:%255[^:]:%n", names, &at) == 1 && at > 0)
+            snprintf(listed, sizeof listed, ",%s,", names);
+        if (at == 0 || (!unified && !strstr(listed, wanted)))
+            continue;
+        if (strncmp(line + at, "/\n", 2) == 0)
+            return strdup("");
+        return strndup(line + at, strcspn(line + at, "\n"));
     }
     return NULL;
 }
@@ -134,10 +143,10 @@ static void find_quotas(struct interference *w)
     size_t count = 0;
 
     while (mounts && (mount = getmntent(mounts))) {
-        char *group = group_in(w->groups, mount);
+        char *group = group_in(w->groups, mount, "cpu");
 
         if (group)
-            add_quotas(w, &count, mount->mnt_dir, strcmp(group, "/") == 0 ? group + 1 : group);
+            add_quotas(w, &count, mount->mnt_dir, group);
         free(group);
     }
     if (mounts)
@@ -176,6 +185,45 @@ static int64_t take_throttled(struct interference *w)
     }
     follow_groups(w);
     return longest / w->cpus;
+}
+
+/* ---- Freezing ---- */
+
+/* "FROZEN" in freezer.state, "frozen 1" in cgroup.events: also when a group above it was frozen. */
+static bool says_frozen(const char *mount, const char *group, const char *name)
+{
+    bool frozen = false;
+    char line[64], *path;
+    FILE *file;
+
+    if (asprintf(&path, "%s%s/%s", mount, group, name) < 0)
+        return false;
+    file = fopen(path, "re");
+    while (file && !frozen && fgets(line, sizeof line, file))
+        frozen = strcmp(line, "FROZEN\n") == 0 || strcmp(line, "frozen 1\n") == 0;
+    if (file)
+        fclose(file);
+    free(path);
+    return frozen;
+}
+
+bool interference_frozen(const struct interference *w)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *mount;
+    bool frozen = false;
+
+    while (mounts && !frozen && (mount = getmntent(mounts))) {
+        char *group = group_in(w->groups, mount, "freezer");
+
+        if (group)
+            frozen = says_frozen(mount->mnt_dir, group,
+                                 is_unified(mount) ? "cgroup.events" : "freezer.state");
+        free(group);
+    }
+    if (mounts)
+        endmntent(mounts);
+    return frozen;
 }
 
 /* ---- Pressure ---- */

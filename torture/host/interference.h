@@ -2,6 +2,7 @@
 #ifndef STILLPOINT_INTERFERENCE_H
 #define STILLPOINT_INTERFERENCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,5 +33,8 @@ void interference_close(struct interference *w);
 /* What came since the call before, in nanoseconds by kind; 0 of what the kernel does not tell.
  * Steal and throttling are of each CPU on average: as long as all of them were gone together. */
 void interference_take(struct interference *w, int64_t ns[INTERFERENCE_KINDS]);
+
+/* Whether somebody has frozen a control group of the process. */
+bool interference_frozen(const struct interference *w);
 
 #endif

@@ -151,7 +151,7 @@ static char *describe(json_t *run)
 {
     char *text = text_format("%.1f s of %.1f s do not count", number_of(run, "lost_seconds"),
                              number_of(run, "seconds"));
-    const char *separator = ": ", *why;
+    const char *separator = ": ", *why = NULL;
 
     for (int i = 0; i < LOST_CAUSES; i++) {
         double seconds = causes[i].subtracted ? sum_of(run, (enum lost_cause)i, &why) : 0;
