@@ -2,6 +2,7 @@
 #include "gp_wait.h"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static bool readers_wanted(const struct torture_thread *t)
 {
@@ -43,10 +44,15 @@ static void close_reader(struct stays *log)
     flavor_unregister_thread();
 }
 
+/* Where they outnumber the CPUs by far, readers rest once the run is over: each step of the last
+ * requests would wait until thousands of them have had their turns. */
 void gp_wait_looping_reader(struct torture_thread *t)
 {
-    enum { BATCH = 64 };
+    enum { BATCH = 64, CROWD = 16 };
+    const struct params *p = t->instance->params;
+    struct state *state = t->instance->state;
     struct stays *log = log_of(t, 0);
+    bool crowd = p->readers > CROWD * sysconf(_SC_NPROCESSORS_ONLN);
 
     open_reader(log);
     while (readers_wanted(t)) {
@@ -58,6 +64,8 @@ void gp_wait_looping_reader(struct torture_thread *t)
             stays_mark(log);
         torture_count(t, READS, BATCH);
         torture_beat(t);
+        if (crowd && !torture_running(t))
+            rest(t, &state->nothing, STEP_NS);
     }
     close_reader(log);
 }

@@ -103,10 +103,18 @@ static void on_ready(struct execution *e, json_t *event)
         json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
 }
 
+/* Last of all that is to be done before the threads begin. */
+static void open_gate(struct execution *e)
+{
+    atomic_store_explicit(&e->view.header->opened, 1, memory_order_relaxed);
+    shared_wake(&e->view.header->opened);
+}
+
 static void on_line(struct execution *e, const char *line, size_t length)
 {
     json_t *event = json_loadb(line, length, 0, NULL);
     const char *kind = json_string_value(json_object_get(event, "event"));
+    bool opens;
 
     if (!kind) {
         json_decref(event);
@@ -118,7 +126,10 @@ static void on_line(struct execution *e, const char *line, size_t length)
         e->finished = true;
     else if (strcmp(kind, "slowest") == 0 && !e->slowest)
         e->slowest = json_incref(event);
+    opens = e->viewed && strcmp(kind, "ready") == 0;
     execution_record(e, event);
+    if (opens)
+        open_gate(e);
 }
 
 /* Reads what has come; false at the end of the pipe. */

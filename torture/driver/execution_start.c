@@ -49,7 +49,7 @@ static char **runner_environment(bool full_fence)
 }
 
 /* Signals as a fresh process has them, whatever our parent or we ourselves made of ours. */
-static void set_attributes(posix_spawnattr_t *attributes, bool own_group)
+static void set_attributes(posix_spawnattr_t *attributes, bool own_session)
 {
     sigset_t none, all;
 
@@ -57,9 +57,10 @@ static void set_attributes(posix_spawnattr_t *attributes, bool own_group)
     sigfillset(&all);
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &all);
-    /* A group of its own: a Ctrl-C in the terminal is for us, who then stop it. */
+    /* A session of its own: a Ctrl-C in the terminal is for us, who then stop it, and where sessions
+     * share the CPUs (the scheduler's autogroups) thousands of its threads leave us our half. */
     posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                             (own_group ? POSIX_SPAWN_SETPGROUP : 0));
+                                             (own_session ? POSIX_SPAWN_SETSID : 0));
 }
 
 /* gdb keeps the terminal; a runner has none, and what it prints goes to its log. */

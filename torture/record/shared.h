@@ -2,7 +2,7 @@
  *
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
  * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
- * driver only reads, but for `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every field
+ * driver only reads, but for `opened`, `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every field
  * that both may access at once is an atomic, and has one writer unless its comment has several; but
  * for `notes`: the driver reads the newest ones, of a thread that may go on and overwrites the
  * oldest.
@@ -85,6 +85,7 @@ struct shared_header {
     double ns_per_tick;
     uint64_t start_ticks;          /* when the gate opened */
     atomic_uint phase;             /* enum phase; a futex word */
+    atomic_uint opened;            /* set by the driver: the gate may open; a futex word */
     atomic_uint frozen;            /* no notes, after a crash or during a stall; two writers */
     _Alignas(64) atomic_uint stop; /* a futex word; set by the driver, or at the deadline */
     /* CLOCK_MONOTONIC: the gate opened; the threads were told to end (0: not yet); the main thread

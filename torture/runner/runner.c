@@ -336,11 +336,21 @@ static void answer_driver(struct run *run)
     atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
 }
 
+/* Not before the driver is there to watch: with thousands of threads it takes a while to read where
+ * they are, and beside them it would take minutes. */
+static void wait_for_driver(struct shared_header *s)
+{
+    while (atomic_load_explicit(&s->opened, memory_order_relaxed) == 0 &&
+           atomic_load_explicit(&s->stop, memory_order_relaxed) == 0)
+        shared_wait(&s->opened, 0, TICK_NS);
+}
+
 static void run_until_stopped(struct run *run, int64_t duration_ns)
 {
     struct shared_header *s = run->shared;
     struct deadline run_time;
 
+    wait_for_driver(s);
     deadline_start(&run_time, s, duration_ns);
     s->start_ticks = clock_ticks();
     /* Orders: STORE start_ticks, and the state of the workloads -> STORE phase (release).
