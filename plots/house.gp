@@ -45,6 +45,11 @@ time_axis = 'set logscale #; set #tics (); \
     set #tics ("1 ns" 1, "10 ns" 10, "100 ns" 100, "1 µs" 1e3, "10 µs" 1e4, "100 µs" 1e5, \
     "1 ms" 1e6, "10 ms" 1e7, "100 ms" 1e8, "1 s" 1e9, "10 s" 1e10, "100 s" 1e11, "1000 s" 1e12); \
     do for [e = 0:11] { do for [m = 2:9] { set #tics add ("" m * 10.0 ** e 1) } }'
+# The same for a narrow panel, and for one whose labels stand below another.
+sparse_time_axis = 'set logscale #; set #tics (); \
+    set #tics ("1 ns" 1, "" 10, "" 100, "1 µs" 1e3, "" 1e4, "" 1e5, "1 ms" 1e6, "" 1e7, "" 1e8, "1 s" 1e9, \
+    "" 1e10, "" 1e11, "1000 s" 1e12)'
+silent_time_axis = 'set logscale #; set #tics (); do for [e = 0:12] { set #tics add ("" 10.0 ** e) }'
 in_axis(text, axis) = strstrt(text, "#") == 0 ? text : \
     text[1:strstrt(text, "#") - 1] . axis . in_axis(text[strstrt(text, "#") + 1:*], axis)
 # The decade below and above a value, and a hair more, for the label at the end of the axis.

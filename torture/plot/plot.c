@@ -13,15 +13,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* In single quotes nothing is substituted; a quote is doubled, control characters are dropped. */
@@ -68,9 +65,10 @@ static void write_subject(struct drawing *g, FILE *out)
 {
     const char *name = plot_text(json_object_get(g->result, "scenario"), "name");
     size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
-    char times[48] = "", more[48] = "", *subject;
+    char times[96] = "", more[48] = "", *subject;
     if (repeats > 1)
-        snprintf(times, sizeof times, ", %zu runs of each", repeats);
+        snprintf(times, sizeof times,
+                 ", %zu runs of each: median, and a band from the least to the most", repeats);
     if (g->left_out > 0)
         snprintf(more, sizeof more, "; the first %d points only", POINTS_MAX);
     if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
@@ -149,6 +147,32 @@ static void write_latency(struct drawing *g, FILE *out)
                      : "nothing was measured");
 }
 
+static void write_names(FILE *out, const char *array, char *const *names, size_t count)
+{
+    fprintf(out, "array %s[%zu]\n", array, count > 0 ? count : 1);
+    for (size_t i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s[%zu]", array, i + 1);
+        set_text(out, name, names[i] ? names[i] : "");
+    }
+}
+
+/* Which line of which panel each point is. */
+static void write_layout(struct drawing *g, FILE *out)
+{
+    size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
+
+    fprintf(out, "panels = %zu\nlines = %zu\ncolumns = %zu\nalone = %d\nbanded = %d\n",
+            g->panel_count, g->line_count, g->columns, g->alone, repeats > 1);
+    set_text(out, "line_key", g->key ? plot_short_key(g->key) : "");
+    write_names(out, "panel_title", g->panels, g->panel_count);
+    write_names(out, "line_name", g->lines, g->line_count);
+    fprintf(out, "array panel[%zu]\narray line[%zu]\n", g->count, g->count);
+    for (size_t i = 0; i < g->count; i++)
+        fprintf(out, "panel[%zu] = %zu\nline[%zu] = %zu\n", i + 1, g->points[i].panel + 1, i + 1,
+                g->points[i].line + 1);
+}
+
 /* Everything that a script may use, in order: each script names what it needs. */
 static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
 {
@@ -159,10 +183,10 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
     set_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
     fprintf(out, "lowest = %.9g\nhighest = %.9g\nlast = %.9g\ncount = %zu\n", g->low, g->high,
             fmax(g->last, 1e-3), g->count);
-    fprintf(out,
-            "array label[%zu]\narray file[%zu]\narray rows[%zu]\narray total[%zu]\n"
-            "array longest[%zu]\n",
-            g->count, g->count, g->count, g->count, g->count);
+    write_layout(g, out);
+    static const char *const arrays[] = {"label", "file", "rows", "total", "longest", "least"};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        fprintf(out, "array %s[%zu]\n", arrays[i], g->count);
     int columns = plot_columns_of(plot_short_key(g->swept));
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
@@ -171,47 +195,13 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
         set_text(out, name, p->legend);
         snprintf(name, sizeof name, "file[%zu]", i + 1);
         set_text(out, name, p->file);
-        fprintf(out, "rows[%zu] = %zu\ntotal[%zu] = %.0f.0\nlongest[%zu] = %.9g\n", i + 1, p->rows,
-                i + 1, p->total, i + 1, p->longest);
+        fprintf(out,
+                "rows[%zu] = %zu\ntotal[%zu] = %.0f.0\nlongest[%zu] = %.9g\nleast[%zu] = %.9g\n",
+                i + 1, p->rows, i + 1, p->total, i + 1, p->longest, i + 1, p->least);
         int width = plot_columns_of(p->legend);
         columns = width > columns ? width : columns;
     }
     fprintf(out, "key_columns = %d\n", columns);
-}
-
-/* Runs gnuplot on a program file; its messages are in `said` afterwards. Returns its exit code, 127
- * when it cannot be started. */
-static int run_gnuplot(const char *program, const char *said)
-{
-    char *arguments[] = {"gnuplot", "--default-settings", (char *)program, NULL};
-    posix_spawn_file_actions_t actions;
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return 127;
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    pid_t child;
-    int error = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ), status;
-    posix_spawn_file_actions_destroy(&actions);
-    if (error)
-        return 127;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return 127;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
-/* Appends to d that the picture failed, with the first line of `said` that is not empty. */
-static void gnuplot_failed(struct drawing *g, const char *file, const char *said)
-{
-    char line[256] = "";
-    FILE *in = fopen(said, "re");
-    while (in && fgets(line, sizeof line, in) && !strstr(line, "line ")) {
-    }
-    if (in)
-        fclose(in);
-    line[strcspn(line, "\n")] = '\0';
-    diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
 }
 
 /* Puts the part's name in front where an earlier part has a file of that name. */
@@ -274,12 +264,10 @@ static bool render(struct drawing *g, const struct picture *picture, const char 
         fputs("load ", out);
         write_quoted(out, script);
         fputs("\nunset output\n", out);
-        struct stat made;
-        if (fclose(out) == 0 && run_gnuplot(program, said) == 0 && stat(unfinished, &made) == 0 &&
-            made.st_size > 0)
+        if (fclose(out) != 0)
+            diagnose(g->d, "%s: cannot be written: %s", program, strerror(errno));
+        else if (plot_gnuplot(g, program, said, unfinished, file, format))
             drawn = keep(g, unfinished, file);
-        else
-            gnuplot_failed(g, file, said);
         if (!drawn)
             unlink(unfinished);
     }
@@ -296,8 +284,7 @@ static void reset_point(struct drawing *g, const struct picture *picture, struct
     free(p->file);
     p->file = NULL;
     p->rows = 0;
-    p->total = p->longest = 0;
-    p->unit_ns = 1;
+    p->total = p->longest = p->least = 0;
     if (picture->before && !g->latency && p->latency)
         snprintf(p->legend, sizeof p->legend, "%.60s: %.40s", p->label, p->latency);
     else
@@ -325,7 +312,10 @@ static bool draw(struct drawing *g, const struct picture *picture)
             return false;
         }
         picture->write(g, p, out);
-        fclose(out);
+        if (fclose(out) != 0) {
+            diagnose(g->d, "%s: cannot be written: %s", p->file, strerror(errno));
+            return false;
+        }
         rows += p->rows;
     }
     if (rows == 0)
@@ -370,57 +360,6 @@ static bool draw_tables(struct drawing *g)
     return drawn;
 }
 
-static bool is_executable(const char *directory, size_t length, const char *name)
-{
-    char *path;
-    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0)
-        return false;
-    bool found = access(path, X_OK) == 0;
-    free(path);
-    return found;
-}
-
-static bool in_path(const char *name)
-{
-    const char *path = getenv("PATH");
-    for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
-        size_t length = strcspn(at, ":");
-        if (is_executable(at, length, name))
-            return true;
-        at += length + (at[length] == ':');
-    }
-    return false;
-}
-
-/* For nftw(): stops at the first font. */
-static int stop_at_font(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    (void)status, (void)at;
-    const char *dot = strrchr(path, '.');
-    return type == FTW_F && dot && (strcmp(dot, ".ttf") == 0 || strcmp(dot, ".otf") == 0);
-}
-
-/* Without any font gnuplot draws pictures without text, and without an error. */
-static bool have_font(void)
-{
-    static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};
-    static const char *const homes[] = {".fonts", ".local/share/fonts"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1)
-            return true;
-    const char *home = getenv("HOME");
-    for (size_t i = 0; home && i < sizeof homes / sizeof *homes; i++) {
-        char *place;
-        if (asprintf(&place, "%s/%s", home, homes[i]) >= 0) {
-            bool found = nftw(place, stop_at_font, 8, FTW_PHYS) == 1;
-            free(place);
-            if (found)
-                return true;
-        }
-    }
-    return false;
-}
-
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
 {
     (void)status, (void)type, (void)at;
@@ -448,15 +387,8 @@ static const struct picture pictures[] = {
 
 static bool draw_all(struct drawing *g)
 {
-    if (!in_path("gnuplot")) {
-        diagnose(g->d, "no pictures: gnuplot is not installed (Debian package gnuplot-nox)");
+    if (!plot_can_draw(g->d))
         return false;
-    }
-    if (!have_font()) {
-        diagnose(g->d, "no pictures: there is no font, so they would have no text (Debian package "
-                       "fonts-dejavu-core)");
-        return false;
-    }
     const char *place = getenv("TMPDIR");
     char temporary[4096];
     snprintf(temporary, sizeof temporary, "%s/stillpoint-plot-XXXXXX",

@@ -52,16 +52,17 @@ static char *line_of(const struct drawing *g, struct point *p)
     return fclose(out) == 0 ? label : NULL;
 }
 
-/* "place p50 p99", the medians over the repeats, if the point has them. */
+/* "place", then median, smallest and largest of p50 and p99 over the repeats, if it has them. */
 static void write_row(struct drawing *g, struct point *of_line, struct point *p, FILE *out)
 {
     struct repeats p50, p99;
 
     if (!plot_repeats(g, p, "50", &p50) || !plot_repeats(g, p, "99", &p99) || p50.median == 0)
         return;
-    fprintf(out, "%.9g %.9g %.9g\n", place_of(g, p), p50.median, p99.median);
-    plot_note_range(g, p50.median);
-    plot_note_range(g, p99.median);
+    fprintf(out, "%.9g %.9g %.9g %.9g %.9g %.9g %.9g\n", place_of(g, p), p50.median, p50.smallest,
+            p50.largest, p99.median, p99.smallest, p99.largest);
+    plot_note_range(g, p50.smallest);
+    plot_note_range(g, p99.largest);
     g->last = fmax(g->last, place_of(g, p));
     of_line->rows++;
 }

@@ -2,7 +2,6 @@
 
 #include "torture/record/workload.h"
 #include "torture/result/headline.h"
-#include "torture/result/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -162,6 +161,7 @@ void plot_collect_points(struct drawing *g)
         free(label);
     }
     choose_latencies(g);
+    plot_lay_out(g);
 }
 
 void plot_free_points(struct drawing *g)
@@ -171,6 +171,7 @@ void plot_free_points(struct drawing *g)
         free(g->points[i].file);
         json_decref(g->points[i].runs);
     }
+    plot_free_layout(g);
     g->count = 0;
     json_decref(g->order);
 }
@@ -181,135 +182,20 @@ void plot_note_range(struct drawing *g, double ns)
     g->high = ns > g->high ? ns : g->high;
 }
 
-/* ---- Data: the headline latency -------------------------------------------------------------- */
-
-struct bucket {
-    double low, high, count;
-};
-
-static int by_bound(const void *left, const void *right)
-{
-    const struct bucket *a = left, *b = right;
-    return a->high < b->high ? -1 : a->high > b->high;
-}
-
-/* All buckets of all repeats, ascending, as a heap array. */
-static struct bucket *merged_buckets(struct point *p, size_t *count)
-{
-    struct bucket *all = NULL;
-    size_t index, at, size = 0;
-    json_t *run, *entry;
-    *count = 0;
-    json_array_foreach (p->runs, index, run) {
-        json_t *latency = plot_run_latency(run, p->latency);
-        json_t *buckets = json_object_get(latency, "buckets");
-        double scale = plot_to_ns(latency);
-        p->unit_ns = latency ? scale : p->unit_ns;
-        size += json_array_size(buckets);
-        struct bucket *longer = realloc(all, size * sizeof *all + 1);
-        if (!longer)
-            break;
-        all = longer;
-        json_array_foreach (buckets, at, entry) {
-            struct bucket b = {json_number_value(json_array_get(entry, 0)) * scale,
-                               json_number_value(json_array_get(entry, 1)) * scale,
-                               json_number_value(json_array_get(entry, 2))};
-            if (b.count > 0) {
-                all[(*count)++] = b;
-                p->total += b.count;
-            }
-        }
-        p->longest = fmax(p->longest, plot_number(latency, "max") * scale);
-    }
-    if (*count > 0)
-        qsort(all, *count, sizeof *all, by_bound);
-    return all;
-}
-
-/* Lines "x fraction-longer-than-x"; what would be drawn on the same pixel is left out. */
-void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out)
-{
-    size_t count;
-    struct bucket *buckets = merged_buckets(p, &count);
-    double left = p->total, x = 0, fraction = 1;
-    if (count > 0) {
-        x = fmax(buckets[0].low, p->unit_ns);
-        p->longest = p->longest > 0 ? p->longest : fmax(buckets[count - 1].high, p->unit_ns);
-        plot_note_range(g, x);
-        plot_note_range(g, p->longest);
-        fprintf(out, "%.9g 1\n", x);
-        p->rows++;
-    }
-    for (size_t i = 0; i + 1 < count; i++) {
-        left -= buckets[i].count;
-        double next = fmin(fmax(buckets[i].high, p->unit_ns), p->longest);
-        if (next > x * 1.003 || left / p->total < fraction * 0.99) {
-            x = next;
-            fraction = left / p->total;
-            fprintf(out, "%.9g %.9g\n", x, fraction);
-            p->rows++;
-        }
-    }
-    if (count > 0) {
-        /* The line ends where the last one is: at the longest, one of all. */
-        fprintf(out, "%.9g %.9g\n", p->longest, 1 / p->total);
-        p->rows++;
-    }
-    free(buckets);
-
-    char figure[32];
-    size_t length = strlen(p->legend);
-    snprintf(p->legend + length, sizeof p->legend - length, "  (%s)",
-             count > 0 ? report_grouped((uint64_t)p->total, figure) : "none");
-}
-
-/* Whether most of an interval does not count: what it measured says more about the machine. */
-static bool is_lost(json_t *interval, double begin)
-{
-    return plot_number(interval, "lost_s") > (plot_number(interval, "t") - begin) / 2;
-}
-
-/* Lines "second p50 p99 max"; an empty line ends each repeat, and stands for an interval that is
- * lost or empty, so that the line is not joined. */
-void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
-{
-    size_t index, at;
-    json_t *run, *interval;
-    json_array_foreach (p->runs, index, run) {
-        double begin = 0;
-        json_array_foreach (json_object_get(run, "intervals"), at, interval) {
-            json_t *latency = plot_run_latency(interval, p->latency);
-            double t = plot_number(interval, "t");
-            bool lost = is_lost(interval, begin);
-            begin = t;
-            g->last = fmax(g->last, t);
-            g->lost = g->lost || lost;
-            if (lost || plot_number(latency, "count") <= 0) {
-                fputc('\n', out);
-                continue;
-            }
-            /* Intervals may leave the unit to the latency of the whole run. */
-            double scale = plot_to_ns(
-                json_object_get(latency, "unit") ? latency : plot_run_latency(run, p->latency));
-            double p50 = plot_number(latency, "p50") * scale,
-                   p99 = plot_number(latency, "p99") * scale;
-            double max = plot_number(latency, "max") * scale;
-            fprintf(out, "%.9g %.9g %.9g %.9g\n", t, fmax(p50, scale), fmax(p99, scale),
-                    fmax(max, scale));
-            plot_note_range(g, p50);
-            plot_note_range(g, max);
-            p->rows++;
-        }
-        fputc('\n', out);
-    }
-}
-
 /* ---- Data: one figure of a point, from its repeats ------------------------------------------- */
 
 static int by_value(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
     return a < b ? -1 : a > b;
+}
+
+struct repeats plot_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_value);
+    return (struct repeats){.median = (values[(count - 1) / 2] + values[count / 2]) / 2,
+                            .smallest = values[0],
+                            .largest = values[count - 1]};
 }
 
 bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,
@@ -326,14 +212,8 @@ bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,
             values[count++] = plot_number(json_object_get(latency, "percentiles"), percentile) *
                               plot_to_ns(latency);
     }
-    if (count > 0) {
-        qsort(values, count, sizeof *values, by_value);
-        *repeats = (struct repeats){
-            .median = (values[(count - 1) / 2] + values[count / 2]) / 2,
-            .smallest = values[0],
-            .largest = values[count - 1],
-        };
-    }
+    if (count > 0)
+        *repeats = plot_median(values, count);
     free(values);
     return count > 0;
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum {
-    POINTS_MAX = 16, /* that are distinct in one picture */
+    POINTS_MAX = 48, /* that are distinct in one picture */
 };
 
 /* One point of the sweep with all its repeats. */
@@ -22,12 +22,13 @@ struct point {
     char *file;          /* data of the picture being drawn */
     size_t rows;         /* lines in it */
     double total;        /* samples behind it */
-    double longest;      /* the largest of them, ns */
-    double unit_ns;      /* what they are counted in; 0 takes up that much on a logarithmic axis */
+    double longest;      /* the largest of them, ns: where its line ends */
+    double least;        /* and at which fraction */
+    size_t panel, line;  /* where it is drawn, from 0 */
     char legend[128];    /* the label in the picture */
 };
 
-/* A percentile over the repeats of a point, ns. */
+/* One figure over the repeats of a point. */
 struct repeats {
     double median, smallest, largest;
 };
@@ -42,9 +43,14 @@ struct drawing {
     const char *temporary; /* where the data files are */
     struct point points[POINTS_MAX];
     size_t count;
-    size_t left_out;     /* points beyond POINTS_MAX */
-    const char *swept;   /* the only swept key, or "" */
-    json_t *order;       /* of headline_order(), owner of the names below */
+    size_t left_out;          /* points beyond POINTS_MAX */
+    const char *swept;        /* the only swept key, or "" */
+    json_t *order;            /* of headline_order(), owner of the names below */
+    char *panels[POINTS_MAX]; /* what each is about; NULL: there is one for all */
+    char *lines[POINTS_MAX];  /* what they are called; without panels, as their points */
+    size_t panel_count, line_count, columns;
+    const char *key;     /* whose values are the lines; NULL: points are */
+    bool alone;          /* each panel has one line, and all others behind it */
     const char *latency; /* the headline of all points, NULL when they have different ones */
     bool gp;             /* it is what a grace period took, or there is none at all */
     double low, high;    /* of what was written, ns */
@@ -58,8 +64,16 @@ struct drawing {
 void plot_collect_points(struct drawing *g);
 void plot_free_points(struct drawing *g);
 
+/* Which points are lines of which panel. In plot_panels.c. */
+void plot_lay_out(struct drawing *g);
+void plot_free_layout(struct drawing *g);
+
 /* Write the data of one point, and note in it and in g how much and how large it was. */
+/* "x fraction-longer-than-x smallest largest": the median over the repeats, and its band. In
+ * plot_ccdf.c. */
 void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
+/* "second", then median, smallest and largest of p50, p99 and max; an empty line is a gap. In
+ * plot_time.c. */
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
 /* "median smallest largest" of the repeats' medians. */
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
@@ -68,6 +82,12 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
 void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out);
 /* The table of a workload's distribution; false when there is none to show. In plot_table.c. */
 bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
+
+/* Whether there is what draws; else a line in d. In plot_gnuplot.c, as the next. */
+bool plot_can_draw(struct diagnostics *d);
+/* Draws `unfinished`, which is to become `file`. False with a line in g->d, unless it is whole. */
+bool plot_gnuplot(struct drawing *g, const char *program, const char *said, const char *unfinished,
+                  const char *file, const char *format);
 
 /* Members of an object: 0 and "" when there is no such number or string. */
 double plot_number(json_t *object, const char *key);
@@ -79,6 +99,8 @@ json_t *plot_pictured(struct drawing *g, json_t *run);
 /* Of the latency that this picture draws; false: no repeat has measured any. */
 bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,
                   struct repeats *repeats);
+/* Of values in any order, which are sorted; at least one. */
+struct repeats plot_median(double *values, size_t count);
 /* What a value of this latency is multiplied with to be nanoseconds. */
 double plot_to_ns(json_t *latency);
 /* The picture's axis is to reach so far. */

@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# Pictures: what gnuplot is given to draw, and what becomes of a picture that fails.
+
+load helper
+
+# drawn_from JQ: a result with eight points, of two settings, three repeats each, whose intervals have a gap.
+drawn_from() {
+    mkdir -p "$BATS_TEST_TMPDIR/d"
+    jq -n '{schema: "stillpoint-result/1", seed: 1, host: {}, tool: {}, scenario: {name: "made"},
+        runs: [range(2) as $r | ("event", "fqs", "poll", "adaptive") as $p | range(3) as $n |
+            {point: {"gp-wait.readers": $r, "library.gp_policy": $p}, repeat: $n, flavor: "stillpoint",
+             label: "\($r) \($p)", verdict: "measured",
+             latency: {"gp.wait": {unit: "ns", count: 4, max: 9000,
+                 buckets: [[1000, 1000 * ($n + 1), 3], [8000, 9000, 1]]}},
+             intervals: [(0.5, 1, 1.5, 3, 3.5) as $t |
+                 {t: $t, latency: {"gp.wait": {count: 4, p50: 1000, p99: (2000 + 1000 * $n), max: 9000}}}]}]}' |
+        jq "${1-.}" >"$BATS_TEST_TMPDIR/d/result.json"
+}
+
+# gnuplot SHELL: a gnuplot of that text, in which $o is the file to be made.
+gnuplot() {
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    printf '%s\n' '#!/bin/sh' "o=\$(/usr/bin/sed -n \"s/^output_file = '\\(.*\\)'/\\1/p\" \"\$2\")" "$1" \
+        >"$BATS_TEST_TMPDIR/bin/gnuplot"
+    chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
+}
+
+plot() {
+    [ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/null)" ] || skip 'there is no font'
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "$CLI_BUILD/stillpoint" plot "$BATS_TEST_TMPDIR/d"
+}
+
+only_the_result() { [ "$(ls -A "$BATS_TEST_TMPDIR/d")" = result.json ]; }
+
+@test "a picture that was cut off is removed, and that is said" {
+    drawn_from
+    gnuplot 'echo "<svg>half of it" >"$o"'
+    plot
+    has "$stderr" 'd/gp-wait-ccdf.svg: could not be written whole, and was removed; is the disk full?'
+    only_the_result
+}
+
+@test "when gnuplot is killed no picture is left, and that is said" {
+    drawn_from
+    gnuplot 'echo "<svg></svg>" >"$o"; kill -KILL $$'
+    plot
+    has "$stderr" 'd/gp-wait-ccdf.svg: not drawn: gnuplot was killed by signal 9 (Killed)'
+    only_the_result
+}
+
+# What the last gnuplot was given: its program, and data files by point.
+given() {
+    gnuplot "case \$o in *$1.svg*) /usr/bin/cp -r \"\${2%/*}\" '$BATS_TEST_TMPDIR/given' ;; esac; exit 1"
+    plot
+}
+
+@test "policies are the lines, and the other setting the panels" {
+    drawn_from
+    given ccdf
+    program=$(<"$BATS_TEST_TMPDIR/given/program.gp")
+    has "$program" 'panels = 2'
+    has "$program" 'lines = 4'
+    has "$program" "panel_title[2] = 'readers=1'"
+    has "$program" "line_name[2] = 'fqs'"
+    has "$program" "line_key = 'gp_policy'"
+}
+
+@test "more lines than there are colours have a panel each" {
+    drawn_from '.runs |= [to_entries[] | .value + {point: {readers: .key}, repeat: 0}]'
+    given ccdf
+    program=$(<"$BATS_TEST_TMPDIR/given/program.gp")
+    has "$program" 'panels = 24'
+    has "$program" 'alone = 1'
+}
+
+@test "repeats are a median with a band" {
+    drawn_from
+    given ccdf
+    # Behind 1 us all of one repeat but a quarter, and none of the others.
+    has "$(<"$BATS_TEST_TMPDIR/given/gp-latency-ccdf-0")" '1000 1 0.25 1'
+    has "$(<"$BATS_TEST_TMPDIR/given/program.gp")" 'banded = 1'
+}
+
+@test "a line over time has a gap where intervals are missing, or are no numbers" {
+    drawn_from
+    given over-time
+    [ "$(sed 's/ .*//' "$BATS_TEST_TMPDIR/given/gp-latency-over-time-0" | tr '\n' ,)" = 0.5,1,1.5,,3,3.5, ]
+    has "$(<"$BATS_TEST_TMPDIR/given/gp-latency-over-time-0")" '0.5 1000 1000 1000 3000 2000 4000 9000 9000 9000'
+    rm -r "$BATS_TEST_TMPDIR/given"
+    drawn_from '.runs[].intervals[0:1] |= [] | .runs[].intervals[1].latency["gp.wait"].count = null'
+    given over-time
+    [ "$(sed 's/ .*//' "$BATS_TEST_TMPDIR/given/gp-latency-over-time-0" | tr '\n' ,)" = 1,,3,3.5, ]
+}

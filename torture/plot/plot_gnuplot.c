@@ -1,0 +1,152 @@
+/* The process that draws a picture, and whether it did. */
+#include "plot_data.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Runs gnuplot on a program file; its messages are in `said` afterwards. Returns its exit code, 127
+ * when it cannot be started, or minus the signal that killed it. */
+static int run_gnuplot(const char *program, const char *said)
+{
+    char *arguments[] = {"gnuplot", "--default-settings", (char *)program, NULL};
+    posix_spawn_file_actions_t actions;
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return 127;
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    pid_t child;
+    int error = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ), status;
+    posix_spawn_file_actions_destroy(&actions);
+    if (error)
+        return 127;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return 127;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* The first of its messages, without "line 7: " being asked for. */
+static void first_words(const char *said, char *line, int size)
+{
+    FILE *in = fopen(said, "re");
+
+    *line = '\0';
+    while (in && fgets(line, size, in) && !strstr(line, "line ")) {
+    }
+    if (in)
+        fclose(in);
+    line[strcspn(line, "\n")] = '\0';
+}
+
+/* gnuplot does not notice that its output could not be written: a whole file ends as its format
+ * does. */
+static bool is_whole(const char *path, const char *format)
+{
+    static const struct {
+        const char *format, *end;
+        size_t length;
+    } ends[] = {{"svg", "</svg>", 6}, {"png", "IEND\xae\x42\x60\x82", 8}};
+    char tail[64] = "";
+    FILE *in = fopen(path, "re");
+    size_t length = 0;
+
+    if (in && (fseek(in, -(long)sizeof tail, SEEK_END) == 0 || fseek(in, 0, SEEK_SET) == 0))
+        length = fread(tail, 1, sizeof tail, in);
+    if (in)
+        fclose(in);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(ends[i].format, format) == 0)
+            return memmem(tail, length, ends[i].end, ends[i].length) != NULL;
+    return false;
+}
+
+bool plot_gnuplot(struct drawing *g, const char *program, const char *said, const char *unfinished,
+                  const char *file, const char *format)
+{
+    int code = run_gnuplot(program, said);
+    char line[256];
+
+    if (code == 0 && is_whole(unfinished, format))
+        return true;
+    first_words(said, line, sizeof line);
+    if (code < 0)
+        diagnose(g->d, "%s/%s: not drawn: gnuplot was killed by signal %d (%s)", g->directory, file,
+                 -code, strsignal(-code));
+    else if (code == 0 && !*line)
+        diagnose(g->d, "%s/%s: could not be written whole, and was removed; is the disk full?",
+                 g->directory, file);
+    else
+        diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
+    return false;
+}
+
+static bool is_executable(const char *directory, size_t length, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0)
+        return false;
+    bool found = access(path, X_OK) == 0;
+    free(path);
+    return found;
+}
+
+static bool in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
+        size_t length = strcspn(at, ":");
+        if (is_executable(at, length, name))
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+/* For nftw(): stops at the first font. */
+static int stop_at_font(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+    (void)status, (void)at;
+    const char *dot = strrchr(path, '.');
+    return type == FTW_F && dot && (strcmp(dot, ".ttf") == 0 || strcmp(dot, ".otf") == 0);
+}
+
+/* Without any font gnuplot draws pictures without text, and without an error. */
+static bool have_font(void)
+{
+    static const char *const places[] = {"/usr/share/fonts", "/usr/local/share/fonts"};
+    static const char *const homes[] = {".fonts", ".local/share/fonts"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (nftw(places[i], stop_at_font, 8, FTW_PHYS) == 1)
+            return true;
+    const char *home = getenv("HOME");
+    for (size_t i = 0; home && i < sizeof homes / sizeof *homes; i++) {
+        char *place;
+        if (asprintf(&place, "%s/%s", home, homes[i]) >= 0) {
+            bool found = nftw(place, stop_at_font, 8, FTW_PHYS) == 1;
+            free(place);
+            if (found)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool plot_can_draw(struct diagnostics *d)
+{
+    if (!in_path("gnuplot"))
+        diagnose(d, "no pictures: gnuplot is not installed (Debian package gnuplot-nox)");
+    else if (!have_font())
+        diagnose(d, "no pictures: there is no font, so they would have no text (Debian package "
+                    "fonts-dejavu-core)");
+    else
+        return true;
+    return false;
+}
