@@ -167,3 +167,32 @@ EOF
         done
     done
 }
+
+@test "with a topology of another machine no thread claims a CPU, and the host is this one" {
+    HWLOC_SYNTHETIC='numa:4 core:2 pu:1' run --separate-stderr sp run "$(pipe)" --out "$OUT" --progress none
+    expect 0
+    [ "$(result '[.runs[].threads[] | .cpu, .node] | unique == [-1]')" = true ]
+    [ "$(result '.host.numa_nodes')" -eq "$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' | wc -l)" ]
+    lacks "$(result .host.topology)" 'numa:4'
+    [ "$(result '[.runs[].threads[].ran_on | length] | unique == [2]')" = true ]
+    [ "$(result ".host.cpus as \$n | [.runs[].threads[].ran_on[]] | max < \$n")" = true ]
+    has "$(tr -s '\n ' ' ' <<<"$output")" "Note: the topology that hwloc was told to show is not this machine's"
+    is_valid_result
+}
+
+@test "a thread that ran elsewhere than it was sent is named" {
+    # Without a binding that holds: sched_setaffinity() of the runner's threads does nothing.
+    cat >"$BATS_TEST_TMPDIR/loose.c" <<'C'
+#define _GNU_SOURCE
+#include <sched.h>
+int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set) { (void)pid, (void)size, (void)set; return 0; }
+int pthread_setaffinity_np(unsigned long t, size_t size, const cpu_set_t *set) { (void)t, (void)size, (void)set; return 0; }
+int sched_getcpu(void) { return 777; }
+C
+    ${CC:-cc} -shared -fPIC -o "$BATS_TEST_TMPDIR/loose.so" "$BATS_TEST_TMPDIR/loose.c"
+    LD_PRELOAD=$BATS_TEST_TMPDIR/loose.so run --separate-stderr sp run "$(pipe)" --out "$OUT" --progress none
+    expect 0
+    [ "$(result '[.runs[].threads[].ran_on] | unique == [[777, 777]]')" = true ]
+    has "$(result '.runs[0].notes | join(" ")')" 'reader-0 was sent to CPU'
+    has "$(result '.runs[0].notes | join(" ")')" 'and ran on CPU 777'
+}

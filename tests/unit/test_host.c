@@ -1,4 +1,5 @@
 /* The description of the host, its load, and the build. */
+#include "torture/host/cgroup.h"
 #include "torture/host/host.h"
 
 #include "library.h"
@@ -7,10 +8,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const host_keys[] = {
-    "hostname", "kernel",      "cpu_model",  "cpus", "cpus_allowed", "numa_nodes", "topology",
-    "governor", "clocksource", "membarrier", "kvm",  "virtualised",  "boot_id",    "memory_bytes",
+    "hostname",   "kernel",   "cpu_model",   "cpus",     "cpus_allowed",
+    "numa_nodes", "topology", "cgroup",      "governor", "clocksource",
+    "membarrier", "kvm",      "virtualised", "boot_id",  "memory_bytes",
 };
 static const char *const load_keys[] = {"load1", "load5", "running", "steal_ticks", "total_ticks"};
 static const char *const tool_keys[] = {"name", "version", "commit", "dirty", "compiler", "flags"};
@@ -33,6 +37,67 @@ START_TEST(host_has_all_keys)
     ck_assert(json_is_boolean(json_object_get(host, "membarrier")));
     ck_assert(json_is_boolean(json_object_get(host, "kvm")));
     json_decref(host);
+}
+END_TEST
+
+/* Writes ROOT/NAME, and the directories above it. */
+static void put(const char *root, const char *name, const char *text)
+{
+    char path[256];
+    FILE *out;
+
+    snprintf(path, sizeof path, "%s%s", root, name);
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        mkdir(path, 0700);
+    }
+    out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static void expect_limits(const char *root, const char *text)
+{
+    json_t *found = cgroup_describe(root);
+    char *dump = found ? json_dumps(found, JSON_COMPACT | JSON_REAL_PRECISION(4)) : NULL;
+    char command[64];
+
+    ck_assert_str_eq(dump ? dump : "none", text);
+    free(dump);
+    json_decref(found);
+    snprintf(command, sizeof command, "rm -r %s", root);
+    ck_assert_int_eq(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+START_TEST(limits_are_the_tightest_of_version_2)
+{
+    char root[] = "/tmp/stillpoint-host-XXXXXX";
+
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    put(root, "/proc/self/cgroup", "0::/a/b\n");
+    put(root, "/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+    put(root, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+    put(root, "/sys/fs/cgroup/a/b/memory.max", "4096\n");
+    put(root, "/sys/fs/cgroup/a/memory.max", "max\n");
+    put(root, "/sys/fs/cgroup/cpuset.cpus.effective", "0-3,6\n");
+    expect_limits(root,
+                  "{\"version\":2,\"cpus\":\"0-3,6\",\"cpu_quota\":1.5,\"memory_bytes\":4096}");
+}
+END_TEST
+
+START_TEST(limits_of_version_1_have_a_mount_each)
+{
+    char root[] = "/tmp/stillpoint-host-XXXXXX";
+
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    put(root, "/proc/self/cgroup", "5:cpu,cpuacct:/job\n4:memory:/host/only\n3:cpuset:/\n0::/\n");
+    put(root, "/sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us", "50000\n");
+    put(root, "/sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us", "100000\n");
+    put(root, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
+    put(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    put(root, "/sys/fs/cgroup/cpuset/cpuset.cpus", "1\n");
+    expect_limits(root, "{\"version\":1,\"cpus\":\"1\",\"cpu_quota\":0.5,\"memory_bytes\":null}");
 }
 END_TEST
 
@@ -119,6 +184,8 @@ static Suite *host_suite(void)
 
     tcase_set_timeout(host, 120);
     tcase_add_test(host, host_has_all_keys);
+    tcase_add_test(host, limits_are_the_tightest_of_version_2);
+    tcase_add_test(host, limits_of_version_1_have_a_mount_each);
     tcase_add_test(host, host_tells_what_any_linux_has);
     tcase_add_test(host, allowed_cpus_follow_the_affinity);
     tcase_add_test(host, load_has_all_keys);

@@ -6,10 +6,12 @@
 #include "library.h"
 
 #include <check.h>
+#include <hwloc/distances.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WHERE       "mine.json"
 #define THREADS_MAX 1024
@@ -352,6 +354,112 @@ START_TEST(one_node_degrades_memory_with_one_note)
 }
 END_TEST
 
+/* Plans for a topology that a file shows, as HWLOC_XMLFILE does; the text of its notes and drawing. */
+static struct placement *plan_from_file(hwloc_topology_t t, const char *config)
+{
+    char file[] = "/tmp/stillpoint-topology-XXXXXX";
+    struct placement *p;
+
+    close(mkstemp(file));
+    ck_assert_int_eq(hwloc_topology_export_xml(t, file, 0), 0);
+    setenv("HWLOC_XMLFILE", file, 1);
+    p = plan(config, NULL);
+    unsetenv("HWLOC_XMLFILE");
+    unlink(file);
+    hwloc_topology_destroy(t);
+    ck_assert_msg(p != NULL, "%s", text_of(&errors));
+    return p;
+}
+
+static hwloc_topology_t synthetic(const char *text)
+{
+    hwloc_topology_t t;
+
+    hwloc_topology_init(&t);
+    ck_assert_int_eq(hwloc_topology_set_synthetic(t, text), 0);
+    ck_assert_int_eq(hwloc_topology_load(t), 0);
+    return t;
+}
+
+#define REMOTE "{\"policy\": \"compact\", \"memory\": \"remote\"}"
+
+static void expect_memory(struct placement *p, const char *line)
+{
+    char *text = placement_draw(p);
+
+    ck_assert_msg(strstr(text, line) != NULL, "%s", text);
+    free(text);
+    placement_free(p);
+}
+
+START_TEST(remote_memory_is_of_another_package)
+{
+    expect_memory(
+        plan(REMOTE, "package:2 numa:2 core:1 pu:1"),
+        "Memory is remote: NUMA 0 from 2, NUMA 1 from 3, NUMA 2 from 0, NUMA 3 from 1.\n");
+}
+END_TEST
+
+START_TEST(remote_memory_is_the_farthest_by_distances)
+{
+    hwloc_topology_t t = synthetic("package:2 numa:2 core:1 pu:1");
+    static hwloc_uint64_t far[] = {10, 30, 20, 20, 30, 10, 20, 20, 20, 20, 10, 12, 20, 20, 12, 10};
+    hwloc_obj_t nodes[4];
+    hwloc_distances_add_handle_t handle = hwloc_distances_add_create(
+        t, "made", HWLOC_DISTANCES_KIND_MEANS_LATENCY | HWLOC_DISTANCES_KIND_FROM_USER, 0);
+
+    for (unsigned i = 0; i < 4; i++)
+        nodes[i] = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i);
+    ck_assert_int_eq(hwloc_distances_add_values(t, handle, 4, nodes, far, 0), 0);
+    ck_assert_int_eq(hwloc_distances_add_commit(t, handle, 0), 0);
+    expect_memory(
+        plan_from_file(t, REMOTE),
+        "Memory is remote: NUMA 0 from 1, NUMA 1 from 0, NUMA 2 from 0, NUMA 3 from 1.\n");
+}
+END_TEST
+
+START_TEST(nodes_without_memory_give_none)
+{
+    hwloc_topology_t t = synthetic("numa:3 pu:1");
+
+    for (unsigned i = 0; i < 2; i++)
+        hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i)->attr->numanode.local_memory = 0;
+    expect_memory(plan_from_file(t, REMOTE), "");
+    ck_assert_str_eq(text_of(&notes), "1 NUMA node with memory that may be used here: memory is "
+                                      "local instead of remote\n");
+}
+END_TEST
+
+START_TEST(numbers_of_cpus_may_have_gaps)
+{
+    add_threads("reader", 4);
+    expect_cpus(COMPACT, "core:3 pu:1(indexes=1,5,8)", (int[]){1, 5, 8, 1});
+}
+END_TEST
+
+START_TEST(a_run_on_a_foreign_topology_is_bound_nowhere)
+{
+    struct placement *p;
+
+    add_threads("reader", 2);
+    p = plan_from_file(synthetic("numa:4 pu:2"), COMPACT);
+    placement_release_foreign(p, &notes);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(placement_slot(p, i)->os_cpu, -1);
+        ck_assert_int_eq(placement_slot(p, i)->node, -1);
+    }
+    ck_assert(strstr(text_of(&notes), "not this machine's: no thread is bound") != NULL);
+    placement_free(p);
+    reset();
+    add_threads("reader", 1);
+    p = plan(COMPACT, NULL);
+    placement_release_foreign(p, &notes);
+    ck_assert_int_ge(placement_slot(p, 0)->os_cpu, 0);
+    ck_assert_str_eq(text_of(&notes), "");
+    placement_free(p);
+}
+END_TEST
+
 START_TEST(remote_memory_of_unbound_threads_is_noted)
 {
     add_threads("reader", 2);
@@ -687,6 +795,11 @@ static Suite *placement_suite(void)
     tcase_add_test(plans, threads_crowded_by_a_set_are_noted);
     tcase_add_test(plans, one_node_degrades_memory_with_one_note);
     tcase_add_test(plans, remote_memory_of_unbound_threads_is_noted);
+    tcase_add_test(plans, remote_memory_is_of_another_package);
+    tcase_add_test(plans, remote_memory_is_the_farthest_by_distances);
+    tcase_add_test(plans, nodes_without_memory_give_none);
+    tcase_add_test(plans, numbers_of_cpus_may_have_gaps);
+    tcase_add_test(plans, a_run_on_a_foreign_topology_is_bound_nowhere);
     suite_add_tcase(suite, plans);
 
     tcase_add_checked_fixture(drawings, NULL, reset);

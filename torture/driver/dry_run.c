@@ -87,6 +87,8 @@ static bool place(FILE *out, const struct run_plan *plan, const char *path, stru
     }
     placement = placement_plan(config, names, roles, count, NULL, path, &notes, d);
     ok = placement != NULL;
+    if (ok)
+        placement_release_foreign(placement, &notes);
     if (ok && out) {
         char *line = placement_line(placement, names, count, 70);
 

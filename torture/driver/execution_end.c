@@ -144,6 +144,15 @@ static void describe_tail(json_t *run, const struct execution *e)
         json_object_set_new(run, "tail", tail);
 }
 
+static void note_strays(struct execution *e)
+{
+    char *note = e->viewed ? view_strays(&e->view) : NULL;
+
+    if (note)
+        json_array_append_new(e->notes, json_string(note));
+    free(note);
+}
+
 json_t *execution_describe(struct execution *e)
 {
     double seconds = execution_length(e);
@@ -166,6 +175,7 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "lost_seconds", json_real(fmin(e->lost.seconds, seconds)));
     json_object_set_new(run, "disturbances",
                         e->gate_open ? json_incref(e->lost.noted) : json_array());
+    note_strays(e);
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
     if (!e->viewed && !e->gave_up)

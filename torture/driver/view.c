@@ -1,5 +1,7 @@
 #include "view_parts.h"
 
+#include "torture/record/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +173,49 @@ void view_tally(const struct view *v, size_t measure, struct tally *sum)
     }
 }
 
+/* Where a thread found itself, at its start and at its end. */
+static json_t *ran_on(const struct shared_thread *t)
+{
+    int cpus[] = {atomic_load_explicit(&t->began_on, memory_order_relaxed),
+                  atomic_load_explicit(&t->ended_on, memory_order_relaxed)};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < 2; i++)
+        if (cpus[i] > 0)
+            json_array_append_new(list, json_integer(cpus[i] - 1));
+    return list;
+}
+
+char *view_strays(const struct view *v)
+{
+    char *note = NULL;
+    size_t strays = 0;
+
+    for (size_t i = 0; i < v->thread_count; i++) {
+        const struct view_thread *t = &v->threads[i];
+        json_t *list = ran_on(t->shared), *cpu;
+        size_t at;
+        bool stray = false;
+
+        json_array_foreach (list, at, cpu) {
+            stray = stray || (t->cpu >= 0 && json_integer_value(cpu) != t->cpu);
+            if (stray && !note)
+                note = text_format("%s was sent to CPU %d and ran on CPU %lld", t->name, t->cpu,
+                                   (long long)json_integer_value(cpu));
+        }
+        strays += stray;
+        json_decref(list);
+    }
+    if (strays > 1) {
+        char *more = text_format("; so did %zu more of %zu threads, elsewhere than they were sent",
+                                 strays - 1, v->thread_count);
+
+        note = text_append(note, more);
+        free(more);
+    }
+    return note;
+}
+
 json_t *view_threads(const struct view *v)
 {
     json_t *list = json_array();
@@ -179,9 +224,9 @@ json_t *view_threads(const struct view *v)
         const struct view_thread *t = &v->threads[i];
 
         json_array_append_new(
-            list, json_pack("{ss ss ss si si sI}", "name", t->name, "role", t->role, "workload",
+            list, json_pack("{ss ss ss si si so sI}", "name", t->name, "role", t->role, "workload",
                             view_member_text(view_workload(v, t->workload), "name"), "cpu", t->cpu,
-                            "node", t->node, "heartbeats",
+                            "node", t->node, "ran_on", ran_on(t->shared), "heartbeats",
                             (json_int_t)atomic_load_explicit(&t->shared->heartbeat,
                                                              memory_order_relaxed)));
     }

@@ -1,6 +1,8 @@
 /* The host, from what the kernel shows under /proc and /sys, and from hwloc. */
 #include "host.h"
 
+#include "cgroup.h"
+
 #include <glob.h>
 #include <hwloc.h>
 #include <inttypes.h>
@@ -165,7 +167,7 @@ static json_t *allowed_count(hwloc_topology_t t)
     return value;
 }
 
-static hwloc_topology_t load_topology(void)
+static hwloc_topology_t load_as_told(void)
 {
     hwloc_topology_t t;
 
@@ -174,6 +176,30 @@ static hwloc_topology_t load_topology(void)
     if (hwloc_topology_load(t) != 0) {
         hwloc_topology_destroy(t);
         return NULL;
+    }
+    return t;
+}
+
+/* This machine, whichever other hwloc is told to show. Called while there is one thread. */
+static hwloc_topology_t load_topology(void)
+{
+    static const char *const names[] = {"HWLOC_XMLFILE", "HWLOC_SYNTHETIC", "HWLOC_FSROOT",
+                                        "HWLOC_COMPONENTS", "HWLOC_THISSYSTEM"};
+    enum { COUNT = sizeof names / sizeof *names };
+    char *kept[COUNT];
+    hwloc_topology_t t;
+
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *value = getenv(names[i]);
+
+        kept[i] = value ? strdup(value) : NULL;
+        unsetenv(names[i]);
+    }
+    t = load_as_told();
+    for (size_t i = 0; i < COUNT; i++) {
+        if (kept[i])
+            setenv(names[i], kept[i], 1);
+        free(kept[i]);
     }
     return t;
 }
@@ -266,6 +292,7 @@ json_t *host_describe(void)
     set(host, "membarrier", json_boolean(has_membarrier()));
     set(host, "kvm", json_boolean(access("/dev/kvm", R_OK | W_OK) == 0));
     set(host, "memory_bytes", memory_bytes());
+    set(host, "cgroup", cgroup_describe(""));
     set(host, "boot_id", file_string("/proc/sys/kernel/random/boot_id"));
     return host;
 }

@@ -124,8 +124,9 @@ static void degrade_memory(const struct planning *g, struct placement *p)
 {
     bool unbound = false;
 
-    if (p->memory != MEMORY_LOCAL && g->topology->node_count < 2) {
-        diagnose(g->notes, "1 NUMA node: memory is local instead of %s",
+    if (p->memory != MEMORY_LOCAL && g->topology->memory_count < 2) {
+        diagnose(g->notes, "1 NUMA node%s: memory is local instead of %s",
+                 g->topology->node_count > 1 ? " with memory that may be used here" : "",
                  p->memory == MEMORY_REMOTE ? "remote" : "interleaved");
         p->memory = MEMORY_LOCAL;
     }
@@ -195,7 +196,8 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
              placement_add_roles(&g, role_sets) && deal_threads(&g, p, names, roles, count);
     }
     if (ok) {
-        note_sharing(&g, p);
+        if (g.topology->this_system || synthetic)
+            note_sharing(&g, p);
         degrade_memory(&g, p);
         note_unused_roles(&g);
     }
@@ -217,6 +219,16 @@ bool placement_is_this_system(const struct placement *p)
     return p->topology->this_system;
 }
 
+void placement_release_foreign(struct placement *p, struct diagnostics *notes)
+{
+    if (placement_is_this_system(p))
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        p->slots[i] = (struct placement_slot){.pu = -1, .os_cpu = -1, .node = -1};
+    diagnose(notes, "the topology that hwloc was told to show is not this machine's: no thread is "
+                    "bound (unset HWLOC_XMLFILE, HWLOC_SYNTHETIC and HWLOC_FSROOT)");
+}
+
 void placement_free(struct placement *p)
 {
     if (p == NULL)
@@ -227,12 +239,4 @@ void placement_free(struct placement *p)
     free(p->slots);
     topology_free(p->topology);
     free(p);
-}
-
-int placement_remote_node(const struct topology *t, int own)
-{
-    for (size_t i = 0; i < t->node_count; i++)
-        if (t->nodes[i] > own)
-            return t->nodes[i];
-    return t->nodes[0];
 }

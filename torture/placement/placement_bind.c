@@ -46,10 +46,11 @@ static bool bind_memory(const struct placement *p, size_t thread, struct diagnos
     if (t->node_count < 2 || numa_available() < 0)
         return true;
     if (p->memory == MEMORY_INTERLEAVE) {
-        set = set_memory_policy(MPOL_INTERLEAVE, t->nodes, t->node_count);
+        set = set_memory_policy(MPOL_INTERLEAVE, t->memory, t->memory_count);
     } else if (p->memory == MEMORY_REMOTE && own >= 0) {
-        int node = placement_remote_node(t, own);
-        set = set_memory_policy(MPOL_PREFERRED, &node, 1);
+        int node = topology_remote_node(t, own);
+
+        set = node < 0 || set_memory_policy(MPOL_PREFERRED, &node, 1);
     } else {
         /* Some containers forbid the call; local is what the kernel does on its own. */
         set_memory_policy(MPOL_LOCAL, NULL, 0);

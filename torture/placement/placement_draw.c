@@ -13,14 +13,14 @@ static void draw_memory(FILE *out, const struct placement *p)
     const struct topology *t = p->topology;
 
     if (p->memory == MEMORY_INTERLEAVE) {
-        char *nodes = placement_list_nodes(t);
+        char *nodes = placement_list_nodes(t->memory, t->memory_count);
         fprintf(out, "Memory is interleaved over NUMA %s.\n", nodes != NULL ? nodes : "?");
         free(nodes);
     } else if (p->memory == MEMORY_REMOTE) {
         fputs("Memory is remote:", out);
         for (size_t i = 0; i < t->node_count; i++) {
             fprintf(out, "%s NUMA %d from %d", i > 0 ? "," : "", t->nodes[i],
-                    placement_remote_node(t, t->nodes[i]));
+                    topology_remote_node(t, t->nodes[i]));
         }
         fputs(".\n", out);
     }

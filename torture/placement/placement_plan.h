@@ -36,10 +36,7 @@ struct planning {
 /* placement_sets.c: adds a deal for each role that has a set; false with lines in g->d when one is
  * impossible. */
 bool placement_add_roles(struct planning *g, json_t *roles);
-/* "0-1,3": the machine's NUMA nodes; heap. */
-char *placement_list_nodes(const struct topology *t);
-/* placement.c: another node than a thread's own: the next one, so that each is as much used as it
- * was. */
-int placement_remote_node(const struct topology *t, int own);
+/* "0-1,3": NUMA nodes by the system's numbers; heap. */
+char *placement_list_nodes(const int *list, size_t count);
 
 #endif

@@ -78,13 +78,13 @@ static bool node_exists(const struct topology *t, json_int_t node)
     return false;
 }
 
-char *placement_list_nodes(const struct topology *t)
+char *placement_list_nodes(const int *list, size_t count)
 {
     hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
     char *text = NULL;
 
-    for (size_t i = 0; i < t->node_count; i++)
-        hwloc_bitmap_set(nodes, (unsigned)t->nodes[i]);
+    for (size_t i = 0; i < count; i++)
+        hwloc_bitmap_set(nodes, (unsigned)list[i]);
     if (hwloc_bitmap_list_asprintf(&text, nodes) < 0)
         text = NULL;
     hwloc_bitmap_free(nodes);
@@ -109,7 +109,7 @@ static bool read_nodes(const struct planning *g, const char *role, json_t *value
             return false;
         }
         if (!node_exists(g->topology, json_integer_value(node))) {
-            char *list = placement_list_nodes(g->topology);
+            char *list = placement_list_nodes(g->topology->nodes, g->topology->node_count);
             diagnose(g->d,
                      "%s: /placement/roles/%s/numa/%zu: NUMA node %" JSON_INTEGER_FORMAT
                      " does not exist here (nodes: %s)",

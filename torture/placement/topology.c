@@ -2,6 +2,8 @@
 #include "topology.h"
 
 #include <ctype.h>
+#include <hwloc/distances.h>
+#include <numa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +66,18 @@ static bool read_nodes(struct topology *t)
     hwloc_obj_t node = NULL;
     int count = hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_NUMANODE);
 
+    hwloc_const_nodeset_t allowed = hwloc_topology_get_allowed_nodeset(t->hwloc);
+
     t->nodes = calloc(count > 0 ? (size_t)count : 1, sizeof *t->nodes);
-    if (t->nodes == NULL)
+    t->memory = calloc(count > 0 ? (size_t)count : 1, sizeof *t->memory);
+    if (t->nodes == NULL || t->memory == NULL)
         return false;
-    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL)
+    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL) {
         t->nodes[t->node_count++] = (int)node->os_index;
+        if (node->attr->numanode.local_memory > 0 && hwloc_bitmap_isset(allowed, node->os_index))
+            t->memory[t->memory_count++] = (int)node->os_index;
+    }
+    qsort(t->memory, t->memory_count, sizeof *t->memory, ascending);
     qsort(t->nodes, t->node_count, sizeof *t->nodes, ascending);
     return true;
 }
@@ -85,6 +94,60 @@ static int node_of(const struct topology *t, unsigned os)
              hwloc_bitmap_weight(node->cpuset) < hwloc_bitmap_weight(nearest->cpuset)))
             nearest = node;
     return nearest != NULL ? (int)nearest->os_index : -1;
+}
+
+static hwloc_obj_t package_of(const struct topology *t, hwloc_obj_t node)
+{
+    hwloc_obj_t package = NULL;
+
+    while ((package = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_PACKAGE, package)) != NULL)
+        if (!hwloc_bitmap_iszero(node->cpuset) &&
+            hwloc_bitmap_isincluded(node->cpuset, package->cpuset))
+            return package;
+    return NULL;
+}
+
+static double distance(const struct topology *t, struct hwloc_distances_s *known, int from, int to)
+{
+    hwloc_obj_t a = hwloc_get_numanode_obj_by_os_index(t->hwloc, (unsigned)from);
+    hwloc_obj_t b = hwloc_get_numanode_obj_by_os_index(t->hwloc, (unsigned)to);
+    hwloc_uint64_t there, back;
+    int slit = t->this_system && numa_available() >= 0 ? numa_distance(from, to) : 0;
+
+    if (a == NULL || b == NULL)
+        return 0;
+    if (known != NULL && hwloc_distances_obj_pair_values(known, a, b, &there, &back) == 0)
+        return (double)there;
+    return slit > 0 ? slit : package_of(t, a) != package_of(t, b);
+}
+
+int topology_remote_node(const struct topology *t, int own)
+{
+    struct hwloc_distances_s *known = NULL;
+    unsigned count = 1;
+    double farthest = -1;
+    size_t from = 0;
+    int node = -1;
+
+    if (hwloc_distances_get_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, &count, &known,
+                                    HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) != 0 ||
+        count == 0)
+        known = NULL;
+    while (from < t->memory_count && t->memory[from] < own)
+        from++;
+    for (size_t i = 0; i < t->memory_count; i++) {
+        size_t half = t->memory_count > 3 ? t->memory_count / 2 : 1;
+        int other = t->memory[(from + half + i) % t->memory_count];
+        double far = other != own ? distance(t, known, own, other) : -1;
+
+        if (far > farthest) {
+            farthest = far;
+            node = other;
+        }
+    }
+    if (known != NULL)
+        hwloc_distances_release(t->hwloc, known);
+    return node;
 }
 
 static int compact(const void *left, const void *right)
@@ -170,5 +233,6 @@ void topology_free(struct topology *t)
         hwloc_topology_destroy(t->hwloc);
     free(t->pus);
     free(t->nodes);
+    free(t->memory);
     free(t);
 }

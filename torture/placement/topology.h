@@ -25,12 +25,18 @@ struct topology {
     size_t pu_count; /* in compact order: core after core, node after node; at least one */
     int *nodes;      /* system's numbers of all NUMA nodes, ascending, with or without PUs */
     size_t node_count;
+    int *memory; /* of them those that have memory which this process may use, ascending */
+    size_t memory_count;
 };
 
 /* Reads this machine, as far as the calling thread's affinity allows, or a synthetic description
  * unless that is NULL. NULL with a line in d when it is none. */
 struct topology *topology_read(const char *synthetic, struct diagnostics *d);
 void topology_free(struct topology *t);
+/* The node with memory that is farthest from another one: by hwloc's distances, else by the firmware's
+ * (SLIT), else one of another package. Of several the one half-way round, so that each is as much
+ * used as it was. -1: there is no other. */
+int topology_remote_node(const struct topology *t, int own);
 /* Without a core level every PU is a core of its own. */
 bool topology_same_core(const struct topology_pu *a, const struct topology_pu *b);
 

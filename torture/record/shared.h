@@ -49,8 +49,9 @@ struct moment {
 
 /* Each starts on a page of its own; its counters and histograms follow. */
 struct shared_thread {
-    _Atomic uint64_t heartbeat; /* grows whenever the thread gets somewhere */
-    atomic_int tid;             /* 0 before it started and after it ended */
+    _Atomic uint64_t heartbeat;    /* grows whenever the thread gets somewhere */
+    atomic_int tid;                /* 0 before it started and after it ended */
+    atomic_int began_on, ended_on; /* CPUs, plus 1; 0: not yet */
     atomic_bool in_section;
     atomic_bool ended;
     atomic_uint stack_wanted, stack_done; /* generation of the request, and of the answer */

@@ -478,13 +478,18 @@ static void put_header(FILE *f, json_t *result)
     json_int_t cpus = json_integer_value(json_object_get(host, "cpus_allowed"));
     json_int_t nodes = json_integer_value(json_object_get(host, "numa_nodes"));
 
+    json_t *quota = json_object_get(json_object_get(host, "cgroup"), "cpu_quota");
     const char *kernel = text_of(host, "kernel");
+    char limited[64] = "";
 
+    if (json_is_number(quota) && json_number_value(quota) < (double)cpus)
+        snprintf(limited, sizeof limited, " (no more of them than %.3g, by a quota)",
+                 json_number_value(quota));
     fprintf(f, "stillpoint %s  %s  seed %lld\n", text_of(tool, "version"),
             text_of(json_object_get(result, "scenario"), "name"),
             (long long)json_integer_value(json_object_get(result, "seed")));
-    fprintf(f, "  %lld CPU%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n", (long long)cpus,
-            cpus == 1 ? "" : "s", (long long)nodes, nodes == 1 ? "" : "s",
+    fprintf(f, "  %lld CPU%s%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n", (long long)cpus,
+            cpus == 1 ? "" : "s", limited, (long long)nodes, nodes == 1 ? "" : "s",
             (int)strcspn(kernel, "-"), kernel,
             json_is_true(json_object_get(host, "membarrier")) ? "yes" : "no",
             json_is_true(json_object_get(host, "kvm")) ? "yes" : "no");

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,8 +267,11 @@ static void *thread_main(void *argument)
     crash_thread_start(t);
     atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
     take_place(run, start.index);
-    if (wait_at_gate(run))
+    if (wait_at_gate(run)) {
+        atomic_store_explicit(&t->shared->began_on, sched_getcpu() + 1, memory_order_relaxed);
         t->role->run(t);
+        atomic_store_explicit(&t->shared->ended_on, sched_getcpu() + 1, memory_order_relaxed);
+    }
     atomic_store_explicit(&t->shared->ended, true, memory_order_relaxed);
     atomic_store_explicit(&t->shared->tid, 0, memory_order_relaxed);
     crash_thread_end();
@@ -412,6 +416,8 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
                            run->thread_count, NULL, "run", notes, run->diagnostics);
         free(thread_names);
         free(roles);
+        if (run->placement)
+            placement_release_foreign(run->placement, notes);
         ok = run->placement && (!flavor.start || flavor.start(settings, run->diagnostics));
     }
     free(settings);
