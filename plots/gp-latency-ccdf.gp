@@ -15,10 +15,8 @@ load house
 
 eval in_axis(time_axis, "x")
 # Only what is measured in picoseconds begins below the house's axis.
-if (lowest < 1) {
-    set xtics add ("1 ps" 1e-3, "10 ps" 1e-2, "100 ps" 0.1)
-    do for [e = -3:-1] { do for [m = 2:9] { set xtics add ("" m * 10.0 ** e 1) } }
-}
+picoseconds = 'set xtics add ("1 ps" 1e-3, "10 ps" 1e-2, "100 ps" 0.1); \
+    do for [e = -3:-1] { do for [m = 2:9] { set xtics add ("" m * 10.0 ** e 1) } }'
 from = lowest < 1 ? 0.999 * 10.0 ** floor(log10(lowest)) : decade_below(lowest)
 to = decade_above(highest)
 set xrange [from:to]
@@ -41,7 +39,6 @@ upper(r) = 1 - (above + (single ? 0 : 22) + r * panel_height) / height
 lower(r) = 1 - (above + (single ? 400 : panel_height - 14) + r * panel_height) / height
 # Where labels would touch, only every third decade has one.
 sparse = panel_width * width / log10(to / from) < 54
-if (sparse) { eval in_axis(sparse_time_axis, "x") }
 
 shown(i, q) = rows[i] > 0 && panel[i] == q
 data(i, q) = shown(i, q) ? file[i] : "/dev/null"
@@ -75,6 +72,7 @@ do for [q = 1:(single ? 1 : panels)] {
     set format x (bottom ? "%h" : "")
     if (bottom) {
         eval in_axis(sparse ? sparse_time_axis : time_axis, "x")
+        if (lowest < 1) { eval picoseconds }
     } else {
         eval in_axis(silent_time_axis, "x")
     }

@@ -50,7 +50,7 @@ PY
         "workloads": [{"type": "poll-latency"}]}')" --out "$OUT" --progress none
     expect 0
     has "$output" '  Latency (p50, p99, max): gp.polled'
-    [[ $output =~ point\ +GPs\ +p50\ +p99\ +max\  ]]
+    [[ $output =~ flavor\ +GPs\ +p50\ +p99\ +max\  ]]
     [[ $output =~ stillpoint\ +[0-9\ ]+\ [0-9.]+\ [mun]?s\  ]]
     has "$output" ' latency-ccdf.svg'
     grep -q 'How often gp.polled takes longer than x' "$OUT/latest/latency-ccdf.svg"
@@ -139,6 +139,38 @@ PY
     expect 0
     [[ $stderr =~ \[1/1\]\ 00:0[0-9]\ of\ 00:01\ \ [0-9.]+.*\ GPs/s\ \ p99\ .*\ reads\ .*/s\ \ findings\ 0 ]]
     [[ $stderr == *$'\r\033[K'* ]]
+}
+
+@test "a status line fits a narrow terminal" {
+    for columns in 20 45 60; do
+        run --separate-stderr env COLUMNS="$columns" PATH=/nonexistent "$CLI_BUILD/stillpoint" run "$(pipe '"sweep": {"rcu-pipe.readers": [1]}')" \
+            --duration 1300ms --out "$OUT" --progress tty
+        expect 0
+        line=$(tr '\r' '\n' <<<"$stderr" | sed -n 's/^\x1b\[K\(\[1.*\)/\1/p' | head -n 1)
+        [ -n "$line" ]
+        [ ${#line} -lt "$columns" ] || [[ $line == '[1/1] 00:0'?' of 00:01' ]]
+    done
+    # The widest of them has room for findings.
+    has "$line" 'findings 0'
+}
+
+@test "a log has the head first, and a line for each run as it ends" {
+    run --separate-stderr sp run "$(pipe '"sweep": {"rcu-pipe.readers": [1, 2]}')" --out "$OUT" --progress plain
+    expect 0
+    [[ $stderr =~ ^stillpoint\ [^$'\n']*\ pipe\ \ seed\ [0-9]+$'\n'\ \ [0-9]+\ CPU.*$'\n'\[1/2\]\ readers=1\ \ pass\ after\ 0\.[0-9]\ s\ \ gp\.total\ p50\ .*$'\n'\[2/2\]\ readers=2 ]] ||
+        [[ $stderr == *'[1/2] readers=1  pass after 0.'*' p50 '*$'\n''[2/2] readers=2  pass'* ]]
+    has "$output" '  readers '
+    run --separate-stderr sp run "$(pipe)" --out "$OUT" --progress none
+    lacks "$stderr" 'pass after'
+    has "$output" '  flavor '
+}
+
+@test "reads of every kind of reader are counted" {
+    run sp run "$(scenario kinds '{"name": "kinds", "duration": "400ms", "warmup": "0s", "workloads": [{"type": "rcu-pipe",
+        "readers": 0, "quiet_readers": 0, "long_readers": 1, "long_section": "1ms", "long_pause": "1ms"}]}')" --out "$OUT" --quiet
+    [ "$(result '.runs[0].counters["rcu-pipe"].reads > 10')" = true ]
+    run sp run "$BATS_TEST_TMPDIR/kinds.json" --set rcu-pipe.long_readers=0 --set rcu-pipe.quiet_readers=1 --out "$OUT" --quiet
+    [ "$(result '.runs[0].counters["rcu-pipe"] | .quiet_reads > 10 and .reads >= .quiet_reads')" = true ]
 }
 
 @test "colours are for terminals only, and NO_COLOR turns them off there" {

@@ -75,6 +75,7 @@ for_signal() {
     kill -INT "$DRIVER"
     end
     expect 130
+    has "$stderr" "stillpoint: ended at once, without a result; what there is: $CLI_BUILD/stillpoint salvage $OUT/"
     [ ! -e "$(newest)/result.json" ]
     until_gone "$RUNNER"
     run sp salvage "$(newest)"

@@ -86,6 +86,22 @@ void console_finding(struct console *c, const struct finding *f)
         fprintf(c->err, "finding: %s: %s\n", f->check, f->message);
 }
 
+void console_header(struct console *c, json_t *result)
+{
+    if (c->progress.mode == PROGRESS_PLAIN)
+        report_header(c->err, result);
+    fflush(c->err);
+}
+
+void console_run(struct console *c, unsigned number, unsigned count, json_t *run)
+{
+    if (c->progress.mode != PROGRESS_PLAIN)
+        return;
+    fprintf(c->err, "[%u/%u] ", number, count);
+    report_run(c->err, run);
+    fflush(c->err);
+}
+
 void console_progress(struct console *c, const struct progress_state *s)
 {
     /* A line that has to wait would be old when it is seen. */

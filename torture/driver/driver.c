@@ -65,6 +65,8 @@ static int run_scenario(const struct driver_options *o, struct console *console,
                           host, "environment", environment_describe(), "scenario", s->effective,
                           "seed", (json_int_t)s->seed);
         writers_event(&output, event, d);
+        execution_name_results(o->program, output.directory);
+        console_header(console, event);
         json_decref(event);
         if (rounds_run(o, &inv, plans, count, runs, reasons, d)) {
             progress_clear(&console->progress);

@@ -20,9 +20,21 @@
 
 static volatile sig_atomic_t interrupted, dump_wanted, continued;
 
+static char last_words[512]; /* of an end without a result */
+
+void execution_name_results(const char *program, const char *directory)
+{
+    snprintf(last_words, sizeof last_words,
+             "\n%s: ended at once, without a result; what there is: %s salvage %s\n", program,
+             program, directory);
+}
+
 static void on_interrupt(int number)
 {
     if (interrupted) { /* twice: the person means it */
+        ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
+
+        (void)written;
         signal(number, SIG_DFL);
         raise(number);
     }

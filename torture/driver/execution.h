@@ -26,6 +26,8 @@ struct invocation {
 };
 
 /* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
+/* What a second Ctrl-C says: how to salvage. */
+void execution_name_results(const char *program, const char *directory);
 void execution_signals(bool gdb);
 
 /* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with

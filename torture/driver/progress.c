@@ -3,6 +3,9 @@
 #include "torture/record/clock.h"
 #include "torture/result/report.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SECOND INT64_C(1000000000)
@@ -25,9 +28,42 @@ static void put_time(char *text, size_t room, double seconds)
         snprintf(text, room, "%02ld:%02ld", s / 60, s % 60);
 }
 
+/* Columns of the terminal; wide where it does not say. */
+static size_t width_of(FILE *out)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    long given = columns ? strtol(columns, NULL, 10) : 0;
+
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return given > 0 ? (size_t)given : 200;
+}
+
+enum part { PART_LABEL, PART_TIME, PART_GPS, PART_P99, PART_READS, PART_FINDINGS, PARTS };
+
+/* Shortens the label, then leaves out what matters least, until the line has `room` columns. */
+static void fit(char parts[PARTS][160], size_t fixed, size_t room)
+{
+    static const enum part dropped[] = {PART_LABEL, PART_READS, PART_GPS, PART_P99, PART_FINDINGS};
+    enum { SHORTEST_LABEL = 12 };
+    size_t length = fixed, label = strlen(parts[PART_LABEL]);
+
+    for (size_t i = 0; i < PARTS; i++)
+        length += strlen(parts[i]);
+    if (length > room && label > length - room && label - (length - room) >= SHORTEST_LABEL) {
+        snprintf(parts[PART_LABEL] + label - (length - room) - 2, 3, "..");
+        return;
+    }
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped && length > room; i++) {
+        length -= strlen(parts[dropped[i]]);
+        parts[dropped[i]][0] = '\0';
+    }
+}
+
 void progress_show(struct progress *p, const struct progress_state *s)
 {
-    char elapsed[32], total[32], rate[32], reads[32], p99[32];
+    char elapsed[32], total[32], rate[32], reads[32], p99[32], number[32], parts[PARTS][160];
     int64_t now = clock_monotonic_ns();
 
     if (p->mode == PROGRESS_NONE || now < p->next_ns)
@@ -41,10 +77,21 @@ void progress_show(struct progress *p, const struct progress_state *s)
     report_count(s->gps_per_second, rate);
     report_count(s->reads_per_second, reads);
     report_duration((double)s->p99_ns, p99);
-    fprintf(p->out, "%s[%u/%u%s%s] %s%s%s  %s GPs/s  p99 %s  reads %s/s  findings %u%s",
-            p->mode == PROGRESS_TTY ? "\r\033[K" : "", s->run, s->runs, *s->label ? " " : "",
-            s->label, elapsed, s->total_s > 0 ? " of " : " ", total, rate, s->p99_ns ? p99 : "-",
-            reads, s->findings, p->mode == PROGRESS_TTY ? "" : "\n");
+    snprintf(parts[PART_LABEL], sizeof parts[0], " %s", s->label);
+    snprintf(parts[PART_TIME], sizeof parts[0], "%s%s%s", elapsed, s->total_s > 0 ? " of " : " ",
+             total);
+    snprintf(parts[PART_GPS], sizeof parts[0], "  %s GPs/s", rate);
+    snprintf(parts[PART_P99], sizeof parts[0], "  p99 %s", s->p99_ns ? p99 : "-");
+    snprintf(parts[PART_READS], sizeof parts[0], "  reads %s/s", reads);
+    snprintf(parts[PART_FINDINGS], sizeof parts[0], "  findings %u", s->findings);
+    snprintf(number, sizeof number, "[%u/%u", s->run, s->runs);
+    if (!*s->label)
+        parts[PART_LABEL][0] = '\0';
+    if (p->mode == PROGRESS_TTY)
+        fit(parts, strlen(number) + strlen("] "), width_of(p->out) - 1);
+    fprintf(p->out, "%s%s%s] %s%s%s%s%s%s", p->mode == PROGRESS_TTY ? "\r\033[K" : "", number,
+            parts[PART_LABEL], parts[PART_TIME], parts[PART_GPS], parts[PART_P99],
+            parts[PART_READS], parts[PART_FINDINGS], p->mode == PROGRESS_TTY ? "" : "\n");
     fflush(p->out);
     p->shown = p->mode == PROGRESS_TTY;
 }

@@ -129,6 +129,7 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
             return OUTCOME_BROKEN;
         }
         inv->executed++;
+        console_run(inv->console, inv->run, inv->runs, run);
         outcome = judge_run(o, inv, plans, count, i, run, reasons);
         earlier_append(runs, run);
     }

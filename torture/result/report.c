@@ -225,6 +225,26 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     free(name);
 }
 
+/* What tells rows apart, over the column of their names: the settings that are swept, as far as they
+ * fit, or the flavor. */
+static const char *first_title(json_t *runs, char *title, size_t size, int width)
+{
+    json_t *point = json_object_get(json_array_get(runs, 0), "point"), *value;
+    const char *key;
+    int at = 0;
+
+    if (json_object_size(point) == 0)
+        return "flavor";
+    json_object_foreach (point, key, value) {
+        const char *dot = strrchr(key, '.');
+
+        if (at < (int)size)
+            at += snprintf(title + at, size - (size_t)at, "%s%s", at > 0 ? ", " : "",
+                           dot ? dot + 1 : key);
+    }
+    return at <= width ? title : "point";
+}
+
 static void put_table(FILE *f, json_t *runs, const struct headline *h, const char *part, bool color)
 {
     const struct measure *measure = h->heading ? measure_named(h->name) : NULL;
@@ -232,6 +252,7 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, const cha
     bool all = json_array_size(runs) <= MOST_ROWS;
     size_t i, left_out = 0;
     int width = NARROWEST_NAME;
+    char keys[WIDEST_NAME + 1];
     json_t *run;
 
     json_array_foreach (runs, i, run) {
@@ -253,7 +274,7 @@ static void put_table(FILE *f, json_t *runs, const struct headline *h, const cha
                 "  Grace periods in a loop, by time: what a call at a random moment falls into\n");
     else if (!h->gp)
         fprintf(f, "  Latency (p50, p99, max): %s\n", h->name ? h->name : "as each point names it");
-    put_cells(f, h, width, part ? part : "point", &titles);
+    put_cells(f, h, width, part ? part : first_title(runs, keys, sizeof keys, width), &titles);
     fputs("verdict\n", f);
     json_array_foreach (runs, i, run)
         if (all || !verdict_is_good(run))
@@ -472,7 +493,7 @@ static void put_environment(FILE *f, json_t *environment)
     }
 }
 
-static void put_header(FILE *f, json_t *result)
+void report_header(FILE *f, json_t *result)
 {
     json_t *host = json_object_get(result, "host"), *tool = json_object_get(result, "tool");
     json_int_t cpus = json_integer_value(json_object_get(host, "cpus_allowed"));
@@ -539,7 +560,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
     json_t *run, *written, *part;
     size_t i, j;
 
-    put_header(f, result);
+    report_header(f, result);
     for (i = 0; (part = result_part(result, i)); i++) {
         put_part(f, part, result_part_name(result, i), color);
         json_decref(part);

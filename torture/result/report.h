@@ -30,6 +30,10 @@ json_t *report_rows(json_t *runs);
 void report_tail(FILE *f, json_t *rows);
 /* report_budgets.c: the "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
+/* What runs where: the head of the table. Of a result, or of the event of an invocation. */
+void report_header(FILE *f, json_t *result);
+/* report_run.c: a run in one line: its point, verdict, and headline latency. */
+void report_run(FILE *f, json_t *run);
 /* The table, what was reached, budgets, findings and the verdict of a whole result. `files` (array
  * of strings) is what lies in `directory`. */
 void report_result(FILE *f, json_t *result, const char *directory, json_t *files, bool color);

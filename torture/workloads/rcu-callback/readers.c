@@ -41,6 +41,7 @@ void callback_busy_reader(struct torture_thread *t)
         flavor_read_unlock();
         torture_section(t, false);
         torture_count(t, BUSY_KICKED, kicked);
+        torture_count(t, READS, 1);
         torture_note(t, NOTE_LEFT, 0, 0);
         torture_beat(t);
         torture_sleep(t, random_below(&t->random, 100 * 1000));

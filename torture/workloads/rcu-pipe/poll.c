@@ -154,6 +154,7 @@ static void hold_cookie(struct torture_thread *t, const struct params *p, const 
     flavor_read_unlock();
     torture_section(t, false);
     torture_count(t, COOKIE_SECTIONS, 1);
+    torture_count(t, READS, 1);
     torture_count(t, CHECKS, 1);
     if (__builtin_expect(expired, 0)) {
         torture_note_at(t, sight.entered, NOTE_ENTERED, sight.id, sight.first_age);

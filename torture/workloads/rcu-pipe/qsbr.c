@@ -49,6 +49,7 @@ static void interval_with_section(struct torture_thread *t, const struct params 
     flavor_quiescent_state();
     torture_section(t, false);
     torture_count(t, QSBR_NESTED, 1);
+    torture_count(t, READS, 1);
     judge(t, &inside);
     judge(t, &outside);
 }

@@ -127,6 +127,7 @@ void pipe_quiet_reader(struct torture_thread *t)
         flavor_read_unlock();
         torture_section(t, false);
         torture_count(t, QUIET_READS, 1);
+        torture_count(t, READS, 1);
         judge(t, &sight);
         torture_note_at(t, sight.entered, NOTE_ENTERED, sight.id, sight.first_age);
         torture_note(t, NOTE_LEFT, sight.id, sight.age);
@@ -158,6 +159,7 @@ void pipe_long_reader(struct torture_thread *t)
         flavor_read_unlock();
         torture_section(t, false);
         torture_count(t, LONG_KICKED, kicked);
+        torture_count(t, READS, 1);
         torture_note_at(t, sight.entered, NOTE_ENTERED, sight.id, sight.first_age);
         torture_note(t, NOTE_LEFT, sight.id, sight.age);
         judge(t, &sight);

@@ -1,0 +1,46 @@
+/* One run in one line, as it has ended. */
+#include "headline.h"
+#include "report.h"
+
+#include <string.h>
+
+static const char *text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+/* "gp.wait p50 0.9 ms, p99 117 ms, max 121 ms". */
+static void put_latency(FILE *f, const char *name, json_t *latency)
+{
+    double unit = strcmp(text_of(latency, "unit"), "ps") == 0 ? 1000 : 1;
+    json_t *percentiles = json_object_get(latency, "percentiles");
+    char p50[32], p99[32], max[32];
+
+    report_duration(json_number_value(json_object_get(percentiles, "50")) / unit, p50);
+    report_duration(json_number_value(json_object_get(percentiles, "99")) / unit, p99);
+    report_duration(json_number_value(json_object_get(latency, "max")) / unit, max);
+    fprintf(f, "  %s p50 %s, p99 %s, max %s", name, p50, p99, max);
+}
+
+void report_run(FILE *f, json_t *run)
+{
+    json_t *result = json_pack("{s[O]}", "runs", run), *order = headline_order(result);
+    const char *name = headline_of(order, run), *label = text_of(run, "label");
+    json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
+    size_t findings = json_array_size(json_object_get(run, "findings"));
+
+    fprintf(f, "%s", *label ? label : text_of(run, "flavor"));
+    if (repeat > 0)
+        fprintf(f, " #%lld", (long long)repeat + 1);
+    fprintf(f, "  %s after %.1f s", text_of(run, "verdict"),
+            json_number_value(json_object_get(run, "seconds")));
+    if (name)
+        put_latency(f, name, json_object_get(json_object_get(run, "latency"), name));
+    if (findings > 0)
+        fprintf(f, "  findings %zu", findings);
+    fputc('\n', f);
+    json_decref(order);
+    json_decref(result);
+}
