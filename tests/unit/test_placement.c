@@ -354,7 +354,7 @@ START_TEST(one_node_degrades_memory_with_one_note)
 }
 END_TEST
 
-/* Plans for a topology that a file shows, as HWLOC_XMLFILE does; the text of its notes and drawing. */
+/* Plans for a topology that a file shows, as HWLOC_XMLFILE does. */
 static struct placement *plan_from_file(hwloc_topology_t t, const char *config)
 {
     char file[] = "/tmp/stillpoint-topology-XXXXXX";

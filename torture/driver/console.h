@@ -32,7 +32,7 @@ void console_close(struct console *c);
 void console_notes(struct console *c, const char *lines);
 /* One line, unless the status line is switched off. */
 void console_finding(struct console *c, const struct finding *f);
-/* Where progress is plain lines, as in the log of a CI: what begins, and each run that has ended. */
+/* Where progress is plain lines, as in the log of a CI: what begins, and each run that ended. */
 void console_header(struct console *c, json_t *result);
 void console_run(struct console *c, unsigned number, unsigned count, json_t *run);
 void console_progress(struct console *c, const struct progress_state *s);

@@ -57,8 +57,8 @@ static void set_attributes(posix_spawnattr_t *attributes, bool own_session)
     sigfillset(&all);
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &all);
-    /* A session of its own: a Ctrl-C in the terminal is for us, who then stop it, and where sessions
-     * share the CPUs (the scheduler's autogroups) thousands of its threads leave us our half. */
+    /* A session of its own: a Ctrl-C in the terminal is for us, who then stop it. Where sessions
+     * share the CPUs (the scheduler's autogroups), thousands of its threads leave us our half. */
     posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                              (own_session ? POSIX_SPAWN_SETSID : 0));
 }

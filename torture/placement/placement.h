@@ -31,8 +31,8 @@ const struct placement_slot *placement_slot(const struct placement *p, size_t th
  * line in d when the system refused. Does nothing, with a line in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
 bool placement_is_this_system(const struct placement *p);
-/* For a run: of a topology that is not this machine's, as hwloc's environment may name one, no thread
- * is sent anywhere; a line in notes says so. */
+/* For a run: of a topology that is not this machine's, as hwloc's environment may name one, no
+ * thread is sent anywhere; a line in notes says so. */
 void placement_release_foreign(struct placement *p, struct diagnostics *notes);
 void placement_free(struct placement *p);
 

@@ -2,9 +2,9 @@
  *
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
  * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
- * driver only reads, but for `opened`, `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every field
- * that both may access at once is an atomic, and has one writer unless its comment has several; but
- * for `notes`: the driver reads the newest ones, of a thread that may go on and overwrites the
+ * driver only reads, but for `opened`, `stop`, `frozen`, `holdouts_wanted` and `stack_wanted`. Every
+ * field that both may access at once is an atomic, and has one writer unless its comment has
+ * several; but for `notes`: the driver reads the newest ones, of a thread that may go on and overwrites the
  * oldest.
  */
 #ifndef STILLPOINT_SHARED_H

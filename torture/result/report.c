@@ -225,8 +225,8 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     free(name);
 }
 
-/* What tells rows apart, over the column of their names: the settings that are swept, as far as they
- * fit, or the flavor. */
+/* What tells rows apart, over the column of their names: the settings that are swept, as far as
+ * they fit, or the flavor. */
 static const char *first_title(json_t *runs, char *title, size_t size, int width)
 {
     json_t *point = json_object_get(json_array_get(runs, 0), "point"), *value;
