@@ -187,6 +187,8 @@ $(BUILD)/harness.a: $(harness_objects)
 
 harness_archive := $(BUILD)/harness.a
 runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
+# Calls that the system may refuse, which the runner takes note of: runner/refused.c.
+refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill)
 
 # A runner is what it needs of the harness, linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
@@ -200,7 +202,7 @@ $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(harness_archive) \
                        $$(filter %.a %.o,$$(LIBS_$(1)))
 	$$(link) $$(runner_main) $$(objects_$(1)) $$(harness_archive) $$(LIBS_$(1)) $$(harness_libs) \
-	    $$(atomic_libs)
+	    $$(atomic_libs) $$(refusable)
 endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 

@@ -1,8 +1,10 @@
 /* kick-latency: the bare primitives under the kicks. */
 #include "kick.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,7 +66,9 @@ void kick_raw_send(struct kick_target *target)
 {
     int thread_id = atomic_load_explicit(&target->thread_id, memory_order_relaxed);
 
-    syscall(SYS_tgkill, getpid(), thread_id, kick_raw_signal_number());
+    if (tgkill(getpid(), thread_id, kick_raw_signal_number()) != 0 && errno == EAGAIN)
+        torture_give_up("kick-latency: a thread cannot be signalled: tgkill: %s; %s",
+                        strerror(EAGAIN), refusal_remedy(EAGAIN, "tgkill"));
 }
 
 static void signal_run(struct kick_target *target)

@@ -174,11 +174,21 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
+/* What the system does not give, with the call and its error. */
+static void fail_refused(const char *call, int error, const char *what)
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "%s: %s: %s", what, call, strerror(error));
+    platform_fail(text);
+}
+
 platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument)
 {
     struct start *start = malloc(sizeof *start);
     sigset_t all, before;
     pthread_t thread;
+    int error;
 
     if (!start)
         platform_fail("out of memory while starting a thread of the library's");
@@ -187,8 +197,10 @@ platform_thread platform_thread_create(const char *name, void (*run)(void *), vo
     snprintf(start->name, sizeof start->name, "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, NULL, thread_main, start) != 0)
-        platform_fail("a thread of the library's cannot be started; raise the limit on threads");
+    error = pthread_create(&thread, NULL, thread_main, start);
+    if (error)
+        fail_refused("pthread_create", error,
+                     "a thread of the library's cannot be started; raise the limit on threads");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return thread;
 }
@@ -282,9 +294,9 @@ void platform_signal_send(int thread_id, int signal)
 {
     /* By its number rather than pthread_kill(): the thread may have ended meanwhile. */
     if (tgkill(getpid(), thread_id, signal) != 0 && errno == EAGAIN)
-        platform_fail("a thread cannot be signalled: as many signals as this user may have are "
-                      "pending; raise the limit (ulimit -i), or find the program that lets them "
-                      "pile up");
+        fail_refused("tgkill", EAGAIN,
+                     "a thread cannot be signalled, since as many signals as this user may have "
+                     "are pending: find the program that lets them pile up");
 }
 
 void platform_fail(const char *what)

@@ -51,7 +51,7 @@ EOF
         code=\$?; ls -A '$OUT' '$OUT'/*; exit \$code"
     expect 70
     has "$stderr" 'events.jsonl: cannot be written: No space left on device; events from here on are lost'
-    has "$stderr" 'result.json: cannot be written: No space left on device'
+    has "$stderr" 'result.json: cannot be written: write: No space left on device'
     [ "$(grep -c . <<<"$stderr")" -le 2 ]
     lacks "$(grep -v stillpoint <<<"$output" | grep -vw 'cannot' | sed -n '/^'"${OUT//\//\\/}"'/,$p')" result.json
     lacks "$output" .result
@@ -64,7 +64,7 @@ EOF
     run --separate-stderr unshare -m bash -c "mount -t tmpfs -o size=16k none '$OUT'
         PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(sync_only)' --flavor broken --out '$OUT'"
     expect 1
-    has "$stderr" 'result.json: cannot be written: No space left on device'
+    has "$stderr" 'result.json: cannot be written: write: No space left on device'
     has "$output" 'VIOLATION  rcu-pipe: '
 }
 

@@ -139,6 +139,33 @@ for_signal() {
     kept_measurements
 }
 
+@test "a runner stopped from outside stalls nobody: inconclusive, with how long and what to do" {
+    long --set repeat=1 --set duration=4s --set stall_limit=500ms
+    kill -STOP "$RUNNER"
+    until_halted() { # longer than the stall limit, by the driver's own clock
+        seen=$(events 'select(.event == "interval").t' | tail -n 1)
+        until_event "select(.event == \"interval\" and .t > ${seen:-0} + 1)"
+    }
+    until_halted
+    kill -CONT "$RUNNER"
+    end
+    expect 2
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
+    [[ $(result '.verdict.reasons[0]') =~ ^'the runner was stopped from outside (signal 19, Stopped (signal)) after '[0-9.]+' s, for '[0-9.]+' s: not by Stillpoint; find out who ' ]]
+    kept_measurements
+    is_valid_result
+}
+
+@test "a runner that stays stopped is ended after its time, and inconclusive" {
+    long --set repeat=1 --set duration=1s
+    kill -STOP "$RUNNER"
+    end
+    expect 2
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
+    has "$(result '.verdict.reasons[0]')" ' and to its end: not by Stillpoint'
+    until_gone "$RUNNER"
+}
+
 @test "a runner that is sent SIGSEGV leaves a result with a crash and a stack, and exit code 1" {
     long --set repeat=1
     kill -SEGV "$RUNNER"

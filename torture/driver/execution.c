@@ -220,7 +220,8 @@ static void look_for_findings(struct execution *e)
 
 static void look_for_stalls(struct execution *e)
 {
-    int silent = e->inv->gdb || lost_time_frozen(&e->lost) ? -1 : watchdog_look(&e->watchdog);
+    bool halted = e->halt.since_ns || lost_time_frozen(&e->lost);
+    int silent = e->inv->gdb || halted ? -1 : watchdog_look(&e->watchdog);
 
     if (silent < 0)
         return;
@@ -356,19 +357,22 @@ static void watch_starting(struct execution *e, int64_t now)
 {
     if (e->inv->gdb || now - e->started_ns < START_LIMIT_NS || e->killed)
         return;
-    execution_add_finding(
-        e, execution_finding(e, "stall", 0, "The runner did not get ready within 30 s."));
+    if (!e->halt.since_ns)
+        execution_add_finding(
+            e, execution_finding(e, "stall", 0, "The runner did not get ready within 30 s."));
     kill_runner(e);
 }
 
 /* Threads that go on beating but never end, or a main thread that does not. Silent threads are the
- * watchdog's, who knows better how long they had a chance to run; this is the last resort. */
+ * watchdog's, who knows better how long they had a chance to run; this is the last resort, and
+ * all that can be done about a runner that somebody has stopped. */
 static void watch_stopping(struct execution *e, int64_t now)
 {
     if (!e->stopping || e->killed || e->inv->gdb ||
-        now - e->stop_ns <= 4 * e->settings.stall_limit_ns + END_GRACE_NS)
+        (!e->halt.since_ns &&
+         now - e->stop_ns <= 4 * e->settings.stall_limit_ns + e->halt.total_ns + END_GRACE_NS))
         return;
-    if (!execution_has_check(e, "stall"))
+    if (!e->halt.since_ns && !execution_has_check(e, "stall"))
         execution_add_finding(
             e, execution_finding(e, "stall", 0, "The run did not end after it was told to."));
     kill_runner(e);
@@ -385,7 +389,7 @@ static void watch(struct execution *e)
         poll(&poll_events, 1, (int)(e->tick_ns / 1000000));
         if (poll_events.fd >= 0 && !read_events(e))
             poll_events.fd = -1;
-        e->ended = waitpid(e->pid, &e->status, WNOHANG) == e->pid;
+        e->ended = execution_look_outside(e);
         now = clock_monotonic_ns();
         if (dump_wanted)
             dump(e);
@@ -424,6 +428,7 @@ static void finish(struct execution *e)
     json_decref(e->notes);
     json_decref(e->gave_up);
     json_decref(e->slowest);
+    json_decref(e->outside);
 }
 
 /* The runner has ended: what it left in the mapping is all. */
@@ -449,6 +454,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         .shared_fd = -1,
         .errors_fd = -1,
         .notes = json_array(),
+        .outside = json_array(),
         .oom_kills = host_oom_kills(),
         .started_ns = clock_monotonic_ns(),
     };

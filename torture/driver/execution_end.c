@@ -57,19 +57,20 @@ static struct finding *ended_with(struct execution *e, int code, const char *wor
     return execution_finding(e, sanitizer ? "sanitizer" : "crash", 0, message);
 }
 
-/* The runner gave up: its words are the message. False: it had not even begun. */
-static bool gave_up(struct execution *e, char *words)
+/* The runner gave up: its words are the message. False: it had not even begun, and not for what the
+ * machine refused. */
+static bool gave_up(struct execution *e, char *words, int code)
 {
     const char *why = words ? words : "the runner gave up without a word";
 
     if (words)
         words[strcspn(words, "\n")] = 0;
     unlink(e->errors_path);
-    if (e->viewed)
+    if (e->viewed || code == EXIT_CODE_INCONCLUSIVE)
         e->gave_up = json_string(why);
     else
         diagnose(e->d, "%s: %s", e->inv->scenario->path, why);
-    return e->viewed;
+    return e->gave_up != NULL;
 }
 
 /* Nothing in the runner sends SIGKILL, and nothing of ours did: a person or the kernel. The code
@@ -89,18 +90,23 @@ bool execution_judge_end(struct execution *e)
 {
     char *words = last_words(e);
     struct finding *finding = NULL;
+    char *excuse = NULL;
     bool ok = true;
 
+    execution_judge_outside(e);
     if (WIFSIGNALED(e->status)) {
         /* Before the gate, an interruption is what killed it. */
         bool ours = e->killed || (e->stopping && !e->viewed);
 
         if (!ours && WTERMSIG(e->status) == SIGKILL)
             killed_from_outside(e);
+        else if (!ours && (excuse = execution_excuse(e, words)))
+            e->gave_up = json_string(excuse);
         else if (!ours)
             finding = killed_by(e, WTERMSIG(e->status));
-    } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE) {
-        ok = gave_up(e, words);
+    } else if (WEXITSTATUS(e->status) == EXIT_CODE_USAGE ||
+               WEXITSTATUS(e->status) == EXIT_CODE_INCONCLUSIVE) {
+        ok = gave_up(e, words, WEXITSTATUS(e->status));
     } else if (WEXITSTATUS(e->status) != 0) {
         finding = ended_with(e, WEXITSTATUS(e->status), words);
     } else if (!e->finished && !e->inv->gdb) {
@@ -110,6 +116,7 @@ bool execution_judge_end(struct execution *e)
         finding_set_output(finding, words);
     execution_add_finding(e, finding);
     free(words);
+    free(excuse);
     return ok;
 }
 
@@ -123,13 +130,15 @@ static json_t *declared_coverage(const struct execution *e)
     return all;
 }
 
-/* A run that ended too early proves nothing. */
-static void judge_cut_short(json_t *run, json_t *why)
+/* A run that ended too early, or that others interfered with, proves nothing; what it found
+ * stands. */
+static void judge_interference(json_t *run, json_t *why)
 {
-    if (json_array_size(json_object_get(run, "findings")) > 0)
-        return;
-    json_object_set_new(run, "verdict", json_string("inconclusive"));
-    json_array_insert(json_object_get(run, "missing"), 0, why);
+    bool found = json_array_size(json_object_get(run, "findings")) > 0;
+
+    if (!found)
+        json_object_set_new(run, "verdict", json_string("inconclusive"));
+    json_array_insert(json_object_get(run, found ? "notes" : "missing"), 0, why);
 }
 
 static void describe_tail(json_t *run, const struct execution *e)
@@ -162,8 +171,10 @@ json_t *execution_describe(struct execution *e)
                             e->plan->label, "repeat", (json_int_t)e->plan->repeat, "flavor",
                             e->plan->flavor, "verdict", "pass", "exit", exit, "seconds", seconds);
     json_t *findings = json_array(), *declared = e->viewed ? declared_coverage(e) : json_array();
+    json_t *line;
+    size_t i;
 
-    for (size_t i = 0; i < e->findings.count; i++)
+    for (i = 0; i < e->findings.count; i++)
         json_array_append_new(findings, finding_write(e->findings.list[i]));
     json_object_set_new(run, "findings", findings);
     json_object_set_new(run, "counters", e->viewed ? view_counters(&e->view) : json_object());
@@ -178,10 +189,14 @@ json_t *execution_describe(struct execution *e)
     note_strays(e);
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
+    if (!e->viewed) /* what it did not reach is no news */
+        json_array_clear(json_object_get(run, "missing"));
     if (!e->viewed && !e->gave_up)
         e->gave_up = json_string("ended before it began");
+    json_array_foreach (e->outside, i, line)
+        judge_interference(run, line);
     if (e->gave_up)
-        judge_cut_short(run, e->gave_up);
+        judge_interference(run, e->gave_up);
     json_decref(declared);
     return run;
 }

@@ -38,6 +38,11 @@ struct execution {
     json_t *slowest; /* the event of that name; NULL: there was none */
     struct series series;
     json_t *notes;
+    struct {
+        int signal, count;
+        int64_t first_ns, since_ns, total_ns; /* since_ns 0: it runs */
+    } halt;                                   /* of the runner, by somebody who stopped it */
+    json_t *outside; /* lines: what others did to the runner, which makes it inconclusive */
     json_t *gave_up; /* why the runner ended by itself; NULL: it did not */
     uint64_t previous_reads;
     double previous_reads_s, reads_rate;
@@ -64,6 +69,15 @@ bool execution_has_check(const struct execution *e, const char *check);
 size_t execution_take_findings(struct execution *e);
 /* Thread number `thread` has been silent for too long. */
 void execution_report_stall(struct execution *e, int thread);
+
+/* execution_outside.c. Whether the runner has ended: then e->status is set. Notes when somebody
+ * stops it, and when it goes on. */
+bool execution_look_outside(struct execution *e);
+/* After its end: what was done or refused to the runner, as lines of e->outside. */
+void execution_judge_outside(struct execution *e);
+/* Why the machine is to blame for an abort: heap text; NULL: the code under test is. `words`: what
+ * the runner printed. */
+char *execution_excuse(const struct execution *e, const char *words);
 
 /* execution_end.c: concludes from the way in which the runner ended. Returns false when it never
  * got to run for a reason of configuration: the message is in e->d. */

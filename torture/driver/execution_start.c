@@ -126,9 +126,10 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
     posix_spawnattr_destroy(&attributes);
     free(environment);
     free(let_through);
-    if (error)
-        diagnose(e->d, "%s: cannot be started: %s%s", e->inv->gdb ? "gdb" : path, strerror(error),
-                 e->inv->gdb ? "; install the package gdb" : "");
+    if (error && e->inv->gdb)
+        diagnose(e->d, "gdb: cannot be started: %s; install the package gdb", strerror(error));
+    else if (error)
+        diagnose_refused(e->d, error, "posix_spawn", "%s: cannot be started", path);
     return error == 0;
 }
 
@@ -154,32 +155,48 @@ static bool open_errors(struct execution *e)
     return e->errors_fd >= 0;
 }
 
+/* The call that failed, with its error in errno; NULL: all are there. */
+static const char *make_descriptors(struct execution *e, int *config, int *events_write)
+{
+    int ends[2];
+
+    if (!open_errors(e))
+        return "open";
+    *config = move_up(config_fd(e->plan->config));
+    if (*config < 0)
+        return "memfd_create";
+    e->shared_fd = move_up(memfd_create("stillpoint-shared", MFD_CLOEXEC));
+    if (e->shared_fd < 0)
+        return "memfd_create";
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return "pipe2";
+    e->events_fd = move_up(ends[0]);
+    *events_write = move_up(ends[1]);
+    return e->events_fd >= 0 && *events_write >= 0 && fcntl(e->events_fd, F_SETFL, O_NONBLOCK) == 0
+               ? NULL
+               : "fcntl";
+}
+
 bool execution_start(struct execution *e)
 {
     char *path = paths_runner(e->plan->flavor);
-    int ends[2] = {-1, -1}, config = -1;
-    bool ok = false;
+    int events_write = -1, config = -1;
+    const char *refused;
+    bool ok;
 
     if (!path) {
         diagnose(e->d, "no runner for flavor \"%s\"; `stillpoint list` names those that exist",
                  e->plan->flavor);
         return false;
     }
-    if (open_errors(e) && (config = move_up(config_fd(e->plan->config))) >= 0 &&
-        (e->shared_fd = move_up(memfd_create("stillpoint-shared", MFD_CLOEXEC))) >= 0 &&
-        pipe2(ends, O_CLOEXEC) == 0) {
-        e->events_fd = move_up(ends[0]);
-        ends[1] = move_up(ends[1]);
-        ok = e->events_fd >= 0 && ends[1] >= 0 && fcntl(e->events_fd, F_SETFL, O_NONBLOCK) == 0;
-    }
-    if (!ok)
-        diagnose(e->d, "cannot prepare a run: %s", strerror(errno));
-    else
-        ok = spawn_runner(e, path, config, ends[1]);
+    refused = make_descriptors(e, &config, &events_write);
+    if (refused)
+        diagnose_refused(e->d, errno, refused, "cannot prepare a run");
+    ok = !refused && spawn_runner(e, path, config, events_write);
     if (config >= 0)
         close(config);
-    if (ends[1] >= 0)
-        close(ends[1]);
+    if (events_write >= 0)
+        close(events_write);
     if (!ok && e->errors_path)
         unlink(e->errors_path);
     free(path);

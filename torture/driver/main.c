@@ -465,6 +465,8 @@ static int run_command(const struct command *command, const char *program, int a
     } else {
         code = environment_check(&d) ? command->run(&a, &d) : EXIT_CODE_USAGE;
     }
+    if (d.refused && (code == EXIT_CODE_USAGE || code == EXIT_CODE_INTERNAL))
+        code = EXIT_CODE_INCONCLUSIVE;
     if (d.text)
         fputs(d.text, stderr);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_CODE_PASS) {
@@ -496,6 +498,8 @@ int main(int argc, char **argv)
     /* Where the caller ignored it, a child that has ended is gone before it can be waited for, and
      * a run would never end. */
     signal(SIGCHLD, SIG_DFL);
+    /* A write beyond the limit of the size of files fails, and says so. */
+    signal(SIGXFSZ, SIG_IGN);
 
     if (argc < 2) {
         print_help(stderr);

@@ -5,6 +5,7 @@
 #include "torture/result/earlier.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Bytes of events; of more only those of the runs that are kept stay. */
 #define MOST_EVENTS (64L << 20)
@@ -27,12 +28,15 @@ static json_t *skipped_run(const struct run_plan *plan)
     return run;
 }
 
-/* One that could not be started after others had run. */
-static json_t *broken_run(const struct run_plan *plan)
+/* One that could not be started. */
+static json_t *broken_run(const struct run_plan *plan, const struct diagnostics *d)
 {
     json_t *run = empty_run(plan, "inconclusive");
 
-    json_array_append_new(json_object_get(run, "missing"), json_string("could not be started"));
+    json_array_append_new(json_object_get(run, "missing"),
+                          d->refused ? json_sprintf("could not be started: %.*s",
+                                                    (int)strcspn(d->text, "\n"), d->text)
+                                     : json_string("could not be started"));
     return run;
 }
 
@@ -124,8 +128,8 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
         }
         run = execution_run(inv, &plans[i], d);
         if (!run) {
-            if (inv->executed > 0)
-                json_array_append_new(runs, broken_run(&plans[i]));
+            if (inv->executed > 0 || d->refused)
+                json_array_append_new(runs, broken_run(&plans[i], d));
             return OUTCOME_BROKEN;
         }
         inv->executed++;
@@ -162,5 +166,5 @@ bool rounds_run(const struct driver_options *o, struct invocation *inv,
         change_seeds(inv->scenario, plans, count, round);
         outcome = run_round(o, inv, plans, count, runs, reasons, d);
     }
-    return outcome != OUTCOME_BROKEN || inv->executed > 0;
+    return outcome != OUTCOME_BROKEN || inv->executed > 0 || d->refused;
 }

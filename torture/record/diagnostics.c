@@ -1,5 +1,7 @@
 #include "diagnostics.h"
 
+#include "refusal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,22 @@ void diagnose(struct diagnostics *d, const char *format, ...)
         d->text = text;
     }
     free(line);
+}
+
+void diagnose_refused(struct diagnostics *d, int error, const char *call, const char *format, ...)
+{
+    const char *remedy = refusal_remedy(error, call);
+    va_list arguments;
+    char *what;
+
+    va_start(arguments, format);
+    if (vasprintf(&what, format, arguments) < 0)
+        what = NULL;
+    va_end(arguments);
+    diagnose(d, "%s: %s: %s%s%s", what ? what : "", call, strerror(error), remedy ? "; " : "",
+             remedy ? remedy : "");
+    d->refused = d->refused || remedy;
+    free(what);
 }
 
 void diagnostics_free(struct diagnostics *d)

@@ -9,6 +9,7 @@
 #ifndef STILLPOINT_DIAGNOSTICS_H
 #define STILLPOINT_DIAGNOSTICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum exit_code {
@@ -25,10 +26,15 @@ struct diagnostics {
     char *text; /* whole lines, each ended by a newline; NULL while there are none */
     size_t length;
     unsigned count;
+    bool refused; /* the machine is at fault: diagnose_refused() */
 };
 
 /* Appends one line (the newline is added). Keeps the old text when memory runs out. */
 void diagnose(struct diagnostics *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends "WHAT: CALL: the error's text; what to do" where the error tells of a limit or of want,
+ * which makes the outcome inconclusive; otherwise without what to do. */
+void diagnose_refused(struct diagnostics *d, int error, const char *call, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 void diagnostics_free(struct diagnostics *d);
 
 #endif

@@ -11,6 +11,7 @@
 #define STILLPOINT_SHARED_H
 
 #include "histogram.h"
+#include "refusal.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -98,6 +99,7 @@ struct shared_header {
     atomic_int holdouts[16]; /* thread ids that hold up the grace period, on request */
     atomic_uint holdouts_wanted, holdouts_done;
     struct shared_crash crash;
+    struct shared_refusal refused[REFUSABLE_COUNT]; /* several writers */
 };
 
 #define SHARED_ALIGN(size) (((size) + SHARED_PAGE - 1) & ~(size_t)(SHARED_PAGE - 1))
@@ -116,6 +118,16 @@ static inline size_t shared_histograms_offset(size_t counters)
 static inline size_t shared_thread_size(size_t counters, size_t histograms)
 {
     return SHARED_ALIGN(shared_histograms_offset(counters) + histograms * sizeof(struct histogram));
+}
+
+/* How many calls the system has refused to the runner and its children, by now. */
+static inline uint64_t shared_refusals(const struct shared_header *header)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < REFUSABLE_COUNT; i++)
+        count += atomic_load_explicit(&header->refused[i].count, memory_order_relaxed);
+    return count;
 }
 
 /* Waits until *word differs from value, at most for that time; shared between processes. */

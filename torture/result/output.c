@@ -81,20 +81,25 @@ static bool sync_directory(const char *directory)
 bool output_file(const char *directory, const char *file, json_t *content, struct diagnostics *d)
 {
     char *path = NULL, *temporary = NULL;
+    const char *call = "open";
     FILE *f = NULL;
     bool ok = asprintf(&path, "%s/%s", directory, file) >= 0 &&
               asprintf(&temporary, "%s/.%s.tmp", directory, file) >= 0;
 
     ok = ok && (f = fopen(temporary, "we")) != NULL;
+    if (ok)
+        call = "write";
     ok = ok &&
          json_dumpf(content, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) ==
              0 &&
          putc('\n', f) != EOF && fflush(f) == 0 && fsync(fileno(f)) == 0;
     if (f && fclose(f) != 0)
         ok = false;
+    if (ok)
+        call = "rename";
     ok = ok && rename(temporary, path) == 0 && sync_directory(directory);
     if (!ok) {
-        diagnose(d, "%s/%s: cannot be written: %s", directory, file, strerror(errno));
+        diagnose_refused(d, errno, call, "%s/%s: cannot be written", directory, file);
         if (temporary)
             unlink(temporary);
     }

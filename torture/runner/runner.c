@@ -2,6 +2,7 @@
 
 #include "crash.h"
 #include "deadline.h"
+#include "refused.h"
 #include "slowest.h"
 #include "thread.h"
 #include "torture/placement/placement.h"
@@ -118,15 +119,15 @@ static bool map_shared(struct run *run, int fd)
         size += shared_thread_size(w->counter_count, w->measure_count);
     }
     if (ftruncate(fd, (off_t)size) != 0) {
-        diagnose(run->diagnostics, "runner: no room for %zu MiB of shared memory: %s", size >> 20,
-                 strerror(errno));
+        diagnose_refused(run->diagnostics, errno, "ftruncate",
+                         "runner: no room for %zu MiB of shared memory", size >> 20);
         free(checks);
         return false;
     }
     base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (base == MAP_FAILED) {
-        diagnose(run->diagnostics, "runner: cannot map %zu MiB of shared memory: %s", size >> 20,
-                 strerror(errno));
+        diagnose_refused(run->diagnostics, errno, "mmap",
+                         "runner: cannot map %zu MiB of shared memory", size >> 20);
         free(checks);
         return false;
     }
@@ -297,10 +298,9 @@ static bool start_threads(struct run *run)
         error = pthread_create(&run->handles[i], NULL, thread_main, start);
         if (error) {
             free(start);
-            diagnose(run->diagnostics,
-                     "runner: thread %zu of %zu cannot be started: %s; use fewer threads or raise "
-                     "the limit (ulimit -u)",
-                     i + 1, run->thread_count, strerror(error));
+            diagnose_refused(run->diagnostics, error, "pthread_create",
+                             "runner: thread %zu of %zu cannot be started", i + 1,
+                             run->thread_count);
             call_off(run, i);
             return false;
         }
@@ -405,6 +405,7 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
     if (ok) {
         make_threads(run);
         crash_install(run->shared);
+        refused_install(run->shared);
         thread_names = calloc(run->thread_count + 1, sizeof *thread_names);
         roles = calloc(run->thread_count + 1, sizeof *roles);
         for (size_t i = 0; i < run->thread_count; i++) {
@@ -437,6 +438,7 @@ static void set_signals(void)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the call that is refused says so */
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL); /* threads inherit it */
 }
@@ -495,5 +497,5 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
     if (run.placement)
         placement_free(run.placement);
     json_decref(run.config);
-    return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+    return ok ? EXIT_CODE_PASS : d->refused ? EXIT_CODE_INCONCLUSIVE : EXIT_CODE_USAGE;
 }

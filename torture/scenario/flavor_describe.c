@@ -131,7 +131,7 @@ static char *describe_output(const char *program, size_t *length, struct diagnos
     int error = describe_start(program, &pid, &output);
 
     if (error) {
-        diagnose(d, "%s: cannot be started: %s", program, strerror(error));
+        diagnose_refused(d, error, "posix_spawn", "%s: cannot be started", program);
         return NULL;
     }
     char *text = malloc(DESCRIBE_MAX_BYTES);
@@ -445,5 +445,6 @@ const struct flavor_description *flavor_describe(const char *name, struct diagno
     }
     if (!answer->description && answer->refusal.length)
         diagnose(d, "%.*s", (int)answer->refusal.length - 1, answer->refusal.text);
+    d->refused = d->refused || answer->refusal.refused;
     return answer->description;
 }

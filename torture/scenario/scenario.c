@@ -257,6 +257,7 @@ static void add_lines(struct diagnostics *to, struct diagnostics *from)
             diagnose(to, "%s", line);
         free(line);
     }
+    to->refused = to->refused || from->refused;
     diagnostics_free(from);
 }
 

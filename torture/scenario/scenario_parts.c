@@ -53,6 +53,7 @@ bool flavor_answers(const struct document *doc, const char *flavor, const char *
 
     if (!answers && refusal.length)
         document_diagnose(doc, pointer, "%.*s", (int)refusal.length - 1, refusal.text);
+    doc->d->refused = doc->d->refused || refusal.refused;
     diagnostics_free(&refusal);
     return answers;
 }

@@ -1,8 +1,9 @@
 /* rcu-fork, the child's side: everything that the library is for, in a process that is a copy of
  * one thread of a process under torture.
  *
- * A child touches nothing of the mapping that its parent shares with the driver. It passes on what
- * it found through the forker's report and its exit code.
+ * A child touches nothing of the mapping that its parent shares with the driver, but to note what
+ * the system refuses it (runner/refused.h). It passes on what it found through the forker's report
+ * and its exit code.
  */
 #include "rcu_fork.h"
 
@@ -30,6 +31,8 @@ const char *const child_steps[] = {
     [STEP_REGISTER] = "registered again",
     [STEP_END] = "ended",
 };
+
+enum { CHILD_REFUSED = 99 }; /* an exit code: no step is as high */
 
 struct child {
     const struct fork_params *params;
@@ -88,6 +91,8 @@ static pthread_t start_thread(struct child *c, void *(*run)(void *), void *argum
     pthread_t thread;
     int error = pthread_create(&thread, NULL, run, argument);
 
+    if (error && refusal_remedy(error, "pthread_create")) /* noted: runner/refused.h */
+        _exit(CHILD_REFUSED);
     if (error)
         fail(c, "A child cannot make a thread: error %d.", error);
     return thread;
@@ -351,6 +356,7 @@ static void fork_again(struct child *c)
 {
     struct fork_birth birth;
     uint64_t seed = random_next(&c->random);
+    uint64_t refused = shared_refusals(c->instance->shared);
     int status;
     pid_t pid;
 
@@ -364,7 +370,7 @@ static void fork_again(struct child *c)
     if (pid < 0)
         return;
     waitpid(pid, &status, 0);
-    if (fork_given_up(status))
+    if (fork_given_up(status) || (status != 0 && shared_refusals(c->instance->shared) != refused))
         return;
     if (WIFSIGNALED(status))
         fail(c, "A child's child was killed by signal %d (%s).", WTERMSIG(status),

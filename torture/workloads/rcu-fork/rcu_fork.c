@@ -161,7 +161,7 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
 {
     const struct fork_params *p = t->instance->params;
     struct fork_state *state = t->instance->state;
-    uint64_t seed = random_next(&t->random), checked;
+    uint64_t seed = random_next(&t->random), checked, refused = shared_refusals(t->header);
     struct fork_birth birth;
     int64_t begun;
     int status;
@@ -178,6 +178,7 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     fork_get_out_of(state, &birth);
     if (pid < 0) { /* no room for more processes now */
         torture_sleep(t, 10 * 1000 * 1000);
+        torture_beat(t);
         return;
     }
     status = wait_for_child(t, report, pid);
@@ -185,7 +186,8 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     checked = take(&report->checks);
     torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checked);
     torture_count(t, CHECKS, checked + 1);
-    if (fork_given_up(status)) {
+    /* A child to which the system refused what it needs has not failed. */
+    if (fork_given_up(status) || (status != 0 && shared_refusals(t->header) != refused)) {
         torture_count(t, FORKS_GIVEN_UP, 1);
         take(&report->children);
     } else {

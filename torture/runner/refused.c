@@ -1,0 +1,59 @@
+#include "refused.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+static struct shared_header *shared;
+
+void refused_install(struct shared_header *header)
+{
+    shared = header;
+}
+
+static void note(enum refusable call, int error)
+{
+    if (!shared || !refusal_remedy(error, refusable_calls[call]))
+        return;
+    atomic_store_explicit(&shared->refused[call].error, error, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->refused[call].count, 1, memory_order_relaxed);
+}
+
+/* The names are the linker's: --wrap. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+int __real_tgkill(pid_t, pid_t, int);
+int __wrap_tgkill(pid_t, pid_t, int);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument)
+{
+    int error = __real_pthread_create(thread, attributes, run, argument);
+
+    if (error)
+        note(REFUSABLE_THREAD, error);
+    return error;
+}
+
+pid_t __wrap_fork(void)
+{
+    pid_t pid = __real_fork();
+
+    if (pid < 0)
+        note(REFUSABLE_PROCESS, errno);
+    return pid;
+}
+
+int __wrap_tgkill(pid_t process, pid_t thread, int signal)
+{
+    int result = __real_tgkill(process, thread, signal);
+
+    if (result != 0)
+        note(REFUSABLE_SIGNAL, errno);
+    return result;
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
