@@ -93,6 +93,7 @@ static const struct option options[] = {
      .help = "pairs in one timing"},
     {.name = "pause",
      .type = OPTION_DURATION,
+     .stays = 1,
      .offset = FIELD(pause_ns),
      .default_text = "0ms",
      .max = 60e9,

@@ -290,6 +290,7 @@ static const struct option options[] = {
      .help = "a vCPU of that accelerator, an idle one, or the bare primitive"},
     {.name = "pause",
      .type = OPTION_DURATION,
+     .stays = 1,
      .offset = FIELD(pause_ns),
      .default_text = "100us",
      .min = 50e3,

@@ -201,6 +201,7 @@ static const struct option options[] = {
      .help = "threads that wait for grace periods without a pause"},
     {.name = "pause",
      .type = OPTION_DURATION,
+     .stays = 1,
      .offset = FIELD(pause_ns),
      .default_text = "0ms",
      .max = 600e9,

@@ -297,6 +297,25 @@ too_many() {
     is_valid_result
 }
 
+@test "a setting that lets a thread stay longer than the stall limit is refused, by each command" {
+    sed 's/"readers"/"long_readers": 1, "readers"/' "$(pipe '"sweep": {"rcu-pipe.long_section": ["100ms", "6s"]}')" >"$BATS_TEST_TMPDIR/long.json"
+    file=$BATS_TEST_TMPDIR/long.json
+    message="$file: long_section=6s: /workloads/0/long_section: 6s lets a thread stay for longer than the stall limit of this run, 5s; make it shorter, or stall_limit and duration longer"
+    for how in validate 'run --dry-run' run; do
+        run --separate-stderr sp $how "$file"
+        expect 64
+        says "$message"
+    done 2>&1
+    # A mean is met twice over; nobody stays who is not there.
+    sed 's/"readers"/"long_readers": 1, "long_pause": "3s", "fake_pause": "60s", "readers"/' "$(pipe)" >"$BATS_TEST_TMPDIR/mean.json"
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/mean.json" --dry-run
+    expect 64
+    has "$stderr" '/workloads/0/long_pause: 3s lets a thread stay up to twice that, for longer than the stall limit of this run, 5s;'
+    lacks "$stderr" fake_pause
+    run sp run "$BATS_TEST_TMPDIR/mean.json" --dry-run --duration 20s --set stall_limit=8s
+    expect 0
+}
+
 @test "a name that makes no directory is refused" {
     for name in 'a/b' '' '.x' 'a b' 'a\u001b[31mb' 'a\nb'; do
         refuses '{"name": "'"$name"'", '"$W}" \

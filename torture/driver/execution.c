@@ -109,7 +109,7 @@ static void on_ready(struct execution *e, json_t *event)
         return;
     e->viewed = true;
     metrics_open(&e->metrics, &e->view);
-    watchdog_open(&e->watchdog, &e->view, e->pid, e->settings.stall_limit_ns);
+    watchdog_open(&e->watchdog, &e->view, e->pid, e->stall_limit_ns);
     e->gate_ns = clock_monotonic_ns();
     for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
         json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
@@ -223,7 +223,7 @@ static void look_for_stalls(struct execution *e)
     bool halted = e->halt.since_ns || lost_time_frozen(&e->lost);
     int silent = e->inv->gdb || halted ? -1 : watchdog_look(&e->watchdog);
 
-    if (silent < 0)
+    if (silent < 0 || execution_thread_is_stopped(e, silent))
         return;
     if (!execution_has_check(e, "stall"))
         execution_report_stall(e, silent);
@@ -340,15 +340,33 @@ static void watch_time(struct execution *e, int64_t now)
     }
 }
 
+/* A run of which the time is over must not end while a thread is silent: what only its end would
+ * dissolve is a stall. Those who are silent by then get the time that the limit leaves them. */
+static bool hold_end(struct execution *e, int64_t now)
+{
+    bool hold;
+
+    if (!e->holding)
+        watchdog_hold(&e->watchdog);
+    e->holding = e->gate_open && now - e->gate_ns >= e->settings.duration_ns;
+    hold = watchdog_holds(&e->watchdog) && !e->halt.since_ns && !execution_has_check(e, "stall") &&
+           !e->stopping;
+    atomic_store_explicit(&e->view.header->held, hold, memory_order_relaxed);
+    return hold;
+}
+
 static void watch_running(struct execution *e, int64_t now)
 {
+    bool hold;
+
     follow_runner(e);
     if (e->gate_open)
         watch_time(e, now);
     look_for_findings(e);
     look_for_stalls(e);
+    hold = hold_end(e, now);
     /* The runner ends by itself, unless its main thread is stuck. */
-    if (now - e->gate_ns >= e->settings.duration_ns + END_GRACE_NS && !e->inv->gdb)
+    if (now - e->gate_ns >= e->settings.duration_ns + END_GRACE_NS && !e->inv->gdb && !hold)
         tell_to_stop(e);
     show_progress(e);
 }
@@ -370,7 +388,7 @@ static void watch_stopping(struct execution *e, int64_t now)
 {
     if (!e->stopping || e->killed || e->inv->gdb ||
         (!e->halt.since_ns &&
-         now - e->stop_ns <= 4 * e->settings.stall_limit_ns + e->halt.total_ns + END_GRACE_NS))
+         now - e->stop_ns <= 4 * e->stall_limit_ns + e->halt.total_ns + END_GRACE_NS))
         return;
     if (!e->halt.since_ns && !execution_has_check(e, "stall"))
         execution_add_finding(
@@ -464,6 +482,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
     series_open(&e.series, (size_t)e.settings.keep_intervals);
     e.tick_ns = e.settings.interval_ns < TICK_NS ? e.settings.interval_ns : TICK_NS;
     lost_time_prepare(&e.lost);
+    e.stall_limit_ns = scenario_stall_limit_ns(&e.settings);
     if (execution_start(&e)) {
         execution_record(&e, json_pack("{ss sO ss sI ss}", "event", "run", "point", plan->point,
                                        "label", plan->label, "repeat", (json_int_t)plan->repeat,

@@ -187,6 +187,12 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "disturbances",
                         e->gate_open ? json_incref(e->lost.noted) : json_array());
     note_strays(e);
+    json_object_set_new(run, "stall_limit", json_real((double)e->stall_limit_ns / 1e9));
+    if (e->viewed && e->watchdog.longest >= 0)
+        json_object_set_new(run, "longest_silence",
+                            json_pack("{ss sf}", "thread",
+                                      e->view.threads[e->watchdog.longest].name, "seconds",
+                                      (double)e->watchdog.longest_ns / 1e9));
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
     if (!e->viewed) /* what it did not reach is no news */

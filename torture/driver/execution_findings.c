@@ -78,13 +78,13 @@ void execution_report_stall(struct execution *e, int thread)
     const struct view_thread *t = &e->view.threads[thread];
     struct finding_stacks stacks = {.count = 0};
     struct finding *f;
-    char message[512], holders[256];
+    char message[768], silence[256], holders[256];
     uint64_t now;
 
     atomic_store_explicit(&e->view.header->frozen, 1, memory_order_relaxed);
+    watchdog_describe(&e->watchdog, thread, silence, sizeof silence);
     view_stacks(&e->view, &stacks);
-    snprintf(message, sizeof message, "%s made no progress for %.1f s (limit %.1f s)%s.", t->name,
-             watchdog_silence_s(&e->watchdog, thread), (double)e->settings.stall_limit_ns / 1e9,
+    snprintf(message, sizeof message, "%s made no progress for %s%s.", t->name, silence,
              e->stopping ? ", although the run was told to end" : "");
     if (name_holdouts(&stacks, holders, sizeof holders)) {
         size_t at = strlen(message);

@@ -47,6 +47,16 @@ bool execution_look_outside(struct execution *e)
     return false;
 }
 
+bool execution_thread_is_stopped(struct execution *e, int thread)
+{
+    int tid = atomic_load_explicit(&e->view.threads[thread].shared->tid, memory_order_relaxed);
+
+    if (cpu_wait_state(e->pid, tid) != 'T')
+        return false;
+    note_halt(e, SIGSTOP);
+    return true;
+}
+
 static void judge_halt(struct execution *e)
 {
     bool to_the_end = e->halt.since_ns != 0;

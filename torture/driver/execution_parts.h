@@ -29,6 +29,8 @@ struct execution {
     int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
     int64_t tick_ns; /* between two looks */
     bool viewed, gate_open, warm, stopping, killed;
+    int64_t stall_limit_ns; /* that this run has */
+    bool holding; /* its time is over */
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
@@ -73,6 +75,9 @@ void execution_report_stall(struct execution *e, int thread);
 /* execution_outside.c. Whether the runner has ended: then e->status is set. Notes when somebody
  * stops it, and when it goes on. */
 bool execution_look_outside(struct execution *e);
+/* Whether a silent thread is stopped, in a process of which the kernel has not told so: a stop
+ * counts as one when the last thread has come to it. */
+bool execution_thread_is_stopped(struct execution *e, int thread);
 /* After its end: what was done or refused to the runner, as lines of e->outside. */
 void execution_judge_outside(struct execution *e);
 /* Why the machine is to blame for an abort: heap text; NULL: the code under test is. `words`: what

@@ -2,86 +2,122 @@
 
 #include "torture/record/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LONGEST_STEP_NS (250 * 1000 * 1000) /* the driver calls every 50 ms */
+#define LEAST_TOLD_NS   (50 * 1000 * 1000)  /* what a text has as 0.1 s */
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns)
 {
-    *w = (struct watchdog){
-        .view = v, .pid = pid, .limit_ns = limit_ns, .last_ns = clock_monotonic_ns()};
-    w->beats = calloc(v->thread_count + 1, sizeof *w->beats);
-    w->seen_ns = calloc(v->thread_count + 1, sizeof *w->seen_ns);
-    w->waits = calloc(v->thread_count + 1, sizeof *w->waits);
+    *w = (struct watchdog){.view = v,
+                           .pid = pid,
+                           .limit_ns = limit_ns,
+                           .last_ns = clock_monotonic_ns(),
+                           .longest = -1};
+    w->threads = calloc(v->thread_count + 1, sizeof *w->threads);
+    for (size_t i = 0; i < v->thread_count; i++)
+        w->threads[i].since_ns = w->last_ns;
 }
 
 void watchdog_close(struct watchdog *w)
 {
-    free(w->beats);
-    free(w->seen_ns);
-    free(w->waits);
+    free(w->threads);
     *w = (struct watchdog){.view = NULL};
 }
 
-/* The longest wait for a CPU, among all threads, since the call before, `step` ago. */
-static int64_t longest_wait(struct watchdog *w, int64_t step)
+static bool is_noticeable(const struct watchdog *w, const struct watched *t)
 {
-    int64_t longest = 0;
-
-    for (size_t i = 0; i < w->view->thread_count; i++) {
-        int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
-        int64_t waited = cpu_wait_since(&w->waits[i], w->pid, tid, step);
-
-        if (waited > longest)
-            longest = waited;
-    }
-    return longest;
+    return t->silent_ns > w->limit_ns / 8;
 }
 
-static bool anyone_silent(const struct watchdog *w)
+/* How much of the step the thread was kept from running, if it is silent for noticeably long: the
+ * kernel's accounts are not read for all threads all the time. */
+static int64_t kept_waiting(struct watchdog *w, size_t i, int64_t step)
 {
-    for (size_t i = 0; i < w->view->thread_count; i++)
-        if (w->now_ns - w->seen_ns[i] > w->limit_ns / 8)
-            return true;
-    return false;
+    struct watched *t = &w->threads[i];
+    int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
+    int64_t waited;
+
+    if (!is_noticeable(w, t))
+        return 0;
+    waited = cpu_wait_since(&t->wait, w->pid, tid, step);
+    return waited < step - step / 10 ? waited : step - step / 10;
 }
 
-static void advance(struct watchdog *w)
+static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t away)
 {
-    int64_t now = clock_monotonic_ns(), step = now - w->last_ns, waited;
+    struct watched *t = &w->threads[i];
+    int64_t waited = kept_waiting(w, i, step);
 
-    w->last_ns = now;
-    if (step > LONGEST_STEP_NS)
-        step = LONGEST_STEP_NS;
-    if (anyone_silent(w)) {
-        waited = longest_wait(w, step);
-        step = waited < step - step / 10 ? step - waited : step / 10;
+    t->waited_ns += waited;
+    t->away_ns += away;
+    t->silent_ns += step - waited;
+    if (t->silent_ns > w->longest_ns) {
+        w->longest_ns = t->silent_ns;
+        w->longest = (int)i;
     }
-    w->now_ns += step;
 }
 
 int watchdog_look(struct watchdog *w)
 {
-    int64_t oldest = INT64_MAX;
+    int64_t now = clock_monotonic_ns(), step = now - w->last_ns, away = 0;
     int silent = -1;
 
-    advance(w);
+    w->last_ns = now;
+    if (step > LONGEST_STEP_NS) {
+        away = step - LONGEST_STEP_NS;
+        step = LONGEST_STEP_NS;
+    }
     for (size_t i = 0; i < w->view->thread_count; i++) {
-        struct shared_thread *t = w->view->threads[i].shared;
-        uint64_t beat = atomic_load_explicit(&t->heartbeat, memory_order_relaxed);
+        struct shared_thread *shared = w->view->threads[i].shared;
+        struct watched *t = &w->threads[i];
+        uint64_t beat = atomic_load_explicit(&shared->heartbeat, memory_order_relaxed);
 
-        if (beat != w->beats[i] || atomic_load_explicit(&t->ended, memory_order_relaxed)) {
-            w->beats[i] = beat;
-            w->seen_ns[i] = w->now_ns;
-        } else if (w->now_ns - w->seen_ns[i] > w->limit_ns && w->seen_ns[i] < oldest) {
-            oldest = w->seen_ns[i];
-            silent = (int)i;
+        if (beat != t->beat || atomic_load_explicit(&shared->ended, memory_order_relaxed)) {
+            *t = (struct watched){.beat = beat, .since_ns = now};
+            continue;
         }
+        count_silence(w, i, step, away);
+        if (t->silent_ns > w->limit_ns &&
+            (silent < 0 || t->silent_ns > w->threads[silent].silent_ns))
+            silent = (int)i;
     }
     return silent;
 }
 
-double watchdog_silence_s(const struct watchdog *w, int thread)
+void watchdog_hold(struct watchdog *w)
 {
-    return (double)(w->now_ns - w->seen_ns[thread]) / 1e9;
+    for (size_t i = 0; i < w->view->thread_count; i++)
+        w->threads[i].held = is_noticeable(w, &w->threads[i]);
+}
+
+bool watchdog_holds(const struct watchdog *w)
+{
+    for (size_t i = 0; i < w->view->thread_count; i++)
+        if (w->threads[i].held)
+            return true;
+    return false;
+}
+
+void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t room)
+{
+    const struct watched *t = &w->threads[thread];
+    int64_t off = t->waited_ns + t->away_ns;
+    int at =
+        snprintf(text, room, "%.1f s by the wall clock (limit %.1f s",
+                 (double)(clock_monotonic_ns() - t->since_ns) / 1e9, (double)w->limit_ns / 1e9);
+
+    if (off >= LEAST_TOLD_NS && (size_t)at < room)
+        at += snprintf(text + at, room - (size_t)at,
+                       "; %.1f s of it do not count:", (double)off / 1e9);
+    if (t->waited_ns >= LEAST_TOLD_NS && (size_t)at < room)
+        at += snprintf(text + at, room - (size_t)at, " it waited for a CPU for %.1f s",
+                       (double)t->waited_ns / 1e9);
+    if (t->away_ns >= LEAST_TOLD_NS && (size_t)at < room)
+        at += snprintf(text + at, room - (size_t)at,
+                       "%s the driver or the runner stood still for %.1f s",
+                       t->waited_ns >= LEAST_TOLD_NS ? "," : "", (double)t->away_ns / 1e9);
+    if ((size_t)at < room)
+        snprintf(text + at, room - (size_t)at, ")");
 }

@@ -5,15 +5,25 @@
 #include "torture/record/cpu_wait.h"
 #include "view.h"
 
+/* What is known of one thread, since its last beat. */
+struct watched {
+    uint64_t beat;
+    int64_t since_ns;  /* CLOCK_MONOTONIC */
+    int64_t silent_ns; /* of that, what counts */
+    int64_t waited_ns; /* what does not: it waited for a CPU */
+    int64_t away_ns;   /* what does not: the driver itself did not run, or the runner was stopped */
+    struct cpu_wait wait;
+    bool held; /* it holds up the end of the run */
+};
+
 struct watchdog {
     const struct view *view;
     int pid;
     int64_t limit_ns;
-    int64_t now_ns;         /* observed time: see watchdog_look() */
-    int64_t last_ns;        /* CLOCK_MONOTONIC at the call before */
-    uint64_t *beats;        /* per thread: last heartbeat seen */
-    int64_t *seen_ns;       /* and when */
-    struct cpu_wait *waits; /* per thread: its account by then */
+    int64_t last_ns; /* CLOCK_MONOTONIC at the call before */
+    struct watched *threads;
+    int64_t longest_ns; /* silence that counted */
+    int longest;        /* and of which thread; -1: none yet */
 };
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns);
@@ -21,12 +31,15 @@ void watchdog_close(struct watchdog *w);
 /* Index of the thread that has been silent for longest, beyond the limit; -1: none. Threads that
  * have ended are not watched.
  *
- * Silence is counted in observed time. Where the driver itself did not run, the machine was
- * suspended or starved, and so were the threads: a longer step counts as a short one. And while
- * some thread is silent, the time that a thread of the run is kept waiting for a CPU does not
- * count, but for a tenth: it may be the one that all others wait for. */
+ * Where the driver itself did not run, the machine was suspended or starved, and so were the
+ * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU does
+ * not count, but for a tenth. */
 int watchdog_look(struct watchdog *w);
-/* How long that thread has been silent. */
-double watchdog_silence_s(const struct watchdog *w, int thread);
+/* The run is to end: threads that are silent for noticeably long by now hold it up, until each has
+ * got somewhere. What they wait for must not end because the run does. */
+void watchdog_hold(struct watchdog *w);
+bool watchdog_holds(const struct watchdog *w);
+/* "13.2 s by the wall clock (limit 10.0 s; 3.2 s of it do not count: it waited for a CPU)". */
+void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t room);
 
 #endif

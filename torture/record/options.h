@@ -29,7 +29,12 @@ struct option {
     const char *unit; /* NULL when the value has none */
     const char *choices; /* "event poll fqs adaptive" for OPTION_CHOICE */
     const char *help;    /* one sentence, no full stop */
-    size_t size;         /* of the field of an OPTION_INT that is unsigned; 0: an int64_t */
+    /* OPTION_DURATION: how many times as long a thread may get nowhere, itself or behind another,
+     * without a fault of anybody's; 0: it is not kept. */
+    unsigned stays;
+    const char
+        *stayers; /* with stays: the OPTION_INT of how many do; NULL: there are always some */
+    size_t size;  /* of the field of an OPTION_INT that is unsigned; 0: an int64_t */
 };
 
 /* Fills a struct from an object that options_complete() returned; the default where it lacks an

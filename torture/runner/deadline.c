@@ -63,8 +63,8 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
 {
     int64_t before = clock_monotonic_ns(), ran = consumed_ns(), waited = waited_ns(t), now;
 
-    if (t->end_ns && t->end_ns - before < tick_ns)
-        tick_ns = t->end_ns > before ? t->end_ns - before : 0;
+    if (t->end_ns > before && t->end_ns - before < tick_ns)
+        tick_ns = t->end_ns - before;
     if (tick_ns > 0)
         shared_wait(&t->shared->stop, 0, tick_ns);
     now = clock_monotonic_ns();
@@ -72,7 +72,8 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
         note_stillness(t, now - before - tick_ns - (waited_ns(t) - waited), tick_ns,
                        consumed_ns() - ran);
     atomic_store_explicit(&t->shared->beat_ns, now, memory_order_relaxed);
-    if (t->end_ns && now >= t->end_ns)
+    if (t->end_ns && now >= t->end_ns &&
+        !atomic_load_explicit(&t->shared->held, memory_order_relaxed))
         atomic_store_explicit(&t->shared->stop, 1, memory_order_relaxed);
     if (atomic_load_explicit(&t->shared->stop, memory_order_relaxed) == 0)
         return true;

@@ -1,7 +1,9 @@
 #include "lack.h"
 
 #include "document.h"
+#include "settings.h"
 #include "torture/placement/threads.h"
+#include "torture/record/duration.h"
 #include "torture/record/text.h"
 #include "torture/record/workload.h"
 
@@ -77,9 +79,50 @@ static unsigned params_need(const struct workload *workload, json_t *complete)
     return needs;
 }
 
+/* An option that lets a thread get nowhere for longer than the limit, with a correct library; NULL:
+ * there is none. */
+static const struct option *longest_stay(const struct workload *workload, json_t *item,
+                                         int64_t limit_ns)
+{
+    for (const struct option *o = workload->options; o && o->name; o++) {
+        const char *text = json_string_value(json_object_get(item, o->name));
+        int64_t ns = 0;
+
+        if (o->stays && text && duration_parse(text, &ns) && ns > limit_ns / o->stays &&
+            (!o->stayers || json_integer_value(json_object_get(item, o->stayers)) > 0))
+            return o;
+    }
+    return NULL;
+}
+
+static char *refuse_stays(json_t *config)
+{
+    struct scenario_settings settings;
+    char limit_text[32];
+    int64_t limit;
+    size_t index;
+    json_t *item;
+
+    options_store(scenario_options, config, &settings);
+    limit = scenario_stall_limit_ns(&settings);
+    json_array_foreach (json_object_get(config, "workloads"), index, item) {
+        const struct workload *workload = workload_at(config, index);
+        const struct option *o = workload ? longest_stay(workload, item, limit) : NULL;
+
+        if (o)
+            return text_format("/workloads/%zu/%s: %s lets a thread stay %sfor longer than the "
+                               "stall limit of this "
+                               "run, %s; make it shorter, or stall_limit and duration longer",
+                               index, o->name, json_string_value(json_object_get(item, o->name)),
+                               o->stays > 1 ? "up to twice that, " : "",
+                               duration_format(limit, limit_text));
+    }
+    return NULL;
+}
+
 char *config_refusal(json_t *config)
 {
-    char *refusal = NULL;
+    char *refusal = refuse_stays(config);
     size_t index;
     json_t *item;
 

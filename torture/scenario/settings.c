@@ -7,6 +7,9 @@
 #define NS_PER_MS 1e6
 #define NS_PER_S  1e9
 
+/* Below that no limit is lowered. */
+#define LEAST_LOWERED_NS (INT64_C(5) * 1000000000)
+
 #define FIELD(field) offsetof(struct scenario_settings, field)
 
 const struct option scenario_options[] = {
@@ -78,7 +81,8 @@ const struct option scenario_options[] = {
      .default_text = "10s",
      .min = 100 * NS_PER_MS,
      .max = 3600 * NS_PER_S,
-     .help = "How long a thread may be without progress"},
+     .help = "How long a thread may be without progress; lowered to half of the duration, but not "
+             "below 5s"},
     {.name = "fence",
      .type = OPTION_CHOICE,
      .offset = FIELD(fence),
@@ -87,3 +91,12 @@ const struct option scenario_options[] = {
      .help = "Full fences on both sides instead of the asymmetric pair"},
     {.name = NULL},
 };
+
+int64_t scenario_stall_limit_ns(const struct scenario_settings *s)
+{
+    int64_t half = s->duration_ns / 2;
+
+    if (half < LEAST_LOWERED_NS)
+        half = LEAST_LOWERED_NS;
+    return s->stall_limit_ns < half ? s->stall_limit_ns : half;
+}

@@ -189,6 +189,7 @@ static const struct option options[] = {
      .help = "the same with TAILQs"},
     {.name = "hold",
      .type = OPTION_DURATION,
+     .stays = 1,
      .offset = FIELD(hold_ns),
      .default_text = "5us",
      .max = 60e9,
