@@ -84,6 +84,22 @@ until_pipe_age() {
     is_valid_result
 }
 
+@test "a required rate or share that was not met is inconclusive, with what it was" {
+    run sp run "$(pipe '"require": {"reads": "1000000000000/s", "checks": "100 % of reads", "gps": "0.5 % of gps", "sleeps": "99.5% of gps"}')" \
+        --out "$OUT" --quiet
+    expect 2
+    has "$(result '.verdict.reasons | join("; ")')" ' s, 1e+12/s required'
+    [[ $(result '.verdict.reasons | join("; ")') =~ 'sleeps was reached '[0-9]+' times, '[0-9.e+-]+' % of '[0-9]+' gps, 99.5 % required' ]]
+    lacks "$(result '.verdict.reasons | join("; ")')" '0.5 % required; '
+    is_valid_result
+    run sp run "$(pipe '"require": {"reads": "0.5/s", "gps": "100 % of gps"}')" --out "$OUT" --quiet
+    expect 0
+    # A share of nothing is not met.
+    run sp run "$(pipe '"require": {"reads": "1 % of threads_churned"}')" --out "$OUT" --quiet
+    expect 2
+    has "$(result '.verdict.reasons[0]')" ' of 0 threads_churned, 1 % required'
+}
+
 @test "a budget that is exceeded is exit code 3, and correctness is untouched" {
     run --separate-stderr sp run "$(pipe '"budgets": [{"metric": "gp.total.p99", "max": "1ns"}]')" --out "$OUT" --progress none
     expect 3

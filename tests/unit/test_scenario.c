@@ -333,9 +333,20 @@ static const struct {
     /* require */
     {{.json = SCENARIO(", \"require\": 1")}, "mine.json: /require: expected an object, found 1\n"},
     {{.json = SCENARIO(", \"require\": {\"gps\": 0}")},
-     "mine.json: /require/gps: 0 is out of range (1 to 9007199254740992)\n"},
+     "mine.json: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
+     "share of another count (\"5 % of gps\"), found 0\n"},
     {{.json = SCENARIO(", \"require\": {\"gps\": \"1\"}")},
-     "mine.json: /require/gps: expected a whole number, found the string \"1\"\n"},
+     "mine.json: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
+     "share of another count (\"5 % of gps\"), found the string \"1\"\n"},
+    {{.json = SCENARIO(", \"require\": {\"gps\": \"0/s\"}")},
+     "mine.json: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
+     "share of another count (\"5 % of gps\"), found the string \"0/s\"\n"},
+    {{.json = SCENARIO(", \"require\": {\"gps\": \"101 % of reads\"}")},
+     "mine.json: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
+     "share of another count (\"5 % of gps\"), found the string \"101 % of "
+     "reads\"\n"},
+    {{.json = SCENARIO(", \"require\": {\"reads\": \"1 % of gpz\"}")},
+     "mine.json: /require/reads: unknown key"},
     /* budgets */
     {{.json = SCENARIO(", \"budgets\": {}")},
      "mine.json: /budgets: expected a list of budgets, found an object\n"},
@@ -395,7 +406,8 @@ static const struct {
      "--set sweep.library.gp_policy=[\"fqs\", 3]: /sweep/library.gp_policy/1: expected one of: "
      "event poll fqs adaptive, found 3\n"},
     {{.json = SCENARIO(""), {{"require.gps", "many"}}},
-     "--set require.gps=many: /require/gps: expected a whole number, found the string \"many\"\n"},
+     "--set require.gps=many: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
+     "share of another count (\"5 % of gps\"), found the string \"many\"\n"},
     {{.json = SCENARIO(""), {{"name", "\xff"}}}, "--set name=...: not UTF-8\n"},
     {{.json = SCENARIO(", \"library\": 5"), {{"library.gp_policy", "fqs"}}},
      "mine.json: /library: expected an object, found 5\n"},

@@ -3,6 +3,7 @@
 #include "earlier.h"
 #include "lost.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/requirement.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,6 +80,47 @@ static bool is_torture(json_t *run)
     return false;
 }
 
+/* The scenario's reader knows the name: other flavors of the sweep have it. */
+static void leave_out(json_t *run, const char *key, const char *name)
+{
+    json_array_append_new(json_object_get(run, "notes"),
+                          json_sprintf("/require/%s: left out, flavor \"%s\" does not count %s",
+                                       key, text_of(run, "flavor"), name));
+}
+
+static void judge_required(json_t *run, const char *key, json_t *least, json_t *coverage,
+                           json_t *missing)
+{
+    bool counts = json_object_size(json_object_get(run, "counters")) > 0;
+    double seconds = json_number_value(json_object_get(run, "seconds"));
+    json_int_t count = 0, base = 0;
+    struct requirement r;
+    json_t *line = NULL;
+
+    if (!requirement_read(least, &r))
+        return;
+    if (!verdict_count(run, key, &count) && counts) {
+        leave_out(run, key, "that");
+        return;
+    }
+    json_object_set_new(coverage, key, json_integer(count));
+    if (r.kind == REQUIRED_SHARE && !verdict_count(run, r.of, &base) && counts)
+        leave_out(run, key, r.of);
+    else if (r.kind == REQUIRED_SHARE &&
+             (base == 0 || 100 * (double)count < r.least * (double)base))
+        line = json_sprintf("%s was reached %lld times, %.2g %% of %lld %s, %g %% required", key,
+                            (long long)count, base ? 100 * (double)count / (double)base : 0,
+                            (long long)base, r.of, r.least);
+    else if (r.kind == REQUIRED_RATE && (double)count < r.least * seconds)
+        line = json_sprintf("%s was reached %lld times in %.1f s, %g/s required", key,
+                            (long long)count, seconds, r.least);
+    else if (r.kind == REQUIRED_COUNT && (double)count < r.least)
+        line = json_sprintf("%s was reached %lld times, %lld required", key, (long long)count,
+                            (long long)r.least);
+    if (line)
+        json_array_append_new(missing, line);
+}
+
 void verdict_of_run(json_t *run, json_t *require, json_t *declared)
 {
     json_t *coverage = json_object(), *missing = json_array(), *least, *name;
@@ -93,24 +135,8 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
         if (verdict_count(run, json_string_value(name), &count))
             json_object_set_new(coverage, json_string_value(name), json_integer(count));
     }
-    json_object_foreach (require, key, least) {
-        json_int_t count = 0;
-
-        /* The scenario's reader knows the name: other flavors of the sweep have it. */
-        if (!verdict_count(run, key, &count) &&
-            json_object_size(json_object_get(run, "counters")) > 0) {
-            json_array_append_new(json_object_get(run, "notes"),
-                                  json_sprintf("/require/%s: left out, flavor \"%s\" does not "
-                                               "count that",
-                                               key, text_of(run, "flavor")));
-            continue;
-        }
-        json_object_set_new(coverage, key, json_integer(count));
-        if (count < json_integer_value(least))
-            json_array_append_new(missing, json_sprintf("%s was reached %lld times, %lld required",
-                                                        key, (long long)count,
-                                                        (long long)json_integer_value(least)));
-    }
+    json_object_foreach (require, key, least)
+        judge_required(run, key, least, coverage, missing);
     judge_shares(run, missing);
     if (torture && !(verdict_count(run, "checks", &checks) && checks > 0))
         json_array_append_new(missing, json_string("nothing was checked"));

@@ -2,6 +2,7 @@
 #include "document.h"
 #include "flavor_describe.h"
 #include "options_complete.h"
+#include "requirement.h"
 #include "scenario.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
@@ -158,10 +159,27 @@ json_t *complete_sweep(void *context, json_t *given, const char *pointer)
 
 /* --- Require ------------------------------------------------------------------------------ */
 
+/* One of them: whether it can be kept, is left out, or is wrong, with a line in the diagnostics. */
+static enum figure_found check_required(struct scenario_reading *reading, const char *name,
+                                        json_t *given, const char *pointer)
+{
+    enum figure_found found = find_count(reading, name, pointer), base = FIGURE_KNOWN;
+    struct requirement r;
+
+    if (!requirement_read(given, &r)) {
+        document_wrong_type(&reading->doc, pointer,
+                            "a whole number from 1, a rate (\"20/s\") or a share of another count "
+                            "(\"5 % of gps\")",
+                            given);
+        return FIGURE_UNKNOWN;
+    }
+    if (r.kind == REQUIRED_SHARE)
+        base = find_count(reading, r.of, pointer);
+    return found == FIGURE_KNOWN ? base : found;
+}
+
 json_t *complete_require(void *context, json_t *given, const char *pointer)
 {
-    static const struct option count = {
-        .name = "", .type = OPTION_INT, .min = 1, .max = SEED_MAX, .help = "how often at least"};
     struct scenario_reading *reading = context;
     json_t *require = json_object();
     bool good = true;
@@ -174,13 +192,11 @@ json_t *complete_require(void *context, json_t *given, const char *pointer)
     }
     json_object_foreach (given, key, item) {
         char *at = pointer_member(pointer, key);
-        enum figure_found found = find_count(reading, key, at);
-        json_t *value = option_complete(&count, item, &reading->doc, at);
+        enum figure_found found = check_required(reading, key, item, at);
 
-        good = good && value && found != FIGURE_UNKNOWN;
-        if (value && found == FIGURE_KNOWN)
-            json_object_set(require, key, value);
-        json_decref(value);
+        good = good && found != FIGURE_UNKNOWN;
+        if (found == FIGURE_KNOWN)
+            json_object_set(require, key, item);
         free(at);
     }
     return part_result(require, good);

@@ -1,6 +1,7 @@
 /* The JSON Schema of a scenario (draft 2020-12), from the tables that also do the checking. A
  * schema cannot express everything that scenario_load() checks; it refuses nothing that that
  * accepts. */
+#include "requirement.h"
 #include "scenario.h"
 
 #include "flavor_describe.h"
@@ -161,9 +162,11 @@ static json_t *sweep_schema(void)
 
 static json_t *require_schema(void)
 {
-    return json_pack("{sssss{sssI}}", "type", "object", "description",
+    return json_pack("{sssss{s[{sssI}{ssss}{ssss}]}}", "type", "object", "description",
                      "States, statistics or counters that must be reached, and how often at least",
-                     "additionalProperties", "type", "integer", "minimum", (json_int_t)1);
+                     "additionalProperties", "anyOf", "type", "integer", "minimum", (json_int_t)1,
+                     "type", "string", "pattern", REQUIREMENT_RATE_PATTERN, "type", "string",
+                     "pattern", REQUIREMENT_SHARE_PATTERN);
 }
 
 static json_t *budgets_schema(void)
