@@ -48,20 +48,20 @@ blames_the_machine() {
 }
 
 @test "too few processes for what comes and goes in a run" {
-    limited 'ulimit -u 34' torture/rcu.json --duration 1s
+    limited 'ulimit -u 36' torture/rcu.json --duration 1s
     blames_the_machine 'pthread_create was refused '
     has "$(result '.verdict.reasons | join("; ")')" 'fork was refused '
 }
 
 @test "too few processes for a child's threads is not the child's failure" {
-    limited 'ulimit -u 10' torture/fork.json --duration 1s --set rcu-fork.forkers=1
+    limited 'ulimit -u 12' torture/fork.json --duration 1s --set rcu-fork.forkers=1
     blames_the_machine 'pthread_create was refused '
     lacks "$output" VIOLATION
 }
 
 @test "too few processes for the library's own thread" {
-    # The driver and the runner; the library's first thread is too many.
-    limited 'ulimit -u 2' torture/callbacks.json --duration 1s --set sweep={}
+    # The driver with its two writers, and the runner; the library's first thread is too many.
+    limited 'ulimit -u 4' torture/callbacks.json --duration 1s --set sweep={}
     blames_the_machine "the runner gave up when the system refused it something: stillpoint: a thread of the library's cannot be started"
 }
 

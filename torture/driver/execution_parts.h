@@ -30,7 +30,7 @@ struct execution {
     int64_t tick_ns; /* between two looks */
     bool viewed, gate_open, warm, stopping, killed;
     int64_t stall_limit_ns; /* that this run has */
-    bool holding; /* its time is over */
+    bool holding;           /* its time is over */
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
