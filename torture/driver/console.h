@@ -1,5 +1,5 @@
-/* What the driver shows to a person. Nothing else of it but main.c writes to a terminal: the rest
- * hands over what there is to show, or a line in its diagnostics. */
+/* What the driver shows to a person. Nothing else of it but main.c and commands.c writes to a
+ * terminal: the rest hands over what there is to show, or a line in its diagnostics. */
 #ifndef STILLPOINT_CONSOLE_H
 #define STILLPOINT_CONSOLE_H
 
