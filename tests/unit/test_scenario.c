@@ -168,7 +168,7 @@ START_TEST(a_file_that_cannot_be_read_is_one_line)
 {
     expect_file_error("none.json", "none.json: cannot be read: No such file or directory\n");
     ck_assert_int_eq(mkdir("dir.json", 0755), 0);
-    expect_file_error("dir.json", "dir.json: is a directory, not a scenario\n");
+    expect_file_error("dir.json", "dir.json: is a directory, not a file\n");
     write_file("empty.json", "", 0644);
     expect_file_error("empty.json", "empty.json: is empty\n");
     if (geteuid() != 0) {
@@ -182,7 +182,7 @@ START_TEST(a_file_that_is_too_large_is_one_line)
 {
     write_file("large.json", "{", 0644);
     ck_assert_int_eq(truncate("large.json", 5 << 20), 0);
-    expect_file_error("large.json", "large.json: is larger than any scenario\n");
+    expect_file_error("large.json", "large.json: is larger than 4 MiB\n");
 }
 END_TEST
 

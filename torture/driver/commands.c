@@ -55,20 +55,18 @@ int command_validate(struct arguments *a, struct diagnostics *d)
 
     console_open(&console, stdout, stderr, PROGRESS_NONE, false);
     for (size_t i = 0; i < a->positional_count; i++) {
-        struct scenario s;
-        struct run_plan *plans;
-        size_t count;
+        struct planned_scenario planned;
         bool ok;
 
         a->run.path = a->positionals[i];
-        ok = driver_plan(&a->run, &s, &plans, &count, d);
-        console_notes(&console, s.notes.text);
+        ok = driver_plan(&a->run, &planned, d);
+        console_notes(&console, planned.scenario.notes.text);
         if (ok)
-            printf("%s: valid, %zu run%s\n", a->run.path, count, count == 1 ? "" : "s");
+            printf("%s: valid, %zu run%s\n", a->run.path, planned.count,
+                   planned.count == 1 ? "" : "s");
         else
             code = EXIT_CODE_USAGE;
-        run_plans_free(plans, count);
-        scenario_free(&s);
+        planned_scenario_free(&planned);
     }
     return code;
 }

@@ -36,88 +36,104 @@ static json_t *make_result(const struct scenario *s, json_t *started, json_t *ho
                      "scenario", s->effective, "runs", runs);
 }
 
-static int run_scenario(const struct driver_options *o, struct console *console,
-                        const struct scenario *s, const struct run_plan *plans, size_t count,
-                        struct diagnostics *d)
+json_t *driver_execute(const struct driver_options *o, struct console *console,
+                       const struct planned_scenario *planned, struct output *output,
+                       struct diagnostics *d)
 {
+    const struct scenario *s = &planned->scenario;
     json_t *runs = json_array(), *reasons = json_array(), *host = host_describe();
-    json_t *started = utc_now(), *result, *event;
-    struct output output;
+    json_t *started = utc_now(), *result = NULL, *event;
     struct invocation inv = {.scenario = s,
-                             .output = &output,
+                             .output = output,
                              .console = console,
-                             .runs = (unsigned)count,
+                             .runs = (unsigned)planned->count,
                              .gdb = o->gdb};
     struct scenario_settings settings;
     char *repro = repro_command(o->program, o->path, o->overrides, o->override_count);
-    int code = EXIT_CODE_USAGE;
 
     options_store(scenario_options, json_array_get(s->parts, 0), &settings);
     inv.continue_on_finding = settings.on_finding == ON_FINDING_CONTINUE && !o->fail_fast;
     inv.repro = repro;
-    for (size_t i = 0; i < count; i++)
-        inv.total_s += plans[i].skip || o->until_failure ? 0 : plan_duration_s(&plans[i]);
+    for (size_t i = 0; i < planned->count; i++)
+        inv.total_s +=
+            planned->plans[i].skip || o->until_failure ? 0 : plan_duration_s(&planned->plans[i]);
     json_object_set_new(host, "load_before", host_load());
-    execution_signals(o->gdb);
-    if (output_open(&output, o->out, settings.name, s->effective, d)) {
-        event = json_pack("{ss ss sO so sO so sO sI}", "event", "invocation", "schema",
-                          "stillpoint-result/1", "started", started, "tool", host_tool(), "host",
-                          host, "environment", environment_describe(), "scenario", s->effective,
-                          "seed", (json_int_t)s->seed);
-        writers_event(&output, event, d);
-        execution_name_results(o->program, output.directory);
-        console_header(console, event);
-        json_decref(event);
-        if (rounds_run(o, &inv, plans, count, runs, reasons, d)) {
-            progress_clear(&console->progress);
-            json_object_set_new(host, "load_after", host_load());
-            result = make_result(s, started, host, runs, reasons, inv.cut_short);
-            host = NULL;
-            code = writers_conclude(result, output.directory, &output, console, d);
-            json_decref(result);
-        } else {
-            output_discard(&output);
-        }
-        output_free(&output);
+    event = json_pack("{ss ss sO so sO so sO sI}", "event", "invocation", "schema",
+                      "stillpoint-result/1", "started", started, "tool", host_tool(), "host", host,
+                      "environment", environment_describe(), "scenario", s->effective, "seed",
+                      (json_int_t)s->seed);
+    writers_event(output, event, d);
+    execution_name_results(o->program, output->directory);
+    console_header(console, event);
+    json_decref(event);
+    if (rounds_run(o, &inv, planned->plans, planned->count, runs, reasons, d)) {
+        progress_clear(&console->progress);
+        json_object_set_new(host, "load_after", host_load());
+        result = make_result(s, started, host, runs, reasons, inv.cut_short);
+        host = NULL;
     }
     free(repro);
     json_decref(started);
     json_decref(host);
     json_decref(runs);
     json_decref(reasons);
+    return result;
+}
+
+static int run_scenario(const struct driver_options *o, struct console *console,
+                        const struct planned_scenario *planned, struct diagnostics *d)
+{
+    json_t *effective = planned->scenario.effective;
+    struct output output;
+    json_t *result;
+    int code = EXIT_CODE_USAGE;
+
+    execution_signals(o->gdb);
+    if (!output_open(&output, o->out, json_string_value(json_object_get(effective, "name")),
+                     effective, d))
+        return code;
+    result = driver_execute(o, console, planned, &output, d);
+    if (result)
+        code = writers_conclude(result, output.directory, &output, console, d);
+    else
+        output_discard(&output);
+    json_decref(result);
+    output_free(&output);
     return code;
 }
 
-bool driver_plan(const struct driver_options *o, struct scenario *s, struct run_plan **plans,
-                 size_t *count, struct diagnostics *d)
+bool driver_plan(const struct driver_options *o, struct planned_scenario *p, struct diagnostics *d)
 {
     bool ok;
 
-    *plans = NULL;
-    *count = 0;
-    ok = scenario_load(s, o->path, o->overrides, o->override_count, d) &&
-         scenario_expand(s, plans, count, d);
-    for (size_t i = 0; ok && i < *count; i++)
-        ok = (*plans)[i].skip || can_be_placed(&(*plans)[i], o->path, d);
+    p->plans = NULL;
+    p->count = 0;
+    ok = scenario_load(&p->scenario, o->path, o->overrides, o->override_count, d) &&
+         scenario_expand(&p->scenario, &p->plans, &p->count, d);
+    for (size_t i = 0; ok && i < p->count; i++)
+        ok = p->plans[i].skip || can_be_placed(&p->plans[i], o->path, d);
     return ok;
+}
+
+void planned_scenario_free(struct planned_scenario *p)
+{
+    run_plans_free(p->plans, p->count);
+    scenario_free(&p->scenario);
 }
 
 int driver_run(const struct driver_options *o, struct console *console, struct diagnostics *d)
 {
-    struct run_plan *plans;
-    struct scenario s;
-    size_t count;
-    bool ok = driver_plan(o, &s, &plans, &count, d);
+    struct planned_scenario planned;
+    bool ok = driver_plan(o, &planned, d);
     int code = EXIT_CODE_USAGE;
 
-    console_notes(console, s.notes.text);
+    console_notes(console, planned.scenario.notes.text);
     if (ok && o->dry_run) {
-        dry_run(console->out, &s, plans, count, d);
+        dry_run(console->out, &planned.scenario, planned.plans, planned.count, d);
         code = d->count > 0 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
     } else if (ok) {
-        code = run_scenario(o, console, &s, plans, count, d);
+        code = run_scenario(o, console, &planned, d);
     }
-    run_plans_free(plans, count);
-    scenario_free(&s);
+    planned_scenario_free(&planned);
     return code;
 }

@@ -4,6 +4,7 @@
 
 #include "console.h"
 #include "torture/record/diagnostics.h"
+#include "torture/result/output.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/scenario.h"
 
@@ -21,10 +22,23 @@ struct driver_options {
     bool dry_run;
 };
 
+/* A scenario and the runs that it makes. */
+struct planned_scenario {
+    struct scenario scenario;
+    struct run_plan *plans;
+    size_t count;
+};
+
 /* Reads the scenario and makes the plans of its runs. False with lines in d when it is not to be
- * run: nothing is found out later that could be found out here. Free all three also then. */
-bool driver_plan(const struct driver_options *options, struct scenario *s, struct run_plan **plans,
-                 size_t *count, struct diagnostics *d);
+ * run: nothing is found out later that could be found out here. Free it also then. */
+bool driver_plan(const struct driver_options *options, struct planned_scenario *planned,
+                 struct diagnostics *d);
+void planned_scenario_free(struct planned_scenario *planned);
+/* Runs the plans into an open directory. The result, as yet unwritten; NULL, with lines in d, when
+ * nothing could be run. */
+json_t *driver_execute(const struct driver_options *options, struct console *console,
+                       const struct planned_scenario *planned, struct output *output,
+                       struct diagnostics *d);
 /* Returns the exit code; what went wrong besides is in d. */
 int driver_run(const struct driver_options *options, struct console *console,
                struct diagnostics *d);

@@ -140,18 +140,6 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
     return outcome;
 }
 
-/* The next round of --until-failure makes other random choices. */
-static void change_seeds(const struct scenario *s, const struct run_plan *plans, size_t count,
-                         unsigned round)
-{
-    int64_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
-
-    for (size_t i = 0; i < count; i++)
-        json_object_set_new(
-            plans[i].config, "seed",
-            json_integer(scenario_repeat_seed(s->seed, round * repeats + plans[i].repeat)));
-}
-
 bool rounds_run(const struct driver_options *o, struct invocation *inv,
                 const struct run_plan *plans, size_t count, json_t *runs, json_t *reasons,
                 struct diagnostics *d)
@@ -163,7 +151,7 @@ bool rounds_run(const struct driver_options *o, struct invocation *inv,
          round++) {
         inv->runs += (unsigned)count;
         output_compact(inv->output, runs, MOST_EVENTS, d);
-        change_seeds(inv->scenario, plans, count, round);
+        run_plans_set_seed(plans, count, inv->scenario, round);
         outcome = run_round(o, inv, plans, count, runs, reasons, d);
     }
     return outcome != OUTCOME_BROKEN || inv->executed > 0 || d->refused;

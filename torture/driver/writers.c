@@ -64,10 +64,11 @@ static const struct writer {
     void (*event)(struct output *output, json_t *event, struct diagnostics *d);
     void (*conclude)(struct conclusion *c);
     bool salvages; /* also when there is no invocation, only its events */
+    bool rounds;   /* also of a round of a night */
 } writers[] = {
-    {.name = "result", .conclude = write_result, .salvages = true},
+    {.name = "result", .conclude = write_result, .salvages = true, .rounds = true},
     {.name = "pictures", .conclude = write_pictures},
-    {.name = "events", .event = output_event, .conclude = close_events},
+    {.name = "events", .event = output_event, .conclude = close_events, .rounds = true},
     {.name = "latest", .conclude = point_latest, .salvages = true},
     {.name = "table", .conclude = write_table, .salvages = true},
 };
@@ -96,7 +97,7 @@ int writers_conclude(json_t *result, const char *directory, struct output *outpu
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
 
     for (size_t i = 0; i < WRITER_COUNT; i++)
-        if (output || writers[i].salvages)
+        if (!output ? writers[i].salvages : !output->is_round || writers[i].rounds)
             writers[i].conclude(&c);
     json_decref(c.files);
     if (!c.whole && !output)

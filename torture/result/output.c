@@ -143,39 +143,63 @@ static char *events_path(const struct output *o, const char *name)
     return asprintf(&path, "%s/%s", o->directory, name) < 0 ? NULL : path;
 }
 
+/* The directory's own entry is synced too, so that a power cut leaves it where it is. */
 static bool open_events(struct output *o, const char *path)
 {
+    char *base = strdup(o->directory), *slash = strrchr(base, '/');
+
     o->events_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (o->events_fd < 0)
-        return false;
-    o->events = writing_open(o->events_fd, MOST_EVENTS_WAITING);
+    if (o->events_fd >= 0) {
+        *slash = 0;
+        sync_directory(o->directory);
+        sync_directory(base);
+        o->events = writing_open(o->events_fd, MOST_EVENTS_WAITING);
+    }
+    free(base);
     return o->events != NULL;
 }
 
-bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
-                 struct diagnostics *d)
+char *output_directory(const char *base, const char *name, struct diagnostics *d)
+{
+    return make_directories(base, d) ? new_directory(base, name, d) : NULL;
+}
+
+/* With the directory in it: its files. */
+static bool begin(struct output *o, json_t *effective, struct diagnostics *d)
 {
     char *path = NULL;
     bool ok;
 
-    *o = (struct output){.events_fd = -1};
-    if (!make_directories(base, d) || !(o->directory = new_directory(base, name, d)))
-        return false;
     if (!output_file(o->directory, "scenario.json", effective, d) ||
         !(path = events_path(o, "events.jsonl"))) {
         output_discard(o);
         return false;
     }
     ok = open_events(o, path);
-    /* So that a power cut leaves them where they are. */
-    sync_directory(o->directory);
-    sync_directory(base);
     if (!ok) {
         diagnose(d, "%s: cannot be written: %s", path, strerror(errno));
         output_discard(o);
     }
     free(path);
     return ok;
+}
+
+bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
+                 struct diagnostics *d)
+{
+    *o = (struct output){.directory = output_directory(base, name, d), .events_fd = -1};
+    return o->directory && begin(o, effective, d);
+}
+
+bool output_open_round(struct output *o, const char *directory, json_t *effective,
+                       struct diagnostics *d)
+{
+    *o = (struct output){.directory = strdup(directory), .events_fd = -1, .is_round = true};
+    if (o->directory && mkdir(directory, 0777) == 0)
+        return begin(o, effective, d);
+    diagnose(d, "%s: cannot be made: %s", directory, strerror(errno));
+    output_free(o);
+    return false;
 }
 
 static void look_for_failure(struct output *o, bool fits, struct diagnostics *d)

@@ -13,13 +13,20 @@ struct output {
     int events_fd;          /* events.jsonl, one line an event */
     struct writing *events; /* synced line by line; NULL: not open */
     bool events_failed;
-    char *first; /* line of the events: the invocation */
+    char *first;   /* line of the events: the invocation */
+    bool is_round; /* of a night, which has the rest: no pictures, no table, no `latest` */
 };
+
+/* Makes BASE/<UTC time>-<name>/; heap, NULL with a line in d. */
+char *output_directory(const char *base, const char *name, struct diagnostics *d);
 
 /* Makes BASE/<UTC time>-<name>/ with scenario.json and an open events.jsonl. False with a line in d
  * when any of it cannot be written; what was made is removed again. */
 bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
                  struct diagnostics *d);
+/* The same for a round of a night, whose directory is made by that name. */
+bool output_open_round(struct output *o, const char *directory, json_t *effective,
+                       struct diagnostics *d);
 /* Appends, and has it brought to the disk; does not wait for that. A failure (full disk) is
  * reported in d once, later events are then dropped. */
 void output_event(struct output *o, json_t *event, struct diagnostics *d);

@@ -199,6 +199,17 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
     return false;
 }
 
+void run_plans_set_seed(const struct run_plan *plans, size_t count, const struct scenario *s,
+                        unsigned round)
+{
+    int64_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
+
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(
+            plans[i].config, "seed",
+            json_integer(scenario_repeat_seed(s->seed, round * repeats + plans[i].repeat)));
+}
+
 void run_plans_free(struct run_plan *plans, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -312,3 +312,26 @@ json_t *options_complete(const struct option *table, json_t *given, const char *
 
     return options_complete_members(table, NULL, NULL, given, &doc, pointer);
 }
+
+bool is_directory_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == '/' || *c == 127)
+            return false;
+    return *name && *name != '.' && strlen(name) <= 64;
+}
+
+json_t *complete_directory_name(const struct option *option, json_t *given,
+                                const struct document *doc, const char *pointer)
+{
+    json_t *value = option_complete(option, given, doc, pointer);
+    const char *name = json_string_value(value);
+
+    if (!name || is_directory_name(name))
+        return value;
+    document_diagnose(doc, pointer,
+                      "a name becomes part of a directory: 1 to 64 letters, no slash, no space and "
+                      "no dot in front");
+    json_decref(value);
+    return NULL;
+}

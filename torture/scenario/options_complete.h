@@ -31,6 +31,12 @@ json_t *options_complete_members(const struct option *table, const struct member
 json_t *option_complete(const struct option *option, json_t *given, const struct document *doc,
                         const char *pointer);
 
+/* Whether a directory may be called that without a surprise. */
+bool is_directory_name(const char *name);
+/* option_complete() of a name that becomes part of that of a directory. */
+json_t *complete_directory_name(const struct option *option, json_t *given,
+                                const struct document *doc, const char *pointer);
+
 /* "1 to 64 threads", "100ms to 168h", or "" without limits; heap. */
 char *option_range(const struct option *option);
 /* The name of the type as documents say it: "whole number". */

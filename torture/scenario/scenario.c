@@ -11,99 +11,11 @@
 #include "torture/record/text.h"
 #include "torture/record/workload.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* --- The file ----------------------------------------------------------------------------- */
-
-enum { SCENARIO_MAX_BYTES = 4 << 20 };
-
-/* What is wrong with an open file that should hold a scenario, or NULL. */
-static const char *file_objection(int file)
-{
-    struct stat status;
-
-    if (fstat(file, &status))
-        return strerror(errno);
-    if (S_ISDIR(status.st_mode))
-        return "is a directory, not a scenario";
-    return NULL;
-}
-
-static ssize_t read_all(int file, char *text, size_t size)
-{
-    size_t length = 0;
-
-    while (length < size) {
-        ssize_t got = read(file, text + length, size - length);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (!got)
-            break;
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
-
-/* The contents of the file (heap), or NULL with a line in d. */
-static char *file_read(const char *path, size_t *length, struct diagnostics *d)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (file < 0) {
-        diagnose(d, "%s: cannot be read: %s", path, strerror(errno));
-        return NULL;
-    }
-    const char *objection = file_objection(file);
-    char *text = objection ? NULL : malloc(SCENARIO_MAX_BYTES);
-    ssize_t got = text ? read_all(file, text, SCENARIO_MAX_BYTES) : -1;
-
-    if (!objection && got < 0)
-        objection = strerror(errno);
-    else if (!got)
-        objection = "is empty";
-    else if (got == SCENARIO_MAX_BYTES)
-        objection = "is larger than any scenario";
-    close(file);
-    *length = (size_t)got;
-    if (!objection)
-        return text;
-    diagnose(d, "%s: %s", path, objection);
-    free(text);
-    return NULL;
-}
-
-/* The file's object, or NULL with a line in d. */
-static json_t *file_parse(const char *path, struct diagnostics *d)
-{
-    size_t length;
-    char *text = file_read(path, &length, d);
-    const struct document doc = {.file = path, .d = d};
-    json_error_t error;
-
-    if (!text)
-        return NULL;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-
-    free(text);
-    if (!root) {
-        diagnose(d, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    } else if (!json_is_object(root)) {
-        document_wrong_type(&doc, "", "an object", root);
-        json_decref(root);
-        root = NULL;
-    }
-    return root;
-}
 
 /* --- What --set replaces ------------------------------------------------------------------ */
 
@@ -187,8 +99,7 @@ static void override_apply(struct scenario_reading *reading, const struct overri
 
 /* --- The whole ---------------------------------------------------------------------------- */
 
-/* A seed short enough to be typed again. */
-static int64_t random_seed(void)
+int64_t scenario_random_seed(void)
 {
     uint32_t seed = 0;
 
@@ -288,17 +199,16 @@ static json_t *complete_part(struct scenario *s, const char *path, json_t *root,
     return complete;
 }
 
-/* A seed for all parts: that of the scenario, or one that is chosen. */
-static void set_seed(struct scenario *s)
+void scenario_set_seed(struct scenario *s, uint64_t seed)
 {
     json_t *part;
     size_t i;
 
-    s->seed = (uint64_t)json_integer_value(json_object_get(json_array_get(s->parts, 0), "seed"));
-    if (!s->seed)
-        s->seed = (uint64_t)random_seed();
+    s->seed = seed;
     json_array_foreach (s->parts, i, part)
-        json_object_set_new(part, "seed", json_integer((json_int_t)s->seed));
+        json_object_set_new(part, "seed", json_integer((json_int_t)seed));
+    json_decref(s->effective);
+    s->effective = parts_join(s->parts);
 }
 
 bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
@@ -307,10 +217,11 @@ bool scenario_load(struct scenario *s, const char *path, const struct override *
     const struct document doc = {.file = path, .d = d};
     const char *only = NULL;
     json_t *root, *parts;
+    json_int_t seed;
     bool good = true;
 
     *s = (struct scenario){0};
-    root = file_parse(path, d);
+    root = document_read(path, d);
     if (!root)
         return false;
     for (size_t i = 0; i < override_count; i++)
@@ -333,8 +244,8 @@ bool scenario_load(struct scenario *s, const char *path, const struct override *
         return false;
     }
     s->path = text_format("%s", path);
-    set_seed(s);
-    s->effective = parts_join(s->parts);
+    seed = json_integer_value(json_object_get(json_array_get(s->parts, 0), "seed"));
+    scenario_set_seed(s, (uint64_t)(seed ? seed : scenario_random_seed()));
     return true;
 }
 

@@ -33,5 +33,9 @@ struct override {
 
 bool scenario_load(struct scenario *s, const char *path, const struct override *overrides,
                    size_t override_count, struct diagnostics *d);
+/* Another seed in all that the scenario holds. */
+void scenario_set_seed(struct scenario *s, uint64_t seed);
+/* A seed short enough to be typed again. */
+int64_t scenario_random_seed(void);
 void scenario_free(struct scenario *s);
 #endif

@@ -22,28 +22,12 @@ json_t *part_result(json_t *part, bool good)
 
 /* --- Name and flavor ---------------------------------------------------------------------- */
 
-static bool is_directory_name(const char *name)
-{
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c <= ' ' || *c == '/' || *c == 127)
-            return false;
-    return *name && *name != '.' && strlen(name) <= 64;
-}
-
 static json_t *complete_name(void *context, json_t *given, const char *pointer)
 {
     struct scenario_reading *reading = context;
-    const struct option *option = options_find(scenario_options, "name");
-    json_t *value = option_complete(option, given, &reading->doc, pointer);
-    const char *name = json_string_value(value);
 
-    if (!name || is_directory_name(name))
-        return value;
-    document_diagnose(&reading->doc, pointer,
-                      "a name becomes part of a directory: 1 to 64 letters, no slash, no space and "
-                      "no dot in front");
-    json_decref(value);
-    return NULL;
+    return complete_directory_name(options_find(scenario_options, "name"), given, &reading->doc,
+                                   pointer);
 }
 
 bool flavor_answers(const struct document *doc, const char *flavor, const char *pointer)
