@@ -176,12 +176,15 @@ load helper
     run --separate-stderr sp qqqqqq
     expect 64
     says 'stillpoint: no command "qqqqqq"; see `stillpoint --help`'
-    for line in 'run --nonsense x' 'validate --nonsense' 'list --nonsense' 'plot --set x=1 y' 'run x --progress loud' 'run a b'; do
+    for line in 'run --nonsense x' 'validate --nonsense' 'list --nonsense' 'plot --set x=1 y' 'run x --progress loud'; do
         run --separate-stderr sp $line
         expect 64
         has "$stderr" "stillpoint ${line%% *}: "
         has "$stderr" 'Try '
     done
+    run --separate-stderr sp run a b
+    expect 64
+    says 'b: several scenarios are a night: say how long with --for (8h)'
     for command in run validate plot salvage; do
         run --separate-stderr sp $command
         expect 64

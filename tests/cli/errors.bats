@@ -30,7 +30,7 @@ W='"workloads": [{"type": "rcu-pipe"}]'
     refuses '' 'FILE: is empty'
     run --separate-stderr sp run "$BATS_TEST_TMPDIR" --out "$OUT"
     expect 64
-    says "$BATS_TEST_TMPDIR: is a directory, not a file"
+    says "$BATS_TEST_TMPDIR: several scenarios are a night: say how long with --for (8h)"
     run --separate-stderr sp run nowhere.json --out "$OUT"
     expect 64
     says 'nowhere.json: cannot be read: No such file or directory'

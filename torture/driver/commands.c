@@ -7,6 +7,7 @@
 #include "torture/scenario/expand.h"
 #include "torture/scenario/reference.h"
 #include "torture/scenario/scenario.h"
+#include "torture/scenario/scenario_set.h"
 #include "torture/scenario/schema.h"
 #include "writers.h"
 
@@ -15,16 +16,47 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What one option needs of others, or forbids: a line in d. */
+static bool fit_together(const struct arguments *a, struct diagnostics *d)
+{
+    const struct night_options *n = &a->night;
+    bool night = n->duration || n->resume;
+    const char *several = a->positional_count > 1 ? a->positionals[1] : NULL;
+    unsigned before = d->count;
+
+    if (!n->resume && a->positional_count == 0)
+        diagnose(d,
+                 "stillpoint run: expected SCENARIO, or --resume DIR; see `stillpoint run --help`");
+    if (n->resume && (n->duration || a->positional_count > 0 || a->run.override_count > 0))
+        diagnose(d, "--resume %s: goes on as it was begun: no scenarios, --for or settings",
+                 n->resume);
+    if (!night && (n->since || n->known))
+        diagnose(d, "--since and --known are for a night: say how long with --for (8h)");
+    if (night && (a->run.until_failure || a->run.gdb))
+        diagnose(d, "--until-failure and --gdb are for one scenario, without --for");
+    for (size_t i = 0; !night && !several && i < a->positional_count; i++)
+        if (scenario_set_is(a->positionals[i]))
+            several = a->positionals[i];
+    if (!night && several)
+        diagnose(d, "%s: several scenarios are a night: say how long with --for (8h)", several);
+    return d->count == before;
+}
+
 int command_run(struct arguments *a, struct diagnostics *d)
 {
     struct console console;
     int code;
 
-    a->run.path = a->positional;
+    if (!fit_together(a, d))
+        return EXIT_CODE_USAGE;
     console_open(&console, stdout, stderr, a->progress, a->quiet);
     if (!a->run.gdb) /* whose terminal it is */
         console_write_apart(&console);
-    code = driver_run(&a->run, &console, d);
+    a->run.path = a->positional;
+    a->night.arguments = a->positionals;
+    a->night.argument_count = a->positional_count;
+    code = a->night.duration || a->night.resume ? night_run(&a->run, &a->night, &console, d)
+                                                : driver_run(&a->run, &console, d);
     console_close(&console);
     return code;
 }
@@ -47,28 +79,33 @@ int command_list(struct arguments *a, struct diagnostics *d)
     return EXIT_CODE_PASS;
 }
 
+static bool validate(struct arguments *a, const struct scenario_entry *entry,
+                     struct console *console, struct diagnostics *d)
+{
+    struct planned_scenario planned;
+    bool ok;
+
+    a->run.path = entry->path;
+    ok = driver_plan(&a->run, &planned, d);
+    console_notes(console, planned.scenario.notes.text);
+    if (ok)
+        printf("%s: valid, %zu run%s\n", a->run.path, planned.count, planned.count == 1 ? "" : "s");
+    planned_scenario_free(&planned);
+    return ok;
+}
+
 /* All of them, whatever is wrong with the first. */
 int command_validate(struct arguments *a, struct diagnostics *d)
 {
-    int code = EXIT_CODE_PASS;
+    struct scenario_set set;
     struct console console;
+    bool ok = scenario_set_read(&set, a->positionals, a->positional_count, d);
 
     console_open(&console, stdout, stderr, PROGRESS_NONE, false);
-    for (size_t i = 0; i < a->positional_count; i++) {
-        struct planned_scenario planned;
-        bool ok;
-
-        a->run.path = a->positionals[i];
-        ok = driver_plan(&a->run, &planned, d);
-        console_notes(&console, planned.scenario.notes.text);
-        if (ok)
-            printf("%s: valid, %zu run%s\n", a->run.path, planned.count,
-                   planned.count == 1 ? "" : "s");
-        else
-            code = EXIT_CODE_USAGE;
-        planned_scenario_free(&planned);
-    }
-    return code;
+    for (size_t i = 0; i < set.count; i++)
+        ok &= validate(a, &set.entries[i], &console, d);
+    scenario_set_free(&set);
+    return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
 }
 
 /* The threads of the first run of a scenario, on this machine or another. */

@@ -3,10 +3,12 @@
 #define STILLPOINT_COMMANDS_H
 
 #include "driver.h"
+#include "night.h"
 
 /* What the options of all commands set. */
 struct arguments {
     struct driver_options run;
+    struct night_options night;
     enum progress_mode progress;
     bool quiet;
     struct override *overrides;

@@ -79,6 +79,13 @@ void console_notes(struct console *c, const char *lines)
     }
 }
 
+void console_line(struct console *c, const char *time, const char *text)
+{
+    progress_clear(&c->progress);
+    if (c->progress.mode != PROGRESS_NONE)
+        fprintf(c->err, "  %s  %s\n", time, text);
+}
+
 void console_finding(struct console *c, const struct finding *f)
 {
     progress_clear(&c->progress);

@@ -30,7 +30,9 @@ void console_settle(struct console *c);
 void console_close(struct console *c);
 /* Whole lines, each after "note: "; NULL: none. */
 void console_notes(struct console *c, const char *lines);
-/* One line, unless the status line is switched off. */
+/* A line of progress that stays, unless the status line is switched off. */
+void console_line(struct console *c, const char *time, const char *text);
+/* The same of a finding. */
 void console_finding(struct console *c, const struct finding *f);
 /* Where progress is plain lines, as in the log of a CI: what begins, and each run that ended. */
 void console_header(struct console *c, json_t *result);

@@ -72,6 +72,11 @@ void execution_signals(bool gdb)
     signal(SIGPIPE, SIG_IGN);
 }
 
+bool execution_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 double execution_seconds(const struct execution *e)
 {
     return e->viewed ? (double)(clock_monotonic_ns() - e->gate_ns) / 1e9 : 0;

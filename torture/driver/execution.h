@@ -29,6 +29,8 @@ struct invocation {
 /* What a second Ctrl-C says: how to salvage. */
 void execution_name_results(const char *program, const char *directory);
 void execution_signals(bool gdb);
+/* Whether one of the first three has come. */
+bool execution_interrupted(void);
 
 /* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with
  * a line in d when it could not be started at all. */

@@ -23,6 +23,10 @@ enum {
     KEY_FLAVOR,
     KEY_FAIL_FAST,
     KEY_UNTIL_FAILURE,
+    KEY_FOR,
+    KEY_RESUME,
+    KEY_SINCE,
+    KEY_KNOWN,
     KEY_GDB,
     KEY_PROGRESS,
     KEY_DRY_RUN,
@@ -54,6 +58,11 @@ static const struct argp_option run_options[] = {
     {"fail-fast", KEY_FAIL_FAST, NULL, 0, "End at the first finding", 3},
     {"until-failure", KEY_UNTIL_FAILURE, NULL, 0, "Repeat all runs until one has a finding", 3},
     {"gdb", KEY_GDB, NULL, 0, "Run under gdb, which stops at the first finding", 3},
+    {"for", KEY_FOR, "TIME", 0,
+     "Run the scenarios in turn, with new seeds, until the time is up: 8h", 4},
+    {"resume", KEY_RESUME, "DIR", 0, "Go on with such a night that was cut short", 4},
+    {"since", KEY_SINCE, "DIR", 0, "Tell which findings an earlier night did not have", 4},
+    {"known", KEY_KNOWN, "FILE", 0, "Findings that are accepted for a while", 4},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -144,6 +153,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_UNTIL_FAILURE:
         a->run.until_failure = true;
         break;
+    case KEY_FOR:
+        a->night.duration = text;
+        break;
+    case KEY_RESUME:
+        a->night.resume = text;
+        break;
+    case KEY_SINCE:
+        a->night.since = text;
+        break;
+    case KEY_KNOWN:
+        a->night.known = text;
+        break;
     case KEY_GDB:
         a->run.gdb = true;
         a->run.fail_fast = true;
@@ -179,8 +200,10 @@ static const struct command {
     const char *help; /* the first line is the summary */
     int (*run)(struct arguments *, struct diagnostics *);
 } commands[] = {
-    {"run", "SCENARIO", true, run_options,
+    {"run", "[SCENARIO...]", false, run_options,
      "Torture or measure as a scenario says\v"
+     "With --for a night: the scenarios (those in a folder, or named by a set such as "
+     "configs/soak.json) in turn, round after round, with one summary.\n\n"
      "Leaves DIR/<UTC time>-<name>/ with result.json, events.jsonl, scenario.json and pictures; "
      "DIR/latest points at it. Ctrl-C ends the run with a valid result; SIGUSR1 shows statistics "
      "and all stacks.\n\n"

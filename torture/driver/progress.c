@@ -63,7 +63,7 @@ static void fit(char parts[PARTS][160], size_t fixed, size_t room)
 
 void progress_show(struct progress *p, const struct progress_state *s)
 {
-    char elapsed[32], total[32], rate[32], reads[32], p99[32], number[32], parts[PARTS][160];
+    char elapsed[32], total[32], rate[32], reads[32], p99[32], number[128], parts[PARTS][160];
     int64_t now = clock_monotonic_ns();
 
     if (p->mode == PROGRESS_NONE || now < p->next_ns)
@@ -84,7 +84,7 @@ void progress_show(struct progress *p, const struct progress_state *s)
     snprintf(parts[PART_P99], sizeof parts[0], "  p99 %s", s->p99_ns ? p99 : "-");
     snprintf(parts[PART_READS], sizeof parts[0], "  reads %s/s", reads);
     snprintf(parts[PART_FINDINGS], sizeof parts[0], "  findings %u", s->findings);
-    snprintf(number, sizeof number, "[%u/%u", s->run, s->runs);
+    snprintf(number, sizeof number, "%s[%u/%u", p->heading ? p->heading : "", s->run, s->runs);
     if (!*s->label)
         parts[PART_LABEL][0] = '\0';
     if (p->mode == PROGRESS_TTY)

@@ -11,7 +11,8 @@ struct progress {
     FILE *out;
     enum progress_mode mode; /* AUTO is decided by progress_open() */
     int64_t next_ns;
-    int shown; /* a line stands on the terminal */
+    int shown;           /* a line stands on the terminal */
+    const char *heading; /* in front of each line, or NULL */
 };
 
 /* What the line shows. */

@@ -26,7 +26,8 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
                      struct diagnostics *d);
 /* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */
 int64_t scenario_repeat_seed(uint64_t seed, int64_t repeat);
-/* Seeds of the scenario's, in round 0 those that scenario_expand() gave; in each other round others. */
+/* Seeds of the scenario's: in round 0 those that scenario_expand() gave, in each other round
+ * others. */
 void run_plans_set_seed(const struct run_plan *plans, size_t count, const struct scenario *s,
                         unsigned round);
 void run_plans_free(struct run_plan *plans, size_t count);

@@ -1,0 +1,17 @@
+/* What makes two findings the same, in one night or in two: check, place and frames. */
+#ifndef STILLPOINT_FINGERPRINT_H
+#define STILLPOINT_FINGERPRINT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Of a finding as it stands in a result: {"fingerprint": "pipe-age-0123456789ab", "check",
+ * "place", "frames"}. The place is the workload and, where there is a stack, the role of its
+ * thread, else the message without its figures. Frames are names of functions, innermost first: of
+ * a stall the outermost ones, since a thread that waits is seen at one place of a loop or another.
+ */
+json_t *fingerprint_of(json_t *finding);
+/* Whether a text has the form of a fingerprint. */
+bool fingerprint_is(const char *text);
+
+#endif
