@@ -12,9 +12,14 @@
  *   child    leaves a child process behind that holds all descriptors
  *   poor     the machine does not let it expedite anything
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
+ *   past, before, counter, back, note, check, crash, stop, bucket
+ *            a reader writes once, inside a section, over what the harness keeps for its driver:
+ *            past the end of the part of thread 0, before its begin, or into what is called so
  */
 #ifndef FLAVOR_BROKEN_H
 #define FLAVOR_BROKEN_H
+
+#include "torture/record/shared.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FLAVOR_NAME    "broken"
@@ -35,7 +41,90 @@ static inline int misbehaves(const char *how)
 }
 
 static __thread unsigned long sections;
-static __thread int stuck, crashing, gentle;
+static __thread int stuck, crashing, gentle, writing;
+static atomic_int written;
+
+/* Where part number `part` of the shared mapping begins: the head, then the checks of each
+ * workload, then the threads. Pages that nothing may touch part them. */
+static inline char *mapping_part_at(int part, char **end)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    unsigned long from = 0, to = 0;
+
+    while (maps && fgets(line, sizeof line, maps))
+        if (strstr(line, "rw-s") && strstr(line, "stillpoint-shared") && part-- == 0 &&
+            sscanf(line, "%lx-%lx", &from, &to) == 2)
+            break;
+    if (maps)
+        fclose(maps);
+    *end = (char *)to;
+    return (char *)from;
+}
+
+static inline void scribble(void)
+{
+    char *end, *head = mapping_part_at(0, &end), *checks = mapping_part_at(1, &end);
+    struct shared_thread *thread = (struct shared_thread *)mapping_part_at(2, &end);
+    _Atomic uint64_t *counters = (_Atomic uint64_t *)((char *)thread + shared_counters_offset());
+    struct shared_header *header = (struct shared_header *)head;
+    struct shared_check *check = (struct shared_check *)checks;
+    uint64_t count = atomic_load(&thread->note_count);
+
+    if (misbehaves("past"))
+        memset(end - 8, 0x5a, 16);
+    if (misbehaves("before"))
+        ((char *)thread)[-1] = 0x5a;
+    if (misbehaves("counter"))
+        counters[0] = (uint64_t)(uintptr_t)&count;
+    if (misbehaves("back"))
+        thread->heartbeat = 0;
+    if (misbehaves("note"))
+        thread->note_count += 3;
+    if (misbehaves("check")) {
+        check->count = 7;
+        snprintf(check->message, sizeof check->message, "A lie.");
+        check->ready = 1;
+    }
+    if (misbehaves("crash")) {
+        header->crash.thread = 1;
+        header->crash.signal = SIGSEGV;
+        raise(SIGTRAP); /* which the harness does not handle */
+    }
+    if (misbehaves("stop"))
+        header->stop = 1;
+    if (misbehaves("bucket")) {
+        const char *number = getenv("COUNTERS"); /* of the thread */
+        size_t place = shared_histograms_offset(number ? strtoul(number, NULL, 10) : 0);
+        struct histogram *h = (struct histogram *)((char *)thread + place);
+
+        h->buckets[HISTOGRAM_BUCKETS - 1] += 3;
+    }
+}
+
+/* The driver has looked a few times, and knows what was there. */
+static inline int is_time_to_write(void)
+{
+    static _Atomic time_t begin;
+    struct timespec now;
+    time_t none = 0, ms;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    atomic_compare_exchange_strong(&begin, &none, ms);
+    return ms - atomic_load(&begin) > 300;
+}
+
+static inline int misbehaves_by_writing(void)
+{
+    static const char *const how[] = {"past",  "before", "counter", "back",  "note",
+                                      "check", "crash",  "stop",    "bucket"};
+
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++)
+        if (misbehaves(how[i]))
+            return 1;
+    return 0;
+}
 
 static inline int signals_are_fresh(void)
 {
@@ -53,7 +142,8 @@ static inline int signals_are_fresh(void)
 static inline void flavor_register_thread(void)
 {
     stuck = misbehaves("stuck");
-    gentle = misbehaves("gentle");
+    writing = misbehaves_by_writing();
+    gentle = misbehaves("gentle") || writing;
     crashing = misbehaves("segv") ? SIGSEGV : misbehaves("abort") ? SIGABRT : 0;
     if (misbehaves("exit"))
         _exit(5);
@@ -89,6 +179,8 @@ static inline void flavor_read_lock(void)
     sections++;
     if (stuck && sections > 1000)
         stay_for_ever();
+    if (writing && is_time_to_write() && atomic_exchange(&written, 1) == 0)
+        scribble();
     if (crashing == SIGSEGV && sections > 1000)
         *nowhere = 1;
     if (crashing == SIGABRT && sections > 1000)

@@ -114,6 +114,8 @@ static void on_ready(struct execution *e, json_t *event)
         return;
     e->viewed = true;
     metrics_open(&e->metrics, &e->view);
+    guard_open(&e->guard, &e->view, e->started_ns,
+               e->inv->gdb ? INT64_MAX : e->started_ns + e->settings.duration_ns);
     watchdog_open(&e->watchdog, &e->view, e->pid, e->stall_limit_ns);
     e->gate_ns = clock_monotonic_ns();
     for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
@@ -220,6 +222,15 @@ static void kill_runner(struct execution *e)
 static void look_for_findings(struct execution *e)
 {
     if (execution_take_findings(e) > 0 && !e->inv->continue_on_finding && !e->inv->gdb)
+        tell_to_stop(e);
+}
+
+static void look_for_strays(struct execution *e)
+{
+    unsigned workload;
+    char *what = guard_look(&e->guard, e->stopping, &workload);
+
+    if (execution_report_stray(e, what, workload) && !e->inv->continue_on_finding && !e->inv->gdb)
         tell_to_stop(e);
 }
 
@@ -364,6 +375,7 @@ static void watch_running(struct execution *e, int64_t now)
 {
     bool hold;
 
+    look_for_strays(e);
     follow_runner(e);
     if (e->gate_open)
         watch_time(e, now);
@@ -435,6 +447,7 @@ static void finish(struct execution *e)
     if (e->viewed) {
         lost_time_close(&e->lost);
         metrics_close(&e->metrics);
+        guard_close(&e->guard);
         watchdog_close(&e->watchdog);
         view_close(&e->view);
     }
@@ -457,6 +470,9 @@ static void finish(struct execution *e)
 /* The runner has ended: what it left in the mapping is all. */
 static void conclude_time(struct execution *e)
 {
+    unsigned workload;
+    char *what;
+
     follow_runner(e);
     if (!e->warm)
         e->metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
@@ -465,6 +481,8 @@ static void conclude_time(struct execution *e)
         lost_time_window(&e->lost, end_ns(e));
     }
     execution_take_findings(e);
+    what = guard_look_at_end(&e->guard, e->finished, &workload);
+    execution_report_stray(e, what, workload);
 }
 
 json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)

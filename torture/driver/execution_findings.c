@@ -60,6 +60,21 @@ size_t execution_take_findings(struct execution *e)
     return fresh;
 }
 
+bool execution_report_stray(struct execution *e, char *what, unsigned workload)
+{
+    if (!what)
+        return false;
+    execution_add_finding(e, execution_finding(e, "stray-write", workload, what));
+    for (size_t i = 0; i < e->view.thread_count; i++)
+        if (e->view.threads[i].distrusted)
+            json_array_append_new(
+                e->notes, json_sprintf("%s: its counters are left out, and no latency is told: "
+                                       "something wrote over them",
+                                       e->view.threads[i].name));
+    free(what);
+    return true;
+}
+
 /* Names of the threads that hold up a grace period, for the message; false when none is known. */
 static bool name_holdouts(const struct finding_stacks *stacks, char *text, size_t room)
 {

@@ -3,6 +3,7 @@
 #define STILLPOINT_EXECUTION_PARTS_H
 
 #include "execution.h"
+#include "guard.h"
 #include "lost_time.h"
 #include "metrics.h"
 #include "torture/result/series.h"
@@ -36,6 +37,7 @@ struct execution {
     struct watchdog watchdog;
     struct lost_time lost;
     int64_t disk_ns, terminal_ns; /* that writers were held up, by then */
+    struct guard guard;
     struct findings findings;
     json_t *slowest; /* the event of that name; NULL: there was none */
     struct series series;
@@ -69,6 +71,8 @@ void execution_add_finding(struct execution *e, struct finding *f);
 bool execution_has_check(const struct execution *e, const char *check);
 /* Takes over what the threads have found since the last call; how many checks are new. */
 size_t execution_take_findings(struct execution *e);
+/* Takes what the guard tells, and the index of the workload. False when that is nothing (NULL). */
+bool execution_report_stray(struct execution *e, char *what, unsigned workload);
 /* Thread number `thread` has been silent for too long. */
 void execution_report_stall(struct execution *e, int thread);
 

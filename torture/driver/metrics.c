@@ -50,7 +50,7 @@ json_t *metrics_interval(struct metrics *m, double now_s)
     unsigned best = UINT_MAX;
 
     m->headline_p99_ns = 0;
-    for (size_t i = 0; i < m->view->measure_count; i++) {
+    for (size_t i = 0; !m->view->distrusted && i < m->view->measure_count; i++) {
         const char *name = m->view->measures[i].name, *unit = m->view->measures[i].unit;
         struct tally *now = m->scratch, before = m->previous[i];
 
@@ -81,7 +81,7 @@ json_t *metrics_latency(struct metrics *m)
 {
     json_t *latency = json_object();
 
-    for (size_t i = 0; i < m->view->measure_count; i++) {
+    for (size_t i = 0; !m->view->distrusted && i < m->view->measure_count; i++) {
         view_tally(m->view, i, m->scratch);
         tally_subtract(m->scratch, &m->baseline[i]);
         if (m->scratch->count > 0)

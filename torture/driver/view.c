@@ -29,6 +29,34 @@ static void find_measures(struct view *v)
     }
 }
 
+/* Whether `size` bytes at `offset` lie in the mapping, behind its head. */
+static bool within(const struct view *v, size_t offset, size_t size)
+{
+    return offset >= SHARED_ALIGN(sizeof(struct shared_header)) && offset % 64 == 0 &&
+           size <= v->size && offset <= v->size - size;
+}
+
+/* The runner may have been overwritten before it wrote the event. */
+static bool fits(const struct view *v, json_t *ready)
+{
+    json_t *workloads = json_object_get(ready, "workloads"), *item;
+    size_t i;
+
+    json_array_foreach (workloads, i, item)
+        if (!within(v, view_member_number(item, "checks_offset"),
+                    json_array_size(json_object_get(item, "checks")) * sizeof(struct shared_check)))
+            return false;
+    json_array_foreach (json_object_get(ready, "threads"), i, item) {
+        json_t *w = json_array_get(workloads, view_member_number(item, "workload"));
+
+        if (!w || !within(v, view_member_number(item, "offset"),
+                          shared_thread_size(json_array_size(json_object_get(w, "counters")),
+                                             json_array_size(json_object_get(w, "measures")))))
+            return false;
+    }
+    return json_array_size(json_object_get(ready, "library")) <= SHARED_LIBRARY;
+}
+
 bool view_open(struct view *v, int fd, json_t *ready, struct diagnostics *d)
 {
     json_t *list = json_object_get(ready, "threads"), *item;
@@ -40,6 +68,10 @@ bool view_open(struct view *v, int fd, json_t *ready, struct diagnostics *d)
     if (v->size < sizeof(struct shared_header) || fstat(fd, &status) != 0 ||
         (size_t)status.st_size < v->size) {
         diagnose(d, "the runner's shared memory is smaller than it says");
+        return false;
+    }
+    if (!fits(v, ready)) {
+        diagnose(d, "the runner describes parts that are not in its shared memory");
         return false;
     }
     base = mmap(NULL, v->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -92,7 +124,7 @@ static uint64_t sum_counter(const struct view *v, size_t workload, size_t counte
     uint64_t sum = 0;
 
     for (size_t i = 0; i < v->thread_count; i++)
-        if (v->threads[i].workload == workload)
+        if (v->threads[i].workload == workload && !v->threads[i].distrusted)
             sum += atomic_load_explicit(&v->threads[i].counters[counter], memory_order_relaxed);
     return sum;
 }

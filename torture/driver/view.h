@@ -12,6 +12,7 @@ struct view_thread {
     const char *name, *role; /* in the ready event */
     unsigned workload;
     int cpu, node;
+    bool distrusted; /* its counts were overwritten: they are left out of sums */
     struct shared_thread *shared;
     _Atomic uint64_t *counters;
     struct histogram *histograms;
@@ -30,9 +31,10 @@ struct view {
     struct view_thread *threads;
     size_t measure_count;
     struct view_measure *measures;
+    bool distrusted; /* some thread is: no latency is told any more */
 };
 
-/* Maps fd as the ready event describes it. */
+/* Maps fd as the ready event describes it, where that fits. */
 bool view_open(struct view *v, int fd, json_t *ready, struct diagnostics *d);
 void view_close(struct view *v);
 

@@ -8,10 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct shared_check *checks_of(const struct view *v, json_t *workload)
+struct shared_check *view_checks(const struct view *v, json_t *workload)
 {
     return (struct shared_check *)((char *)v->header +
                                    view_member_number(workload, "checks_offset"));
+}
+
+bool view_check_is_ready(const struct shared_check *c)
+{
+    /* Orders: LOAD ready (acquire) -> LOAD of the report.
+     * Pairs with: torture_violation(), STORE message -> STORE ready (release).
+     * Broken: the driver prints half a message. */
+    return atomic_load_explicit(&c->ready, memory_order_acquire) != 0;
+}
+
+bool view_check_is_whole(const struct shared_check *c)
+{
+    return c->sum == shared_check_sum(c);
 }
 
 static struct finding *known_finding(const struct findings *known, size_t workload,
@@ -44,16 +57,14 @@ size_t view_findings(const struct view *v, struct findings *known)
     size_t i, j, fresh = 0;
 
     json_array_foreach (json_object_get(v->ready, "workloads"), i, w) {
-        struct shared_check *checks = checks_of(v, w);
+        struct shared_check *checks = view_checks(v, w);
 
         json_array_foreach (json_object_get(w, "checks"), j, name) {
             const char *check = json_string_value(name);
             struct finding *f;
 
-            /* Orders: LOAD ready (acquire) -> LOAD of the report.
-             * Pairs with: torture_violation(), STORE message -> STORE ready (release).
-             * Broken: the driver prints half a message. */
-            if (!atomic_load_explicit(&checks[j].ready, memory_order_acquire))
+            /* What was overwritten is told by the guard. */
+            if (!view_check_is_ready(&checks[j]) || !view_check_is_whole(&checks[j]))
                 continue;
             f = known_finding(known, i, check);
             if (!f) {
@@ -76,16 +87,23 @@ struct finding *view_crash(const struct view *v)
     int number = atomic_load_explicit(&c->signal, memory_order_acquire);
     bool known = c->thread >= 0 && (size_t)c->thread < v->thread_count;
     bool early = number && known && c->in_section && (number == SIGSEGV || number == SIGBUS);
+    bool stray = number && c->stray;
     const char *who = known ? v->threads[c->thread].name : "a thread outside the workloads";
     unsigned w = known ? v->threads[c->thread].workload : 0;
     char message[256], *stack;
     struct finding *f;
 
-    if (!number)
+    /* Not as the handler wrote it: how the process ended tells more. */
+    if (!number || c->sum != shared_crash_sum(c, number))
         return NULL;
     if (c->sender != 0)
         snprintf(message, sizeof message, "The runner was ended by a signal from process %d: %s.",
                  (int)c->sender, strsignal(number));
+    else if (stray)
+        snprintf(message, sizeof message,
+                 "%s crashed at address 0x%llx, between the parts of what the harness keeps: it "
+                 "wrote or read where it must not.",
+                 who, (unsigned long long)c->address);
     else if (early)
         snprintf(
             message, sizeof message,
@@ -97,8 +115,10 @@ struct finding *view_crash(const struct view *v)
     else
         snprintf(message, sizeof message, "%s crashed: %s at address 0x%llx.", who,
                  strsignal(number), (unsigned long long)c->address);
-    f = finding_new(early ? "early-reuse" : "crash", w,
-                    view_member_text(view_workload(v, w), "name"),
+    f = finding_new(stray   ? "stray-write"
+                    : early ? "early-reuse"
+                            : "crash",
+                    w, view_member_text(view_workload(v, w), "name"),
                     fmax(0, view_seconds(v, c->ticks)), message);
     finding_add_thread(f, who);
     view_timeline(v, c->thread, c->ticks, f);

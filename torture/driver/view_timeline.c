@@ -114,7 +114,7 @@ void view_timeline(const struct view *v, int thread, uint64_t ticks, struct find
         for (uint64_t j = 0; j < notes && j < SHARED_NOTES && j < most; j++) {
             struct note note = t->notes[(notes - 1 - j) % SHARED_NOTES];
 
-            if (note.ticks <= ticks)
+            if (note.ticks <= ticks && note.sum == note_sum(&note))
                 moments[count++] = (struct moment){note, (int32_t)i, (int)i == thread};
         }
     }

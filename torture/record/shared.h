@@ -6,6 +6,10 @@
  * `stack_wanted`. Every field that both may access at once is an atomic, and has one writer unless
  * its comment has several; but for `notes`: the driver reads the newest ones, of a thread that may
  * go on and overwrites the oldest.
+ *
+ * The code under test may write anywhere. In the runner a page that nothing may touch lies before,
+ * between and behind the parts; what is written once has a sum; and the driver holds counts against
+ * what they were (driver/guard.h). What was overwritten is a finding, and is not believed.
  */
 #ifndef STILLPOINT_SHARED_H
 #define STILLPOINT_SHARED_H
@@ -39,7 +43,16 @@ struct note {
     uint64_t ticks;
     unsigned long a, b;
     uint32_t kind; /* index into the workload's notes */
+    uint32_t sum;  /* note_sum() */
 };
+
+/* A few register operations: also an entry of zeros, or of one pattern throughout, is no note. */
+static inline uint32_t note_sum(const struct note *note)
+{
+    uint64_t mixed = note->ticks ^ (uint64_t)note->a << 7 ^ (uint64_t)note->b << 19 ^ note->kind;
+
+    return (uint32_t)(mixed ^ mixed >> 32) ^ 0x6e6f7465u;
+}
 
 /* An entry of some thread's. */
 struct moment {
@@ -71,14 +84,17 @@ struct shared_check {
     uint32_t moment_count;
     struct moment moments[SHARED_MOMENTS]; /* newest first, thread by thread */
     char message[SHARED_MESSAGE];
+    uint64_t sum; /* shared_check_sum() */
 };
 
 struct shared_crash {
     atomic_int signal; /* 0: none */
     int32_t thread;    /* index, -1: not one of ours */
     bool in_section;
+    bool stray;     /* at an address of the mapping itself: a page between its parts */
     int32_t sender; /* process that sent the signal; 0: the thread's own fault */
     uint64_t address, ticks;
+    uint64_t sum; /* shared_crash_sum() */
     char stack[SHARED_STACK_TEXT];
 };
 
@@ -130,6 +146,10 @@ static inline uint64_t shared_refusals(const struct shared_header *header)
         count += atomic_load_explicit(&header->refused[i].count, memory_order_relaxed);
     return count;
 }
+
+/* Of what a thread has written down once, but for the stack, which comes later. */
+uint64_t shared_check_sum(const struct shared_check *c);
+uint64_t shared_crash_sum(const struct shared_crash *c, int signal);
 
 /* Waits until *word differs from value, at most for that time; shared between processes. */
 void shared_wait(atomic_uint *word, unsigned value, int64_t timeout_ns);

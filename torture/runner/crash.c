@@ -11,6 +11,7 @@
 #define SIGNAL_STACK_SIZE (64 * 1024)
 
 static struct shared_header *shared;
+static size_t shared_size; /* not that of the header, which may be overwritten */
 static __thread struct torture_thread *self;
 static __thread void *signal_stack;
 
@@ -101,8 +102,12 @@ static void on_crash(int number, siginfo_t *info, void *context)
         crash->in_section = self && !crash->sender &&
                             atomic_load_explicit(&self->shared->in_section, memory_order_relaxed);
         crash->address = crash->sender ? 0 : (uint64_t)(uintptr_t)info->si_addr;
+        crash->stray = !crash->sender && number == SIGSEGV &&
+                       (uintptr_t)info->si_addr - (uintptr_t)shared + SHARED_PAGE <
+                           shared_size + 2 * SHARED_PAGE;
         crash->ticks = clock_ticks();
         crash->stack[0] = 0;
+        crash->sum = shared_crash_sum(crash, number);
         /* Orders: STORE thread, STORE address -> STORE signal (release).
          * Pairs with: view_crash(), LOAD signal (acquire) -> LOAD thread, LOAD address.
          * Broken: the driver reports a crash of thread 0 at address 0.
@@ -121,6 +126,7 @@ void crash_install(struct shared_header *header)
                                .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
 
     shared = header;
+    shared_size = header->size;
     sigaction(STACK_SIGNAL, &action, NULL);
     action.sa_sigaction = on_crash;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;

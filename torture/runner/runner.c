@@ -2,6 +2,7 @@
 
 #include "crash.h"
 #include "deadline.h"
+#include "mapping.h"
 #include "refused.h"
 #include "slowest.h"
 #include "thread.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -104,36 +104,27 @@ static bool make_instances(struct run *run)
 
 static bool map_shared(struct run *run, int fd)
 {
-    size_t size = SHARED_ALIGN(sizeof(struct shared_header));
+    struct mapping m = {.size = 0};
     size_t *checks = calloc(run->instance_count + 1, sizeof *checks);
     char *base;
 
-    for (size_t i = 0; i < run->instance_count; i++) {
-        checks[i] = size;
-        size += SHARED_ALIGN(run->instances[i].workload->check_count * sizeof(struct shared_check));
-    }
+    mapping_part(&m, sizeof(struct shared_header));
+    for (size_t i = 0; i < run->instance_count; i++)
+        checks[i] =
+            mapping_part(&m, run->instances[i].workload->check_count * sizeof(struct shared_check));
     for (size_t i = 0; i < run->thread_count; i++) {
         const struct workload *w = run->plan[i].workload;
 
-        run->offsets[i] = size;
-        size += shared_thread_size(w->counter_count, w->measure_count);
+        run->offsets[i] = mapping_part(&m, shared_thread_size(w->counter_count, w->measure_count));
     }
-    if (ftruncate(fd, (off_t)size) != 0) {
-        diagnose_refused(run->diagnostics, errno, "ftruncate",
-                         "runner: no room for %zu MiB of shared memory", size >> 20);
-        free(checks);
-        return false;
-    }
-    base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) {
-        diagnose_refused(run->diagnostics, errno, "mmap",
-                         "runner: cannot map %zu MiB of shared memory", size >> 20);
+    base = mapping_open(&m, fd, run->diagnostics);
+    if (!base) {
         free(checks);
         return false;
     }
     run->shared = (struct shared_header *)base;
     run->shared->magic = SHARED_MAGIC;
-    run->shared->size = size;
+    run->shared->size = m.size;
     run->shared->ns_per_tick = clock_ns_per_tick;
     for (size_t i = 0; i < run->instance_count; i++) {
         run->instances[i].shared = run->shared;

@@ -82,6 +82,7 @@ static inline void torture_note_at(struct torture_thread *t, uint64_t ticks, uns
     if (__builtin_expect(atomic_load_explicit(&t->header->frozen, memory_order_relaxed), 0))
         return;
     *note = (struct note){.ticks = ticks, .a = a, .b = b, .kind = kind};
+    note->sum = note_sum(note);
     /* Orders: STORE notes[] -> STORE note_count (release).
      * Pairs with: view_timeline() and keep_others(), LOAD note_count (acquire) -> LOAD of the note.
      * Broken: a report shows a note that is half written. */

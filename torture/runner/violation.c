@@ -9,7 +9,8 @@
 #define NOTES_ABOUT_IT   8 /* of each other thread */
 #define NOTES_BESIDES    3
 
-/* One entry of a ring whose owner may be writing; false when it was overwritten meanwhile. */
+/* One entry of a ring whose owner may be writing; false when it was overwritten meanwhile, by its
+ * owner or by what should not. */
 __attribute__((no_sanitize("thread"))) static bool copy_note(const struct shared_thread *t,
                                                              uint64_t index, struct note *note)
 {
@@ -19,12 +20,14 @@ __attribute__((no_sanitize("thread"))) static bool copy_note(const struct shared
     note->a = from->a;
     note->b = from->b;
     note->kind = from->kind;
+    note->sum = from->sum;
     /* Orders: LOAD notes[] -> LOAD note_count (relaxed), by the fence.
      * Pairs with: torture_note_at(), STORE note_count -> STORE notes[] of its next call. Only x86
      * keeps these two in order: a fence there would hide bugs of the code under test.
      * Broken: a note that was overwritten meanwhile passes for whole, and a report shows it. */
     atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&t->note_count, memory_order_relaxed) - index < SHARED_NOTES - 1;
+    return atomic_load_explicit(&t->note_count, memory_order_relaxed) - index < SHARED_NOTES - 1 &&
+           note->sum == note_sum(note);
 }
 
 static bool has_second_number(const struct torture_thread *t, uint32_t kind)
@@ -113,8 +116,9 @@ void torture_violation(struct instance *instance, struct torture_thread *t, unsi
     va_start(arguments, format);
     vsnprintf(c->message, sizeof c->message, format, arguments);
     va_end(arguments);
+    c->sum = shared_check_sum(c);
     /* Orders: STORE message, and the rest of the report -> STORE ready (release).
-     * Pairs with: view_findings(), LOAD ready (acquire) -> LOAD of the report.
+     * Pairs with: view_check_is_ready(), LOAD ready (acquire) -> LOAD of the report.
      * Broken: the driver prints half a message. */
     atomic_store_explicit(&c->ready, 1, memory_order_release);
     torture_finding_made();
