@@ -1,11 +1,11 @@
 #!/bin/bash
-# Tortures for long: each scenario of configs/torture/ gets 30 s with each build, which its points share.
+# Tortures for long: nights of the scenarios of configs/torture/, each of which has turns of 30 s with each build.
 # `tests/soak.sh [NAME...]`; prints TAP.
 #
 # Each must pass, with everything that it requires reached. The builds are the plain one, one for each kind
-# of sanitizer, and one more that SEED chooses; for each of them SEED chooses between membarrier and full
-# fences, and it is the seed of the runs. In $KEPT/soak-SEED results are kept, and what passed there is not
-# run again.
+# of sanitizer, and one more that SEED chooses for each scenario; for each of them SEED chooses between membarrier
+# and full fences, and it is the seed of the nights. In $KEPT/soak-SEED results are kept: a night that was over is
+# not run again, and one that was cut short goes on.
 set -u
 cd "$(dirname "$0")/.." || exit 70
 seed=${SEED:-$((RANDOM * 32768 + RANDOM + 1))}
@@ -38,52 +38,100 @@ build() { # [SETTING]: sets program
     built+=" ${1:-plain} "
 }
 
-torture() { # SCENARIO OUT DURATION
-    "$program" run "$1" --seed "$seed" --duration "$3" --progress none --out "$2"
+# night DIRECTORY OPTION... -- NAME...: a night of these in DIRECTORY, which has one at most. Sets summary.
+night() {
+    local directory=$1 options=() set seconds before
+    shift
+    while [ "$1" != -- ]; do options+=("$1") && shift; done
+    shift
+    mkdir -p "$directory"
+    set=$directory/set.json
+    before=$(find "$directory" -mindepth 2 -maxdepth 2 -name night.json -printf '%h\n' | head -n 1)
+    summary=$before/summary.json
+    [ -z "$before" ] || [ ! -e "$summary" ] || return 0
+    if [ -n "$before" ] && "$program" run --resume "$before" --quiet >"$directory/log" 2>&1; then return; fi
+    [ -z "$before" ] || [ ! -e "$summary" ] || return 0
+    rm -rf "$directory"/2*
+    printf '%s\n' "$@" | jq -R "\"$PWD/configs/torture/\" + . + \".json\"" |
+        jq -s '{name: "soak", turn: "30s", set: {interval: "10s"}, scenarios: .}' >"$set"
+    # A turn of each, and what starting and ending runs takes.
+    seconds=$("$program" run "$set" --for 168h --dry-run "${options[@]}" 2>/dev/null | awk '
+        NR > 1 { for (i = 4; i < NF; i++) sum += $i * ($(i + 1) == "s" ? 1 : $(i + 1) == "min" ? 60 : 0) }
+        END { print int(1.15 * sum) + 5 }')
+    "$program" run "$set" --for "${seconds}s" --seed "$seed" "${options[@]}" --out "$directory" \
+        >"$directory/log" 2>&1 </dev/null
+    summary=$(echo "$directory"/2*)/summary.json
 }
 
-soak() { # NAME [SETTING]
-    local scenario=configs/torture/$1.json how=${2:-plain} fence='' test report points status
-    [ "$(choose "$1 $how fence" 2)" = 0 ] || fence=full
-    test="30 s of $1, ${2:-as it is}${fence:+, with full fences}"
-    report=$kept/$1-${how//[=,]/-}
-    if [ -e "$report.passed" ]; then
-        cat "$report.passed"
-        return
-    fi
-    if ! build "${2-}"; then
-        echo "not ok $test: ${2:-it} does not build"
+verdict_of() { # NAME: in the summary
+    jq -r --arg path "$PWD/configs/torture/$1.json" '.scenarios[] | select(.path == $path).verdict' "$summary" 2>/dev/null
+}
+
+# soak FENCE SETTING NAME...: with membarrier ("") or full fences.
+soak() {
+    local fence=$1 setting=$2 how=${2:-plain} report name verdict again=()
+    shift 2
+    [ $# -gt 0 ] || return
+    report=$kept/${how//[=,]/-}${fence:+-fence-$fence}
+    if ! build "$setting"; then
+        for name; do echo "not ok $name, ${setting:-as it is}: does not build"; done
         tail -n 20 "$kept/build.log" | sed 's/^/# /'
         return
     fi
-    points=$("$program" run "$scenario" --dry-run 2>/dev/null | sed -n '1s/ .*//p')
-    rm -rf "$report"
-    STILLPOINT_FENCE=$fence torture "$scenario" "$report" "$((30000 / ${points:-1}))ms" >"$report.log" 2>&1 </dev/null
-    status=$?
-    # So many points that their shares were too short to reach what is required: for each as long as for one.
-    if [ $status -eq 2 ] && [ "${points:-1}" -gt 1 ]; then
-        STILLPOINT_FENCE=$fence torture "$scenario" "$report" 30s >"$report.log" 2>&1 </dev/null
-        status=$?
-        test+=' a point'
-    fi
-    if [ $status -eq 0 ]; then
-        echo "ok $test" | tee "$report.passed"
-    else
-        echo "not ok $test"
-        tail -n 40 "$report.log" | sed 's/^/# /'
-        echo "# exit code $status; results in $report"
-    fi
+    STILLPOINT_FENCE=$fence night "$report" -- "$@"
+    for name; do
+        [ "$(verdict_of "$name")" != inconclusive ] || again+=("$name")
+    done
+    for name; do
+        # Many runs may be too short for what is required when they share a turn: each as long as that.
+        case " ${again[*]} " in *" $name "*) continue ;; esac
+        tell "$name" "$setting" "$fence" "$report"
+    done
+    [ ${#again[@]} -gt 0 ] || return
+    STILLPOINT_FENCE=$fence night "$report-longer" --duration 30s -- "${again[@]}"
+    for name in "${again[@]}"; do tell "$name" "$setting" "$fence" "$report-longer"; done
+}
+
+tell() { # NAME SETTING FENCE REPORT
+    local verdict
+    verdict=$(verdict_of "$1")
+    case $verdict in
+    pass | measured) echo "ok $1, ${2:-as it is}${3:+, with full fences}" ;;
+    skipped) echo "ok $1, ${2:-as it is}${3:+, with full fences} # skip nothing of it could run here" ;;
+    *)
+        echo "not ok $1, ${2:-as it is}${3:+, with full fences}: ${verdict:-no summary}"
+        tail -n 40 "$4/log" | sed 's/^/# /'
+        echo "# results in $4"
+        ;;
+    esac
+}
+
+# of FENCE SETTING NAME...: those for which the seed chooses this fence with this build.
+of() {
+    local name chosen
+    for name in "${@:3}"; do
+        chosen=
+        [ "$(choose "$name ${2:-plain} fence" 2)" = 0 ] || chosen=full
+        [ "$chosen" != "$1" ] || echo "$name"
+    done
+}
+
+both_fences() { # SETTING NAME...
+    # shellcheck disable=SC2046
+    soak '' "$1" $(of '' "$@")
+    # shellcheck disable=SC2046
+    soak full "$1" $(of full "$@")
 }
 
 # Build by build, and the plain one first, so that what is found at all is found early.
 {
-    for how in "${always[@]}"; do
-        for name in "${names[@]}"; do soak "$name" "$how"; done
-    done
+    for how in "${always[@]}"; do both_fences "$how" "${names[@]}"; done
     for ((i = 0; i < ${#sometimes[@]}; i++)); do
+        chosen=()
         for name in "${names[@]}"; do
-            [ "$(choose "$name build" ${#sometimes[@]})" != $i ] || soak "$name" "${sometimes[i]}"
+            [ "$(choose "$name build" ${#sometimes[@]})" != $i ] || chosen+=("$name")
         done
+        [ ${#chosen[@]} -eq 0 ] || both_fences "${sometimes[i]}" "${chosen[@]}"
     done
 } | tee "$kept/tap"
 ! grep -q '^not ok' "$kept/tap"
