@@ -38,7 +38,7 @@ const struct cause gp_causes[CAUSE_COUNT] = {
 
 /* --- Logs --- */
 
-/* For how long the thread waited for a CPU in all; 0 when the kernel does not tell. */
+/* For how long the thread waited for a CPU in all; 0 when that is not known. */
 static int64_t waited_until_now(const struct stays *log)
 {
     int64_t waited_ns = 0;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* docs/results.md says what each means. */
+/* docs/results.md has what each means. */
 enum gp_cause {
     READER_RUNNING,
     READER_PREEMPTED,
@@ -49,7 +49,7 @@ struct stays {
     unsigned long count;
     struct stay kept[STAYS_KEPT];
     /* The thread's own. */
-    int schedstat;             /* a file descriptor; -1: the kernel does not tell */
+    int schedstat;             /* a file descriptor; -1: there is none */
     int64_t ran_ns, waited_ns; /* when the section was entered, or a longer one was logged */
     int64_t mark_ns;
 };

@@ -533,7 +533,9 @@ START_TEST(a_description_becomes_a_table)
     const struct flavor_description *flavor = flavor_describe("stillpoint", &d);
 
     ck_assert_ptr_nonnull(flavor);
-    ck_assert_uint_eq(flavor->capabilities, 0x1ff);
+    ck_assert_uint_eq(flavor->capabilities, CAN_SYNCHRONIZE | CAN_EXPEDITE | CAN_CALL |
+                                                CAN_BARRIER | CAN_CALLBACK_LOCK | CAN_NEST |
+                                                CAN_FORCE | CAN_GP_TIMES | CAN_PROTECT);
     const struct option *pile_up = options_find(flavor->settings, "pile_up");
     const struct option *interval = options_find(flavor->settings, "poll_interval");
     const struct option *policy = options_find(flavor->settings, "gp_policy");

@@ -26,7 +26,7 @@ struct invocation {
 };
 
 /* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
-/* What a second Ctrl-C says: how to salvage. */
+/* Printed at a second Ctrl-C: how to salvage. */
 void execution_name_results(const char *program, const char *directory);
 void execution_signals(bool gdb);
 /* Whether one of the first three has come. */

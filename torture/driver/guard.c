@@ -117,7 +117,7 @@ static char *look_at_words(struct guard *g, unsigned *workload)
     return what;
 }
 
-/* The times that the runner tells. */
+/* The times that the runner stores. */
 static const char *look_at_times(struct guard *g)
 {
     struct shared_header *h = g->view->header;
@@ -157,7 +157,7 @@ static char *look_at_header(struct guard *g, bool stopping)
         what = "the phase of the run is none.";
     else
         what = look_at_times(g);
-    /* So that times are told all the same. */
+    /* So that times are right all the same. */
     h->ns_per_tick = g->ns_per_tick;
     return what ? text_format("%s", what) : NULL;
 }

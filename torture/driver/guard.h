@@ -15,9 +15,9 @@ struct guard {
     struct guarded *words;
     double ns_per_tick;
     int64_t begin_ns, end_ns;  /* before which nothing began; at which it may end by itself */
-    int64_t gate_ns, still_ns; /* as the runner told last; 0: not yet */
+    int64_t gate_ns, still_ns; /* as the runner stored them last; 0: not yet */
     int64_t looked_ns;
-    bool overwritten; /* told already */
+    bool overwritten; /* reported already */
 };
 
 /* Neither does the gate open before `begin_ns`, nor does the runner end by itself before `end_ns`,

@@ -150,7 +150,7 @@ void lost_time_note(struct lost_time *l, enum lost_cause cause, int64_t ns)
     l->of_window_ns[cause] += ns;
 }
 
-/* What the kernel tells of the window's length. */
+/* What the kernel took of the window's length. */
 static void take_interference(struct lost_time *l, int64_t length)
 {
     static const enum lost_cause causes[INTERFERENCE_KINDS] = {

@@ -166,7 +166,7 @@ static bool long_enough(struct night *n)
     return false;
 }
 
-/* All that is wrong with any of them is told, also when the duration is. */
+/* All that is wrong with any of them is reported, also when the duration is. */
 static bool plan_scenarios(struct night *n, struct scenario_set *set)
 {
     bool ok = true;

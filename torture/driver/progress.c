@@ -28,7 +28,7 @@ static void put_time(char *text, size_t room, double seconds)
         snprintf(text, room, "%02ld:%02ld", s / 60, s % 60);
 }
 
-/* Columns of the terminal; wide where it does not say. */
+/* Columns of the terminal; wide where they are not known. */
 static size_t width_of(FILE *out)
 {
     struct winsize size;

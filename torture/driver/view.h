@@ -31,7 +31,7 @@ struct view {
     struct view_thread *threads;
     size_t measure_count;
     struct view_measure *measures;
-    bool distrusted; /* some thread is: no latency is told any more */
+    bool distrusted; /* some thread is: no latency is reported any more */
 };
 
 /* Maps fd as the ready event describes it, where that fits. */

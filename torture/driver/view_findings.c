@@ -63,7 +63,7 @@ size_t view_findings(const struct view *v, struct findings *known)
             const char *check = json_string_value(name);
             struct finding *f;
 
-            /* What was overwritten is told by the guard. */
+            /* What was overwritten is reported by the guard. */
             if (!view_check_is_ready(&checks[j]) || !view_check_is_whole(&checks[j]))
                 continue;
             f = known_finding(known, i, check);

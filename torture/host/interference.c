@@ -54,7 +54,7 @@ static char *whole_file(const char *path)
     return NULL;
 }
 
-/* The total of a group, over all CPUs; -1: it does not say. */
+/* The total of a group, over all CPUs; -1: it is not known. */
 static int64_t throttled_ns(const char *path)
 {
     FILE *file = fopen(path, "re");

@@ -22,7 +22,7 @@ struct interference {
     pid_t pid;
     int cpus;     /* that the process may use, at most one for each of its threads */
     char *groups; /* its control groups, as the kernel lists them */
-    char *quotas[INTERFERENCE_GROUPS]; /* files that tell of throttling */
+    char *quotas[INTERFERENCE_GROUPS]; /* files that count throttling */
     int64_t throttled_ns[INTERFERENCE_GROUPS];
     int64_t before_ns[INTERFERENCE_KINDS]; /* of what only grows */
 };
@@ -30,7 +30,7 @@ struct interference {
 /* Begins to watch a process of so many threads. */
 void interference_open(struct interference *w, pid_t pid, unsigned threads);
 void interference_close(struct interference *w);
-/* What came since the call before, in nanoseconds by kind; 0 of what the kernel does not tell.
+/* What came since the call before, in nanoseconds by kind; 0 of what the kernel does not count.
  * Steal and throttling are of each CPU on average: as long as all of them were gone together. */
 void interference_take(struct interference *w, int64_t ns[INTERFERENCE_KINDS]);
 

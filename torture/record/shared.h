@@ -30,7 +30,7 @@
 #define SHARED_MESSAGE    512
 #define SHARED_LIBRARY    64                  /* statistics of a flavor */
 #define SHARED_MOMENTS    96                  /* what led to one violation */
-#define SHARED_STILL_NS   (250 * 1000 * 1000) /* shorter delays of a process are not told apart */
+#define SHARED_STILL_NS   (250 * 1000 * 1000) /* shorter delays of a process are not noticed */
 
 /* The signal that makes a thread write down its stack. Real-time, so that it takes nothing away
  * from the code under test. */

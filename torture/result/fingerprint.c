@@ -77,7 +77,7 @@ static char *role_of(const char *thread)
     return text_format("%.*s", (int)length, thread);
 }
 
-/* The line of a sanitizer that says what it found. */
+/* The line of a sanitizer with what it found. */
 static const char *sanitizer_line(const char *output)
 {
     while (output && *output) {

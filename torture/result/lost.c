@@ -11,7 +11,7 @@
 /* Nor is anything said of less than what can be told apart: a delay of the runner, or ticks of
  * steal. */
 #define LEAST_LOST_S 0.25
-/* Of a writer that was held up no less is told. */
+/* Of a writer that was held up no less is reported. */
 #define LEAST_TOLD_S 5
 /* Of one cause that does not count; what follows then lengthens the last. */
 #define MOST_NOTES 100

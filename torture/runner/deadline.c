@@ -17,7 +17,7 @@ static int64_t consumed_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* How long this thread has waited for a CPU; 0 where the kernel does not tell. */
+/* How long this thread has waited for a CPU; 0 where the kernel does not count. */
 static int64_t waited_ns(const struct deadline *t)
 {
     int64_t waited = 0;
