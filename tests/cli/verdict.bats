@@ -245,7 +245,7 @@ until_pipe_age() {
 @test "a missing gdb is told with its package" {
     run --separate-stderr sp run "$(pipe)" --gdb --out "$OUT"
     expect 64
-    says 'gdb: cannot be started: No such file or directory; install the package gdb'
+    has "$stderr" 'gdb: cannot be started: No such file or directory; install the package gdb'
     left_nothing
 }
 

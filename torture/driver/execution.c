@@ -16,6 +16,7 @@
 
 #define TICK_NS        (INT64_C(50) * 1000000)
 #define START_LIMIT_NS (INT64_C(30) * 1000000000)
+#define HOLD_NS        (INT64_C(1) * 1000000000) /* many turns */
 #define END_GRACE_NS   (INT64_C(2) * 1000000000)
 
 static volatile sig_atomic_t interrupted, dump_wanted, continued;
@@ -367,7 +368,8 @@ static bool hold_end(struct execution *e, int64_t now)
     e->holding = e->gate_open && now - e->gate_ns >= e->settings.duration_ns;
     hold = watchdog_holds(&e->watchdog) && !e->halt.since_ns && !execution_has_check(e, "stall") &&
            !e->stopping;
-    atomic_store_explicit(&e->view.header->held, hold, memory_order_relaxed);
+    atomic_store_explicit(&e->view.header->held_until_ns, hold ? now + HOLD_NS : 0,
+                          memory_order_relaxed);
     return hold;
 }
 

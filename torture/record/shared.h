@@ -2,7 +2,7 @@
  *
  * Whatever must survive the runner's death is here: heartbeats, counters, histograms, the flight
  * recorder, findings, stacks. The runner lays it out and describes it in its "ready" event; the
- * driver only reads, but for `opened`, `stop`, `held`, `frozen`, `holdouts_wanted` and
+ * driver only reads, but for `opened`, `stop`, `held_until_ns`, `frozen`, `holdouts_wanted` and
  * `stack_wanted`. Every field that both may access at once is an atomic, and has one writer unless
  * its comment has several; but for `notes`: the driver reads the newest ones, of a thread that may
  * go on and overwrites the oldest.
@@ -105,7 +105,9 @@ struct shared_header {
     atomic_uint phase;    /* enum phase; a futex word */
     atomic_uint opened;   /* set by the driver: the gate may open; a futex word */
     atomic_uint frozen;   /* no notes, after a crash or during a stall; two writers */
-    atomic_uint held; /* set by the driver: a thread is silent, and the run must not end on it */
+    /* By the driver: a thread is silent, and until then the run must not end on it. CLOCK_MONOTONIC;
+     * a driver that is away cannot hold a run for longer than that. */
+    _Atomic int64_t held_until_ns;
     _Alignas(64) atomic_uint stop; /* a futex word; set by the driver, or at the deadline */
     /* CLOCK_MONOTONIC: the gate opened; the threads were told to end (0: not yet); the main thread
      * was last awake. */

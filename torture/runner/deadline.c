@@ -73,7 +73,7 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
                        consumed_ns() - ran);
     atomic_store_explicit(&t->shared->beat_ns, now, memory_order_relaxed);
     if (t->end_ns && now >= t->end_ns &&
-        !atomic_load_explicit(&t->shared->held, memory_order_relaxed))
+        now >= atomic_load_explicit(&t->shared->held_until_ns, memory_order_relaxed))
         atomic_store_explicit(&t->shared->stop, 1, memory_order_relaxed);
     if (atomic_load_explicit(&t->shared->stop, memory_order_relaxed) == 0)
         return true;
