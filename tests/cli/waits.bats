@@ -65,6 +65,15 @@ all_answered() {
     has "$output" ' gp-wait-ccdf.svg'
     grep -q 'How often the wait for a grace period takes longer than x' "$OUT/latest/gp-wait-ccdf.svg"
     grep -q 'The wait for a grace period over time' "$OUT/latest/gp-wait-over-time.svg"
+    has "$output" ' gp-wait-causes.svg'
+    local cause
+    cause=$(result '.runs[0].tail.causes | to_entries | max_by(.value.ns).key')
+    # Its words, from the table that the report has them from.
+    case $cause in
+    reader_*) grep -q '>a reader inside' "$OUT/latest/gp-wait-causes.svg" ;;
+    leader_*) grep -q '>the leader ' "$OUT/latest/gp-wait-causes.svg" ;;
+    woken_late) grep -q '>the caller woken late' "$OUT/latest/gp-wait-causes.svg" ;;
+    esac
     has "$output" '  How long a caller waits for a grace period that it asks for at a random moment'
 }
 

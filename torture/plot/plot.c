@@ -173,6 +173,23 @@ static void write_layout(struct drawing *g, FILE *out)
                 g->points[i].line + 1);
 }
 
+/* What may be waited for, and which of it is to be seen. */
+static void write_causes(struct drawing *g, FILE *out)
+{
+    const struct measure *m = g->explained;
+    size_t count = m ? m->cause_count : 0;
+
+    fprintf(out, "cause_count = %zu\narray cause[%zu]\narray seen[%zu]\n", count, count + 1,
+            count + 1);
+    for (size_t i = 0; i < count; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "cause[%zu]", i + 1);
+        set_text(out, name, m->causes[i].words);
+        fprintf(out, "seen[%zu] = %d\n", i + 1, (g->causes_seen >> i & 1) != 0);
+    }
+}
+
 /* Everything that a script may use, in order: each script names what it needs. */
 static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
 {
@@ -202,6 +219,7 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
         columns = width > columns ? width : columns;
     }
     fprintf(out, "key_columns = %d\n", columns);
+    write_causes(g, out);
 }
 
 /* Puts the part's name in front where an earlier part has a file of that name. */
@@ -380,6 +398,9 @@ static const struct picture pictures[] = {
      .of_several = "Latencies over time",
      .write = plot_write_over_time},
     {.name = "read-side", .heading = "What a read section costs", .write = plot_write_read_side},
+    {.name = "gp-wait-causes",
+     .heading = "What the slowest 1 % of requests waited for",
+     .write = plot_write_causes},
     {.name = "exclusive-latency",
      .heading = "How long start_exclusive() takes",
      .write = plot_write_over_axis},

@@ -33,6 +33,7 @@ struct repeats {
     double median, smallest, largest;
 };
 
+struct measure;
 struct workload;
 
 struct drawing {
@@ -55,7 +56,9 @@ struct drawing {
     bool gp;             /* it is what a grace period took, or there is none at all */
     double low, high;    /* of what was written, ns */
     double last;         /* second */
-    bool lost;           /* some interval was left out, since it does not count */
+    const struct measure *explained; /* whose causes the picture shows, or NULL */
+    unsigned causes_seen;            /* by cause, those with a share that shows */
+    bool lost;                       /* some interval was left out, since it does not count */
     json_t *made;
     struct diagnostics *d;
 };
@@ -80,6 +83,8 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
 /* Into the file of the first point of each line: the latency over the option that is its axis. In
  * plot_axis.c. */
 void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out);
+/* "cause from to", a share of the time each. In plot_causes.c. */
+void plot_write_causes(struct drawing *g, struct point *p, FILE *out);
 /* The table of a workload's distribution; false when there is none to show. In plot_table.c. */
 bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
 
