@@ -60,7 +60,7 @@ all_answered() {
 }
 
 @test "gp-wait: gp.wait is the headline wherever it was measured" {
-    run --separate-stderr "$CLI_BUILD/stillpoint" run "$(scenario both '{"name": "both", "duration": "300ms", "warmup": "0s", "workloads": [
+    run --separate-stderr "$CLI_BUILD/stillpoint" run "$(scenario both '{"name": "both", "duration": "2s", "warmup": "0s", "workloads": [
         {"type": "gp-latency"}, {"type": "gp-wait", "long_readers": 0}]}')" --out "$OUT" --progress none
     has "$output" ' gp-wait-ccdf.svg'
     grep -q 'How often the wait for a grace period takes longer than x' "$OUT/latest/gp-wait-ccdf.svg"

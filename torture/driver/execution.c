@@ -480,6 +480,9 @@ static void conclude_time(struct execution *e)
         e->metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
     if (e->gate_open) {
         account_for_turn(e);
+        /* The runner may have been faster than our last turn. */
+        if (e->warm && end_ns(e) >= e->next_interval_ns)
+            take_interval(e, end_ns(e));
         lost_time_window(&e->lost, end_ns(e));
     }
     execution_take_findings(e);
