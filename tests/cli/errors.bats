@@ -274,7 +274,7 @@ too_many() {
 @test "what only the runner can refuse is told with the file, and leaves nothing" {
     run --separate-stderr sp run "$(too_many)" --set kick.vcpus=4096 --out "$OUT"
     expect 64
-    says "$BATS_TEST_TMPDIR/many.json: pause: 4097 vCPUs in this run are more than the library's limit of 4096; set \"vcpus\" or \"per_thread\" lower"
+    has "$stderr" "$BATS_TEST_TMPDIR/many.json: pause: 4097 vCPUs in this run are more than the library's limit of 4096; set \"vcpus\" or \"per_thread\" lower"
     left_nothing
 }
 
