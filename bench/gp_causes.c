@@ -147,6 +147,16 @@ static enum found section_at(struct stays *log, int64_t at_ns, struct stay *s)
     return found;
 }
 
+static int thread_of(struct stays *log)
+{
+    int thread_id;
+
+    pthread_mutex_lock(&log->lock);
+    thread_id = log->thread_id;
+    pthread_mutex_unlock(&log->lock);
+    return thread_id;
+}
+
 static bool is_named(const struct gp_facts *g, int thread_id)
 {
     /* When there was no room for all, any may be meant. */
@@ -174,15 +184,16 @@ static struct last last_to_leave(const struct gp_facts *g, int64_t at_ns, struct
 
     *all_logged = true;
     for (size_t i = 0; i < log_count; i++) {
-        struct stay s;
+        int thread_id = thread_of(&logs[i]);
         enum found found = NOT_THERE;
+        struct stay s;
 
-        if (logs[i].thread_id != 0 && (!g || is_named(g, logs[i].thread_id)))
+        if (thread_id != 0 && (!g || is_named(g, thread_id)))
             found = section_at(&logs[i], at_ns, &s);
         if (found == NOT_LOGGED)
             *all_logged = false;
         if (found == LOGGED && (!last.logged || s.leave_ns > last.section.leave_ns))
-            last = (struct last){.thread_id = logs[i].thread_id, .logged = true, .section = s};
+            last = (struct last){.thread_id = thread_id, .logged = true, .section = s};
     }
     if (last.thread_id == 0 && g && g->reader_count > 0)
         last.thread_id = g->readers[0];
