@@ -12,10 +12,8 @@
 #include "gp_causes.h"
 
 #include "torture/record/clock.h"
+#include "torture/record/cpu_wait.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* Longer than this between two marks: a looping reader was not on its CPU. */
@@ -38,17 +36,6 @@ const struct cause gp_causes[CAUSE_COUNT] = {
 
 /* --- Logs --- */
 
-/* For how long the thread waited for a CPU in all; 0 when that is not known. */
-static int64_t waited_until_now(const struct stays *log)
-{
-    int64_t waited_ns = 0;
-    char line[96];
-    ssize_t length = log->schedstat >= 0 ? pread(log->schedstat, line, sizeof line - 1, 0) : 0;
-
-    line[length > 0 ? length : 0] = '\0';
-    return sscanf(line, "%*s %" SCNd64, &waited_ns) == 1 ? waited_ns : 0;
-}
-
 static int64_t ran_until_now(void)
 {
     struct timespec ran;
@@ -60,13 +47,13 @@ static int64_t ran_until_now(void)
 void stays_init(struct stays *log)
 {
     pthread_mutex_init(&log->lock, NULL);
-    log->schedstat = -1;
+    log->account = -1;
 }
 
 void stays_open(struct stays *log)
 {
-    log->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    log->waited_ns = waited_until_now(log);
+    log->account = cpu_wait_open();
+    log->waited_ns = cpu_wait_total(log->account);
     log->ran_ns = ran_until_now();
     log->mark_ns = clock_monotonic_ns();
     pthread_mutex_lock(&log->lock);
@@ -76,14 +63,13 @@ void stays_open(struct stays *log)
 
 void stays_close(struct stays *log)
 {
-    if (log->schedstat >= 0)
-        close(log->schedstat);
-    log->schedstat = -1;
+    cpu_wait_close(log->account);
+    log->account = -1;
 }
 
 void stays_enter(struct stays *log)
 {
-    log->waited_ns = waited_until_now(log);
+    log->waited_ns = cpu_wait_total(log->account);
     pthread_mutex_lock(&log->lock);
     log->ran_ns = ran_until_now();
     log->inside_since_ns = clock_monotonic_ns();
@@ -103,7 +89,7 @@ void stays_leave(struct stays *log)
     struct stay s = {.enter_ns = log->inside_since_ns, .leave_ns = clock_monotonic_ns()};
 
     s.ran_ns = ran_until_now() - log->ran_ns;
-    s.waited_ns = waited_until_now(log) - log->waited_ns;
+    s.waited_ns = cpu_wait_total(log->account) - log->waited_ns;
     keep(log, s);
 }
 
@@ -115,7 +101,7 @@ void stays_mark(struct stays *log)
     if (s.leave_ns - s.enter_ns <= GAP_NS)
         return;
     s.waited_ns = log->waited_ns;
-    log->waited_ns = waited_until_now(log);
+    log->waited_ns = cpu_wait_total(log->account);
     s.waited_ns = log->waited_ns - s.waited_ns;
     s.ran_ns = s.leave_ns - s.enter_ns - s.waited_ns; /* it never blocks */
     keep(log, s);

@@ -49,7 +49,7 @@ struct stays {
     unsigned long count;
     struct stay kept[STAYS_KEPT];
     /* The thread's own. */
-    int schedstat;             /* a file descriptor; -1: there is none */
+    int account;               /* its waits for a CPU: cpu_wait_open() */
     int64_t ran_ns, waited_ns; /* when the section was entered, or a longer one was logged */
     int64_t mark_ns;
 };

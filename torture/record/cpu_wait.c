@@ -1,8 +1,10 @@
 #include "cpu_wait.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A line of the kernel's about a thread; empty when there is none. */
 static void read_line(int pid, int tid, const char *what, char *line, int size)
@@ -45,4 +47,25 @@ int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step)
     }
     *before = now;
     return waited;
+}
+
+int cpu_wait_open(void)
+{
+    return open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+}
+
+void cpu_wait_close(int account)
+{
+    if (account >= 0)
+        close(account);
+}
+
+int64_t cpu_wait_total(int account)
+{
+    int64_t waited_ns = 0;
+    char line[96];
+    ssize_t length = account >= 0 ? pread(account, line, sizeof line - 1, 0) : 0;
+
+    line[length > 0 ? length : 0] = '\0';
+    return sscanf(line, "%*s %" SCNd64, &waited_ns) == 1 ? waited_ns : 0;
 }

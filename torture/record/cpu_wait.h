@@ -17,4 +17,11 @@ int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step);
 /* Its state, as ps shows it: R runs or waits for a CPU, S sleeps. 0: there is no such thread. */
 char cpu_wait_state(int pid, int tid);
 
+/* The calling thread's own account, which it keeps open: a reading is one system call. The file
+ * descriptor, or -1: there is no account. */
+int cpu_wait_open(void);
+void cpu_wait_close(int account);
+/* How long the thread has waited in all; 0 without an account. */
+int64_t cpu_wait_total(int account);
+
 #endif

@@ -1,12 +1,9 @@
 #include "deadline.h"
 
 #include "torture/record/clock.h"
+#include "torture/record/cpu_wait.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
-#include <stdio.h>
-#include <unistd.h>
 
 /* CPU time of all threads. */
 static int64_t consumed_ns(void)
@@ -17,17 +14,6 @@ static int64_t consumed_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* How long this thread has waited for a CPU; 0 where the kernel does not count. */
-static int64_t waited_ns(const struct deadline *t)
-{
-    int64_t waited = 0;
-    char line[96];
-    ssize_t n = t->schedstat_fd >= 0 ? pread(t->schedstat_fd, line, sizeof line - 1, 0) : 0;
-
-    line[n > 0 ? n : 0] = 0;
-    return sscanf(line, "%*d %" SCNd64, &waited) == 1 ? waited : 0;
-}
-
 void deadline_start(struct deadline *t, struct shared_header *shared, int64_t duration_ns)
 {
     int64_t now = clock_monotonic_ns();
@@ -36,7 +22,7 @@ void deadline_start(struct deadline *t, struct shared_header *shared, int64_t du
     *t = (struct deadline){
         .shared = shared,
         .cpus = 1,
-        .schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC),
+        .account = cpu_wait_open(),
     };
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
         t->cpus = CPU_COUNT(&allowed);
@@ -61,7 +47,8 @@ static void note_stillness(struct deadline *t, int64_t late_ns, int64_t tick_ns,
 
 bool deadline_wait(struct deadline *t, int64_t tick_ns)
 {
-    int64_t before = clock_monotonic_ns(), ran = consumed_ns(), waited = waited_ns(t), now;
+    int64_t before = clock_monotonic_ns(), ran = consumed_ns(), waited = cpu_wait_total(t->account),
+            now;
 
     if (t->end_ns > before && t->end_ns - before < tick_ns)
         tick_ns = t->end_ns - before;
@@ -69,7 +56,7 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
         shared_wait(&t->shared->stop, 0, tick_ns);
     now = clock_monotonic_ns();
     if (now - before - tick_ns >= SHARED_STILL_NS)
-        note_stillness(t, now - before - tick_ns - (waited_ns(t) - waited), tick_ns,
+        note_stillness(t, now - before - tick_ns - (cpu_wait_total(t->account) - waited), tick_ns,
                        consumed_ns() - ran);
     atomic_store_explicit(&t->shared->beat_ns, now, memory_order_relaxed);
     if (t->end_ns && now >= t->end_ns &&
@@ -78,7 +65,6 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
     if (atomic_load_explicit(&t->shared->stop, memory_order_relaxed) == 0)
         return true;
     atomic_store_explicit(&t->shared->end_ns, now, memory_order_relaxed);
-    if (t->schedstat_fd >= 0)
-        close(t->schedstat_fd);
+    cpu_wait_close(t->account);
     return false;
 }

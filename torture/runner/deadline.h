@@ -7,9 +7,9 @@
 
 struct deadline {
     struct shared_header *shared;
-    int64_t end_ns;   /* CLOCK_MONOTONIC; 0: none */
-    int cpus;         /* that the process may use */
-    int schedstat_fd; /* the kernel's account of the main thread; -1: none */
+    int64_t end_ns; /* CLOCK_MONOTONIC; 0: none */
+    int cpus;       /* that the process may use */
+    int account;    /* the main thread's waits for a CPU: cpu_wait_open() */
 };
 
 /* The gate opens now. `duration_ns`: 0: until the driver says. */
