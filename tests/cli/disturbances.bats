@@ -31,7 +31,7 @@ does_not_count() { # CAUSE WORDS
 }
 
 @test "a driver that is stopped ends no run late, and what it did not see does not count" {
-    begin "$(pipe)" --duration 3s --set rcu-pipe.readers=2
+    begin "$(pipe)" --duration 10s --set rcu-pipe.readers=2
     kill -STOP "$DRIVER"
     until_gone "$RUNNER"
     kill -CONT "$DRIVER"
