@@ -78,10 +78,10 @@ void rcu_record_end(const struct grace_period *g)
 
     if (!g->timed)
         return;
+    if (g->recorded) /* first: the times enclose it */
+        now.ran_ns += platform_thread_cpu_ns();
     now.end_ns = platform_now_ns();
     now.forced = g->forced;
-    if (g->recorded)
-        now.ran_ns += platform_thread_cpu_ns();
     remembered[i].end = g->end;
     remembered[i].record = now;
 }
