@@ -32,7 +32,7 @@ does_not_count() { # CAUSE WORDS
 }
 
 @test "a driver that is stopped ends no run late, and what it did not see does not count" {
-    # In memory: where many write to the disk, it takes seconds until an event is there to be seen.
+    # In memory, so that events are seen at once whatever the disk does.
     OUT=$(mktemp -d /dev/shm/stillpoint-test-XXXXXX 2>/dev/null) || OUT=$BATS_TEST_TMPDIR/results
     begin "$(pipe)" --duration 5s --set rcu-pipe.readers=2
     kill -STOP "$DRIVER"

@@ -2,6 +2,7 @@
 #include "execution_parts.h"
 
 #include "torture/host/paths.h"
+#include "torture/placement/threads.h"
 #include "torture/record/text.h"
 
 #include <errno.h>
@@ -48,19 +49,32 @@ static char **runner_environment(bool full_fence)
     return copy;
 }
 
-/* Signals as a fresh process has them, whatever our parent or we ourselves made of ours. */
-static void set_attributes(posix_spawnattr_t *attributes, bool own_session)
+/* Where sessions share the CPUs (the scheduler's autogroups), a session of its own leaves us half of
+ * them, whatever the number of its threads: thousands in ours left us a turn in many seconds. Of few
+ * threads it is the other way round: beside a busy machine we waited for 2.8 of 3 s. */
+static bool is_crowd(const struct execution *e)
 {
+    enum { CROWD = 256 };
+    struct planned_thread *threads;
+    size_t count = plan_threads(e->plan->config, &threads);
+
+    free(threads);
+    return count > CROWD;
+}
+
+/* Signals as a fresh process has them, whatever our parent or we ourselves made of ours. */
+static void set_attributes(posix_spawnattr_t *attributes, const struct execution *e)
+{
+    short apart = is_crowd(e) ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
     sigset_t none, all;
 
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &all);
-    /* A session of its own: a Ctrl-C in the terminal is for us, who then stop it. Where sessions
-     * share the CPUs (the scheduler's autogroups), thousands of its threads leave us our half. */
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                             (own_session ? POSIX_SPAWN_SETSID : 0));
+    /* Apart from us: a Ctrl-C in the terminal is for us, who then stop it. */
+    posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                 (e->inv->gdb ? 0 : apart)));
 }
 
 /* gdb keeps the terminal; a runner has none, and what it prints goes to its log. */
@@ -118,7 +132,7 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
     posix_spawn_file_actions_init(&actions);
     set_descriptors(e, &actions, config, events_write);
     posix_spawnattr_init(&attributes);
-    set_attributes(&attributes, !e->inv->gdb);
+    set_attributes(&attributes, e);
     error = environment ? posix_spawnp(&e->pid, e->inv->gdb ? "gdb" : path, &actions, &attributes,
                                        e->inv->gdb ? gdb : plain, environment)
                         : ENOMEM;
