@@ -49,9 +49,9 @@ static char **runner_environment(bool full_fence)
     return copy;
 }
 
-/* Where sessions share the CPUs (the scheduler's autogroups), a session of its own leaves us half of
- * them, whatever the number of its threads: thousands in ours left us a turn in many seconds. Of
- * few threads it is the other way round: beside a busy machine we waited for 2.8 of 3 s. */
+/* Where sessions share the CPUs (the scheduler's autogroups), a session of its own leaves half of
+ * them to us, whatever the number of its threads: thousands in ours left us a turn in many seconds.
+ * Of few threads it is the other way round: beside a busy machine we waited for 2.8 of 3 s. */
 static bool is_crowd(const struct execution *e)
 {
     enum { CROWD = 256 };
