@@ -23,7 +23,7 @@ is_stray() { # REGULAR EXPRESSION
     [ "$(getconf PAGESIZE)" -eq 4096 ] || skip 'pages are larger than the parts'
     for where in past before; do
         written $where
-        is_stray '^reader-[0-9] crashed at address 0x[0-9a-f]+, between the parts of what the harness keeps'
+        is_stray '^(quiet-)?reader-[0-9] crashed at address 0x[0-9a-f]+, between the parts of what the harness keeps'
         [ "$(result '.runs[0].exit.signal')" = 11 ]
     done
 }

@@ -78,7 +78,7 @@ all_answered() {
 }
 
 @test "unmap: each way to force makes vCPUs leave that would stay, whatever the policy" {
-    run --separate-stderr sp run "$(scenario force '{"name": "force", "duration": "300ms", "warmup": "0s",
+    run --separate-stderr sp run "$(scenario force '{"name": "force", "duration": "1s", "warmup": "0s",
         "workloads": [{"type": "unmap", "accel": "threads", "hotplug": "0s", "stay": "4s"}],
         "sweep": {"unmap.force": ["force_rcu", "expedited", "drain"], "library.gp_policy": ["event", "poll"]}}')" \
         --out "$OUT" --progress none
