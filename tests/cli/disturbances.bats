@@ -52,6 +52,8 @@ does_not_count() { # CAUSE WORDS
     for_a_second STOP "$RUNNER"
     until_event 'select(.lost_s)'
     for_a_second STOP "$RUNNER" "$DRIVER"
+    # What stood still is known when an interval has ended since.
+    until_event "select(.event == \"interval\" and .t > $(events 'select(.event == "interval").t' | tail -n 1))"
     kill -INT "$DRIVER"
     end
     does_not_count driver-away 'the driver was away'
