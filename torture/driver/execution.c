@@ -19,65 +19,6 @@
 #define HOLD_NS        (INT64_C(1) * 1000000000) /* many turns */
 #define END_GRACE_NS   (INT64_C(2) * 1000000000)
 
-static volatile sig_atomic_t interrupted, dump_wanted, continued;
-
-static char last_words[512]; /* of an end without a result */
-
-void execution_name_results(const char *program, const char *directory)
-{
-    snprintf(last_words, sizeof last_words,
-             "\n%s: ended at once, without a result; what there is: %s salvage %s\n", program,
-             program, directory);
-}
-
-static void on_interrupt(int number)
-{
-    if (interrupted) { /* twice: the person means it */
-        ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
-
-        (void)written;
-        signal(number, SIG_DFL);
-        raise(number);
-    }
-    interrupted = number;
-}
-
-static void on_dump(int number)
-{
-    (void)number;
-    dump_wanted = 1;
-}
-
-static void on_continue(int number)
-{
-    (void)number;
-    continued = 1;
-}
-
-void execution_signals(bool gdb)
-{
-    struct sigaction action = {.sa_handler = on_interrupt}, before;
-
-    sigaction(SIGTERM, &action, NULL);
-    /* A terminal that goes away is an end as well, unless nohup ignores it. */
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, &action, NULL);
-    if (gdb)
-        action.sa_handler = SIG_IGN; /* a Ctrl-C is for gdb */
-    sigaction(SIGINT, &action, NULL);
-    action.sa_handler = on_dump;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGUSR1, &action, NULL);
-    action.sa_handler = on_continue;
-    sigaction(SIGCONT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-bool execution_interrupted(void)
-{
-    return interrupted != 0;
-}
-
 double execution_seconds(const struct execution *e)
 {
     return e->viewed ? (double)(clock_monotonic_ns() - e->gate_ns) / 1e9 : 0;
@@ -302,7 +243,6 @@ static void dump(struct execution *e)
     struct finding_stacks stacks = {.count = 0};
     json_t *counters, *library;
 
-    dump_wanted = 0;
     if (!e->viewed || e->ended) {
         console_no_state(e->inv->console, &state);
         return;
@@ -332,9 +272,8 @@ static void note_growth(struct execution *e, enum lost_cause cause, int64_t *bef
 /* Once a turn; what holds up the writers is noted as well, though nobody waits for them. */
 static void account_for_turn(struct execution *e)
 {
-    if (continued)
+    if (execution_continued())
         lost_time_continued(&e->lost);
-    continued = 0;
     lost_time_turn(&e->lost, e->tick_ns);
     note_growth(e, LOST_DISK, &e->disk_ns, output_blocked_ns(e->inv->output));
     note_growth(e, LOST_TERMINAL, &e->terminal_ns, console_blocked_ns(e->inv->console));
@@ -428,9 +367,9 @@ static void watch(struct execution *e)
             poll_events.fd = -1;
         e->ended = execution_look_outside(e);
         now = clock_monotonic_ns();
-        if (dump_wanted)
+        if (execution_dump_wanted())
             dump(e);
-        if (interrupted)
+        if (execution_interrupted())
             tell_to_stop(e);
         if (e->ended)
             break;
@@ -523,7 +462,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         if (run)
             execution_record(&e, json_pack("{ss sO}", "event", "run-end", "result", run));
     }
-    inv->interrupted = interrupted != 0;
+    inv->interrupted = execution_interrupted();
     inv->done_s += run ? json_number_value(json_object_get(run, "seconds")) : 0;
     finish(&e);
     return run;

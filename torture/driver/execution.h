@@ -25,11 +25,12 @@ struct invocation {
     bool cut_short;    /* out: so that points are missing */
 };
 
-/* Installs the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1; gdb keeps SIGINT to itself. */
-/* Printed at a second Ctrl-C: how to salvage. */
+/* execution_signals.c. Printed at a second Ctrl-C: how to salvage. */
 void execution_name_results(const char *program, const char *directory);
+/* execution_signals.c. Installs the handlers of SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCONT; gdb
+ * keeps SIGINT to itself. */
 void execution_signals(bool gdb);
-/* Whether one of the first three has come. */
+/* execution_signals.c. Whether one of the first three has come. */
 bool execution_interrupted(void);
 
 /* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with

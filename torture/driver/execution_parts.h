@@ -52,6 +52,10 @@ struct execution {
     double previous_reads_s, reads_rate;
 };
 
+/* execution_signals.c: whether SIGUSR1, or SIGCONT, has come since the last call. */
+bool execution_dump_wanted(void);
+bool execution_continued(void);
+
 /* execution_start.c: starts the runner; false with a line in e->d. */
 bool execution_start(struct execution *e);
 

@@ -1,6 +1,5 @@
-#include "report.h"
+#include "report_parts.h"
 
-#include "headline.h"
 #include "lost.h"
 #include "part.h"
 #include "torture/record/workload.h"
@@ -10,18 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RED   "\033[31;1m"
-#define GREEN "\033[32;1m"
-#define AMBER "\033[33;1m"
-#define PLAIN "\033[0m"
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 /* A list with commas that ends in a full stop, folded; nothing when nothing was added. */
 struct sentence {
@@ -56,236 +43,6 @@ static void sentence_end(struct sentence *s, FILE *f)
     free(s->text);
 }
 
-#define NARROWEST_NAME 10
-#define WIDEST_NAME    36 /* a line of 98 columns; a longer name gets a line of its own */
-#define MOST_ROWS      40 /* of more runs only those that did not pass are shown */
-
-struct columns {
-    char gps[32], p50[32], p99[32], max[32], samples[32], forced[32], checks[32];
-};
-
-/* The table's columns of latencies. */
-struct headline {
-    json_t *order;       /* of headline_order() */
-    const char *name;    /* of all rows; NULL: each row names its own, or there is none */
-    bool gp;             /* they are grace periods, whatever was timed of them */
-    const char *heading; /* of the latency of all rows; NULL: it has none, or rows differ */
-};
-
-static void headline_open(struct headline *h, json_t *result, json_t *rows)
-{
-    const struct measure *measure;
-    bool same = true;
-    json_t *run;
-    size_t i;
-
-    *h = (struct headline){.order = headline_order(result)};
-    h->name = json_string_value(json_array_get(h->order, 0));
-    h->gp = !h->name || headline_is_gp(h->name);
-    measure = h->name ? measure_named(h->name) : NULL;
-    json_array_foreach (rows, i, run) {
-        const char *name = headline_of(h->order, run);
-
-        same = same && (!name || (h->name && strcmp(name, h->name) == 0));
-    }
-    h->heading = same && measure ? measure->heading : NULL;
-    if (!h->gp && !same)
-        h->name = NULL;
-}
-
-/* In nanoseconds, whatever the unit. */
-static double nanoseconds(json_t *latency, json_t *value)
-{
-    return json_number_value(value) / (strcmp(text_of(latency, "unit"), "ps") == 0 ? 1000 : 1);
-}
-
-static double percentile(json_t *latency, const char *name)
-{
-    return nanoseconds(latency, json_object_get(json_object_get(latency, "percentiles"), name));
-}
-
-/* Of grace periods in a closed loop: as they were, the many short ones that come while nobody reads
- * would hide what a caller meets. */
-static double percentile_by_time(json_t *latency, const char *name)
-{
-    json_t *by_time = json_object_get(latency, "by_time");
-
-    return by_time ? nanoseconds(latency, json_object_get(by_time, name))
-                   : percentile(latency, name);
-}
-
-static json_int_t sum_counters(json_t *run, const char *name)
-{
-    json_int_t sum = 0;
-    const char *key;
-    json_t *workload;
-
-    json_object_foreach (json_object_get(run, "counters"), key, workload)
-        sum += json_integer_value(json_object_get(workload, name));
-    return sum;
-}
-
-static void fill_columns(json_t *run, const struct headline *h, struct columns *c)
-{
-    const char *name = headline_of(h->order, run);
-    json_t *latency = name ? json_object_get(json_object_get(run, "latency"), name) : NULL;
-    json_t *library = json_object_get(run, "library");
-    json_t *gps = json_object_get(library, "gps"), *forced = json_object_get(library, "gps_forced");
-    char number[32];
-
-    memset(c, 0, sizeof *c);
-    strcpy(c->p50, "-");
-    strcpy(c->p99, "-");
-    strcpy(c->max, "-");
-    strcpy(c->forced, "-");
-    report_grouped((uint64_t)(gps ? json_integer_value(gps) : sum_counters(run, "gps")), c->gps);
-    if (forced)
-        report_grouped((uint64_t)json_integer_value(forced), c->forced);
-    if (latency) {
-        bool by_time = h->gp && !h->heading;
-
-        report_duration((by_time ? percentile_by_time : percentile)(latency, "50"), c->p50);
-        report_duration((by_time ? percentile_by_time : percentile)(latency, "99"), c->p99);
-        report_duration(nanoseconds(latency, json_object_get(latency, "max")), c->max);
-        report_grouped((uint64_t)json_integer_value(json_object_get(latency, "count")), c->samples);
-    }
-    report_count((double)sum_counters(run, "checks"), number);
-    snprintf(c->checks, sizeof c->checks, "%s", number);
-}
-
-static const char *verdict_color(const char *verdict)
-{
-    return strcmp(verdict, "pass") == 0 || strcmp(verdict, "measured") == 0 ? GREEN
-           : strcmp(verdict, "violation") == 0                              ? RED
-                                                                            : AMBER;
-}
-
-/* What a row is called: its point, or the flavor where there is no sweep; heap. */
-static char *row_name(json_t *run)
-{
-    const char *label = text_of(run, "label");
-    json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
-    char *name = NULL;
-
-    if (!*label)
-        label = text_of(run, "flavor");
-    if ((repeat > 0 ? asprintf(&name, "%s #%lld", label, (long long)repeat + 1)
-                    : asprintf(&name, "%s", label)) < 0)
-        return NULL;
-    return name;
-}
-
-/* The same, with its latency behind it when the rows have different ones; heap. */
-static char *row_title(json_t *run, const struct headline *h)
-{
-    const char *latency = h->gp || h->name ? NULL : headline_of(h->order, run);
-    char *name = row_name(run), *title = NULL;
-
-    if (!name || !latency)
-        return name;
-    if (asprintf(&title, "%s (%s)", name, latency) < 0)
-        title = NULL;
-    free(name);
-    return title;
-}
-
-/* A row, or the titles of all, up to its verdict. */
-static void put_cells(FILE *f, const struct headline *h, int width, const char *name,
-                      const struct columns *c)
-{
-    fprintf(f, "  %-*s ", width, name);
-    if (h->heading)
-        fprintf(f, "%9s %9s %9s %11s %8s %7s  ", c->p50, c->p99, c->max, c->samples, c->forced,
-                c->checks);
-    else
-        fprintf(f, "%11s %9s %9s %9s %8s %7s  ", c->gps, c->p50, c->p99, c->max, c->forced,
-                c->checks);
-}
-
-static void put_row(FILE *f, json_t *run, const struct headline *h, int width, bool color)
-{
-    const char *verdict = text_of(run, "verdict"), *label;
-    char *name = row_title(run, h);
-    struct columns c;
-
-    label = name ? name : "";
-    if ((int)strlen(label) > width) {
-        fprintf(f, "  %s\n", label);
-        label = "";
-    }
-    if (strcmp(verdict, "skipped") == 0) {
-        fprintf(f, "  %-*s  %sskipped%s: ", width, label, color ? AMBER : "", color ? PLAIN : "");
-        report_folded(f, -(width + 13), 6, text_of(run, "skip"));
-        free(name);
-        return;
-    }
-    fill_columns(run, h, &c);
-    put_cells(f, h, width, label, &c);
-    fprintf(f, "%s%s%s\n", color ? verdict_color(verdict) : "", verdict, color ? PLAIN : "");
-    free(name);
-}
-
-/* What tells rows apart, over the column of their names: the settings that are swept, as far as
- * they fit, or the flavor. */
-static const char *first_title(json_t *runs, char *title, size_t size, int width)
-{
-    json_t *point = json_object_get(json_array_get(runs, 0), "point"), *value;
-    const char *key;
-    int at = 0;
-
-    if (json_object_size(point) == 0)
-        return "flavor";
-    json_object_foreach (point, key, value) {
-        const char *dot = strrchr(key, '.');
-
-        if (at < (int)size)
-            at += snprintf(title + at, size - (size_t)at, "%s%s", at > 0 ? ", " : "",
-                           dot ? dot + 1 : key);
-    }
-    return at <= width ? title : "point";
-}
-
-static void put_table(FILE *f, json_t *runs, const struct headline *h, const char *part, bool color)
-{
-    const struct measure *measure = h->heading ? measure_named(h->name) : NULL;
-    struct columns titles = {"GPs", "p50", "p99", "max", "", "forced", "checks"};
-    bool all = json_array_size(runs) <= MOST_ROWS;
-    size_t i, left_out = 0;
-    int width = NARROWEST_NAME;
-    char keys[WIDEST_NAME + 1];
-    json_t *run;
-
-    json_array_foreach (runs, i, run) {
-        char *name = row_title(run, h);
-        int length = name ? (int)strlen(name) : 0;
-
-        free(name);
-        if (length > width && length <= WIDEST_NAME)
-            width = length;
-    }
-    if (measure)
-        snprintf(titles.samples, sizeof titles.samples, "%s", measure->samples);
-    else if (h->gp)
-        titles = (struct columns){"GPs", "GP p50", "GP p99", "max", "", "forced", "checks"};
-    if (h->heading)
-        fprintf(f, "  %s\n", h->heading);
-    else if (h->gp && h->name)
-        fprintf(f,
-                "  Grace periods in a loop, by time: what a call at a random moment falls into\n");
-    else if (!h->gp)
-        fprintf(f, "  Latency (p50, p99, max): %s\n", h->name ? h->name : "as each point names it");
-    put_cells(f, h, width, part ? part : first_title(runs, keys, sizeof keys, width), &titles);
-    fputs("verdict\n", f);
-    json_array_foreach (runs, i, run)
-        if (all || !verdict_is_good(run))
-            put_row(f, run, h, width, color);
-        else
-            left_out++;
-    if (left_out > 0)
-        fprintf(f, "  %zu of %zu runs passed and are not shown.\n", left_out,
-                json_array_size(runs));
-}
-
 /* The medians of a latency that its table wants a line for. */
 static void put_medians(FILE *f, json_t *runs, const struct measure *m)
 {
@@ -297,9 +54,9 @@ static void put_medians(FILE *f, json_t *runs, const struct measure *m)
     fputs(", median: ", s.out);
     json_array_foreach (runs, i, run) {
         json_t *latency = json_object_get(json_object_get(run, "latency"), m->name);
-        char *name = latency ? row_name(run) : NULL;
+        char *name = latency ? report_row_name(run) : NULL;
 
-        double ns = percentile(latency, "50");
+        double ns = report_percentile_ns(latency, "50");
         char figure[32];
 
         if (ns < 100)
@@ -333,7 +90,8 @@ static const char *statistic_words(json_t *runs, const char *name)
 
     json_array_foreach (runs, i, run) {
         struct diagnostics unheard = {.text = NULL};
-        const struct flavor_description *flavor = flavor_describe(text_of(run, "flavor"), &unheard);
+        const struct flavor_description *flavor =
+            flavor_describe(report_text(run, "flavor"), &unheard);
         json_t *words = flavor ? json_object_get(flavor->json, "words") : NULL;
 
         diagnostics_free(&unheard);
@@ -436,12 +194,12 @@ static void put_lost(FILE *f, json_t *result, bool color)
 static void put_verdict(FILE *f, json_t *result, bool color)
 {
     json_t *verdict = json_object_get(result, "verdict");
-    const char *correctness = text_of(verdict, "correctness");
+    const char *correctness = report_text(verdict, "correctness");
     double clean = json_number_value(json_object_get(verdict, "clean_seconds"));
     double rate =
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
-    bool over = strcmp(text_of(verdict, "performance"), "exceeded") == 0;
+    bool over = strcmp(report_text(verdict, "performance"), "exceeded") == 0;
     bool lost = lost_is_all(result);
     char bound[32], text[200];
     json_t *reason;
@@ -500,14 +258,14 @@ void report_header(FILE *f, json_t *result)
     json_int_t nodes = json_integer_value(json_object_get(host, "numa_nodes"));
 
     json_t *quota = json_object_get(json_object_get(host, "cgroup"), "cpu_quota");
-    const char *kernel = text_of(host, "kernel");
+    const char *kernel = report_text(host, "kernel");
     char limited[64] = "";
 
     if (json_is_number(quota) && json_number_value(quota) < (double)cpus)
         snprintf(limited, sizeof limited, " (no more of them than %.3g, by a quota)",
                  json_number_value(quota));
-    fprintf(f, "stillpoint %s  %s  seed %lld\n", text_of(tool, "version"),
-            text_of(json_object_get(result, "scenario"), "name"),
+    fprintf(f, "stillpoint %s  %s  seed %lld\n", report_text(tool, "version"),
+            report_text(json_object_get(result, "scenario"), "name"),
             (long long)json_integer_value(json_object_get(result, "seed")));
     fprintf(f, "  %lld CPU%s%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n", (long long)cpus,
             cpus == 1 ? "" : "s", limited, (long long)nodes, nodes == 1 ? "" : "s",
@@ -539,12 +297,9 @@ static void put_files(FILE *f, const char *directory, json_t *files)
 static void put_part(FILE *f, json_t *part, const char *name, bool color)
 {
     json_t *rows = report_rows(json_object_get(part, "runs"));
-    struct headline headline;
 
     if (json_array_size(rows) > 0) {
-        headline_open(&headline, part, rows);
-        put_table(f, rows, &headline, name, color);
-        json_decref(headline.order);
+        report_table(f, part, rows, name, color);
         putc('\n', f);
         report_tail(f, rows);
         put_lines_of_medians(f, rows);
@@ -574,7 +329,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
         json_array_foreach (json_object_get(run, "findings"), j, written) {
             struct finding *finding = finding_read(written);
 
-            report_finding(f, finding, text_of(run, "label"), color);
+            report_finding(f, finding, report_text(run, "label"), color);
             putc('\n', f);
             finding_free(finding);
         }

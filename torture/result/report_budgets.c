@@ -1,20 +1,8 @@
 /* A line for each budget: what was measured, and whether that is within its limits. */
-#include "report.h"
+#include "report_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define RED   "\033[31;1m"
-#define GREEN "\033[32;1m"
-#define AMBER "\033[33;1m"
-#define PLAIN "\033[0m"
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 /* A metric in its own unit: latencies are nanoseconds, the rest plain numbers. */
 static void put_figure(FILE *f, const char *metric, bool ratio, double value)
@@ -57,7 +45,7 @@ static char *budget_name(json_t *budget)
 
     if (!f)
         abort();
-    fprintf(f, "budget %s", text_of(budget, "metric"));
+    fprintf(f, "budget %s", report_text(budget, "metric"));
     if (json_object_size(json_object_get(budget, "point")) > 0) {
         fprintf(f, " (");
         put_selection(f, json_object_get(budget, "point"));
@@ -74,7 +62,7 @@ static char *budget_name(json_t *budget)
 
 static void put_limits(FILE *f, json_t *budget, bool color)
 {
-    const char *metric = text_of(budget, "metric");
+    const char *metric = report_text(budget, "metric");
     json_t *max = json_object_get(budget, "max"), *min = json_object_get(budget, "min");
     bool ratio = json_object_get(budget, "ratio_to") != NULL;
     bool ok = json_is_true(json_object_get(budget, "ok"));
@@ -98,7 +86,7 @@ void report_budgets(FILE *f, json_t *budgets, bool color)
     size_t i;
 
     json_array_foreach (budgets, i, budget) {
-        const char *reason = text_of(budget, "reason");
+        const char *reason = report_text(budget, "reason");
         char *name = budget_name(budget);
 
         fprintf(f, "  %s", name);

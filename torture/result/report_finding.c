@@ -1,12 +1,9 @@
 /* One finding as people read it, with what led to it; and the state of a run on request. */
-#include "report.h"
+#include "report_parts.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RED   "\033[31;1m"
-#define PLAIN "\033[0m"
 
 #define FOLD_COLUMN 100
 #define STACK_LINES 12

@@ -1,8 +1,26 @@
 /* Figures as people read them. */
-#include "report.h"
+#include "report_parts.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
+
+const char *report_text(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+double report_ns(json_t *latency, json_t *value)
+{
+    return json_number_value(value) / (strcmp(report_text(latency, "unit"), "ps") == 0 ? 1000 : 1);
+}
+
+double report_percentile_ns(json_t *latency, const char *name)
+{
+    return report_ns(latency, json_object_get(json_object_get(latency, "percentiles"), name));
+}
 
 const char *report_duration(double ns, char *buffer)
 {

@@ -1,24 +1,12 @@
 /* A night as people read it. */
 #include "night.h"
-#include "report.h"
+#include "report_parts.h"
 #include "torture/record/text.h"
 #include "verdict.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RED   "\033[31;1m"
-#define GREEN "\033[32;1m"
-#define AMBER "\033[33;1m"
-#define PLAIN "\033[0m"
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static json_int_t count_of(json_t *object, const char *key)
 {
@@ -63,13 +51,13 @@ static bool counts_near_misses(json_t *rows)
 static void put_row(FILE *f, json_t *row, int width, bool near, bool color)
 {
     char checks[32], clean[32], misses[32] = "-";
-    const char *verdict = text_of(row, "verdict");
+    const char *verdict = report_text(row, "verdict");
 
     report_count((double)count_of(row, "checks"), checks);
     report_hours(json_number_value(json_object_get(row, "clean_seconds")), clean);
     if (json_object_get(row, "near_misses"))
         report_count((double)count_of(row, "near_misses"), misses);
-    fprintf(f, "  %-*s  %6lld  %7s  %12s", width, text_of(row, "name"),
+    fprintf(f, "  %-*s  %6lld  %7s  %12s", width, report_text(row, "name"),
             (long long)count_of(row, "rounds"), checks, clean);
     if (near)
         fprintf(f, "  %11s", misses);
@@ -85,8 +73,8 @@ static void put_rows(FILE *f, json_t *rows, bool color)
     size_t i;
 
     json_array_foreach (rows, i, row)
-        if ((int)strlen(text_of(row, "name")) > width)
-            width = (int)strlen(text_of(row, "name"));
+        if ((int)strlen(report_text(row, "name")) > width)
+            width = (int)strlen(report_text(row, "name"));
     fprintf(f, "\n  %-*s  %6s  %7s  %12s", width, "scenario", "rounds", "checks", "clean");
     if (near)
         fprintf(f, "  %11s", "near misses");
@@ -114,7 +102,7 @@ static void put_line(FILE *f, char *line)
 
 static void put_finding(FILE *f, json_t *finding, bool color)
 {
-    const char *state = text_of(finding, "state"), *word = state;
+    const char *state = report_text(finding, "state"), *word = state;
     bool accepted = strcmp(state, "known") == 0;
     json_int_t rounds = count_of(finding, "rounds");
     json_t *name, *frame;
@@ -124,23 +112,23 @@ static void put_finding(FILE *f, json_t *finding, bool color)
         if (strcmp(state, states[i].state) == 0)
             word = states[i].word;
     fprintf(f, "\n  %s%s%s  %s  in %lld round%s of", color ? (accepted ? AMBER : RED) : "", word,
-            color ? PLAIN : "", text_of(finding, "fingerprint"), (long long)rounds,
+            color ? PLAIN : "", report_text(finding, "fingerprint"), (long long)rounds,
             rounds == 1 ? "" : "s");
     json_array_foreach (json_object_get(finding, "scenarios"), i, name)
         fprintf(f, "%s %s", i ? "," : "", json_string_value(name));
     fprintf(f, "\n");
-    report_folded(f, 4, 6, text_of(finding, "message"));
+    report_folded(f, 4, 6, report_text(finding, "message"));
     if (json_object_get(finding, "reason"))
         put_line(f, text_format("%s until %s: %s", accepted ? "Accepted" : "Was accepted",
-                                text_of(finding, "expires"), text_of(finding, "reason")));
+                                report_text(finding, "expires"), report_text(finding, "reason")));
     if (json_array_size(json_object_get(finding, "frames")) > 0) {
         fprintf(f, "    frames:");
         json_array_foreach (json_object_get(finding, "frames"), i, frame)
             fprintf(f, " %s", json_string_value(frame));
         fprintf(f, "\n");
     }
-    fprintf(f, "    first in %s\n    repro: %s\n", text_of(finding, "first_directory"),
-            text_of(finding, "repro"));
+    fprintf(f, "    first in %s\n    repro: %s\n", report_text(finding, "first_directory"),
+            report_text(finding, "repro"));
 }
 
 /* --- The verdict --- */
@@ -167,7 +155,7 @@ static char *what_lacks(json_t *rows, json_int_t *rounds)
     json_array_foreach (rows, i, row) {
         *rounds += count_of(row, "rounds");
         inconclusive += count_of(row, "inconclusive");
-        skipped += strcmp(text_of(row, "verdict"), "skipped") == 0;
+        skipped += strcmp(report_text(row, "verdict"), "skipped") == 0;
     }
     if (inconclusive > 0) {
         free(text);
@@ -186,7 +174,7 @@ static char *what_lacks(json_t *rows, json_int_t *rounds)
 static void put_verdict(FILE *f, json_t *summary, bool color)
 {
     json_t *verdict = json_object_get(summary, "verdict"), *reason;
-    const char *correctness = text_of(verdict, "correctness"), *word = "", *text = NULL;
+    const char *correctness = report_text(verdict, "correctness"), *word = "", *text = NULL;
     json_int_t rounds, code = count_of(verdict, "exit_code");
     double rate =
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
@@ -226,7 +214,7 @@ void report_night(FILE *f, json_t *summary, const char *directory, bool color)
     size_t i;
 
     fprintf(f, "stillpoint %s  %s  seed %lld  for %s\n",
-            text_of(json_object_get(summary, "tool"), "version"), text_of(summary, "name"),
+            report_text(json_object_get(summary, "tool"), "version"), report_text(summary, "name"),
             (long long)count_of(summary, "seed"),
             report_hours(json_number_value(json_object_get(summary, "for_seconds")), span));
     put_rows(f, json_object_get(summary, "scenarios"), color);

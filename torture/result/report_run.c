@@ -1,40 +1,31 @@
 /* One run in one line, as it has ended. */
 #include "headline.h"
-#include "report.h"
+#include "report_parts.h"
 
 #include <string.h>
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 /* "gp.wait p50 0.9 ms, p99 117 ms, max 121 ms". */
 static void put_latency(FILE *f, const char *name, json_t *latency)
 {
-    double unit = strcmp(text_of(latency, "unit"), "ps") == 0 ? 1000 : 1;
-    json_t *percentiles = json_object_get(latency, "percentiles");
     char p50[32], p99[32], max[32];
 
-    report_duration(json_number_value(json_object_get(percentiles, "50")) / unit, p50);
-    report_duration(json_number_value(json_object_get(percentiles, "99")) / unit, p99);
-    report_duration(json_number_value(json_object_get(latency, "max")) / unit, max);
+    report_duration(report_percentile_ns(latency, "50"), p50);
+    report_duration(report_percentile_ns(latency, "99"), p99);
+    report_duration(report_ns(latency, json_object_get(latency, "max")), max);
     fprintf(f, "  %s p50 %s, p99 %s, max %s", name, p50, p99, max);
 }
 
 void report_run(FILE *f, json_t *run)
 {
     json_t *result = json_pack("{s[O]}", "runs", run), *order = headline_order(result);
-    const char *name = headline_of(order, run), *label = text_of(run, "label");
+    const char *name = headline_of(order, run), *label = report_text(run, "label");
     json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
     size_t findings = json_array_size(json_object_get(run, "findings"));
 
-    fprintf(f, "%s", *label ? label : text_of(run, "flavor"));
+    fprintf(f, "%s", *label ? label : report_text(run, "flavor"));
     if (repeat > 0)
         fprintf(f, " #%lld", (long long)repeat + 1);
-    fprintf(f, "  %s after %.1f s", text_of(run, "verdict"),
+    fprintf(f, "  %s after %.1f s", report_text(run, "verdict"),
             json_number_value(json_object_get(run, "seconds")));
     if (name)
         put_latency(f, name, json_object_get(json_object_get(run, "latency"), name));

@@ -1,0 +1,24 @@
+/* Between the parts of a report only. */
+#ifndef STILLPOINT_REPORT_PARTS_H
+#define STILLPOINT_REPORT_PARTS_H
+
+#include "report.h"
+
+#define RED   "\033[31;1m"
+#define GREEN "\033[32;1m"
+#define AMBER "\033[33;1m"
+#define PLAIN "\033[0m"
+
+/* report_format.c. A text of an object; "" when it has none of that name. */
+const char *report_text(json_t *object, const char *key);
+/* report_format.c. A value of a latency, or a percentile ("99"), in nanoseconds, whatever the
+ * unit. */
+double report_ns(json_t *latency, json_t *value);
+double report_percentile_ns(json_t *latency, const char *name);
+/* report_table.c. What a row is called: its point, or the flavor where there is no sweep; heap. */
+char *report_row_name(json_t *run);
+/* The rows (of report_rows()) under their titles. `result`: what they are of; `part`: its name,
+ * NULL when it is the whole. */
+void report_table(FILE *f, json_t *result, json_t *rows, const char *part, bool color);
+
+#endif
