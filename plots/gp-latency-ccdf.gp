@@ -1,10 +1,10 @@
 # How many grace periods, or values of another latency, take longer than x: one line per point of the
 # sweep, in one panel or in several. All panels have the same axes, so that they compare.
-# Given: count; panels, columns, panel_title[]; of each point panel[], line[]; lines, line_name[], line_key (0
-# and "": points are the lines); alone (each panel has one line, and the others behind it); label[],
-# key_columns, key_title; file[] of (x, fraction longer than x, smallest and largest over the repeats), rows[]
-# of each, what the latency is called (latency) and what is counted (values); total[] of them; longest[] (ns)
-# and least[] where a line ends; banded; lowest, highest (ns)
+# Given: count; panels, columns, panel_title[] (where panels are a grid: "row  column"); of each point panel[],
+# line[]; lines, line_name[], line_key (0 and "": points are the lines); alone (each panel has one line, and the
+# others behind it); label[], key_columns, key_title; file[] of (x, fraction longer than x, smallest and largest over
+# the repeats), rows[] of each, what the latency is called (latency) and what is counted (values); total[] of them;
+# longest[] (ns) and least[] where a line ends; banded; lowest, highest (ns)
 
 single = panels <= 1
 grid_lines = (panels + columns - 1) / columns
@@ -31,7 +31,7 @@ set ytics ("1" 1, "0.1" 0.1, "0.01" 0.01, "10⁻³" 1e-3, "10⁻⁴" 1e-4, "10�
 key_title = key_title . "  (" . values . ")"
 key_columns = strlen(key_title) - 3 > key_columns ? strlen(key_title) - 3 : key_columns
 left_edge = 0.095
-right_edge = single ? 1 - (key_columns * 8.0 + 70) / width : 0.98
+right_edge = single ? 1 - (key_columns * 8.0 + 70) / width : grid ? 0.962 : 0.98
 gap = 26.0 / width
 panel_width = (right_edge - left_edge - (columns - 1) * gap) / columns
 left(c) = left_edge + c * (panel_width + gap)
@@ -84,7 +84,15 @@ do for [q = 1:(single ? 1 : panels)] {
     }
     set xlabel (single ? "x, " . latency : "") textcolor rgb ink
     set ylabel (single ? "fraction of " . values . " longer than x" : "") textcolor rgb ink
-    if (!single) {
+    # In a grid each value stands once, over its column or beside its row.
+    if (grid) {
+        gap_at = strstrt(panel_title[q], "  ")
+        over = r == 0 ? substr(panel_title[q], gap_at + 2, 99) : ""
+        beside = c == 0 ? substr(panel_title[q], 1, gap_at - 1) : ""
+        set label 1 over at screen left(c) + panel_width / 2, screen upper(r) + 12.0 / height center textcolor rgb ink
+        set label 2 beside at screen 0.978, screen (upper(r) + lower(r)) / 2 center rotate by -90 textcolor rgb ink
+    }
+    if (!single && !grid) {
         set label 1 panel_title[q] at screen left(c), screen upper(r) + 10.0 / height left textcolor rgb ink \
             font (columns > 2 && strlen(panel_title[q]) > 28 ? "DejaVu Sans,9.5" : "DejaVu Sans,11.5")
     }

@@ -65,6 +65,19 @@ given() {
     has "$program" "line_key = 'gp_policy'"
 }
 
+@test "panels of two settings are a grid, in which each value stands once" {
+    drawn_from '.runs |= [("a", "b") as $size | .[] | .point = {"gp-wait.size": $size} + .point]'
+    given ccdf
+    has "$(<"$BATS_TEST_TMPDIR/given/program.gp")" 'grid = 1'
+    command -v /usr/bin/gnuplot >/dev/null || skip 'gnuplot is missing'
+    gnuplot 'exec /usr/bin/gnuplot "$@"'
+    plot
+    expect 0
+    for title in size=a size=b readers=0 readers=1; do
+        [ "$(grep -o ">$title<" "$BATS_TEST_TMPDIR/d/gp-wait-ccdf.svg" | wc -l)" -eq 1 ]
+    done
+}
+
 @test "more lines than there are colours have a panel each" {
     drawn_from '.runs |= [to_entries[] | .value + {point: {readers: .key}, repeat: 0}]'
     given ccdf

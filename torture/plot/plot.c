@@ -162,8 +162,8 @@ static void write_layout(struct drawing *g, FILE *out)
 {
     size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
 
-    fprintf(out, "panels = %zu\nlines = %zu\ncolumns = %zu\nalone = %d\nbanded = %d\n",
-            g->panel_count, g->line_count, g->columns, g->alone, repeats > 1);
+    fprintf(out, "panels = %zu\nlines = %zu\ncolumns = %zu\ngrid = %d\nalone = %d\nbanded = %d\n",
+            g->panel_count, g->line_count, g->columns, g->grid, g->alone, repeats > 1);
     set_text(out, "line_key", g->key ? plot_short_key(g->key) : "");
     write_names(out, "panel_title", g->panels, g->panel_count);
     write_names(out, "line_name", g->lines, g->line_count);

@@ -51,6 +51,7 @@ struct drawing {
     char *lines[POINTS_MAX];  /* what they are called; without panels, as their points */
     size_t panel_count, line_count, columns;
     const char *key;     /* whose values are the lines; NULL: points are */
+    bool grid;           /* of two settings: the outer one's values are rows */
     bool alone;          /* each panel has one line, and all others behind it */
     const char *latency; /* the headline of all points, NULL when they have different ones */
     bool gp;             /* it is what a grace period took, or there is none at all */

@@ -137,8 +137,10 @@ static size_t columns_of(struct drawing *g, const char *key)
             last = other;
         }
     inner = others > 1 ? values_count(g, last) : 0;
-    if (inner >= 2 && inner <= 4 && g->panel_count % inner == 0)
+    if (inner >= 2 && inner <= 4 && g->panel_count % inner == 0) {
+        g->grid = others == 2;
         return inner;
+    }
     return g->panel_count <= 1 ? 1 : g->panel_count <= 4 ? 2 : g->panel_count <= 9 ? 3 : 4;
 }
 
