@@ -97,3 +97,14 @@ all_answered() {
     [ "$(result '.runs[0].latency.gp | .percentiles["50"] < 1e6 and .by_time["99"] > 10e6')" = true ]
     [[ $output =~ stillpoint\ +[0-9\ ]+[0-9.]+\ [mun]?s\ +[0-9.]+\ ms\ +[0-9.]+\ ms\  ]]
 }
+
+@test "the medians of many points are told as their range" {
+    run --separate-stderr sp run "$(scenario many '{"name": "many", "duration": "100ms", "warmup": "0s",
+        "workloads": [{"type": "read-side", "readers": 1}],
+        "sweep": {"read-side.batch": [10, 20, 30, 40, 50, 60, 70, 80, 90]}}')" --flavor null --out "$OUT" --progress none
+    expect 0
+    [[ $output =~ 'Read-side pair, medians of 9 points: from batch='([1-9]0)' '([0-9.]+)' ns to batch='([1-9]0)' '([0-9.]+)' ns.' ]]
+    [ "$(result '[.runs[] | {batch: .point["read-side.batch"], pair: .latency["read_side.pair"].percentiles["50"]}]
+        | [min_by(.pair).pair == (.[] | select(.batch == '"${BASH_REMATCH[1]}"') | .pair),
+           max_by(.pair).pair == (.[] | select(.batch == '"${BASH_REMATCH[3]}"') | .pair)] | all')" = true ]
+}

@@ -1,3 +1,4 @@
+/* The whole report: what its parts have, and the lines around them. */
 #include "report_parts.h"
 
 #include "lost.h"
@@ -9,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MEDIANS_MOST 8 /* in a sentence */
 
 /* A list with commas that ends in a full stop, folded; nothing when nothing was added. */
 struct sentence {
@@ -43,31 +46,55 @@ static void sentence_end(struct sentence *s, FILE *f)
     free(s->text);
 }
 
-/* The medians of a latency that its table wants a line for. */
+static double median_of(json_t *run, const struct measure *m)
+{
+    return report_percentile_ns(json_object_get(json_object_get(run, "latency"), m->name), "50");
+}
+
+static void put_median(FILE *out, json_t *run, const struct measure *m)
+{
+    double ns = median_of(run, m);
+    char *name = report_row_name(run), figure[32];
+
+    if (ns < 100)
+        snprintf(figure, sizeof figure, "%.2f ns", ns);
+    else
+        report_duration(ns, figure);
+    fprintf(out, "%s %s", name ? name : "?", figure);
+    free(name);
+}
+
+/* The medians of a latency that its table wants a line for; of many the smallest and largest. */
 static void put_medians(FILE *f, json_t *runs, const struct measure *m)
 {
+    json_t *measured = json_array(), *run, *smallest = NULL, *largest = NULL;
+    double ns, least = INFINITY, most = -INFINITY;
     struct sentence s;
-    json_t *run;
     size_t i;
 
-    sentence_begin(&s, m->words);
-    fputs(", median: ", s.out);
     json_array_foreach (runs, i, run) {
-        json_t *latency = json_object_get(json_object_get(run, "latency"), m->name);
-        char *name = latency ? report_row_name(run) : NULL;
-
-        double ns = report_percentile_ns(latency, "50");
-        char figure[32];
-
-        if (ns < 100)
-            snprintf(figure, sizeof figure, "%.2f ns", ns);
-        else
-            report_duration(ns, figure);
-        if (name)
-            fprintf(sentence_next(&s), "%s %s", name, figure);
-        free(name);
+        if (!json_object_get(json_object_get(run, "latency"), m->name))
+            continue;
+        ns = median_of(run, m);
+        smallest = ns < least ? run : smallest;
+        largest = ns > most ? run : largest;
+        least = fmin(least, ns);
+        most = fmax(most, ns);
+        json_array_append(measured, run);
+    }
+    sentence_begin(&s, m->words);
+    if (json_array_size(measured) > MEDIANS_MOST) {
+        fprintf(s.out, ", medians of %zu points: from ", json_array_size(measured));
+        put_median(sentence_next(&s), smallest, m);
+        fputs(" to ", s.out);
+        put_median(s.out, largest, m);
+    } else {
+        fputs(", median: ", s.out);
+        json_array_foreach (measured, i, run)
+            put_median(sentence_next(&s), run, m);
     }
     sentence_end(&s, f);
+    json_decref(measured);
 }
 
 /* Once, whichever workloads have it. */
