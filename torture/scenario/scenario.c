@@ -19,12 +19,13 @@
 
 /* --- What --set replaces ------------------------------------------------------------------ */
 
-/* JSON when it parses as that, else a string; NULL when it is no UTF-8. */
+/* JSON when it parses as that, else a string; NULL when it is no UTF-8. No key takes null, and a
+ * flavor has that name. */
 static json_t *override_value(const char *text)
 {
     json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
 
-    return value ? value : json_string(text);
+    return value && !json_is_null(value) ? value : json_string(text);
 }
 
 /* Removes what the override replaces from the sweep. */
