@@ -20,8 +20,9 @@ two() {
     [[ $output =~ waits\ +p50\ +p99\ +max\ +requests\ .*torture\ +GPs\ +GP\ p50\  ]]
     [ "$(grep -cE '^  readers=[12] +[0-9]' <<<"$output")" -eq 2 ]
     # Only what was checked bounds anything.
-    [ "$(result '.verdict | .correctness == "pass" and .clean_seconds > 0')" = true ]
-    [ "$(result '.verdict.clean_seconds - (.runs[1:] | map(.seconds) | add) | fabs < 1e-9')" = true ]
+    [ "$(result '.verdict.correctness')" = pass ]
+    [ "$(result '[.runs[] | .clean_seconds > 0 and .clean_seconds <= .seconds] | tojson')" = '[false,true,true]' ]
+    [ "$(result '.verdict.clean_seconds - (.runs[1:] | map(.clean_seconds) | add) | fabs < 1e-9')" = true ]
     is_valid_result
     # What is kept of it says the same again.
     run sp run "$(newest)/scenario.json" --dry-run
@@ -112,7 +113,8 @@ refuses() {
     "$CLI_BUILD/stillpoint" run "$(scenario drawn '{"name": "drawn", "duration": "300ms", "warmup": "0s", "parts": [
         {"name": "one", "workloads": [{"type": "gp-latency"}]},
         {"name": "two", "workloads": [{"type": "gp-latency", "section": "1ms"}]},
-        {"name": "three", "workloads": [{"type": "gp-wait", "long_readers": 0}]}]}')" --out "$OUT" --progress none
+        {"name": "three", "workloads": [{"type": "gp-wait", "long_readers": 0}]}]}')" --out "$OUT" --progress none ||
+        [ $? -eq 2 ] # requests that are late on a busy machine
     for picture in gp-latency-ccdf two-gp-latency-ccdf gp-wait-ccdf; do
         [ -s "$OUT/latest/$picture.svg" ]
     done
