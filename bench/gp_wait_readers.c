@@ -126,6 +126,16 @@ static void work(const struct torture_thread *t, atomic_uint *word, int64_t ns)
         ;
 }
 
+/* Readers that all stay and pause for the same time would be in step for a whole run: one run would
+ * measure that they overlap, and the next that they take turns. */
+static int64_t gap_ns(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    int64_t mean = (int64_t)((double)p->long_section_ns * p->long_gap);
+
+    return mean / 2 + (int64_t)random_below(&t->random, (uint64_t)mean + 1);
+}
+
 void gp_wait_long_reader(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
@@ -144,7 +154,7 @@ void gp_wait_long_reader(struct torture_thread *t)
         enter(log);
         (p->long_stay == LONG_BUSY ? work : rest)(t, &self.told, p->long_section_ns);
         leave(t, log);
-        rest(t, &state->nothing, (int64_t)((double)p->long_section_ns * p->long_gap));
+        rest(t, &state->nothing, gap_ns(t));
     }
     if (leaves)
         flavor_remove_notifier(&self.notifier);
