@@ -101,10 +101,14 @@ all_answered() {
 @test "the medians of many points are told as their range" {
     run --separate-stderr sp run "$(scenario many '{"name": "many", "duration": "100ms", "warmup": "0s",
         "workloads": [{"type": "read-side", "readers": 1}],
-        "sweep": {"read-side.batch": [10, 20, 30, 40, 50, 60, 70, 80, 90]}}')" --flavor null --out "$OUT" --progress none
+        "sweep": {"read-side.batch": [10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99]}}')" --flavor null --out "$OUT" \
+        --progress none
     expect 0
-    [[ $output =~ 'Read-side pair, medians of 9 points: from batch='([1-9]0)' '([0-9.]+)' ns to batch='([1-9]0)' '([0-9.]+)' ns.' ]]
-    [ "$(result '[.runs[] | {batch: .point["read-side.batch"], pair: .latency["read_side.pair"].percentiles["50"]}]
-        | [min_by(.pair).pair == (.[] | select(.batch == '"${BASH_REMATCH[1]}"') | .pair),
+    # On a busy machine the reader may have had no CPU in some of them.
+    [[ $output =~ 'Read-side pair, medians of '([0-9]+)' points: from batch='([0-9]+)' '.*' to batch='([0-9]+)' ' ]]
+    [ "$(result '[.runs[] | {batch: .point["read-side.batch"], pair: .latency["read_side.pair"].percentiles["50"]}
+            | select(.pair)]
+        | [length == '"${BASH_REMATCH[1]}"',
+           min_by(.pair).pair == (.[] | select(.batch == '"${BASH_REMATCH[2]}"') | .pair),
            max_by(.pair).pair == (.[] | select(.batch == '"${BASH_REMATCH[3]}"') | .pair)] | all')" = true ]
 }
