@@ -103,7 +103,7 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "pair-vcpu", .count_option = "vcpus", .run = pair_vcpu},
+    {.name = "pair-vcpu", .count_option = "vcpus", .run = pair_vcpu, .loops = true},
     {.name = NULL},
 };
 

@@ -326,7 +326,7 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "latency-reader", .count_option = "readers", .run = reader},
+    {.name = "latency-reader", .count_option = "readers", .run = reader, .loops = true},
     {.name = "latency-caller", .count_option = "callers", .run = caller, .needs = CAN_SYNCHRONIZE},
     {.name = "callback-caller",
      .count_option = "call_rcu_callers",

@@ -145,7 +145,7 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "poll-reader", .count_option = "readers", .run = reader},
+    {.name = "poll-reader", .count_option = "readers", .run = reader, .loops = true},
     {.name = "poll-caller", .count_option = "callers", .run = caller, .needs = CAN_POLL},
     {.name = NULL},
 };

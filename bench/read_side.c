@@ -136,8 +136,12 @@ static const struct option options[] = {
 #undef FIELD
 
 static const struct role roles[] = {
-    {.name = "pair-reader", .count_option = "readers", .run = reader},
-    {.name = "qsbr-reader", .count_option = "qsbr_readers", .run = qsbr_reader, .needs = CAN_QSBR},
+    {.name = "pair-reader", .count_option = "readers", .run = reader, .loops = true},
+    {.name = "qsbr-reader",
+     .count_option = "qsbr_readers",
+     .run = qsbr_reader,
+     .needs = CAN_QSBR,
+     .loops = true},
     {.name = NULL},
 };
 

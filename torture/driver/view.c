@@ -248,6 +248,14 @@ char *view_strays(const struct view *v)
     return note;
 }
 
+/* NULL: nothing is said of it. */
+static json_t *cpu_share(const struct shared_thread *t)
+{
+    unsigned share = atomic_load_explicit(&t->cpu_share, memory_order_relaxed);
+
+    return share > 0 && share <= 1001 ? json_real((share - 1) / 1000.0) : NULL;
+}
+
 json_t *view_threads(const struct view *v)
 {
     json_t *list = json_array();
@@ -256,11 +264,12 @@ json_t *view_threads(const struct view *v)
         const struct view_thread *t = &v->threads[i];
 
         json_array_append_new(
-            list, json_pack("{ss ss ss si si so sI}", "name", t->name, "role", t->role, "workload",
-                            view_member_text(view_workload(v, t->workload), "name"), "cpu", t->cpu,
-                            "node", t->node, "ran_on", ran_on(t->shared), "heartbeats",
-                            (json_int_t)atomic_load_explicit(&t->shared->heartbeat,
-                                                             memory_order_relaxed)));
+            list,
+            json_pack("{ss ss ss si si so sI so*}", "name", t->name, "role", t->role, "workload",
+                      view_member_text(view_workload(v, t->workload), "name"), "cpu", t->cpu,
+                      "node", t->node, "ran_on", ran_on(t->shared), "heartbeats",
+                      (json_int_t)atomic_load_explicit(&t->shared->heartbeat, memory_order_relaxed),
+                      "cpu_share", cpu_share(t->shared)));
     }
     return list;
 }

@@ -2,6 +2,7 @@
 
 #include "torture/record/workload.h"
 #include "torture/result/headline.h"
+#include "torture/result/left_out.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
 
 void plot_collect_points(struct drawing *g)
 {
-    json_t *runs = json_object_get(g->result, "runs");
+    json_t *runs = left_out_without(json_object_get(g->result, "runs"));
     bool with_flavor = several_flavors(runs);
     g->swept = only_swept_key(runs);
     size_t index;
@@ -160,6 +161,7 @@ void plot_collect_points(struct drawing *g)
         }
         free(label);
     }
+    json_decref(runs);
     choose_latencies(g);
     plot_lay_out(g);
 }

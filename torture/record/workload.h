@@ -63,6 +63,9 @@ struct role {
     const char *count_option; /* the OPTION_INT of how many; NULL: one */
     void (*run)(struct torture_thread *);
     unsigned needs; /* capabilities, when there is at least one such thread */
+    /* What is measured presupposes that each has a CPU for itself, on which it stays; a run in
+     * which one had not is left out of medians and budgets. */
+    bool loops;
 };
 
 /* What threads of the workload count. */

@@ -133,7 +133,8 @@ static bool median_at(json_t *runs, json_t *point, const char *metric, double *m
     json_t *run;
 
     json_array_foreach (runs, i, run)
-        if (!is(run, "verdict", "skipped") && json_equal(json_object_get(run, "point"), point) &&
+        if (!is(run, "verdict", "skipped") && !json_object_get(run, "left_out") &&
+            json_equal(json_object_get(run, "point"), point) &&
             verdict_metric(run, metric, &values[n]))
             n++;
     qsort(values, n, sizeof *values, ascending);

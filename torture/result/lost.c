@@ -116,6 +116,13 @@ static double sum_of(json_t *run, enum lost_cause cause, const char **why)
     return seconds;
 }
 
+double lost_to(json_t *run, enum lost_cause cause)
+{
+    const char *unheard;
+
+    return sum_of(run, cause, &unheard);
+}
+
 static char *append(char *text, char *more)
 {
     text = text_append(text, more);

@@ -31,6 +31,8 @@ void lost_note(json_t *disturbances, enum lost_cause cause, double from_s, doubl
 /* Whether it is time that does not count. */
 bool lost_is_subtracted(enum lost_cause cause);
 
+/* How much of a run it was; seconds. */
+double lost_to(json_t *run, enum lost_cause cause);
 /* What is left of a run: its seconds less those that do not count. */
 double lost_clean_seconds(json_t *run);
 /* Judges what the run has lost: a line of "missing" when it is too much, else of "notes" when there

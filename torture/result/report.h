@@ -24,7 +24,8 @@ void report_finding(FILE *f, const struct finding *finding, const char *label, b
 /* report_finding.c: counts and stacks of a run that goes on. */
 void report_state(FILE *f, json_t *counters, json_t *library, const struct finding_stacks *stacks);
 /* report_rows.c: the runs as rows of the table: the passed ones of one point are one row, in which
- * every figure is the median. A new array. */
+ * every figure is the median of those that count. "left_out" has a line for each of the others;
+ * where none counts the verdict is "left out", and the row is of all. A new array. */
 json_t *report_rows(json_t *runs);
 /* report_tail.c: where the time of the slowest went, a line for each row of the table. */
 void report_tail(FILE *f, json_t *rows);

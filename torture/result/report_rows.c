@@ -1,22 +1,11 @@
 /* One row of the table per point: what repeats of it have in common, as medians. */
+#include "interval.h"
+#include "left_out.h"
 #include "report.h"
 #include "verdict.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, ascending);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 static json_t *merge(json_t *same);
 
@@ -46,7 +35,7 @@ static json_t *merge(json_t *same)
 
         for (i = 0; i < n; i++)
             values[i] = json_number_value(json_array_get(same, i));
-        middle = median(values, n);
+        middle = median_of(values, n);
         free(values);
         return json_is_integer(first) ? json_integer((json_int_t)middle) : json_real(middle);
     }
@@ -77,17 +66,38 @@ static json_t *same_point(json_t *runs, size_t first)
     return same;
 }
 
+/* A line for each that does not count. */
+static json_t *lines_of_left_out(json_t *same)
+{
+    json_t *lines = json_array(), *run;
+    size_t i;
+
+    json_array_foreach (same, i, run)
+        if (!left_out_is_not(run))
+            json_array_append_new(
+                lines,
+                json_sprintf("#%lld %s",
+                             1 + (long long)json_integer_value(json_object_get(run, "repeat")),
+                             json_string_value(json_object_get(run, "left_out"))));
+    return lines;
+}
+
 static json_t *row_of(json_t *same)
 {
-    json_t *row = merge(same);
+    json_t *count = left_out_without(same), *row = merge(count);
     const char *label = json_string_value(json_object_get(row, "label"));
 
     if (!label || !*label)
         label = json_string_value(json_object_get(row, "flavor"));
-    if (json_array_size(same) > 1)
+    if (json_array_size(count) > 1)
         json_object_set_new(row, "label",
-                            json_sprintf("%s (median of %zu)", label, json_array_size(same)));
+                            json_sprintf("%s (median of %zu)", label, json_array_size(count)));
     json_object_set_new(row, "repeat", json_integer(0));
+    json_object_set_new(row, "left_out", lines_of_left_out(same));
+    if (!left_out_is_not(json_array_get(count, 0)) &&
+        strcmp(json_string_value(json_object_get(row, "verdict")), "measured") == 0)
+        json_object_set_new(row, "verdict", json_string("left out"));
+    json_decref(count);
     return row;
 }
 

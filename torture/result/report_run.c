@@ -31,6 +31,8 @@ void report_run(FILE *f, json_t *run)
         put_latency(f, name, json_object_get(json_object_get(run, "latency"), name));
     if (findings > 0)
         fprintf(f, "  findings %zu", findings);
+    if (json_object_get(run, "left_out"))
+        fprintf(f, "  left out: %s", report_text(run, "left_out"));
     fputc('\n', f);
     json_decref(order);
     json_decref(result);

@@ -10,6 +10,7 @@
 #define NARROWEST_NAME 10
 #define WIDEST_NAME    36 /* a line of 98 columns; a longer name gets a line of its own */
 #define MOST_ROWS      40 /* of more runs only those that did not pass are shown */
+#define MOST_LEFT_OUT  3  /* runs of a point of which it is told why */
 
 struct columns {
     char gps[32], p50[32], p99[32], max[32], samples[32], forced[32], checks[32];
@@ -143,6 +144,27 @@ static void put_cells(FILE *f, const struct headline *h, int width, const char *
                 c->checks);
 }
 
+/* Under its row: what does not count of its point, and why. */
+static void put_left_out(FILE *f, json_t *run)
+{
+    json_t *lines = json_object_get(run, "left_out"), *line;
+    size_t i, count = json_is_array(lines) ? json_array_size(lines) : 0, length;
+    char *text = NULL;
+    FILE *out = count > 0 ? open_memstream(&text, &length) : NULL;
+
+    if (!out)
+        return;
+    fputs("left out: ", out);
+    json_array_foreach (lines, i, line)
+        if (i < MOST_LEFT_OUT)
+            fprintf(out, "%s%s", i > 0 ? ", " : "", json_string_value(line));
+    if (count > MOST_LEFT_OUT)
+        fprintf(out, ", and %zu more", count - MOST_LEFT_OUT);
+    fclose(out);
+    report_folded(f, 6, 8, text);
+    free(text);
+}
+
 static void put_row(FILE *f, json_t *run, const struct headline *h, int width, bool color)
 {
     const char *verdict = report_text(run, "verdict"), *label;
@@ -163,6 +185,7 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     fill_columns(run, h, &c);
     put_cells(f, h, width, label, &c);
     fprintf(f, "%s%s%s\n", color ? verdict_color(verdict) : "", verdict, color ? PLAIN : "");
+    put_left_out(f, run);
     free(name);
 }
 

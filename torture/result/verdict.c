@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include "earlier.h"
+#include "left_out.h"
 #include "lost.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/requirement.h"
@@ -145,6 +146,7 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
               : json_array_size(missing) > 0                        ? "inconclusive"
               : torture                                             ? "pass"
                                                                     : "measured";
+    left_out_judge(run);
     json_object_set_new(run, "coverage", coverage);
     json_object_set_new(run, "missing", missing);
     json_object_set_new(run, "verdict", json_string(verdict));

@@ -3,6 +3,7 @@
 #include "crash.h"
 #include "deadline.h"
 #include "mapping.h"
+#include "own_cpu.h"
 #include "refused.h"
 #include "slowest.h"
 #include "thread.h"
@@ -253,6 +254,7 @@ static void *thread_main(void *argument)
     struct start start = *(struct start *)argument;
     struct run *run = start.run;
     struct torture_thread *t = &run->threads[start.index];
+    struct own_cpu own_cpu;
 
     free(argument);
     prctl(PR_SET_NAME, run->plan[start.index].name);
@@ -261,7 +263,9 @@ static void *thread_main(void *argument)
     take_place(run, start.index);
     if (wait_at_gate(run)) {
         atomic_store_explicit(&t->shared->began_on, sched_getcpu() + 1, memory_order_relaxed);
+        own_cpu_begin(&own_cpu, t);
         t->role->run(t);
+        own_cpu_end(&own_cpu, t);
         atomic_store_explicit(&t->shared->ended_on, sched_getcpu() + 1, memory_order_relaxed);
     }
     atomic_store_explicit(&t->shared->ended, true, memory_order_relaxed);
