@@ -30,6 +30,7 @@ check  clang-format        formatting is checked
 check  clang-tidy          static analysis
 check  cppcheck            static analysis
 check? gcc-multilib        the library in 32 bits
+check? python3-scipy       its bootstrap, against that of budgets
 check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs

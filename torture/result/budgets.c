@@ -1,9 +1,12 @@
 /* Metrics, and budgets by them. */
 #include "verdict.h"
 
+#include "interval.h"
+#include "left_out.h"
 #include "torture/record/duration.h"
 #include "torture/scenario/parts.h"
 #include "torture/scenario/scenario_keys.h"
+#include "torture/scenario/settings.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -92,13 +95,6 @@ bool verdict_metric(json_t *run, const char *metric, double *value)
     return latency_metric(run, metric, value);
 }
 
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
 /* Whether a key has a value at all points, because it is not swept, or no longer: --set gave it
  * one. */
 static bool is_everywhere(json_t *scenario, const char *key, json_t *value)
@@ -123,25 +119,6 @@ static bool matches(json_t *scenario, json_t *point, json_t *selection)
             return false;
     }
     return true;
-}
-
-/* The median of a metric over the repeats of one point. */
-static bool median_at(json_t *runs, json_t *point, const char *metric, double *median)
-{
-    double *values = calloc(json_array_size(runs) + 1, sizeof *values);
-    size_t i, n = 0;
-    json_t *run;
-
-    json_array_foreach (runs, i, run)
-        if (!is(run, "verdict", "skipped") && !json_object_get(run, "left_out") &&
-            json_equal(json_object_get(run, "point"), point) &&
-            verdict_metric(run, metric, &values[n]))
-            n++;
-    qsort(values, n, sizeof *values, ascending);
-    if (n > 0)
-        *median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-    free(values);
-    return n > 0;
 }
 
 static double limit_of(json_t *limit, double otherwise)
@@ -189,19 +166,69 @@ static const char *absence(json_t *runs, json_t *point)
     return why;
 }
 
+/* ---- Figures: of repeats, or ratios of pairs ---- */
+
+struct sample {
+    double *values;
+    size_t count, left_out; /* left out: repeats or pairs that do not count */
+    bool lacks_figure;      /* something counts, and nothing that counts has the figure */
+    bool ratio;
+};
+
+/* Those of a point that were not skipped, in the order in which they ran. */
+static json_t *runs_at(json_t *runs, json_t *point)
+{
+    json_t *at = json_array(), *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run)
+        if (json_equal(json_object_get(run, "point"), point) && !is(run, "verdict", "skipped"))
+            json_array_append(at, run);
+    return at;
+}
+
+/* Of the runs of a point, the i-th over the i-th of another (NULL: by itself): they alternate, so
+ * that what is slow for both is in neither figure. */
+static void sample_take(struct sample *s, json_t *runs, json_t *others, const char *metric)
+{
+    size_t n = json_array_size(runs);
+    bool any = false, figure = false;
+
+    if (others && json_array_size(others) < n)
+        n = json_array_size(others); /* an interruption leaves one without the other */
+    *s = (struct sample){.values = calloc(n + 1, sizeof *s->values), .ratio = others != NULL};
+    for (size_t i = 0; i < n; i++) {
+        json_t *run = json_array_get(runs, i), *other = json_array_get(others, i);
+        double value, base = 1;
+        bool counts = left_out_is_not(run) && (!other || left_out_is_not(other));
+        bool has = counts && verdict_metric(run, metric, &value) &&
+                   (!other || verdict_metric(other, metric, &base)) && base > 0;
+
+        any = any || counts;
+        figure = figure || has;
+        if (has)
+            s->values[s->count++] = value / base;
+        else
+            s->left_out++;
+    }
+    s->lacks_figure = any && !figure;
+}
+
+/* ---- Budgets ---- */
+
 /* A budget without a figure, which is not met. */
 static json_t *not_measured(json_t *budget)
 {
-    return json_pack("{sO s{} sn sb}", "metric", json_object_get(budget, "metric"), "point",
-                     "value", "ok", false);
+    return json_pack("{sO s{} sn sb ss}", "metric", json_object_get(budget, "metric"), "point",
+                     "value", "ok", false, "verdict", "unmeasured");
 }
 
 /* One that cannot be judged here. Takes the reason. */
 static json_t *skipped(json_t *budget, json_t *point, json_t *reason)
 {
-    json_t *result =
-        json_pack("{sO sO sn sb sb so}", "metric", json_object_get(budget, "metric"), "point",
-                  point, "value", "ok", true, "skipped", true, "reason", reason);
+    json_t *result = json_pack("{sO sO sn sb ss sb so}", "metric",
+                               json_object_get(budget, "metric"), "point", point, "value", "ok",
+                               true, "verdict", "skipped", "skipped", true, "reason", reason);
     json_t *ratio_to = json_object_get(budget, "ratio_to");
 
     if (ratio_to)
@@ -220,36 +247,79 @@ static json_t *skipped_everywhere(json_t *budget, const char *reason)
     return result;
 }
 
+/* Why so few say nothing, and what to do. */
+static json_t *too_few(const struct sample *s)
+{
+    const char *what = s->ratio ? "pair" : "repeat", *plural = s->count == 1 ? "" : "s";
+    size_t all = s->count + s->left_out;
+
+    if (all < BUDGET_REPEATS)
+        return json_sprintf("%zu %s%s, and it takes %d: set repeat to %d or more", s->count, what,
+                            plural, BUDGET_REPEATS, BUDGET_REPEATS);
+    return json_sprintf("%zu of %zu %ss count, and it takes %d: run it on an idle machine, or set "
+                        "repeat higher",
+                        s->count, all, what, BUDGET_REPEATS);
+}
+
+/* Adds the verdict, and what it goes by. */
+static void conclude(json_t *result, struct sample *s, double least, double most, uint64_t seed)
+{
+    struct interval in = {.low = -INFINITY, .high = INFINITY};
+    const char *verdict;
+
+    json_object_set_new(result, "value",
+                        s->count > 0 ? json_real(median_of(s->values, s->count)) : json_null());
+    json_object_set_new(result, "count", json_integer((json_int_t)s->count));
+    json_object_set_new(result, "left_out", json_integer((json_int_t)s->left_out));
+    if (s->count >= BUDGET_REPEATS) {
+        in = interval_of_median(s->values, s->count, seed);
+        json_object_set_new(result, "interval", json_pack("[f, f]", in.low, in.high));
+    } else {
+        json_object_set_new(result, "reason", too_few(s));
+    }
+    verdict = in.low > most || in.high < least     ? "exceeded"
+              : in.low >= least && in.high <= most ? "within"
+                                                   : "undecided";
+    if (s->count >= BUDGET_REPEATS && strcmp(verdict, "undecided") == 0)
+        json_object_set_new(result, "reason",
+                            json_string("the limit lies inside: set repeat higher, or run it on an "
+                                        "idle machine"));
+    json_object_set_new(result, "verdict", json_string(verdict));
+    json_object_set_new(result, "ok", json_boolean(strcmp(verdict, "exceeded") != 0));
+}
+
 /* NULL when there is nothing to judge by. */
 static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *point)
 {
-    const char *metric = text_of(budget, "metric");
-    json_t *ratio_to = json_object_get(budget, "ratio_to");
+    json_t *ratio_to = json_object_get(budget, "ratio_to"), *result = NULL, *here, *there = NULL;
     double most = limit_of(json_object_get(budget, "max"), INFINITY);
     double least = limit_of(json_object_get(budget, "min"), -INFINITY);
-    double value = 0, base = 0;
+    uint64_t seed = (uint64_t)json_integer_value(json_object_get(scenario, "seed"));
     const char *absent = absence(runs, point);
-    json_t *result;
+    struct sample s;
 
     if (absent)
         return skipped(budget, point, json_sprintf("the point %s", absent));
-    if (!median_at(runs, point, metric, &value))
-        return NULL;
     if (ratio_to) {
         json_t *other = base_of(scenario, point, ratio_to);
-        bool known;
 
         absent = absence(runs, other);
-        known = !absent && median_at(runs, other, metric, &base) && base > 0;
+        there = absent ? NULL : runs_at(runs, other);
         json_decref(other);
         if (absent)
             return skipped(budget, point, json_sprintf("what it is compared with %s", absent));
-        if (!known)
-            return NULL;
-        value /= base;
     }
-    result = json_pack("{ss sO sf sb}", "metric", metric, "point", point, "value", value, "ok",
-                       value <= most && value >= least);
+    here = runs_at(runs, point);
+    sample_take(&s, here, there, text_of(budget, "metric"));
+    json_decref(here);
+    json_decref(there);
+    if (!s.lacks_figure) {
+        result = json_pack("{sO sO}", "metric", json_object_get(budget, "metric"), "point", point);
+        conclude(result, &s, least, most, seed);
+    }
+    free(s.values);
+    if (!result)
+        return NULL;
     if (ratio_to)
         json_object_set(result, "ratio_to", ratio_to);
     if (isfinite(most))

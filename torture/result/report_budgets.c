@@ -60,14 +60,12 @@ static char *budget_name(json_t *budget)
     return name;
 }
 
-static void put_limits(FILE *f, json_t *budget, bool color)
+static void put_limits(FILE *f, json_t *budget)
 {
     const char *metric = report_text(budget, "metric");
     json_t *max = json_object_get(budget, "max"), *min = json_object_get(budget, "min");
     bool ratio = json_object_get(budget, "ratio_to") != NULL;
-    bool ok = json_is_true(json_object_get(budget, "ok"));
 
-    put_figure(f, metric, ratio, json_number_value(json_object_get(budget, "value")));
     if (max) {
         fprintf(f, ", at most ");
         put_figure(f, metric, ratio, json_number_value(max));
@@ -76,9 +74,60 @@ static void put_limits(FILE *f, json_t *budget, bool color)
         fprintf(f, ", at least ");
         put_figure(f, metric, ratio, json_number_value(min));
     }
-    fprintf(f, "  %s%s%s\n", color ? (ok ? GREEN : RED) : "", ok ? "ok" : "EXCEEDED",
-            color ? PLAIN : "");
+    fprintf(f, "  ");
 }
+
+/* "0.93 (0.91 .. 0.95, 11 pairs, 1 left out), at most 1  ": the median, and how well it is
+ * known. */
+static void put_measured(FILE *f, json_t *budget)
+{
+    const char *metric = report_text(budget, "metric");
+    json_t *interval = json_object_get(budget, "interval");
+    bool ratio = json_object_get(budget, "ratio_to") != NULL;
+    long long count = json_integer_value(json_object_get(budget, "count"));
+    long long left_out = json_integer_value(json_object_get(budget, "left_out"));
+
+    if (count == 0)
+        return;
+    put_figure(f, metric, ratio, json_number_value(json_object_get(budget, "value")));
+    fprintf(f, " (");
+    if (interval) {
+        put_figure(f, metric, ratio, json_number_value(json_array_get(interval, 0)));
+        fprintf(f, " .. ");
+        put_figure(f, metric, ratio, json_number_value(json_array_get(interval, 1)));
+        fprintf(f, ", ");
+    }
+    fprintf(f, "%lld %s%s", count, ratio ? "pair" : "repeat", count == 1 ? "" : "s");
+    if (left_out > 0)
+        fprintf(f, ", %lld left out", left_out);
+    fprintf(f, ")");
+    put_limits(f, budget);
+}
+
+static const struct {
+    const char *name, *words, *paint;
+} verdicts[] = {
+    {"within", "ok", GREEN},           {"exceeded", "EXCEEDED", RED},
+    {"undecided", "undecided", AMBER}, {"unmeasured", "not measured", RED},
+    {"skipped", "skipped", AMBER},
+};
+
+/* Results before there were intervals have no verdict, and are not shown again. */
+static void put_conclusion(FILE *f, json_t *budget, bool color, int column)
+{
+    const char *reason = report_text(budget, "reason");
+
+    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+        if (strcmp(report_text(budget, "verdict"), verdicts[i].name) != 0)
+            continue;
+        fprintf(f, "%s%s%s%s", color ? verdicts[i].paint : "", verdicts[i].words,
+                color ? PLAIN : "", *reason ? ": " : "");
+        report_folded(f, -(column + (int)strlen(verdicts[i].words) + (*reason ? 2 : 0)), 4, reason);
+    }
+}
+
+/* What was measured goes on the next line where it does not fit. */
+#define WIDTH 98
 
 void report_budgets(FILE *f, json_t *budgets, bool color)
 {
@@ -86,20 +135,22 @@ void report_budgets(FILE *f, json_t *budgets, bool color)
     size_t i;
 
     json_array_foreach (budgets, i, budget) {
-        const char *reason = report_text(budget, "reason");
-        char *name = budget_name(budget);
+        char *name = budget_name(budget), *measured = NULL;
+        int column = 2 + (int)strlen(name);
+        size_t length;
+        FILE *out = open_memstream(&measured, &length);
 
-        fprintf(f, "  %s", name);
-        if (!json_is_true(json_object_get(budget, "skipped"))) {
-            if (json_is_null(json_object_get(budget, "value")))
-                fprintf(f, "%snot measured%s\n", color ? RED : "", color ? PLAIN : "");
-            else
-                put_limits(f, budget, color);
-        } else {
-            fprintf(f, "%sskipped%s%s", color ? AMBER : "", color ? PLAIN : "",
-                    *reason ? ": " : "");
-            report_folded(f, -(int)(strlen(name) + strlen("  skipped: ")), 4, reason);
+        if (!out)
+            abort();
+        put_measured(out, budget);
+        fclose(out);
+        if (length > 0 && column + length + strlen("EXCEEDED") > WIDTH) {
+            name[strlen(name) - 1] = '\n'; /* in the place of its last space */
+            column = 4;
         }
+        fprintf(f, "  %s%*s%s", name, column == 4 ? 4 : 0, "", measured);
+        put_conclusion(f, budget, color, column + (int)length);
         free(name);
+        free(measured);
     }
 }

@@ -206,7 +206,7 @@ static void add_skip(json_t *reasons, json_t *told, json_t *run)
 json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cut_short)
 {
     size_t i, violations = 0, inconclusive = cut_short ? 1 : 0, passed = 0, measured = 0, over = 0,
-              figures = 0;
+              undecided = 0, figures = 0;
     json_t *verdict = json_object(), *run, *judged = verdict_budgets(runs, scenario), *item;
     json_t *told = json_object();
     const char *correctness, *performance;
@@ -233,6 +233,7 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cu
     json_decref(told);
     json_array_foreach (judged, i, item) {
         over += json_is_false(json_object_get(item, "ok"));
+        undecided += is(item, "verdict", "undecided");
         figures += !json_object_get(item, "skipped");
     }
     correctness = violations     ? "violation"
@@ -242,6 +243,7 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cu
                                  : "skipped";
     performance = figures == 0 || passed + measured + inconclusive == 0 ? "none"
                   : over                                                ? "exceeded"
+                  : undecided                                           ? "undecided"
                                                                         : "pass";
     code = violations                             ? EXIT_CODE_VIOLATION
            : inconclusive                         ? EXIT_CODE_INCONCLUSIVE

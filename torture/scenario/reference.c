@@ -281,7 +281,8 @@ static const char budget_members[] =
     "all |\n"
     "| `max`, `min` | at least one: a duration, or a number; with `ratio_to` the ratio |\n"
     "| `ratio_to` | the points to compare with, as `{\"flavor\": \"urcu-memb\"}` |\n"
-    "| `where` | the points that the budget is for; without it, all |\n\n";
+    "| `where` | the points that the budget is for; without it, all |\n\n"
+    "With `repeat` below 10 a budget is never decided: see docs/results.md.\n\n";
 
 char *scenario_reference(void)
 {

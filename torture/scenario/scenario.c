@@ -173,6 +173,18 @@ static void add_lines(struct diagnostics *to, struct diagnostics *from)
     diagnostics_free(from);
 }
 
+/* Better told now than after the night. */
+static void note_few_repeats(json_t *part, const char *path, struct diagnostics *notes)
+{
+    json_int_t repeats = json_integer_value(json_object_get(part, "repeat"));
+
+    if (json_array_size(json_object_get(part, "budgets")) > 0 && repeats < BUDGET_REPEATS)
+        diagnose(
+            notes,
+            "%s: /budgets: undecided whatever is measured: \"repeat\" is %lld, and it takes %d",
+            path, (long long)repeats, BUDGET_REPEATS);
+}
+
 /* One part, complete; NULL with lines in d. */
 static json_t *complete_part(struct scenario *s, const char *path, json_t *root, json_t *parts,
                              size_t index, const struct override *overrides, size_t override_count,
@@ -191,6 +203,7 @@ static json_t *complete_part(struct scenario *s, const char *path, json_t *root,
     if (reading.doc.part)
         snprintf(reading.doc.place, sizeof reading.doc.place, "/parts/%zu", place);
     complete = scenario_complete(&reading, parts, overrides, override_count);
+    note_few_repeats(complete, path, &notes);
     add_lines(&s->notes, &notes);
     add_lines(d, &wrong);
     json_decref(reading.flavors);

@@ -15,6 +15,9 @@ enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
 enum fence_choice { FENCE_AUTO, FENCE_FULL };
 extern const struct option scenario_options[];
 
+/* As many repeats, or pairs of them, decide a budget; fewer leave it undecided. */
+#define BUDGET_REPEATS 10
+
 /* The stall limit that a run has: at most half of its duration, for what begins in the first half
  * and never ends is then found; but no lower than what a busy machine needs. */
 int64_t scenario_stall_limit_ns(const struct scenario_settings *s);
