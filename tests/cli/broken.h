@@ -12,6 +12,7 @@
  *   child    leaves a child process behind that holds all descriptors
  *   poor     the machine does not let it expedite anything
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
+ *   slow     its first grace period takes 2 s
  *   past, before, counter, back, note, check, crash, stop, bucket
  *            a reader writes once, inside a section, over what the harness keeps for its driver:
  *            past the end of the part of thread 0, before its begin, or into what is called so
@@ -41,8 +42,8 @@ static inline int misbehaves(const char *how)
 }
 
 static __thread unsigned long sections;
-static __thread int stuck, crashing, gentle, writing;
-static atomic_int written;
+static __thread int stuck, crashing, gentle, writing, slow_once;
+static atomic_int written, first_waited;
 
 /* Where part number `part` of the shared mapping begins: the head, then the checks of each
  * workload, then the threads. Pages that nothing may touch part them. */
@@ -144,6 +145,7 @@ static inline void flavor_register_thread(void)
     stuck = misbehaves("stuck");
     writing = misbehaves_by_writing();
     gentle = misbehaves("gentle") || writing;
+    slow_once = misbehaves("slow");
     crashing = misbehaves("segv") ? SIGSEGV : misbehaves("abort") ? SIGABRT : 0;
     if (misbehaves("exit"))
         _exit(5);
@@ -205,6 +207,8 @@ static inline void flavor_synchronize(void)
         stay_for_ever();
     if (gentle)
         usleep(10000);
+    if (slow_once && !atomic_exchange(&first_waited, 1))
+        sleep(2);
 }
 
 #define FLAVOR_HAS_MISSING 1

@@ -102,6 +102,16 @@ PYTHON
     done <"$work/checks" | nothing 'no row in docs/results.md'
 }
 
+@test "docs: every near miss has a row in docs/results.md" {
+    {
+        "$STILLPOINT" list --markdown | sed -n 's/^Near misses: //p' | grep -oE '[a-z_]+'
+        sed -n 's/^#define NEAR_STALLS "\(.*\)"$/\1/p' torture/result/near_misses.h
+    } | sort -u >"$work/near"
+    [ "$(wc -l <"$work/near")" -ge 2 ]
+    sed -n '/^### Near misses/,/^### A latency/s/^| `\([a-z_]*\)` |.*/\1/p' docs/results.md | sort >"$work/told"
+    diff "$work/near" "$work/told"
+}
+
 @test "docs: every latency and every statistic is in docs/results.md" {
     {
         "$STILLPOINT" list --markdown | sed -n 's/^Latencies: //p' | grep -oE '`[a-z_.]+`' | tr -d '`'

@@ -58,7 +58,7 @@ static void on_ready(struct execution *e, json_t *event)
     metrics_open(&e->metrics, &e->view);
     guard_open(&e->guard, &e->view, e->started_ns,
                e->inv->gdb ? INT64_MAX : e->started_ns + e->settings.duration_ns);
-    watchdog_open(&e->watchdog, &e->view, e->pid, e->stall_limit_ns);
+    watchdog_open(&e->watchdog, &e->view, e->pid, e->stall_limit_ns, e->settings.duration_ns);
     e->gate_ns = clock_monotonic_ns();
     for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
         json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
@@ -415,6 +415,7 @@ static void conclude_time(struct execution *e)
     char *what;
 
     follow_runner(e);
+    watchdog_look_back(&e->watchdog);
     if (!e->warm)
         e->metrics.baseline_s = 0; /* too short for a warm-up: measured from the start */
     if (e->gate_open) {

@@ -4,6 +4,7 @@
 #include "torture/host/host.h"
 #include "torture/record/clock.h"
 #include "torture/record/text.h"
+#include "torture/result/near_misses.h"
 #include "torture/result/tail.h"
 #include "torture/result/verdict.h"
 
@@ -153,6 +154,19 @@ static void describe_tail(json_t *run, const struct execution *e)
         json_object_set_new(run, "tail", tail);
 }
 
+/* A runner under gdb is not watched. */
+static void describe_silence(json_t *run, const struct execution *e)
+{
+    const struct watchdog *w = &e->watchdog;
+
+    if (e->viewed && w->longest >= 0)
+        json_object_set_new(run, "longest_silence",
+                            json_pack("{ss sf sf}", "thread", e->view.threads[w->longest].name,
+                                      "seconds", (double)w->longest_ns / 1e9, "allowed",
+                                      (double)w->allowed_ns / 1e9));
+    near_misses_describe(run, e->viewed && !e->inv->gdb ? w->near_count : -1);
+}
+
 static void note_strays(struct execution *e)
 {
     char *note = e->viewed ? view_strays(&e->view) : NULL;
@@ -188,11 +202,7 @@ json_t *execution_describe(struct execution *e)
                         e->gate_open ? json_incref(e->lost.noted) : json_array());
     note_strays(e);
     json_object_set_new(run, "stall_limit", json_real((double)e->stall_limit_ns / 1e9));
-    if (e->viewed && e->watchdog.longest >= 0)
-        json_object_set_new(run, "longest_silence",
-                            json_pack("{ss sf}", "thread",
-                                      e->view.threads[e->watchdog.longest].name, "seconds",
-                                      (double)e->watchdog.longest_ns / 1e9));
+    describe_silence(run, e);
     json_object_set(run, "notes", e->notes);
     verdict_of_run(run, json_object_get(e->plan->config, "require"), declared);
     if (!e->viewed) /* what it did not reach is no news */

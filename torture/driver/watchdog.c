@@ -7,14 +7,20 @@
 
 #define LONGEST_STEP_NS (250 * 1000 * 1000) /* the driver calls every 50 ms */
 #define LEAST_TOLD_NS   (50 * 1000 * 1000)  /* what a text has as 0.1 s */
+/* A run allows at least so much: half of less is what the scheduler may take. */
+#define LEAST_ALLOWED_NS (INT64_C(2) * 1000 * 1000 * 1000)
 
-void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns)
+void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns,
+                   int64_t duration_ns)
 {
+    int64_t length_ns = duration_ns > LEAST_ALLOWED_NS ? duration_ns : LEAST_ALLOWED_NS;
+
     *w = (struct watchdog){.view = v,
                            .pid = pid,
                            .limit_ns = limit_ns,
                            .last_ns = clock_monotonic_ns(),
-                           .longest = -1};
+                           .longest = -1,
+                           .allowed_ns = limit_ns < length_ns ? limit_ns : length_ns};
     w->threads = calloc(v->thread_count + 1, sizeof *w->threads);
     for (size_t i = 0; i < v->thread_count; i++)
         w->threads[i].since_ns = w->last_ns;
@@ -59,6 +65,20 @@ static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t aw
     }
 }
 
+/* True when the thread has got somewhere since the last look, or has ended: its silence is over. */
+static bool gets_on(struct watchdog *w, size_t i, int64_t now)
+{
+    struct shared_thread *shared = w->view->threads[i].shared;
+    struct watched *t = &w->threads[i];
+    uint64_t beat = atomic_load_explicit(&shared->heartbeat, memory_order_relaxed);
+
+    if (beat == t->beat && !atomic_load_explicit(&shared->ended, memory_order_relaxed))
+        return false;
+    w->near_count += t->silent_ns > w->allowed_ns / 2 && t->silent_ns <= w->limit_ns;
+    *t = (struct watched){.beat = beat, .since_ns = now};
+    return true;
+}
+
 int watchdog_look(struct watchdog *w)
 {
     int64_t now = clock_monotonic_ns(), step = now - w->last_ns, away = 0;
@@ -70,20 +90,22 @@ int watchdog_look(struct watchdog *w)
         step = LONGEST_STEP_NS;
     }
     for (size_t i = 0; i < w->view->thread_count; i++) {
-        struct shared_thread *shared = w->view->threads[i].shared;
         struct watched *t = &w->threads[i];
-        uint64_t beat = atomic_load_explicit(&shared->heartbeat, memory_order_relaxed);
 
-        if (beat != t->beat || atomic_load_explicit(&shared->ended, memory_order_relaxed)) {
-            *t = (struct watched){.beat = beat, .since_ns = now};
+        if (gets_on(w, i, now))
             continue;
-        }
         count_silence(w, i, step, away);
         if (t->silent_ns > w->limit_ns &&
             (silent < 0 || t->silent_ns > w->threads[silent].silent_ns))
             silent = (int)i;
     }
     return silent;
+}
+
+void watchdog_look_back(struct watchdog *w)
+{
+    for (size_t i = 0; i < w->view->thread_count; i++)
+        gets_on(w, i, w->last_ns);
 }
 
 void watchdog_hold(struct watchdog *w)

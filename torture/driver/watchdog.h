@@ -24,9 +24,12 @@ struct watchdog {
     struct watched *threads;
     int64_t longest_ns; /* silence that counted */
     int longest;        /* and of which thread; -1: none yet */
+    int64_t allowed_ns; /* the limit, or the length of the run, whichever is shorter */
+    int64_t near_count; /* silences for over half of it that ended within the limit */
 };
 
-void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns);
+void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns,
+                   int64_t duration_ns);
 void watchdog_close(struct watchdog *w);
 /* Index of the thread that has been silent for longest, beyond the limit; -1: none. Threads that
  * have ended are not watched.
@@ -35,6 +38,8 @@ void watchdog_close(struct watchdog *w);
  * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU does
  * not count, but for a tenth. */
 int watchdog_look(struct watchdog *w);
+/* After the runner has ended: notices what has ended since the last look. */
+void watchdog_look_back(struct watchdog *w);
 /* The run is to end: threads that are silent for noticeably long by now hold it up, until each has
  * got somewhere. What they wait for must not end because the run does. */
 void watchdog_hold(struct watchdog *w);

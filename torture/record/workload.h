@@ -78,6 +78,9 @@ struct counter {
     const char *share_of;
     double share_max;
     const char *too_many;
+    /* It counts near misses: what looks like a broken promise by the clock alone. The words of the
+     * line "Near misses"; NULL: it counts something else. They are part of no verdict. */
+    const char *near_miss;
 };
 
 /* What may be waited for: numbered by an enum of the workload. */

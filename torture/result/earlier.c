@@ -1,6 +1,7 @@
 #include "earlier.h"
 
 #include "lost.h"
+#include "near_misses.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -39,12 +40,14 @@ double earlier_clean_seconds(json_t *run)
 static void stand_for(json_t *run, json_t *old)
 {
     json_t *before = json_object_get(old, "earlier");
-    json_t *earlier = before ? json_copy(before) : json_object();
+    json_t *earlier = before ? json_copy(before) : json_object(), *near = json_object();
     double clean = earlier_clean_seconds(old) + (is(old, "pass") ? lost_clean_seconds(old) : 0);
 
     add(earlier, "runs", 1);
     add(earlier, "inconclusive", is(old, "inconclusive"));
     json_object_set_new(earlier, "clean_seconds", json_real(clean));
+    near_misses_add(near, old);
+    json_object_set_new(earlier, "near_misses", near);
     json_object_set_new(run, "earlier", earlier);
 }
 

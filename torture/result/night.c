@@ -2,12 +2,14 @@
 
 #include "fingerprint.h"
 #include "known.h"
+#include "near_misses.h"
 #include "verdict.h"
 
 #include <math.h>
 #include <string.h>
 
-/* So many rounds with findings, and so many inconclusive ones, of each scenario are kept whole. */
+/* So many rounds with findings, so many inconclusive ones, and so many that only came close, of
+ * each scenario are kept whole. */
 enum { MOST_KEPT = 20 };
 
 static const char *text_of(json_t *object, const char *key)
@@ -44,27 +46,19 @@ json_t *night_record(json_t *result)
 {
     json_t *verdict = json_object_get(result, "verdict"), *findings = json_array(), *run, *finding;
     json_int_t checks = 0, near = 0, count;
-    bool near_counted = false;
-    json_t *record;
     size_t i, j;
 
     json_array_foreach (json_object_get(result, "runs"), i, run) {
         if (verdict_count(run, "checks", &count))
             checks += count;
-        if (verdict_count(run, "near_misses", &count)) {
-            near += count;
-            near_counted = true;
-        }
+        near += near_misses_total(run);
         json_array_foreach (json_object_get(run, "findings"), j, finding)
             json_array_append_new(findings, describe_finding(run, finding));
     }
-    record = json_pack("{ss ss sf sI sO so}", "verdict", text_of(verdict, "correctness"),
-                       "performance", text_of(verdict, "performance"), "clean_seconds",
-                       number_of(verdict, "clean_seconds"), "checks", checks, "reasons",
-                       json_object_get(verdict, "reasons"), "findings", findings);
-    if (near_counted)
-        json_object_set_new(record, "near_misses", json_integer(near));
-    return record;
+    return json_pack("{ss ss sf sI sI sO so}", "verdict", text_of(verdict, "correctness"),
+                     "performance", text_of(verdict, "performance"), "clean_seconds",
+                     number_of(verdict, "clean_seconds"), "checks", checks, "near_misses", near,
+                     "reasons", json_object_get(verdict, "reasons"), "findings", findings);
 }
 
 json_t *night_broken_record(const char *why)
@@ -359,9 +353,19 @@ static bool first_with_some(json_t *records, size_t index)
     return false;
 }
 
+/* What sets a round apart, of a kind that is kept for it; NULL: nothing does. */
+static const char *kind_of(json_t *record)
+{
+    if (!is(record, "verdict", "pass") && !is(record, "verdict", "measured") &&
+        !is(record, "verdict", "skipped"))
+        return text_of(record, "verdict");
+    return json_integer_value(json_object_get(record, "near_misses")) > 0 ? "near misses" : NULL;
+}
+
 bool night_keeps(json_t *records, size_t index)
 {
     json_t *record = json_array_get(records, index), *other;
+    const char *kind = kind_of(record), *others;
     size_t i, before = 0, after = 0;
 
     json_array_foreach (records, i, other) {
@@ -369,11 +373,10 @@ bool night_keeps(json_t *records, size_t index)
             !json_equal(json_object_get(other, "path"), json_object_get(record, "path")))
             continue;
         after += i > index;
-        before += i < index &&
-                  json_equal(json_object_get(other, "verdict"), json_object_get(record, "verdict"));
+        others = kind_of(other);
+        before += i < index && kind && others && strcmp(kind, others) == 0;
     }
     if (after == 0 || first_with_some(records, index))
         return true;
-    return !is(record, "verdict", "pass") && !is(record, "verdict", "measured") &&
-           !is(record, "verdict", "skipped") && before < MOST_KEPT;
+    return kind && before < MOST_KEPT;
 }

@@ -11,8 +11,7 @@
 #include <stdio.h>
 
 /* The record of a round, as rounds.jsonl has it, from its result: "verdict", "performance",
- * "clean_seconds", "checks", "near_misses" where they are counted, "reasons", "findings" with their
- * fingerprints. */
+ * "clean_seconds", "checks", "near_misses", "reasons", "findings" with their fingerprints. */
 json_t *night_record(json_t *result);
 /* The same of one that came to nothing, and why: its verdict is "broken". */
 json_t *night_broken_record(const char *why);
@@ -35,7 +34,8 @@ json_t *night_summary(json_t *scenarios, json_t *records, const struct night_jud
                       json_t *reasons);
 
 /* Whether a round's directory is kept: the last of its scenario, the first with some fingerprint,
- * and the first of those with findings and of those that are inconclusive. `index` in `records`. */
+ * and the first of those with findings, of those that are inconclusive, and of those that only came
+ * close. `index` in `records`. */
 bool night_keeps(json_t *records, size_t index);
 
 /* report_night.c: the summary as people read it at the end. */

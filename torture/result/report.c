@@ -2,6 +2,7 @@
 #include "report_parts.h"
 
 #include "lost.h"
+#include "near_misses.h"
 #include "part.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/flavor_describe.h"
@@ -160,6 +161,55 @@ static void put_reached(FILE *f, json_t *runs)
             continue;
         put_state(sentence_next(&s), runs, key);
         fprintf(s.out, " %s", report_grouped((uint64_t)json_integer_value(value), number));
+    }
+    sentence_end(&s, f);
+    json_decref(sums);
+}
+
+/* "drain-0, 2.6 s of 5.0 s": the longest silence that was no stall. */
+static void put_silence(FILE *f, json_t *runs)
+{
+    json_t *run, *worst = NULL;
+    double share = 0;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        json_t *silence = json_object_get(run, "longest_silence");
+        double seconds = json_number_value(json_object_get(silence, "seconds"));
+        double allowed = json_number_value(json_object_get(silence, "allowed"));
+
+        if (allowed > 0 && seconds / allowed > share &&
+            seconds <= json_number_value(json_object_get(run, "stall_limit"))) {
+            worst = silence;
+            share = seconds / allowed;
+        }
+    }
+    if (share > 0.5)
+        fprintf(f, " (%s, %.1f s of %.1f s)", report_text(worst, "thread"),
+                json_number_value(json_object_get(worst, "seconds")),
+                json_number_value(json_object_get(worst, "allowed")));
+}
+
+/* Where something came close, though nothing was broken by it. */
+static void put_near_misses(FILE *f, json_t *runs)
+{
+    json_t *sums = json_object(), *run, *count;
+    struct sentence s;
+    const char *name;
+    size_t i;
+
+    json_array_foreach (runs, i, run)
+        near_misses_add(sums, run);
+    sentence_begin(&s, "Near misses: ");
+    json_object_foreach (sums, name, count) {
+        char number[32];
+
+        if (json_integer_value(count) == 0)
+            continue;
+        fprintf(sentence_next(&s), "%s %s", near_misses_words(name),
+                report_grouped((uint64_t)json_integer_value(count), number));
+        if (strcmp(name, NEAR_STALLS) == 0)
+            put_silence(s.out, runs);
     }
     sentence_end(&s, f);
     json_decref(sums);
@@ -349,6 +399,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
     }
     put_earlier(f, runs);
     put_reached(f, runs);
+    put_near_misses(f, runs);
     put_notes(f, runs);
     report_budgets(f, json_object_get(verdict, "budgets"), color);
     putc('\n', f);

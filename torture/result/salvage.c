@@ -2,6 +2,7 @@
 
 #include "finding.h"
 #include "latency.h"
+#include "near_misses.h"
 #include "series.h"
 #include "torture/scenario/settings.h"
 #include "verdict.h"
@@ -171,6 +172,7 @@ static void conclude_run(struct salvage *s)
     json_object_set_new(s->run, "latency", latency);
     json_object_set(s->run, "intervals", series_describe(&s->series));
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
+    near_misses_describe(s->run, -1);
     verdict_of_run(s->run, NULL, declared);
     json_decref(declared);
     if (!violated) {

@@ -51,13 +51,15 @@ static const char **check_names(const struct workload *workload)
     return names;
 }
 
-/* The same of its counters. */
-static const char **counter_names(const struct workload *workload)
+/* The same of its counters, or of those that count near misses. */
+static const char **counter_names(const struct workload *workload, bool near_misses)
 {
     const char **names = calloc(workload->counter_count + 1, sizeof *names);
+    size_t count = 0;
 
     for (size_t i = 0; i < workload->counter_count; i++)
-        names[i] = workload->counters[i].name;
+        if (!near_misses || workload->counters[i].near_miss)
+            names[count++] = workload->counters[i].name;
     return names;
 }
 
@@ -171,7 +173,8 @@ static void print_measures(FILE *out, const struct workload *workload)
 
 static void print_workload(FILE *out, const struct workload *workload)
 {
-    const char **checks = check_names(workload), **counters = counter_names(workload);
+    const char **checks = check_names(workload), **counters = counter_names(workload, false),
+               **near_misses = counter_names(workload, true);
 
     fprintf(out, "### %s\n\n%s%s.\n\n", workload->name, workload->summary,
             workload->bench ? " (measures)" : "");
@@ -180,9 +183,11 @@ static void print_workload(FILE *out, const struct workload *workload)
     print_names(out, "Checks", checks);
     print_names(out, "Coverage", workload->coverage);
     print_names(out, "Counters", counters);
+    print_names(out, "Near misses", near_misses);
     print_measures(out, workload);
     free(checks);
     free(counters);
+    free(near_misses);
 }
 
 static void print_statistics(FILE *out, json_t *statistics)
@@ -369,7 +374,8 @@ static void list_names(FILE *out, const char *title, const char *const *names)
 
 static void list_workload(FILE *out, const struct workload *workload)
 {
-    const char **checks = check_names(workload), **counters = counter_names(workload);
+    const char **checks = check_names(workload), **counters = counter_names(workload, false),
+               **near_misses = counter_names(workload, true);
 
     fprintf(out, "%s: %s%s\n", workload->name, workload->summary,
             workload->bench ? " (measures)" : "");
@@ -383,12 +389,14 @@ static void list_workload(FILE *out, const struct workload *workload)
     list_names(out, "Checks", checks);
     list_names(out, "Coverage", workload->coverage);
     list_names(out, "Counters", counters);
+    list_names(out, "Near misses", near_misses);
     if (workload->measure_count > 0)
         fputs("\nLatencies\n", out);
     for (size_t i = 0; i < workload->measure_count; i++)
         fprintf(out, "  %-26s %s\n", workload->measures[i].name, workload->measures[i].unit);
     free(checks);
     free(counters);
+    free(near_misses);
 }
 
 static void list_statistics(FILE *out, json_t *statistics)

@@ -10,7 +10,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [KICKS] = {.name = "kicks"},
     [ACTIONS] = {.name = "actions"},
     [CHECKS] = {.name = "checks"},
-    [LATE] = {.name = "late"},
+    [LATE] = {.name = "late", .near_miss = "kicks acted on after cpu_limit by the clock"},
     [BLOCKS] = {.name = "blocks"},
     [TURN_CHECKS] = {.name = "turn_checks"},
     [RESCUES] = {.name = "rescues"},

@@ -134,9 +134,9 @@ static inline bool kick_cpu_ns(struct kick_vcpu *v, int64_t *ns)
 
 /* wait.c: returns when the vCPU has acted on the reason, has ended, or the run is over. `word`
  * is the calling requester's; each reason up to that one was written before its cpu_exit(). True
- * when it was acted on. */
+ * when it was acted on; `lost`: only after it was reported as lost. */
 bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *word,
-               uint64_t reason);
+               uint64_t reason, bool *lost);
 
 /* requester.c: bodies of the roles. */
 void kick_requester(struct torture_thread *t);

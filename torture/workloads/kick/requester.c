@@ -14,6 +14,7 @@ struct target {
     struct kick_word *word;
     enum kick_phase phase; /* just before the kick */
     bool timed;            /* its latency is to be recorded */
+    bool lost;             /* reported as such */
     uint64_t reason;
 };
 
@@ -89,7 +90,7 @@ static void record(struct torture_thread *t, const struct target *target)
     const struct kick_params *p = t->instance->params;
 
     torture_count(t, CHECKS, 1);
-    torture_count(t, LATE, ns > (uint64_t)p->cpu_limit_ns);
+    torture_count(t, LATE, !target->lost && ns > (uint64_t)p->cpu_limit_ns);
     if (!target->timed)
         return;
     torture_measure(t,
@@ -121,7 +122,7 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
         torture_spin(random_below(&t->random, (uint64_t)p->gap_ns + 1));
         kick(t, &target);
     }
-    if (kick_wait(t, v, target.word, target.reason)) {
+    if (kick_wait(t, v, target.word, target.reason, &target.lost)) {
         record(t, &target);
     } else if (kick_has_ended(v)) {
         kick(t, &target);

@@ -172,7 +172,7 @@ static void wait_long(struct wait *w)
 }
 
 bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *word,
-               uint64_t reason)
+               uint64_t reason, bool *lost)
 {
     const struct kick_state *state = t->instance->state;
     struct wait w = {.t = t, .v = v, .word = word, .reason = reason};
@@ -188,6 +188,7 @@ bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *
     }
     if (!settled(&w))
         wait_long(&w);
+    *lost = w.reported;
     if (acted(&w))
         return true;
     torture_count(t, ENDED_PENDING, kick_has_ended(v));
