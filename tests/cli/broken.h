@@ -12,6 +12,7 @@
  *   child    leaves a child process behind that holds all descriptors
  *   poor     the machine does not let it expedite anything
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
+ *   careless its grace periods wait for readers, unless their thread never published
  *   slow     its first grace period takes 2 s
  *   past, before, counter, back, note, check, crash, stop, bucket
  *            a reader writes once, inside a section, over what the harness keeps for its driver:
@@ -42,8 +43,13 @@ static inline int misbehaves(const char *how)
 }
 
 static __thread unsigned long sections;
-static __thread int stuck, crashing, gentle, writing, slow_once;
+static __thread int stuck, crashing, gentle, writing, careless, slow_once;
 static atomic_int written, first_waited;
+
+/* One for all files of the runner. */
+#define SHARED_BY_FILES __attribute__((weak))
+SHARED_BY_FILES __thread int has_published, sections_open;
+SHARED_BY_FILES pthread_rwlock_t reader_lock;
 
 /* Where part number `part` of the shared mapping begins: the head, then the checks of each
  * workload, then the threads. Pages that nothing may touch part them. */
@@ -145,6 +151,7 @@ static inline void flavor_register_thread(void)
     stuck = misbehaves("stuck");
     writing = misbehaves_by_writing();
     gentle = misbehaves("gentle") || writing;
+    careless = misbehaves("careless");
     slow_once = misbehaves("slow");
     crashing = misbehaves("segv") ? SIGSEGV : misbehaves("abort") ? SIGABRT : 0;
     if (misbehaves("exit"))
@@ -179,6 +186,8 @@ static int *volatile nowhere = (int *)8; /* volatile, so that no compiler knows 
 static inline void flavor_read_lock(void)
 {
     sections++;
+    if (careless && sections_open++ == 0)
+        pthread_rwlock_rdlock(&reader_lock);
     if (stuck && sections > 1000)
         stay_for_ever();
     if (writing && is_time_to_write() && atomic_exchange(&written, 1) == 0)
@@ -192,11 +201,13 @@ static inline void flavor_read_lock(void)
 static inline void flavor_read_unlock(void)
 {
     atomic_signal_fence(memory_order_seq_cst);
+    if (careless && --sections_open == 0)
+        pthread_rwlock_unlock(&reader_lock);
 }
 
 #define flavor_dereference(pointer) __atomic_load_n(&(pointer), __ATOMIC_ACQUIRE)
 #define flavor_assign_pointer(pointer, value) \
-    __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
+    (has_published = 1, __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE))
 
 #define FLAVOR_CAN_PROTECT     1
 #define FLAVOR_CAN_NEST        1
@@ -209,6 +220,10 @@ static inline void flavor_synchronize(void)
         usleep(10000);
     if (slow_once && !atomic_exchange(&first_waited, 1))
         sleep(2);
+    if (careless && has_published) {
+        pthread_rwlock_wrlock(&reader_lock);
+        pthread_rwlock_unlock(&reader_lock);
+    }
 }
 
 #define FLAVOR_HAS_MISSING 1
@@ -217,6 +232,16 @@ __attribute__((unused)) static inline const char *flavor_missing(unsigned capabi
     enum { EXPEDITE = 1 << 1 }; /* CAN_EXPEDITE, which this header cannot see */
 
     return misbehaves("poor") && capability == EXPEDITE ? "no hurry on this machine" : NULL;
+}
+
+/* Writers come first, or a reader that comes and goes would keep them out. */
+__attribute__((constructor)) static inline void open_lock(void)
+{
+    pthread_rwlockattr_t a;
+
+    pthread_rwlockattr_init(&a);
+    pthread_rwlockattr_setkind_np(&a, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&reader_lock, &a);
 }
 
 __attribute__((constructor)) static inline void die_early(void)

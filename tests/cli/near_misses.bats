@@ -25,11 +25,29 @@ near_misses() { result '.runs[].near_misses | to_entries[] | select(.value > 0) 
 }
 
 @test "a stall is no near miss" {
-    MISBEHAVE=slow run sp run "$(harmless)" --set stall_limit=1s --out "$OUT" --progress none
+    # The thread gets on, after it was one.
+    MISBEHAVE=slow run sp run "$(harmless 2500ms)" --set stall_limit=1s --set on_finding=continue --out "$OUT" --progress none
     expect 1
     [ "$(result '[.runs[0].findings[].check] | join(" ")')" = stall ]
     [ "$(near_misses)" = '' ]
     lacks "$output" 'Near misses'
+}
+
+@test "a section across a whole grace period by the clock is a near miss, where no object shows it" {
+    MISBEHAVE=careless run sp run "$(sync_only)" --flavor broken --set rcu-pipe.long_readers=1 --duration 1s \
+        --out "$OUT" --progress none
+    expect 0
+    [ "$(result '.runs[0].near_misses.across_gps > 0')" = true ]
+    [ "$(result '.runs[0] | .near_misses.across_gps == .counters["rcu-pipe"].across_gps')" = true ]
+    [ "$(result .verdict.correctness)" = pass ]
+    [[ $output =~ 'sections across a whole grace period by the clock '[0-9] ]]
+    is_valid_result
+    # Grace periods that wait for readers are across none of their sections.
+    MISBEHAVE=careless run sp run "$(sync_only)" --flavor broken --set rcu-pipe.long_readers=1 \
+        --set rcu-pipe.fake_updaters=0 --set rcu-pipe.long_delay_one_in=20 --duration 500ms --out "$OUT" --progress none
+    expect 0
+    [ "$(result '.runs[0].near_misses.across_gps')" = 0 ]
+    result '.runs[0].counters["rcu-pipe"].gps > 0'
 }
 
 @test "kick: what is late by the clock alone is a near miss" {
@@ -52,4 +70,16 @@ near_misses() { result '.runs[].near_misses | to_entries[] | select(.value > 0) 
     jq -e '.scenarios[0] | .near_misses == .rounds' "$(newest)/summary.json"
     [ "$(ls "$(newest)/rounds" | wc -l)" -eq "$(jq '.scenarios[0].rounds' "$(newest)/summary.json")" ]
     [[ $output =~ scenario\ +rounds\ +checks\ +clean\ +'near misses'\ +findings\ +verdict ]]
+}
+
+@test "--until-failure adds up the near misses of the runs that it does not keep" {
+    export MISBEHAVE=careless
+    begin "$(sync_only)" --flavor broken --set rcu-pipe.long_readers=1 --duration 300ms --until-failure
+    until_event 'select(.event == "run-end" and .run == 3)'
+    kill -INT "$DRIVER"
+    end
+    events 'select(.event == "run-end").result.near_misses.across_gps' |
+        jq -es --argjson told "$(result '[.runs[] | .near_misses.across_gps, .earlier.near_misses.across_gps] | add')" \
+            'add == $told and $told > 0'
+    is_valid_result
 }

@@ -132,6 +132,13 @@ void pipe_age(struct updater *u)
     }
 }
 
+void pipe_gp_ended(struct torture_thread *t, uint64_t begun)
+{
+    struct state *state = t->instance->state;
+
+    atomic_store_explicit(&state->gp_begun, begun, memory_order_relaxed);
+}
+
 void pipe_progress(struct torture_thread *t)
 {
     struct state *state = t->instance->state;

@@ -126,7 +126,7 @@ static void post(struct torture_thread *t, const struct params *p, const struct 
     o = flavor_dereference(u->current);
     id = atomic_load_explicit(&o->id, memory_order_relaxed);
     count = atomic_load_explicit(&state->correspondents[whose].loops, memory_order_relaxed);
-    delay(t, p);
+    delay(t, p, NULL);
     box = mailbox_of(u, o);
     if (box) {
         letter = atomic_load_explicit(&box->letter, memory_order_relaxed);

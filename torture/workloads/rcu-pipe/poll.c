@@ -111,11 +111,13 @@ void pipe_poll_updater(struct torture_thread *t)
     flavor_register_thread();
     while (torture_running(t)) {
         unsigned long old = pipe_retire(u, t);
+        uint64_t begun = clock_ticks();
 
-        torture_note(t, NOTE_POLLS, old, 0);
+        torture_note_at(t, begun, NOTE_POLLS, old, 0);
         pass_grace_period(t, p);
         torture_note(t, NOTE_EXPIRED, old, 0);
         pipe_age(u);
+        pipe_gp_ended(t, begun);
         torture_count(t, GPS, 1);
         pipe_progress(t);
         if (p->poll_pause_ns > 0)
@@ -144,10 +146,10 @@ static void hold_cookie(struct torture_thread *t, const struct params *p, const 
     torture_section(t, true);
     flavor_read_lock();
     see(&sight, u);
-    delay(t, p);
+    delay(t, p, &sight);
     cookie = start ? flavor_start_poll() : flavor_get_state();
     for (unsigned i = 0; i < polls && !expired; i++) {
-        delay(t, p);
+        delay(t, p, &sight);
         expired = flavor_poll_state(cookie);
     }
     see_again(&sight);

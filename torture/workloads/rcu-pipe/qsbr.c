@@ -17,7 +17,7 @@ static void interval_without_section(struct torture_thread *t, const struct para
     contend(p, state, (unsigned)sight.entered);
     torture_section(t, true);
     see(&sight, u);
-    delay(t, p);
+    delay(t, p, &sight);
     see_again(&sight);
     flavor_quiescent_state();
     torture_section(t, false);
@@ -40,10 +40,10 @@ static void interval_with_section(struct torture_thread *t, const struct params 
     for (unsigned i = 0; i <= nested; i++)
         flavor_read_lock();
     see(&inside, v);
-    delay(t, p);
+    delay(t, p, &outside);
     for (unsigned i = 0; i <= nested; i++)
         flavor_read_unlock();
-    delay(t, p);
+    delay(t, p, &outside);
     see_again(&inside);
     see_again(&outside);
     flavor_quiescent_state();

@@ -51,6 +51,8 @@ static const struct counter counters[COUNTER_COUNT] = {
     [THREADS_EXITED] = {.name = "threads_exited"},
     [IDLE_READS] = {.name = "idle_reads"},
     [SLEEPER_READS] = {.name = "sleeper_reads"},
+    [ACROSS_GPS] = {.name = "across_gps",
+                    .near_miss = "sections across a whole grace period by the clock"},
     [AGE_0] = {.name = "age_0"},
     [AGE_0 + 1] = {.name = "age_1"},
     [AGE_0 + 2] = {.name = "age_2"},

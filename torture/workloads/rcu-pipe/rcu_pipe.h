@@ -67,6 +67,7 @@ enum {
     THREADS_EXITED,
     IDLE_READS,
     SLEEPER_READS,
+    ACROSS_GPS,
     AGE_0,
     COUNTER_COUNT = AGE_0 + PIPE_LENGTH + 1
 };
@@ -145,6 +146,9 @@ struct state {
     size_t correspondent_count;
     struct line *contended; /* entry_stores of them */
     atomic_ulong progress;  /* grace periods of all updaters: what quiet readers wait for */
+    /* When the last one that ended had begun, in ticks. Stored after it has ended, and any updater
+     * may be the last to do so. */
+    _Atomic uint64_t gp_begun;
 };
 
 static inline uint64_t id_check(uint64_t id)
@@ -193,6 +197,8 @@ void pipe_read_once(struct torture_thread *t);
 void pipe_wait_for_progress(struct torture_thread *t);
 /* For that: an updater got on. Beats. */
 void pipe_progress(struct torture_thread *t);
+/* A grace period has ended that was requested at `begun`, in ticks. */
+void pipe_gp_ended(struct torture_thread *t, uint64_t begun);
 /* Outside sections: sleeps for ns, or until the run ends, and beats. */
 void pipe_idle(struct torture_thread *t, uint64_t ns);
 /* At a role's end: it must not be inside a section. */

@@ -54,7 +54,7 @@ read_once(struct torture_thread *t, const struct params *p, const struct state *
     see(&sight, u);
     for (unsigned i = 0; i < nested; i++)
         flavor_read_lock();
-    delay(t, p);
+    delay(t, p, &sight);
     for (unsigned i = 0; i < nested; i++)
         flavor_read_unlock();
     see_again(&sight);
@@ -122,7 +122,9 @@ void pipe_quiet_reader(struct torture_thread *t)
         torture_section(t, true);
         flavor_read_lock();
         see(&sight, any_updater(state, &t->random));
+        begin_stay(&sight);
         torture_spin(random_below(&t->random, (uint64_t)p->long_delay_ns + 1));
+        end_stay(&sight, t);
         see_again(&sight);
         flavor_read_unlock();
         torture_section(t, false);
@@ -153,8 +155,10 @@ void pipe_long_reader(struct torture_thread *t)
         torture_section(t, true);
         flavor_read_lock();
         see(&sight, any_updater(state, &t->random));
+        begin_stay(&sight);
         kicked =
             long_reader_stay(&stay, t, random_below(&t->random, (uint64_t)p->long_section_ns + 1));
+        end_stay(&sight, t);
         see_again(&sight);
         flavor_read_unlock();
         torture_section(t, false);

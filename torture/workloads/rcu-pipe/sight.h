@@ -12,12 +12,19 @@ struct sight {
     uint64_t entered, id, check;
     unsigned first_age, age;
     uint64_t id_again;
+    uint64_t stays_from; /* ticks, inside; of a section that lasts a while, else 0 */
+    uint64_t gp_begun;   /* of the last grace period that had ended by then, likewise */
 };
+
+/* The clocks of two CPUs differ, and a CPU may read its own before the loads that come first; but
+ * not by so much. */
+#define SURELY_LATER_NS 10000
 
 static inline void see(struct sight *s, struct updater *u)
 {
     struct object *o = flavor_dereference(u->current);
 
+    s->stays_from = 0;
     s->object = o;
     s->id = atomic_load_explicit(&o->id, memory_order_relaxed);
     s->check = atomic_load_explicit(&o->check, memory_order_relaxed);
@@ -28,6 +35,27 @@ static inline void see_again(struct sight *s)
 {
     s->id_again = atomic_load_explicit(&s->object->id, memory_order_relaxed);
     s->age = atomic_load_explicit(&s->object->age, memory_order_relaxed);
+}
+
+/* A reader that has loaded its object is going to stay inside for a while, and has stayed. */
+static inline void begin_stay(struct sight *s)
+{
+    if (!s->stays_from)
+        s->stays_from = clock_ticks();
+}
+
+static inline void end_stay(struct sight *s, const struct torture_thread *t)
+{
+    const struct state *state = t->instance->state;
+
+    s->gp_begun = atomic_load_explicit(&state->gp_begun, memory_order_relaxed);
+}
+
+/* A whole grace period passed while it stayed, of whichever updater. That it has ended is certain;
+ * that it did not begin before the reader was inside only the clock says: a near miss. */
+static inline bool spans_gp(const struct sight *s)
+{
+    return s->stays_from && s->gp_begun > s->stays_from + clock_ns_to_ticks(SURELY_LATER_NS);
 }
 
 /* Reports what is wrong with a sight. */
@@ -42,6 +70,8 @@ static inline void judge(struct torture_thread *t, const struct sight *s)
     torture_count(t, CHECKS, 3);
     if (__builtin_expect(s->check != id_check(s->id) || s->id_again != s->id || age > 1, 0))
         pipe_accuse(t, s);
+    else if (__builtin_expect(spans_gp(s), 0))
+        torture_count(t, ACROSS_GPS, 1);
 }
 
 static inline struct updater *any_updater(const struct state *state, struct random *random)
@@ -70,15 +100,19 @@ static inline uint64_t next_delay_ns(const struct params *p, struct random *rand
     return 0;
 }
 
-/* Inside a section, now and then. */
-static inline void delay(struct torture_thread *t, const struct params *p)
+/* Inside a section, now and then; `s`: what was found in it, or NULL. */
+static inline void delay(struct torture_thread *t, const struct params *p, struct sight *s)
 {
     uint64_t ns = next_delay_ns(p, &t->random);
 
-    if (ns > 0) {
-        torture_spin(ns);
-        torture_count(t, DELAYED, 1);
-    }
+    if (ns == 0)
+        return;
+    if (s && ns > SURELY_LATER_NS)
+        begin_stay(s);
+    torture_spin(ns);
+    if (s && ns > SURELY_LATER_NS)
+        end_stay(s, t);
+    torture_count(t, DELAYED, 1);
 }
 
 #endif

@@ -21,14 +21,16 @@ static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pa
     flavor_register_thread();
     while (torture_running(t)) {
         unsigned long old = pipe_retire(u, t);
+        uint64_t begun = clock_ticks();
         int64_t requested, returned;
 
-        torture_note(t, NOTE_GP_START, old, 0);
+        torture_note_at(t, begun, NOTE_GP_START, old, 0);
         requested = clock_monotonic_ns();
         wait();
         returned = clock_monotonic_ns();
         torture_note(t, NOTE_GP_END, old, 0);
         pipe_age(u);
+        pipe_gp_ended(t, begun);
         measure_wait(t, requested, returned);
         torture_count(t, GPS, 1);
         pipe_progress(t);
@@ -138,10 +140,14 @@ void pipe_fake_updater(struct torture_thread *t)
 
     flavor_register_thread();
     while (torture_running(t)) {
+        uint64_t begun;
+
         torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->fake_pause_ns + 1));
         if (!torture_running(t))
             break;
+        begun = clock_ticks();
         flavor_synchronize();
+        pipe_gp_ended(t, begun);
         torture_count(t, GPS, 1);
         torture_beat(t);
     }
