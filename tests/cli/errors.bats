@@ -136,8 +136,48 @@ W='"workloads": [{"type": "rcu-pipe"}]'
         "sweep": {"library.gp_policy": ["fqs", "poll"]}, '"$W}" 'cpuset: CPU 4000 is not available here (allowed: '
 }
 
-@test "a flavor that cannot do what is needed is refused by name" {
-    refuses '{"name": "x", "flavor": "null", '"$W}" 'FILE: flavor "null" cannot "protect" (needed by rcu-pipe), "expedite" (needed by rcu-pipe expedited-updater), "call" (needed by rcu-pipe call-rcu-updater)'
+@test "a flavor that can do nothing of a scenario skips it by name" {
+    run --separate-stderr sp run "$(scenario x '{"name": "x", "flavor": "null", '"$W}")" --out "$OUT" --progress none
+    expect 77
+    [ "$(result '.verdict.reasons[]')" = 'skipped: flavor "null" cannot "protect" (needed by rcu-pipe), "expedite" (needed by rcu-pipe expedited-updater), "call" (needed by rcu-pipe call-rcu-updater)' ]
+    is_valid_result
+}
+
+@test "what a flavor lacks is left out with a note, by everybody, and the rest gets a verdict" {
+    file=$(scenario rest '{"name": "rest", "duration": "300ms", "warmup": "0s", "library": {"gp_policy": "fqs"},
+        "sweep": {"library.spin": ["0s", "1us"]}, "workloads": [{"type": "kick"}, {"type": "exclusive", "vcpus": 1,
+        "exec_vcpus": 1}, {"type": "rcu-pipe", "poll_updaters": 1, "churners": 1, "exit_one_in": 2}],
+        "require": {"gps": 1, "executions": 1, "polled": "1 % of gps", "kicked_idle": "1/s", "gps_forced": 1,
+        "nested_sections": "1/s"}}')
+    left='left out, flavor "mutex" cannot "call", "barrier", "vcpu": kick, require.kicked_idle
+left out, flavor "mutex" cannot "vcpu": exclusive.vcpus
+left out, flavor "mutex" cannot "exit": rcu-pipe.exit_one_in
+left out, flavor "mutex" cannot "expedite": rcu-pipe.expedited_updaters
+left out, flavor "mutex" cannot "call": rcu-pipe.call_rcu_updaters
+left out, flavor "mutex" cannot "poll": rcu-pipe.poll_updaters, require.polled
+left out, flavor "mutex" does not count that: require.gps_forced'
+    for command in validate 'run --dry-run' "run --out $OUT --quiet"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sp $command "$file" --flavor mutex
+        expect 0
+        [ "$(sed -n 's/^note: .*rest.json: left/left/p' <<<"$stderr")" = "$left" ]
+        has "$stderr" '/sweep/library.spin: left out'
+    done
+    [ "$(result '.runs | length')" -eq 1 ]
+    [ "$(result '.verdict.correctness')" = pass ]
+    [ "$(result '.runs[0].coverage | has("executions") and has("gps") and (has("polled") | not)')" = true ]
+    [ "$(result '.runs[0].notes | map(select(startswith("left out"))) | join("\n")')" = "$left" ]
+    is_valid_result
+}
+
+@test "what is set by hand is not left out: a flavor that lacks it is refused by name" {
+    for command in validate 'run --dry-run' run; do
+        # shellcheck disable=SC2086
+        run --separate-stderr sp $command "$(pipe)" --flavor mutex --set rcu-pipe.qsbr_readers=1
+        expect 64
+        says "$BATS_TEST_TMPDIR/pipe.json: flavor \"mutex\" cannot \"qsbr\" (needed by rcu-pipe qsbr-reader)"
+    done
+    left_nothing
 }
 
 @test "in a sweep such a point is skipped, and the rest decides" {
@@ -242,7 +282,7 @@ END
     run --separate-stderr sp run "$file" --set 'sweep.flavor=["stillpoint", "mutex"]' \
         --set 'budgets=[]' --set require.naps=1000000 --out "$OUT" --progress none
     [ "$(result '[.runs[].verdict] | join(" ")')" = 'inconclusive pass' ]
-    has "$output" '/require/naps: left out, flavor "mutex" does not count that'
+    has "$output" 'left out, flavor "mutex" does not count that: require.naps'
 }
 
 # More vCPUs than the library has room for, once kick has 4096.
@@ -265,7 +305,7 @@ too_many() {
 @test "what a flavor cannot because of an option is refused by everybody" {
     for command in run 'run --dry-run' validate; do
         # shellcheck disable=SC2086
-        run --separate-stderr sp $command "$ROOT/configs/torture/churn.json" --flavor mutex
+        run --separate-stderr sp $command "$ROOT/configs/torture/churn.json" --flavor mutex --set rcu-pipe.exit_one_in=2
         expect 64
         has "$stderr" 'flavor "mutex" cannot "exit" (needed by rcu-pipe)'
     done

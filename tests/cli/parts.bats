@@ -85,10 +85,17 @@ refuses() {
 @test "a part that a flavor cannot run is skipped, and the others run" {
     run --separate-stderr sp run "$(two)" --flavor mutex --set torture.x=1 --out "$OUT" --progress none
     expect 64
-    run --separate-stderr sp run "$(two)" --flavor mutex --out "$OUT" --progress none
+    run --separate-stderr sp run "$(two)" --flavor mutex --set rcu-pipe.call_rcu_updaters=1 --out "$OUT" --progress none
     expect 0
     [ "$(result '[.runs[].verdict] | join(" ")')" = 'measured skipped skipped' ]
     [ "$(result '.verdict.correctness')" = measured ]
+    # With less in it, it runs; so does what is kept of that.
+    run --separate-stderr sp run "$(two)" --flavor mutex --out "$OUT" --progress none
+    expect 0
+    [ "$(result '[.runs[].verdict] | join(" ")')" = 'measured pass pass' ]
+    run --separate-stderr sp run "$(newest)/scenario.json" --dry-run
+    expect 0
+    has "$stderr" 'left out, flavor "mutex" cannot "call": rcu-pipe.call_rcu_updaters'
 }
 
 @test "budgets of a part are judged by its runs" {

@@ -31,7 +31,7 @@ all_answered() {
         run sp run "$(waits '"via": "synchronize", "arrivals": "fixed"')" --flavor "$flavor" --out "$OUT" --quiet
         [ "$(all_answered)" = true ]
     done
-    run --separate-stderr sp run "$(waits '"via": "poll"')" --flavor mutex --out "$OUT" --quiet
+    run --separate-stderr sp run "$(waits '"via": "synchronize"')" --flavor mutex --set gp-wait.via=poll --out "$OUT" --quiet
     expect 64
     has "$stderr" 'flavor "mutex" cannot "poll" (needed by gp-wait)'
 }

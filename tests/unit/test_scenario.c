@@ -885,11 +885,212 @@ START_TEST(what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks)
     struct diagnostics d;
 
     write_poor_flavor("\"synchronize\", \"protect\"", "call");
-    d = refusal(
-        &(struct input){SCENARIO(", \"flavor\": \"poor\""), {{"rcu-pipe.call_rcu_updaters", "1"}}});
+    d = refusal(&(struct input){
+        SCENARIO(", \"flavor\": \"poor\""),
+        {{"rcu-pipe.call_rcu_updaters", "1"}, {"rcu-pipe.expedited_updaters", "1"}}});
     ck_assert_str_eq(d.text, "mine.json: flavor \"poor\" cannot \"expedite\" (needed by rcu-pipe "
                              "expedited-updater)\n");
     diagnostics_free(&d);
+}
+END_TEST
+
+/* --- What is left out --------------------------------------------------------------------- */
+
+/* Ten calls: it waits for readers, and that is all. */
+static void write_small_flavor(void)
+{
+    write_flavor("small", "{\"capabilities\": [\"synchronize\", \"protect\"], \"statistics\": []}");
+}
+
+/* A scenario for the small flavor, of workloads and members more. */
+#define SMALL(workloads, more) \
+    "{\"name\": \"mine\", \"flavor\": \"small\", \"workloads\": [" workloads "]" more "}"
+
+START_TEST(what_a_flavor_lacks_is_left_out_with_a_note)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    json_t *pipe, *require;
+
+    write_small_flavor();
+    size_t count = plan(
+        &(struct input){SMALL("{\"type\": \"kick\"}, {\"type\": \"rcu-pipe\", \"poll_updaters\": 1,"
+                              " \"sleepers\": 2, \"churners\": 1, \"exit_one_in\": 4}",
+                              ", \"require\": {\"gps\": 3, \"polled\": 1, \"kicked_idle\": \"1/s\","
+                              " \"heap_freed\": \"5 % of polled\", \"gps_forced\": 1}"),
+                        {{0}}},
+        &s, &plans);
+
+    ck_assert_uint_eq(count, 1);
+    ck_assert_ptr_null(plans[0].skip);
+    ck_assert_uint_eq(json_array_size(json_object_get(plans[0].config, "workloads")), 1);
+    pipe = json_array_get(json_object_get(plans[0].config, "workloads"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(pipe, "type")), "rcu-pipe");
+    ck_assert_int_eq(json_integer_value(json_object_get(pipe, "poll_updaters")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(pipe, "expedited_updaters")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(pipe, "exit_one_in")), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(pipe, "churners")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(pipe, "sleepers")), 2);
+    require = json_object_get(plans[0].config, "require");
+    ck_assert_uint_eq(json_object_size(require), 1);
+    ck_assert_ptr_nonnull(json_object_get(require, "gps"));
+    ck_assert_str_eq(
+        s.notes.text,
+        "mine.json: left out, flavor \"small\" cannot \"call\", \"barrier\", \"vcpu\": kick, "
+        "require.kicked_idle\n"
+        "mine.json: left out, flavor \"small\" cannot \"exit\": rcu-pipe.exit_one_in\n"
+        "mine.json: left out, flavor \"small\" cannot \"expedite\": rcu-pipe.expedited_updaters\n"
+        "mine.json: left out, flavor \"small\" cannot \"call\": rcu-pipe.call_rcu_updaters\n"
+        "mine.json: left out, flavor \"small\" cannot \"poll\": rcu-pipe.poll_updaters, "
+        "require.polled, require.heap_freed\n"
+        "mine.json: left out, flavor \"small\" does not count that: require.gps_forced\n");
+    ck_assert_uint_eq(json_array_size(plans[0].left_out), 6);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(what_a_flavor_can_is_not_left_out)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count = plan(&(struct input){SCENARIO(", \"require\": {\"gps\": 3, \"forced_gps\": 1,"
+                                                 " \"nested_sections\": \"1/s\"}"),
+                                        {{0}}},
+                        &s, &plans);
+
+    ck_assert_uint_eq(json_object_size(json_object_get(plans[0].config, "require")), 3);
+    ck_assert_uint_eq(json_array_size(plans[0].left_out), 0);
+    ck_assert_ptr_null(s.notes.text);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+/* Of which nothing is left that it is for: skipped, and not refused. */
+static const struct {
+    const char *json, *skip;
+} nothing_left[] = {
+    {SMALL("{\"type\": \"kick\"}", ""),
+     "flavor \"small\" cannot \"call\" (needed by kick), \"barrier\" (needed by kick), \"vcpu\" "
+     "(needed by kick)"},
+    /* Only what measures would be left. */
+    {SMALL("{\"type\": \"exclusive\", \"vcpus\": 0}, {\"type\": \"read-side\"}", ""),
+     "flavor \"small\" cannot \"exclusive\" (needed by exclusive)"},
+    /* No updater would be left. */
+    {SMALL("{\"type\": \"rcu-pipe\", \"sync_updaters\": 0, \"expedited_updaters\": 0,"
+           " \"fake_updaters\": 0}",
+           ""),
+     "flavor \"small\" cannot \"call\" (needed by rcu-pipe call-rcu-updater)"},
+    /* Nothing that it requires would be left. */
+    {SMALL("{\"type\": \"rcu-pipe\", \"qsbr_readers\": 1, \"expedited_updaters\": 0,"
+           " \"call_rcu_updaters\": 0}",
+           ", \"require\": {\"qsbr_intervals\": 5}"),
+     "flavor \"small\" cannot \"qsbr\" (needed by rcu-pipe qsbr-reader)"},
+};
+
+START_TEST(a_scenario_of_which_nothing_is_left_is_skipped)
+{
+    struct scenario s;
+    struct run_plan *plans;
+
+    write_small_flavor();
+    size_t count = plan(&(struct input){nothing_left[_i].json, {{0}}}, &s, &plans);
+
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(plans[0].skip, nothing_left[_i].skip);
+    ck_assert_ptr_null(s.notes.text);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(a_lack_of_statistics_alone_skips_nothing)
+{
+    struct scenario s;
+    struct run_plan *plans;
+
+    write_small_flavor();
+    size_t count = plan(&(struct input){SMALL("{\"type\": \"rcu-pipe\", \"expedited_updaters\": 0,"
+                                              " \"call_rcu_updaters\": 0}",
+                                              ", \"require\": {\"sleeps\": 5}"),
+                                        {{0}}},
+                        &s, &plans);
+
+    ck_assert_ptr_null(plans[0].skip);
+    ck_assert_str_eq(s.notes.text,
+                     "mine.json: left out, flavor \"small\" does not count that: require.sleeps\n");
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(what_is_set_by_hand_is_not_left_out)
+{
+    struct diagnostics d;
+    struct input input = {SMALL("{\"type\": \"kick\"}, " PIPE, ""),
+                          {{"rcu-pipe.poll_updaters", "1"}}};
+
+    write_small_flavor();
+    d = refusal(&input);
+    ck_assert_str_eq(d.text, "mine.json: flavor \"small\" cannot \"poll\" (needed by rcu-pipe "
+                             "poll-updater)\n");
+    diagnostics_free(&d);
+    /* An option of a workload keeps all of it. */
+    input.overrides[0] = (struct override){"kick.pause", "1ms"};
+    d = refusal(&input);
+    ck_assert_msg(strstr(d.text, "\"vcpu\" (needed by kick)"), "%s", d.text);
+    diagnostics_free(&d);
+}
+END_TEST
+
+START_TEST(what_is_swept_is_not_left_out)
+{
+    struct scenario s;
+    struct run_plan *plans;
+
+    write_small_flavor();
+    size_t count = plan(
+        &(struct input){SMALL(PIPE, ", \"sweep\": {\"rcu-pipe.poll_updaters\": [0, 1]}"), {{0}}},
+        &s, &plans);
+
+    ck_assert_uint_eq(count, 2);
+    ck_assert_ptr_null(plans[0].skip);
+    ck_assert_str_eq(plans[1].skip,
+                     "flavor \"small\" cannot \"poll\" (needed by rcu-pipe poll-updater)");
+    plan_free(&s, plans, count);
+
+    /* Without vCPUs all points were one. */
+    write_flavor("small", "{\"capabilities\": [\"exclusive\"]}");
+    count = plan(&(struct input){SMALL("{\"type\": \"exclusive\", \"vcpus\": 1}",
+                                       ", \"sweep\": {\"exclusive.accel\": [\"threads\", \"rr\"]}"),
+                                 {{0}}},
+                 &s, &plans);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_ptr_nonnull(plans[i].skip);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(each_flavor_of_a_sweep_has_what_it_can)
+{
+    struct scenario s;
+    struct run_plan *plans;
+
+    write_small_flavor();
+    size_t count =
+        plan(&(struct input){SCENARIO(", \"sweep\": {\"flavor\": [\"stillpoint\", \"small\"]},"
+                                      " \"require\": {\"forced_gps\": 1, \"gps\": 1}"),
+                             {{0}}},
+             &s, &plans);
+
+    ck_assert_uint_eq(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        json_t *left = json_object_get(plans[i].config, "workloads");
+
+        ck_assert_ptr_null(plans[i].skip);
+        ck_assert_int_eq(
+            json_integer_value(json_object_get(json_array_get(left, 0), "call_rcu_updaters")),
+            i == 0);
+        ck_assert_uint_eq(json_object_size(json_object_get(plans[i].config, "require")), 2 - i);
+    }
+    plan_free(&s, plans, count);
 }
 END_TEST
 
@@ -1130,6 +1331,14 @@ int main(void)
     tcase_add_test(c, in_a_sweep_such_points_are_skipped);
     tcase_add_test(c, what_only_this_machine_lacks_skips_a_run_without_a_sweep);
     tcase_add_test(c, what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks);
+    tcase_add_test(c, what_a_flavor_lacks_is_left_out_with_a_note);
+    tcase_add_test(c, what_a_flavor_can_is_not_left_out);
+    tcase_add_loop_test(c, a_scenario_of_which_nothing_is_left_is_skipped, 0,
+                        sizeof nothing_left / sizeof nothing_left[0]);
+    tcase_add_test(c, a_lack_of_statistics_alone_skips_nothing);
+    tcase_add_test(c, what_is_set_by_hand_is_not_left_out);
+    tcase_add_test(c, what_is_swept_is_not_left_out);
+    tcase_add_test(c, each_flavor_of_a_sweep_has_what_it_can);
     tcase_add_test(c, a_need_that_depends_on_a_swept_option_skips_those_points);
     tcase_add_test(c, a_swept_setting_that_a_flavor_lacks_skips_the_point);
     tcase_add_test(c, a_setting_applies_to_the_flavors_that_have_it);

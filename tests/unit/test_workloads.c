@@ -80,6 +80,17 @@ START_TEST(each_role_runs_something_and_is_counted_by_an_option)
 }
 END_TEST
 
+START_TEST(an_option_that_needs_something_can_be_turned_off)
+{
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (const struct option *o = (*w)->options; o->name; o++)
+            ck_assert_msg(!o->needs ||
+                              ((*w)->needs_by_params &&
+                               (o->type == OPTION_BOOL || o->type == OPTION_INT) && o->min <= 0),
+                          "%s: \"%s\"", (*w)->name, o->name);
+}
+END_TEST
+
 START_TEST(the_axis_of_a_picture_is_an_option)
 {
     for (const struct workload *const *w = workloads; *w; w++)
@@ -102,6 +113,7 @@ int main(void)
     tcase_add_test(c, each_counter_and_each_latency_has_a_row);
     tcase_add_test(c, each_check_and_each_note_has_a_row);
     tcase_add_test(c, each_role_runs_something_and_is_counted_by_an_option);
+    tcase_add_test(c, an_option_that_needs_something_can_be_turned_off);
     tcase_add_test(c, the_axis_of_a_picture_is_an_option);
     suite_add_tcase(suite, c);
 

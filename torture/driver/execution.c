@@ -439,7 +439,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
         .events_fd = -1,
         .shared_fd = -1,
         .errors_fd = -1,
-        .notes = json_array(),
+        .notes = json_copy(plan->left_out),
         .outside = json_array(),
         .oom_kills = host_oom_kills(),
         .started_ns = clock_monotonic_ns(),

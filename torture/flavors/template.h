@@ -3,9 +3,9 @@
  *     make flavor NAME=mine HEADER=/path/mine.h LIBS=-lmine
  *     build/stillpoint run configs/torture/store-buffer.json --flavor mine
  *
- * Define FLAVOR_CAN_... only for what the implementation really does: a scenario that needs more is
- * refused by name. docs/adding-a-flavor.md explains each. Everything here is inlined into the
- * workloads, so that nothing but the implementation is measured.
+ * Define FLAVOR_CAN_... only for what the implementation really does: what a scenario has beyond
+ * that is left out with a note. docs/adding-a-flavor.md explains each. Everything here is inlined
+ * into the workloads, so that nothing but the implementation is measured.
  */
 #ifndef FLAVOR_TEMPLATE_H
 #define FLAVOR_TEMPLATE_H
@@ -44,7 +44,7 @@ static inline void flavor_read_unlock(void)
 
 /* --- What it can do: delete what it cannot --- */
 
-/* Grace periods wait for readers. Without it, torture workloads refuse the flavor. */
+/* Grace periods wait for readers. Without it no torture workload runs. */
 #define FLAVOR_CAN_PROTECT 1
 
 /* Sections nest. */

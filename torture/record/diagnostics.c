@@ -44,6 +44,19 @@ void diagnose_refused(struct diagnostics *d, int error, const char *call, const 
     free(what);
 }
 
+void diagnostics_merge(struct diagnostics *to, struct diagnostics *from)
+{
+    for (const char *lines = from->text; lines && *lines; lines += strcspn(lines, "\n") + 1) {
+        char *line = strndup(lines, strcspn(lines, "\n"));
+
+        if (line && (!to->text || !strstr(to->text, line)))
+            diagnose(to, "%s", line);
+        free(line);
+    }
+    to->refused = to->refused || from->refused;
+    diagnostics_free(from);
+}
+
 void diagnostics_free(struct diagnostics *d)
 {
     free(d->text);

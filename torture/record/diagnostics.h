@@ -35,6 +35,8 @@ void diagnose(struct diagnostics *d, const char *format, ...) __attribute__((for
  * which makes the outcome inconclusive; otherwise without what to do. */
 void diagnose_refused(struct diagnostics *d, int error, const char *call, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Moves the lines that are not there yet. */
+void diagnostics_merge(struct diagnostics *to, struct diagnostics *from);
 void diagnostics_free(struct diagnostics *d);
 
 #endif

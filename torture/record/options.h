@@ -35,6 +35,9 @@ struct option {
     const char
         *stayers; /* with stays: the OPTION_INT of how many do; NULL: there are always some */
     size_t size;  /* of the field of an OPTION_INT that is unsigned; 0: an int64_t */
+    /* Capabilities: for a flavor that lacks one it is 0, or false, unless it was set by hand. What
+     * needs_by_params says of it decides whether it matters. */
+    unsigned needs;
 };
 
 /* Fills a struct from an object that options_complete() returned; the default where it lacks an

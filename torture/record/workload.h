@@ -81,6 +81,7 @@ struct counter {
     /* It counts near misses: what looks like a broken promise by the clock alone. The words of the
      * line "Near misses"; NULL: it counts something else. They are part of no verdict. */
     const char *near_miss;
+    unsigned needs; /* capabilities of a flavor without which it stays 0 */
 };
 
 /* What may be waited for: numbered by an enum of the workload. */

@@ -81,18 +81,9 @@ static bool is_torture(json_t *run)
     return false;
 }
 
-/* The scenario's reader knows the name: other flavors of the sweep have it. */
-static void leave_out(json_t *run, const char *key, const char *name)
-{
-    json_array_append_new(json_object_get(run, "notes"),
-                          json_sprintf("/require/%s: left out, flavor \"%s\" does not count %s",
-                                       key, text_of(run, "flavor"), name));
-}
-
 static void judge_required(json_t *run, const char *key, json_t *least, json_t *coverage,
                            json_t *missing)
 {
-    bool counts = json_object_size(json_object_get(run, "counters")) > 0;
     double seconds = json_number_value(json_object_get(run, "seconds"));
     json_int_t count = 0, base = 0;
     struct requirement r;
@@ -100,15 +91,11 @@ static void judge_required(json_t *run, const char *key, json_t *least, json_t *
 
     if (!requirement_read(least, &r))
         return;
-    if (!verdict_count(run, key, &count) && counts) {
-        leave_out(run, key, "that");
-        return;
-    }
+    verdict_count(run, key, &count);
     json_object_set_new(coverage, key, json_integer(count));
-    if (r.kind == REQUIRED_SHARE && !verdict_count(run, r.of, &base) && counts)
-        leave_out(run, key, r.of);
-    else if (r.kind == REQUIRED_SHARE &&
-             (base == 0 || 100 * (double)count < r.least * (double)base))
+    if (r.kind == REQUIRED_SHARE)
+        verdict_count(run, r.of, &base);
+    if (r.kind == REQUIRED_SHARE && (base == 0 || 100 * (double)count < r.least * (double)base))
         line = json_sprintf("%s was reached %lld times, %.2g %% of %lld %s, %g %% required", key,
                             (long long)count, base ? 100 * (double)count / (double)base : 0,
                             (long long)base, r.of, r.least);

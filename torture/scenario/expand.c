@@ -4,9 +4,11 @@
 #include "document.h"
 #include "flavor_describe.h"
 #include "lack.h"
+#include "leave_out.h"
 #include "options_complete.h"
 #include "parts.h"
 #include "points.h"
+#include "scenario_keys.h"
 #include "torture/record/text.h"
 
 #include <stdlib.h>
@@ -73,9 +75,39 @@ static json_t *config_at(const struct scenario *s, json_t *part, json_t *point, 
     return config;
 }
 
-/* Completes "library"; returns why the plan's flavor cannot run its config (heap), or NULL. Sets
- * skip_here. */
-static char *plan_objection(struct run_plan *plan)
+/* What is run as it is, or not at all: what was set by hand, and what is swept. */
+static json_t *kept_pointers(json_t *config, json_t *point, json_t *by_hand)
+{
+    json_t *kept = json_copy(by_hand), *value;
+    const char *key;
+
+    json_object_foreach (point, key, value) {
+        json_t *swept = key_pointers(config, key);
+
+        json_array_extend(kept, swept);
+        json_decref(swept);
+    }
+    return kept;
+}
+
+/* Leaves out what the flavor lacks; returns why it cannot run the rest (heap), or NULL. */
+static char *fit_to_flavor(struct run_plan *plan, const struct flavor_description *description,
+                           json_t *by_hand)
+{
+    json_t *kept = kept_pointers(plan->config, plan->point, by_hand);
+    bool here;
+    char *objection;
+
+    plan->left_out = config_leave_out(plan->config, description, kept);
+    json_decref(kept);
+    objection = config_objection(plan->config, description, &here);
+    plan->refused = objection && plan->left_out && !here;
+    return objection;
+}
+
+/* Completes "library" and leaves out what the plan's flavor lacks; returns why it cannot run its
+ * config (heap), or NULL. */
+static char *plan_objection(struct run_plan *plan, json_t *by_hand)
 {
     struct diagnostics refusal = {0};
     const struct flavor_description *description = flavor_describe(plan->flavor, &refusal);
@@ -83,10 +115,12 @@ static char *plan_objection(struct run_plan *plan)
 
     if (description) {
         objection = complete_point_library(plan->config, plan->point, description);
+        plan->refused = objection;
         if (!objection)
-            objection = config_objection(plan->config, description, &plan->skip_here);
+            objection = fit_to_flavor(plan, description, by_hand);
     } else {
         objection = text_format("%s", refusal.text ? refusal.text : "no such flavor");
+        plan->refused = true;
     }
     /* A line of diagnostics ends in a newline; a reason does not. */
     if (objection)
@@ -124,7 +158,11 @@ static void plan_fill(struct run_plan *plan, const struct scenario *s, size_t in
     plan->repeat = repeat;
     plan->config = config_at(s, part, plan->point, repeat);
     plan->flavor = text_format("%s", json_string_value(json_object_get(plan->config, "flavor")));
-    plan->skip = plan_objection(plan);
+    plan->skip = plan_objection(plan, json_array_get(s->by_hand, i));
+    if (plan->skip || !plan->left_out) {
+        json_decref(plan->left_out);
+        plan->left_out = json_array();
+    }
 }
 
 /* Of all parts; 0: more than MAX_RUNS. */
@@ -169,7 +207,21 @@ static bool refuse_plans(const struct run_plan *plans, size_t count, const char 
     return refused;
 }
 
-bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
+/* Each line once. */
+static void note_left_out(struct scenario *s, const struct run_plan *plans, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct diagnostics lines = {.text = NULL};
+        json_t *line;
+        size_t j;
+
+        json_array_foreach (plans[i].left_out, j, line)
+            diagnose(&lines, "%s: %s", s->path, json_string_value(line));
+        diagnostics_merge(&s->notes, &lines);
+    }
+}
+
+bool scenario_expand(struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d)
 {
     json_int_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
@@ -188,8 +240,8 @@ bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *
     for (json_int_t repeat = 0; repeat < repeats; repeat++)
         for (size_t i = 0; i < points; i++)
             plan_fill(&(*plans)[(*count)++], s, repeat % 2 ? points - 1 - i : i, repeat);
-    if (!refuse_plans(*plans, *count, s->path, d) &&
-        (!is_one_point(s) || !(*plans)[0].skip || (*plans)[0].skip_here))
+    note_left_out(s, *plans, *count);
+    if (!refuse_plans(*plans, *count, s->path, d) && (!is_one_point(s) || !(*plans)[0].refused))
         return true;
     if (d->count == complaints)
         diagnose(d, "%s: %s", s->path, (*plans)[0].skip);
@@ -215,6 +267,7 @@ void run_plans_free(struct run_plan *plans, size_t count)
     for (size_t i = 0; i < count; i++) {
         json_decref(plans[i].config);
         json_decref(plans[i].point);
+        json_decref(plans[i].left_out);
         free(plans[i].label);
         free(plans[i].flavor);
         free(plans[i].skip);

@@ -12,17 +12,19 @@ struct run_plan {
     char *label;   /* "gp_policy=fqs" for tables; "" without sweep */
     int64_t repeat;
     char *flavor;
-    char *skip;     /* why this flavor cannot run this point, or NULL */
-    bool skip_here; /* with skip: on another machine it could */
+    char *skip;       /* why this flavor cannot run this point, or NULL */
+    bool refused;     /* with skip: where it is the only point, the scenario is refused */
+    json_t *left_out; /* lines: what the flavor lacks of the rest, and config has no longer */
 };
 
 /* Runs in the order in which they are executed: repeats outermost, every second one backwards, so
  * that points alternate (ABBA). Repeat 0 has the scenario's seed, each later one a seed derived
- * from that and its number, the same at all points. A scenario without sweep that asks more of
- * its flavor than that can do on any machine is refused with a line in d; within a sweep such a
- * point gets `skip`. What only this machine does not offer is `skip` with and without a sweep.
- * Values that make no run anywhere are refused, in a sweep too, with a line for each such point. */
-bool scenario_expand(const struct scenario *s, struct run_plan **plans, size_t *count,
+ * from that and its number, the same at all points. What the flavor lacks is left out of a run,
+ * with a line in the notes of the scenario; a point of which nothing is left gets `skip`. What was
+ * set by hand, or is swept, stays: a point that the flavor cannot run for it gets `skip`, and
+ * without a sweep the scenario is refused with a line in d. What only this machine does not offer
+ * is `skip`. Values that make no run anywhere are refused, with a line for each such point. */
+bool scenario_expand(struct scenario *s, struct run_plan **plans, size_t *count,
                      struct diagnostics *d);
 /* The seed of a repeat: the scenario's own for repeat 0, else derived from it. */
 int64_t scenario_repeat_seed(uint64_t seed, int64_t repeat);

@@ -65,8 +65,7 @@ static void *params_of(const struct workload *workload, json_t *complete)
     return params;
 }
 
-/* What the values of its options make a workload need. */
-static unsigned params_need(const struct workload *workload, json_t *complete)
+unsigned workload_params_need(const struct workload *workload, json_t *complete)
 {
     void *params;
     unsigned needs;
@@ -77,6 +76,28 @@ static unsigned params_need(const struct workload *workload, json_t *complete)
     needs = workload->needs_by_params(params);
     free(params);
     return needs;
+}
+
+const char *workload_refusal(const struct workload *workload, json_t *complete)
+{
+    const char *why;
+    void *params;
+
+    if (!workload->refuse)
+        return NULL;
+    params = params_of(workload, complete);
+    why = workload->refuse(params);
+    free(params);
+    return why;
+}
+
+unsigned capabilities_lacking(const struct flavor_description *description)
+{
+    unsigned all = 0;
+
+    for (unsigned bit = 0; flavor_capability_names[bit]; bit++)
+        all |= 1u << bit;
+    return all & ~(description->capabilities | description->missing);
 }
 
 /* An option that lets a thread get nowhere for longer than the limit, with a correct library; NULL:
@@ -128,16 +149,10 @@ char *config_refusal(json_t *config)
 
     json_array_foreach (json_object_get(config, "workloads"), index, item) {
         const struct workload *workload = workload_at(config, index);
-        const char *why;
-        void *params;
+        const char *why = workload && !refusal ? workload_refusal(workload, item) : NULL;
 
-        if (!workload || !workload->refuse || refusal)
-            continue;
-        params = params_of(workload, item);
-        why = workload->refuse(params);
         if (why)
             refusal = text_format("%s: %s", workload->name, why);
-        free(params);
     }
     return refusal;
 }
@@ -152,7 +167,8 @@ static void find_lack(struct lack *lack, json_t *config)
 
         if (!workload)
             continue;
-        add_lack(lack, workload->needs | params_need(workload, item), workload->name, NULL);
+        add_lack(lack, workload->needs | workload_params_need(workload, item), workload->name,
+                 NULL);
         for (const struct role *r = workload->roles; r && r->name; r++)
             if (role_count(item, r) > 0)
                 add_lack(lack, r->needs, workload->name, r->name);

@@ -266,15 +266,13 @@ static const char members[] =
     "scenario's seed, each later one a seed derived from that and its number, so the same seed "
     "gives\n"
     "the same plan.\n\n"
-    "A flavor that is asked for what it cannot do is refused by name; in a sweep such points are\n"
-    "skipped. What only this machine does not offer (/dev/kvm, say) is skipped with the reason, in "
-    "a\n"
-    "sweep or not. When `--flavor` replaces the file's flavor, settings of `library` that the new "
-    "one "
-    "does\n"
-    "not have are left out, with a note. In a sweep over flavors, a setting in `library` applies "
-    "to\n"
-    "the flavors that have it.\n\n";
+    "What the flavor lacks is left out, with a note: threads, options, whole workloads, settings\n"
+    "of `library`, a sweep of such a setting, and what `require` wants of these. A scenario of\n"
+    "which nothing is left is skipped. What `--set` asks for is refused by name instead, and "
+    "points\n"
+    "of a sweep that the flavor cannot run are skipped. What only this machine does not offer\n"
+    "(/dev/kvm, say) is skipped with the reason. In a sweep over flavors, a setting in `library`\n"
+    "applies to the flavors that have it.\n\n";
 
 static const char placement_roles[] = "`roles` places the threads of one role by hand: "
                                       "`{\"reader\": {\"cpuset\": \"0-1,3\", \"numa\": [0]}}`.\n\n";

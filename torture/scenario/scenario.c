@@ -159,18 +159,15 @@ static json_t *scenario_complete(struct scenario_reading *reading, json_t *parts
     return NULL;
 }
 
-/* Adds the lines that are not there yet: parts have most of them in common. */
-static void add_lines(struct diagnostics *to, struct diagnostics *from)
+/* The pointers of [[pointer, source], ...]. */
+static json_t *first_of_each(json_t *overridden)
 {
-    for (const char *lines = from->text; lines && *lines; lines += strcspn(lines, "\n") + 1) {
-        char *line = text_format("%.*s", (int)strcspn(lines, "\n"), lines);
+    json_t *pointers = json_array(), *pair;
+    size_t i;
 
-        if (!to->text || !strstr(to->text, line))
-            diagnose(to, "%s", line);
-        free(line);
-    }
-    to->refused = to->refused || from->refused;
-    diagnostics_free(from);
+    json_array_foreach (overridden, i, pair)
+        json_array_append(pointers, json_array_get(pair, 0));
+    return pointers;
 }
 
 /* Better told now than after the night. */
@@ -204,8 +201,10 @@ static json_t *complete_part(struct scenario *s, const char *path, json_t *root,
         snprintf(reading.doc.place, sizeof reading.doc.place, "/parts/%zu", place);
     complete = scenario_complete(&reading, parts, overrides, override_count);
     note_few_repeats(complete, path, &notes);
-    add_lines(&s->notes, &notes);
-    add_lines(d, &wrong);
+    if (complete)
+        json_array_append_new(s->by_hand, first_of_each(reading.doc.overridden));
+    diagnostics_merge(&s->notes, &notes);
+    diagnostics_merge(d, &wrong);
     json_decref(reading.flavors);
     json_decref(reading.file_flavors);
     json_decref(reading.doc.overridden);
@@ -243,6 +242,7 @@ bool scenario_load(struct scenario *s, const char *path, const struct override *
             only = overrides[i].value;
     parts = parts_split(&doc, root, only);
     s->parts = json_array();
+    s->by_hand = json_array();
     for (size_t i = 0; i < json_array_size(parts); i++) {
         json_t *complete = complete_part(s, path, root, parts, i, overrides, override_count, d);
 
@@ -268,6 +268,7 @@ void scenario_free(struct scenario *s)
     free(s->path);
     json_decref(s->effective);
     json_decref(s->parts);
+    json_decref(s->by_hand);
     diagnostics_free(&s->notes);
     *s = (struct scenario){0};
 }

@@ -17,9 +17,9 @@ struct scenario {
     char *path;        /* as given */
     json_t *effective; /* the whole scenario, complete, sweep included */
     json_t *parts;     /* of it, each complete; one that has none is its only part */
+    json_t *by_hand;   /* for each part, pointers to what --set gave */
     uint64_t seed; /* chosen at random when the file and --seed give none; kept in `effective` */
-    /* What the file sets for another flavor than the one requested, and was left out: for main()
-     * to show. */
+    /* What was left out, since the flavor has no such thing: for main() to show. */
     struct diagnostics notes;
 };
 

@@ -23,7 +23,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [WANTED_OUT] = {.name = "wanted_out"},
     [RE_ENTERED] = {.name = "re_entered"},
     [QUIET_TURNS] = {.name = "quiet_turns"},
-    [GUESTS_FROZEN] = {.name = "guests_frozen"},
+    [GUESTS_FROZEN] = {.name = "guests_frozen", .needs = CAN_VCPU},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [ENTER] = MEASURE_EXCLUSIVE_ENTER,

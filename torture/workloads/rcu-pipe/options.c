@@ -199,6 +199,7 @@ const struct option pipe_options[] = {
      .default_text = "0",
      .max = 1e12,
      .unit = "threads",
+     .needs = CAN_EXIT,
      .help = "one short-lived thread in so many ends without unregistering; 0: none"},
     {.name = "expedite_pause",
      .type = OPTION_DURATION,

@@ -406,6 +406,7 @@ static const struct option options[] = {
      .type = OPTION_BOOL,
      .offset = FIELD(big_lock),
      .default_text = "true",
+     .needs = CAN_CALLBACK_LOCK,
      .help = "callbacks run under a lock, which is held for a whole batch"},
     {.name = "steps",
      .type = OPTION_INT,
