@@ -11,6 +11,7 @@
  *   signals  aborts unless its threads and its process have all signals as they should be
  *   child    leaves a child process behind that holds all descriptors
  *   poor     the machine does not let it expedite anything
+ *   starved  one reader gets no CPU for 4 s in a section, and grace periods wait for it
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
  *   careless its grace periods wait for readers, unless their thread never published
  *   slow     its first grace period takes 2 s
@@ -24,11 +25,13 @@
 #include "torture/record/shared.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,7 +47,7 @@ static inline int misbehaves(const char *how)
 
 static __thread unsigned long sections;
 static __thread int stuck, crashing, gentle, writing, careless, slow_once;
-static atomic_int written, first_waited;
+static atomic_int written, first_waited, starved; /* starved 1: one is, 2: one was */
 
 /* One for all files of the runner. */
 #define SHARED_BY_FILES __attribute__((weak))
@@ -133,6 +136,29 @@ static inline int misbehaves_by_writing(void)
     return 0;
 }
 
+/* A deadline task that has spent its time can run and gets no CPU until its next period begins. */
+static inline void starve(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } deadline = {sizeof deadline, SCHED_DEADLINE, 0, 0, 0, 2000000, 4000000000, 4000000000};
+    struct sched_param none = {0};
+    struct timespec before, now;
+
+    if (syscall(SYS_sched_setattr, 0, &deadline, 0) != 0)
+        abort();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    do {
+        before = now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - before.tv_sec < 2);
+    sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 static inline int signals_are_fresh(void)
 {
     struct sigaction now;
@@ -192,6 +218,11 @@ static inline void flavor_read_lock(void)
         stay_for_ever();
     if (writing && is_time_to_write() && atomic_exchange(&written, 1) == 0)
         scribble();
+    if (sections > 1000 && misbehaves("starved") && atomic_load(&starved) == 0 &&
+        atomic_exchange(&starved, 1) == 0) {
+        starve();
+        starved = 2;
+    }
     if (crashing == SIGSEGV && sections > 1000)
         *nowhere = 1;
     if (crashing == SIGABRT && sections > 1000)
@@ -216,6 +247,8 @@ static inline void flavor_synchronize(void)
 {
     if (stuck)
         stay_for_ever();
+    while (starved == 1)
+        usleep(1000);
     if (gentle)
         usleep(10000);
     if (slow_once && !atomic_exchange(&first_waited, 1))

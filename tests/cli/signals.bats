@@ -224,6 +224,31 @@ for_signal() {
     is_valid_result
 }
 
+# A reader gets no CPU for 4 s, inside a section, and an updater waits for it. starved LIMIT
+starved() {
+    chrt -d -T 2000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null || skip 'needs the right to starve a thread'
+    MISBEHAVE=starved run sp run "$(scenario starved '{"name": "starved", "duration": "1s", "warmup": "0s",
+        "flavor": "broken", "stall_limit": "'"$1"'", "placement": {"policy": "none"},
+        "workloads": [{"type": "gp-latency", "readers": 1, "callers": 1}]}')" --out "$OUT" --quiet
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
+}
+
+@test "an updater that waits for a reader without a CPU is not stalled: the run goes on with both" {
+    starved 2s
+    expect 0
+    [ "$(result '.runs[0].seconds > 2')" = true ]
+}
+
+@test "where a reader has no CPU for twice the limit the run is inconclusive, and says who" {
+    starved 1s
+    expect 2
+    reason=$(result '.verdict.reasons[0]')
+    [[ $reason =~ ^latency-(reader|caller)-0' made no progress for '[0-9.]+' s by the wall clock (limit 1.0 s; ' ]]
+    [[ $reason =~ 'latency-reader-0 could run and had no CPU for '[0-9.]+' s' ]]
+    has "$reason" '), and that is no fault of the code under test: find out what keeps a CPU from latency-reader-0 ('
+    is_valid_result
+}
+
 @test "a child that the code under test leaves behind holds nothing up" {
     MISBEHAVE=child run sp run "$(harmless)" --out "$OUT" --quiet 3>&-
     expect 0

@@ -187,7 +187,7 @@ static void look_for_stalls(struct execution *e)
         execution_report_stall(e, silent);
     if (e->stopping)
         kill_runner(e);
-    else if (!e->inv->continue_on_finding)
+    else if (e->starved || !e->inv->continue_on_finding)
         tell_to_stop(e);
 }
 

@@ -88,6 +88,24 @@ static bool name_holdouts(const struct finding_stacks *stacks, char *text, size_
     return at > 0;
 }
 
+/* The machine did not let the run go on; whether the thread would have, nobody knows. */
+static void report_starvation(struct execution *e, int thread)
+{
+    char silence[256];
+
+    if (e->starved)
+        return;
+    e->starved = true;
+    watchdog_describe(&e->watchdog, thread, silence, sizeof silence);
+    json_array_append_new(
+        e->outside,
+        json_sprintf("%s made no progress for %s, and that is no fault of the code under test: "
+                     "find out what keeps a CPU from %s (a real-time process, a CPU of a virtual "
+                     "machine that stands still), and run it again",
+                     e->view.threads[thread].name, silence,
+                     watchdog_starving(&e->watchdog, thread)));
+}
+
 void execution_report_stall(struct execution *e, int thread)
 {
     const struct view_thread *t = &e->view.threads[thread];
@@ -96,6 +114,10 @@ void execution_report_stall(struct execution *e, int thread)
     char message[768], silence[256], holders[256];
     uint64_t now;
 
+    if (watchdog_starved(&e->watchdog, thread)) {
+        report_starvation(e, thread);
+        return;
+    }
     atomic_store_explicit(&e->view.header->frozen, 1, memory_order_relaxed);
     watchdog_describe(&e->watchdog, thread, silence, sizeof silence);
     view_stacks(&e->view, &stacks);

@@ -32,6 +32,7 @@ struct execution {
     bool viewed, gate_open, warm, stopping, killed;
     int64_t stall_limit_ns; /* that this run has */
     bool holding;           /* its time is over */
+    bool starved;           /* threads had no CPU for too long to go on */
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
@@ -77,7 +78,8 @@ bool execution_has_check(const struct execution *e, const char *check);
 size_t execution_take_findings(struct execution *e);
 /* Takes what the guard tells, and the index of the workload. False when that is nothing (NULL). */
 bool execution_report_stray(struct execution *e, char *what, unsigned workload);
-/* Thread number `thread` has been silent for too long. */
+/* Thread number `thread` has been silent for too long: a finding, or a line of e->outside where the
+ * machine had no CPU for some thread. */
 void execution_report_stall(struct execution *e, int thread);
 
 /* execution_outside.c. Whether the runner has ended: then e->status is set. Notes when somebody

@@ -9,6 +9,7 @@
 #define LEAST_TOLD_NS   (50 * 1000 * 1000)  /* what a text has as 0.1 s */
 /* A run allows at least so much: half of less is what the scheduler may take. */
 #define LEAST_ALLOWED_NS (INT64_C(2) * 1000 * 1000 * 1000)
+#define MOST_LIMITS      2 /* of starvation that a run may have */
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns,
                    int64_t duration_ns)
@@ -24,11 +25,14 @@ void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t li
     w->threads = calloc(v->thread_count + 1, sizeof *w->threads);
     for (size_t i = 0; i < v->thread_count; i++)
         w->threads[i].since_ns = w->last_ns;
+    snprintf(w->tasks, sizeof w->tasks, "/proc/%d/task", pid);
+    starvation_open(&w->starvation, w->tasks);
 }
 
 void watchdog_close(struct watchdog *w)
 {
     free(w->threads);
+    starvation_close(&w->starvation);
     *w = (struct watchdog){.view = NULL};
 }
 
@@ -37,28 +41,32 @@ static bool is_noticeable(const struct watchdog *w, const struct watched *t)
     return t->silent_ns > w->limit_ns / 8;
 }
 
-/* How much of the step the thread was kept from running, if it is silent for noticeably long: the
- * kernel's accounts are not read for all threads all the time. */
+/* How much of the step the thread was kept from running. */
 static int64_t kept_waiting(struct watchdog *w, size_t i, int64_t step)
 {
     struct watched *t = &w->threads[i];
     int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
-    int64_t waited;
+    int64_t waited = cpu_wait_since(&t->wait, w->pid, tid, step);
 
-    if (!is_noticeable(w, t))
-        return 0;
-    waited = cpu_wait_since(&t->wait, w->pid, tid, step);
     return waited < step - step / 10 ? waited : step - step / 10;
 }
 
+/* The kernel's accounts are not read all the time: only of what is silent for noticeably long, and
+ * of the others only while something is. */
 static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t away)
 {
     struct watched *t = &w->threads[i];
-    int64_t waited = kept_waiting(w, i, step);
+    bool noticeable = is_noticeable(w, t);
+    int64_t waited = noticeable ? kept_waiting(w, i, step) : 0;
 
-    t->waited_ns += waited;
+    if (noticeable && w->starvation.longest_ns >= w->limit_ns / 4) {
+        t->starved_ns += step;
+        t->starved_tid = w->starvation.tid;
+    } else {
+        t->waited_ns += waited;
+        t->silent_ns += step - waited;
+    }
     t->away_ns += away;
-    t->silent_ns += step - waited;
     if (t->silent_ns > w->longest_ns) {
         w->longest_ns = t->silent_ns;
         w->longest = (int)i;
@@ -79,6 +87,25 @@ static bool gets_on(struct watchdog *w, size_t i, int64_t now)
     return true;
 }
 
+static void look_for_starvation(struct watchdog *w)
+{
+    bool noticeable = false;
+
+    for (size_t i = 0; i < w->view->thread_count && !noticeable; i++)
+        noticeable = is_noticeable(w, &w->threads[i]);
+    if (noticeable)
+        starvation_look(&w->starvation);
+    else
+        starvation_forget(&w->starvation);
+}
+
+bool watchdog_starved(const struct watchdog *w, int thread)
+{
+    const struct watched *t = &w->threads[thread];
+
+    return t->silent_ns <= w->limit_ns && t->starved_ns > MOST_LIMITS * w->limit_ns;
+}
+
 int watchdog_look(struct watchdog *w)
 {
     int64_t now = clock_monotonic_ns(), step = now - w->last_ns, away = 0;
@@ -89,13 +116,14 @@ int watchdog_look(struct watchdog *w)
         away = step - LONGEST_STEP_NS;
         step = LONGEST_STEP_NS;
     }
+    look_for_starvation(w);
     for (size_t i = 0; i < w->view->thread_count; i++) {
         struct watched *t = &w->threads[i];
 
         if (gets_on(w, i, now))
             continue;
         count_silence(w, i, step, away);
-        if (t->silent_ns > w->limit_ns &&
+        if ((t->silent_ns > w->limit_ns || watchdog_starved(w, (int)i)) &&
             (silent < 0 || t->silent_ns > w->threads[silent].silent_ns))
             silent = (int)i;
     }
@@ -122,10 +150,36 @@ bool watchdog_holds(const struct watchdog *w)
     return false;
 }
 
+/* Of what does not count, that it was so long; *separator is what goes before the next. */
+static int tell(char *text, size_t room, int at, const char **separator, const char *what,
+                int64_t ns)
+{
+    if (ns < LEAST_TOLD_NS || (size_t)at >= room)
+        return at;
+    at += snprintf(text + at, room - (size_t)at, "%s %s for %.1f s", *separator, what,
+                   (double)ns / 1e9);
+    *separator = ",";
+    return at;
+}
+
+const char *watchdog_starving(const struct watchdog *w, int thread)
+{
+    for (size_t i = 0; i < w->view->thread_count; i++) {
+        const struct view_thread *t = &w->view->threads[i];
+
+        if (atomic_load_explicit(&t->shared->tid, memory_order_relaxed) ==
+            w->threads[thread].starved_tid)
+            return t->name;
+    }
+    return "a thread that is none of the workloads'";
+}
+
 void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t room)
 {
     const struct watched *t = &w->threads[thread];
-    int64_t off = t->waited_ns + t->away_ns;
+    int64_t off = t->waited_ns + t->starved_ns + t->away_ns;
+    const char *separator = "";
+    char starving[96];
     int at =
         snprintf(text, room, "%.1f s by the wall clock (limit %.1f s",
                  (double)(clock_monotonic_ns() - t->since_ns) / 1e9, (double)w->limit_ns / 1e9);
@@ -133,13 +187,11 @@ void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t 
     if (off >= LEAST_TOLD_NS && (size_t)at < room)
         at += snprintf(text + at, room - (size_t)at,
                        "; %.1f s of it do not count:", (double)off / 1e9);
-    if (t->waited_ns >= LEAST_TOLD_NS && (size_t)at < room)
-        at += snprintf(text + at, room - (size_t)at, " it waited for a CPU for %.1f s",
-                       (double)t->waited_ns / 1e9);
-    if (t->away_ns >= LEAST_TOLD_NS && (size_t)at < room)
-        at += snprintf(text + at, room - (size_t)at,
-                       "%s the driver or the runner stood still for %.1f s",
-                       t->waited_ns >= LEAST_TOLD_NS ? "," : "", (double)t->away_ns / 1e9);
+    at = tell(text, room, at, &separator, "it waited for a CPU", t->waited_ns);
+    snprintf(starving, sizeof starving, "%s could run and had no CPU",
+             watchdog_starving(w, thread));
+    at = tell(text, room, at, &separator, starving, t->starved_ns);
+    at = tell(text, room, at, &separator, "the driver or the runner stood still", t->away_ns);
     if ((size_t)at < room)
         snprintf(text + at, room - (size_t)at, ")");
 }

@@ -2,16 +2,19 @@
 #ifndef STILLPOINT_WATCHDOG_H
 #define STILLPOINT_WATCHDOG_H
 
+#include "starvation.h"
 #include "torture/record/cpu_wait.h"
 #include "view.h"
 
 /* What is known of one thread, since its last beat. */
 struct watched {
     uint64_t beat;
-    int64_t since_ns;  /* CLOCK_MONOTONIC */
-    int64_t silent_ns; /* of that, what counts */
-    int64_t waited_ns; /* what does not: it waited for a CPU */
-    int64_t away_ns;   /* what does not: the driver itself did not run, or the runner was stopped */
+    int64_t since_ns;   /* CLOCK_MONOTONIC */
+    int64_t silent_ns;  /* of that, what counts */
+    int64_t waited_ns;  /* what does not: it waited for a CPU */
+    int64_t starved_ns; /* what does not: some thread of the run could run and had no CPU */
+    int starved_tid;    /* and which, at last */
+    int64_t away_ns; /* what does not: the driver itself did not run, or the runner was stopped */
     struct cpu_wait wait;
     bool held; /* it holds up the end of the run */
 };
@@ -22,6 +25,8 @@ struct watchdog {
     int64_t limit_ns;
     int64_t last_ns; /* CLOCK_MONOTONIC at the call before */
     struct watched *threads;
+    char tasks[32];
+    struct starvation starvation;
     int64_t longest_ns; /* silence that counted */
     int longest;        /* and of which thread; -1: none yet */
     int64_t allowed_ns; /* the limit, or the length of the run, whichever is shorter */
@@ -36,10 +41,16 @@ void watchdog_close(struct watchdog *w);
  *
  * Where the driver itself did not run, the machine was suspended or starved, and so were the
  * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU does
- * not count, but for a tenth. */
+ * not count, but for a tenth. Nor does the time in which any thread of the process could run and
+ * has had no CPU for a quarter of the limit on end: the silent one may wait for that. Where that
+ * adds up to twice the limit, the thread is returned as well. */
 int watchdog_look(struct watchdog *w);
 /* After the runner has ended: notices what has ended since the last look. */
 void watchdog_look_back(struct watchdog *w);
+/* Whether it is that what the thread was returned for: it is not known to be stalled. */
+bool watchdog_starved(const struct watchdog *w, int thread);
+/* The name of who had no CPU. */
+const char *watchdog_starving(const struct watchdog *w, int thread);
 /* The run is to end: threads that are silent for noticeably long by now hold it up, until each has
  * got somewhere. What they wait for must not end because the run does. */
 void watchdog_hold(struct watchdog *w);

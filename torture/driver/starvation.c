@@ -1,0 +1,129 @@
+#include "starvation.h"
+
+#include "torture/record/clock.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKS_SHARE 20 /* of the driver's time; the kernel's accounts are dear */
+
+struct starved {
+    int tid;
+    char account[96]; /* ran, waited, turns */
+    uint64_t ticks;   /* ran, by another account: on a CPU without ticks that one stands still */
+    int64_t since_ns; /* CLOCK_MONOTONIC: it has not run since */
+};
+
+void starvation_open(struct starvation *s, const char *tasks)
+{
+    *s = (struct starvation){.tasks = tasks};
+}
+
+void starvation_close(struct starvation *s)
+{
+    free(s->threads);
+    *s = (struct starvation){.tasks = NULL};
+}
+
+void starvation_forget(struct starvation *s)
+{
+    free(s->threads);
+    s->threads = NULL;
+    s->count = 0;
+    s->longest_ns = 0;
+}
+
+static bool read_line(const struct starvation *s, int tid, const char *what, char *line, int size)
+{
+    char path[PATH_MAX];
+    FILE *file;
+    bool read;
+
+    snprintf(path, sizeof path, "%s/%d/%s", s->tasks, tid, what);
+    file = fopen(path, "re");
+    read = file && fgets(line, size, file);
+    if (file)
+        fclose(file);
+    return read;
+}
+
+/* Whether it could run but has not, as far as `ticks` tell, which are brought up to date. */
+static bool is_kept_waiting(const struct starvation *s, struct starved *t)
+{
+    char line[512], state = '\0', *name_end;
+    uint64_t user = 0, system = 0, before = t->ticks;
+
+    if (!read_line(s, t->tid, "stat", line, sizeof line))
+        return false;
+    name_end = strrchr(line, ')'); /* "tid (name) state ..." */
+    if (!name_end || sscanf(name_end + 1, " %c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%" SCNu64 "%" SCNu64,
+                            &state, &user, &system) != 3)
+        return false;
+    t->ticks = user + system;
+    return state == 'R' && t->ticks == before;
+}
+
+/* The thread as it was at the look before, whose listing goes on at *at. */
+static const struct starved *find(const struct starvation *s, int tid, size_t *at)
+{
+    for (size_t i = *at; i < s->count; i++)
+        if (s->threads[i].tid == tid) {
+            *at = i + 1;
+            return &s->threads[i];
+        }
+    return NULL;
+}
+
+static struct starved look_at(const struct starvation *s, int tid, const struct starved *before,
+                              int64_t now)
+{
+    struct starved t = {.tid = tid, .ticks = before ? before->ticks : 0};
+
+    if (!read_line(s, tid, "schedstat", t.account, sizeof t.account))
+        t.account[0] = '\0';
+    if (before && t.account[0] && strcmp(t.account, before->account) == 0 && is_kept_waiting(s, &t))
+        t.since_ns = before->since_ns;
+    else
+        t.since_ns = now;
+    return t;
+}
+
+void starvation_look(struct starvation *s)
+{
+    int64_t now = clock_monotonic_ns();
+    struct starved *threads = NULL;
+    size_t count = 0, room = 0, at = 0;
+    struct dirent *entry;
+    DIR *tasks;
+
+    if (now < s->next_ns)
+        return;
+    tasks = opendir(s->tasks);
+    s->longest_ns = 0;
+    while (tasks && (entry = readdir(tasks))) {
+        int tid = atoi(entry->d_name);
+        struct starved t;
+
+        if (tid <= 0)
+            continue;
+        t = look_at(s, tid, find(s, tid, &at), now);
+        if (now - t.since_ns > s->longest_ns) {
+            s->longest_ns = now - t.since_ns;
+            s->tid = tid;
+        }
+        if (count == room) {
+            room = room ? 2 * room : 64;
+            threads = realloc(threads, room * sizeof *threads);
+        }
+        threads[count++] = t;
+    }
+    if (tasks)
+        closedir(tasks);
+    free(s->threads);
+    s->threads = threads;
+    s->count = count;
+    s->next_ns = now + LOOKS_SHARE * (clock_monotonic_ns() - now);
+}

@@ -1,0 +1,29 @@
+/* Threads that could run and get no CPU, by the kernel's account of them. One that spins runs, and
+ * one that sleeps, also in a system call, could not run. Of threads that share a CPU each gets a
+ * turn before long: what lasts is due to a CPU that stands still, or to one that another process
+ * keeps for itself. */
+#ifndef STILLPOINT_STARVATION_H
+#define STILLPOINT_STARVATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct starvation {
+    const char *tasks;
+    struct starved *threads; /* at the last look, as the kernel lists them */
+    size_t count;
+    int64_t next_ns; /* no look before: of thousands of threads one takes its time */
+    /* By the last look, who has had no CPU for longest, and for how long. */
+    int tid;
+    int64_t longest_ns;
+};
+
+/* tasks: "/proc/PID/task", which is kept. */
+void starvation_open(struct starvation *s, const char *tasks);
+void starvation_close(struct starvation *s);
+/* Looks at all threads; what it knows is by no more than the time between two looks too long. */
+void starvation_look(struct starvation *s);
+/* Nobody looks for a while: what was known is over. */
+void starvation_forget(struct starvation *s);
+
+#endif
