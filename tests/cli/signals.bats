@@ -224,6 +224,20 @@ for_signal() {
     is_valid_result
 }
 
+@test "nor where nobody looks when its time is over" {
+    NAME=s sync_only >/dev/null
+    MISBEHAVE=stuck begin "$BATS_TEST_TMPDIR/s.json" --flavor broken --duration 1s --set stall_limit=3s \
+        --set interval=50ms --quiet
+    until_event 'select(.event == "interval" and .t > 0.7)'
+    kill -STOP "$DRIVER"
+    sleep 1.5
+    kill -CONT "$DRIVER"
+    end
+    expect 1
+    [ "$(result '[.runs[0].findings[] | select(.check == "stall")] | length')" -eq 1 ]
+    lacks "$(result '.runs[0].findings[0].message')" 'told to end'
+}
+
 # A reader gets no CPU for 4 s, inside a section, and an updater waits for it. starved LIMIT
 starved() {
     chrt -d -T 2000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null || skip 'needs the right to starve a thread'

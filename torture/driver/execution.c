@@ -16,7 +16,6 @@
 
 #define TICK_NS        (INT64_C(50) * 1000000)
 #define START_LIMIT_NS (INT64_C(30) * 1000000000)
-#define HOLD_NS        (INT64_C(1) * 1000000000) /* many turns */
 #define END_GRACE_NS   (INT64_C(2) * 1000000000)
 
 double execution_seconds(const struct execution *e)
@@ -297,7 +296,8 @@ static void watch_time(struct execution *e, int64_t now)
 }
 
 /* A run of which the time is over must not end while a thread is silent: what only its end would
- * dissolve is a stall. Those who are silent by then get the time that the limit leaves them. */
+ * dissolve is a stall. Those who are silent by then get the time that the limit leaves them, also
+ * where we do not get to look for a while. */
 static bool hold_end(struct execution *e, int64_t now)
 {
     bool hold;
@@ -307,7 +307,7 @@ static bool hold_end(struct execution *e, int64_t now)
     e->holding = e->gate_open && now - e->gate_ns >= e->settings.duration_ns;
     hold = watchdog_holds(&e->watchdog) && !e->halt.since_ns && !execution_has_check(e, "stall") &&
            !e->stopping;
-    atomic_store_explicit(&e->view.header->held_until_ns, hold ? now + HOLD_NS : 0,
+    atomic_store_explicit(&e->view.header->held_until_ns, hold ? now + e->stall_limit_ns : 0,
                           memory_order_relaxed);
     return hold;
 }

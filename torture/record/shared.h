@@ -107,7 +107,7 @@ struct shared_header {
     atomic_uint opened;   /* set by the driver: the gate may open; a futex word */
     atomic_uint frozen;   /* no notes, after a crash or during a stall; two writers */
     /* By the driver: a thread is silent, and until then the run must not end on it. By the clock,
-     * so that a driver which is away holds nothing. CLOCK_MONOTONIC. */
+     * so that a driver which stays away holds nothing. CLOCK_MONOTONIC. */
     _Atomic int64_t held_until_ns;
     _Alignas(64) atomic_uint stop; /* a futex word; set by the driver, or at the deadline */
     /* CLOCK_MONOTONIC: the gate opened; the threads were told to end (0: not yet); the main thread
