@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "torture/record/clock.h"
+#include "torture/record/text.h"
 #include "torture/result/report.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ void progress_open(struct progress *p, enum progress_mode mode, FILE *out)
 {
     if (mode == PROGRESS_AUTO)
         mode = isatty(fileno(out)) ? PROGRESS_TTY : PROGRESS_PLAIN;
-    *p = (struct progress){.out = out, .mode = mode};
+    *p = (struct progress){.out = out, .terminal = fileno(out), .mode = mode};
     p->next_ns = clock_monotonic_ns() + (mode == PROGRESS_TTY ? SECOND : 15 * SECOND);
 }
 
@@ -29,13 +30,13 @@ static void put_time(char *text, size_t room, double seconds)
 }
 
 /* Columns of the terminal; wide where they are not known. */
-static size_t width_of(FILE *out)
+static size_t width_of(int terminal)
 {
     struct winsize size;
     const char *columns = getenv("COLUMNS");
     long given = columns ? strtol(columns, NULL, 10) : 0;
 
-    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    if (ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
     return given > 0 ? (size_t)given : 200;
 }
@@ -65,6 +66,8 @@ void progress_show(struct progress *p, const struct progress_state *s)
 {
     char elapsed[32], total[32], rate[32], reads[32], p99[32], number[128], parts[PARTS][160];
     int64_t now = clock_monotonic_ns();
+    size_t room;
+    char *line;
 
     if (p->mode == PROGRESS_NONE || now < p->next_ns)
         return;
@@ -87,11 +90,15 @@ void progress_show(struct progress *p, const struct progress_state *s)
     snprintf(number, sizeof number, "%s[%u/%u", p->heading ? p->heading : "", s->run, s->runs);
     if (!*s->label)
         parts[PART_LABEL][0] = '\0';
+    room = p->mode == PROGRESS_TTY ? width_of(p->terminal) - 1 : SIZE_MAX;
+    fit(parts, strlen(number) + strlen("] "), room);
+    line = text_format("%s%s] %s%s%s%s%s", number, parts[PART_LABEL], parts[PART_TIME],
+                       parts[PART_GPS], parts[PART_P99], parts[PART_READS], parts[PART_FINDINGS]);
     if (p->mode == PROGRESS_TTY)
-        fit(parts, strlen(number) + strlen("] "), width_of(p->out) - 1);
-    fprintf(p->out, "%s%s%s] %s%s%s%s%s%s", p->mode == PROGRESS_TTY ? "\r\033[K" : "", number,
-            parts[PART_LABEL], parts[PART_TIME], parts[PART_GPS], parts[PART_P99],
-            parts[PART_READS], parts[PART_FINDINGS], p->mode == PROGRESS_TTY ? "" : "\n");
+        fprintf(p->out, "\r\033[K%.*s", (int)room, line); /* a line that wraps is not taken away */
+    else
+        fprintf(p->out, "%s\n", line);
+    free(line);
     fflush(p->out);
     p->shown = p->mode == PROGRESS_TTY;
 }

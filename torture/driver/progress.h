@@ -9,6 +9,7 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE 
 
 struct progress {
     FILE *out;
+    int terminal;            /* where that ends up, whose width counts: a descriptor */
     enum progress_mode mode; /* AUTO is decided by progress_open() */
     int64_t next_ns;
     int shown;           /* a line stands on the terminal */
