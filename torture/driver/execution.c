@@ -51,7 +51,8 @@ static void on_ready(struct execution *e, json_t *event)
 {
     const char *notes = json_string_value(json_object_get(event, "notes"));
 
-    if (e->viewed || !view_open(&e->view, e->shared_fd, event, e->d))
+    /* One that is being killed may have written it before. */
+    if (e->viewed || e->stopping || !view_open(&e->view, e->shared_fd, event, e->d))
         return;
     e->viewed = true;
     metrics_open(&e->metrics, &e->view);
