@@ -189,11 +189,11 @@ struct tally_of_rounds {
 /* A round that was cut short, by a person or a crash, says nothing about its scenario. */
 static void count_round(struct tally_of_rounds *t, json_t *record, const struct night_judgement *j)
 {
-    bool lacking = false;
+    bool lacking = false, cut_short = json_is_true(json_object_get(record, "cut_short"));
 
     t->rounds++;
-    t->exceeded += is(record, "performance", "exceeded");
-    t->within += is(record, "performance", "pass");
+    t->exceeded += !cut_short && is(record, "performance", "exceeded");
+    t->within += !cut_short && is(record, "performance", "pass");
     if (has_unaccepted(record, j))
         t->violated++;
     else if (is(record, "verdict", "violation"))
@@ -204,7 +204,7 @@ static void count_round(struct tally_of_rounds *t, json_t *record, const struct 
         t->good++;
     else if (is(record, "verdict", "measured"))
         t->measured++;
-    else if (!json_is_true(json_object_get(record, "cut_short")))
+    else if (!cut_short)
         lacking = is(record, "verdict", "broken") ? ++t->broken : ++t->inconclusive;
     if (lacking && !t->why) {
         t->why = json_object_get(record, "reasons");
