@@ -6,6 +6,7 @@
 #include "torture/record/text.h"
 #include "torture/result/output.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -23,34 +24,41 @@ static const char *text_of(json_t *object, const char *key)
 
 /* --- What is kept --- */
 
-/* A directory of a round holds files only. */
-static void remove_round(const char *directory)
+/* A directory of a round holds files only. A journal that was damaged may name anything. */
+static void remove_round(const struct night *n, json_t *record)
 {
-    DIR *dir = opendir(directory);
+    const char *place = text_of(record, "directory");
+    char *directory = text_format("%s/%s", n->directory, place);
+    bool ours = strncmp(place, "rounds/", 7) == 0 && isdigit((unsigned char)place[7]) &&
+                !strchr(place + 7, '/');
+    DIR *dir = ours ? opendir(directory) : NULL;
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir)
+    if (dir) {
         closedir(dir);
-    rmdir(directory);
+        rmdir(directory);
+    }
+    free(directory);
 }
 
-/* Rounds of this scenario that are not of interest any more. */
+/* After a round of this scenario: the one before it is no longer the last. That before them may be
+ * left from a driver that was killed at this point; whether older ones are kept was decided. */
 static void remove_rounds(const struct night *n, const char *path)
 {
-    json_t *records = n->journal.records, *record;
-    size_t i;
+    json_t *records = n->journal.records;
+    unsigned found = 0;
 
-    json_array_foreach (records, i, record) {
-        char *directory;
+    for (size_t i = json_array_size(records); i-- > 0 && found < 3;) {
+        json_t *record = json_array_get(records, i);
 
-        if (strcmp(text_of(record, "path"), path) != 0 || night_keeps(records, i))
+        if (strcmp(text_of(record, "path"), path) != 0)
             continue;
-        directory = text_format("%s/%s", n->directory, text_of(record, "directory"));
-        remove_round(directory);
-        free(directory);
+        found++;
+        if (!night_keeps(records, i))
+            remove_round(n, record);
     }
 }
 
@@ -74,7 +82,8 @@ static bool write_finding(struct night *n, json_t *finding)
     return ok;
 }
 
-static void write_findings(struct night *n, json_t *findings)
+/* Those of that round only, or all: NULL. */
+static void write_findings(struct night *n, json_t *findings, json_t *round)
 {
     char *directory = text_format("%s/findings", n->directory);
     json_t *finding;
@@ -85,7 +94,8 @@ static void write_findings(struct night *n, json_t *findings)
         n->unrecorded = true;
     }
     json_array_foreach (findings, i, finding)
-        if (!n->unrecorded && !write_finding(n, finding))
+        if ((!round || json_equal(json_object_get(finding, "last_round"), round)) &&
+            !n->unrecorded && !write_finding(n, finding))
             n->unrecorded = true;
     free(directory);
 }
@@ -130,7 +140,7 @@ void night_take(struct night *n, struct night_scenario *s, json_t *begun, json_t
 
         n->reasons = json_array(); /* those of a night that goes on are nobody's */
         told = summarize(n);
-        write_findings(n, json_object_get(told, "findings"));
+        write_findings(n, json_object_get(told, "findings"), json_object_get(begun, "round"));
         json_decref(told);
         json_decref(n->reasons);
         n->reasons = reasons;
@@ -169,7 +179,7 @@ int night_conclude(struct night *n)
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
     bool whole;
 
-    write_findings(n, json_object_get(summary, "findings"));
+    write_findings(n, json_object_get(summary, "findings"), NULL);
     if (n->unrecorded && code != EXIT_CODE_VIOLATION)
         json_object_set_new(verdict, "exit_code", json_integer(code = EXIT_CODE_INTERNAL));
     whole = output_file(n->directory, "summary.json", summary, n->d);
@@ -180,7 +190,7 @@ int night_conclude(struct night *n)
     progress_clear(&n->console->progress);
     console_settle(n->console);
     if (!n->console->quiet)
-        report_night(n->console->out, summary, n->directory, n->console->color);
+        report_night(n->console->out, summary, n->directory, whole, n->console->color);
     json_decref(summary);
     return code;
 }

@@ -38,8 +38,8 @@ json_t *night_summary(json_t *scenarios, json_t *records, const struct night_jud
  * close. `index` in `records`. */
 bool night_keeps(json_t *records, size_t index);
 
-/* report_night.c: the summary as people read it at the end. */
-void report_night(FILE *f, json_t *summary, const char *directory, bool color);
+/* report_night.c: the summary as people read it at the end. `written`: it is in the directory. */
+void report_night(FILE *f, json_t *summary, const char *directory, bool written, bool color);
 /* "7 h 58 min", "3 min 20 s", "4.2 s"; the buffer holds at least 32 bytes. */
 const char *report_hours(double seconds, char *buffer);
 

@@ -207,7 +207,7 @@ static void put_verdict(FILE *f, json_t *summary, bool color)
     free(lacks);
 }
 
-void report_night(FILE *f, json_t *summary, const char *directory, bool color)
+void report_night(FILE *f, json_t *summary, const char *directory, bool written, bool color)
 {
     json_t *finding;
     char span[32];
@@ -221,6 +221,6 @@ void report_night(FILE *f, json_t *summary, const char *directory, bool color)
     json_array_foreach (json_object_get(summary, "findings"), i, finding)
         put_finding(f, finding, color);
     put_verdict(f, summary, color);
-    fprintf(f, "  %s   summary.json  rounds.jsonl%s\n", directory,
+    fprintf(f, "  %s   %srounds.jsonl%s\n", directory, written ? "summary.json  " : "",
             json_array_size(json_object_get(summary, "findings")) > 0 ? "  findings/" : "");
 }
