@@ -183,7 +183,9 @@ until_rounds() { # NUMBER
 
 @test "Ctrl-C ends a night with a valid summary, and --resume goes on with it" {
     sound
-    begin_night "$BATS_TEST_TMPDIR/sound.json" --for 3s
+    # With a figure of more digits than are written.
+    begin_night "$BATS_TEST_TMPDIR/sound.json" --for 3s \
+        --set 'budgets=[{"metric": "gp.total.p99", "max": 123456789012.5}]'
     kill -INT "$DRIVER"
     end
     expect 0
@@ -214,10 +216,14 @@ until_rounds() { # NUMBER
     kill -KILL "$DRIVER"
     wait "$DRIVER" || :
     [ ! -e "$directory/summary.json" ]
-    # A line that was torn is taken away.
+    # A line that was torn is taken away, and a result that is none is not believed.
     printf '{"event":"en' >>"$directory/rounds.jsonl"
+    echo '{}' >"$directory/$(jq -rR 'fromjson? | select(.event == "begin").directory' "$directory/rounds.jsonl" |
+        tail -n 1)/result.json"
+    # What the command line names is here, and not where the night was begun.
+    cd "$directory"
+    run --separate-stderr sp run --resume . --since ../"$(basename "$directory")" --progress none
     cd /
-    run --separate-stderr sp run --resume "$directory" --progress none
     expect 1
     is_valid_summary
     is_whole
@@ -243,6 +249,11 @@ until_rounds() { # NUMBER
     expect 64
     says 'sound.json: has changed since the night began: begin a new one'
     [ ! -e "$(night)/summary.json" ]
+    jq '.settings = [["seed"]]' "$(night)/night.json" >damaged.json
+    mv damaged.json "$(night)/night.json"
+    run --separate-stderr sp run --resume "$(night)"
+    expect 64
+    says "$(realpath "$(night)")/night.json: is not as a night writes it"
     run --separate-stderr sp run --resume nowhere
     expect 64
     says '--resume nowhere: No such file or directory'

@@ -95,6 +95,17 @@ static bool begin_new(struct night *n)
 
 /* --- One that goes on --- */
 
+static bool all_there(const struct driver_options *o, const struct night_options *n)
+{
+    for (size_t i = 0; i < o->override_count; i++)
+        if (!o->overrides[i].key || !o->overrides[i].value)
+            return false;
+    for (size_t i = 0; i < n->argument_count; i++)
+        if (!n->arguments[i])
+            return false;
+    return true;
+}
+
 /* What the night was begun with takes the place of what the command line has. */
 static bool take_plan(struct night *n, struct driver_options *o)
 {
@@ -121,12 +132,28 @@ static bool take_plan(struct night *n, struct driver_options *o)
         n->options.since = json_string_value(json_object_get(n->plan, "since"));
     if (!n->options.known)
         n->options.known = json_string_value(json_object_get(n->plan, "known"));
-    if (!in || !n->options.duration || chdir(in) != 0) {
+    if (!in || !n->options.duration || !all_there(o, &n->options)) {
+        diagnose(n->d, "%s/night.json: is not as a night writes it", n->directory);
+        return false;
+    }
+    if (chdir(in) != 0) {
         diagnose(n->d, "%s/night.json: /in: the night was begun in %s, which is not there",
-                 n->directory, in ? in : "no directory");
+                 n->directory, in);
         return false;
     }
     return true;
+}
+
+/* As they are written: reals lose digits. */
+static bool is_same(json_t *one, json_t *other)
+{
+    size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9);
+    char *left = json_dumps(one, flags), *right = json_dumps(other, flags);
+    bool same = left && right && strcmp(left, right) == 0;
+
+    free(left);
+    free(right);
+    return same;
 }
 
 /* Rounds of other scenarios, or elsewhere, would not be rounds of this night. */
@@ -141,7 +168,7 @@ static bool is_unchanged(struct night *n)
         diagnose(n->d, "%s: was begun with %zu scenarios, and now there are %zu: begin a new night",
                  n->directory, json_array_size(stored), json_array_size(now));
     json_array_foreach (now, i, one)
-        if (ok && !json_equal(one, json_array_get(stored, i))) {
+        if (ok && !is_same(one, json_array_get(stored, i))) {
             diagnose(n->d, "%s: has changed since the night began: begin a new one",
                      n->scenarios[i].options.path);
             ok = false;
@@ -187,6 +214,10 @@ static json_t *read_round(struct night *n, const char *directory)
     char *events = text_format("%s/events.jsonl", directory);
     json_t *read = json_load_file(result, 0, NULL);
 
+    if (!json_is_array(json_object_get(json_object_get(read, "verdict"), "reasons"))) {
+        json_decref(read);
+        read = NULL;
+    }
     if (!read && (read = salvage_events(events, &ignored)))
         output_file(directory, "result.json", read, n->d);
     diagnostics_free(&ignored);
@@ -251,7 +282,9 @@ static bool begin_again(struct night *n, struct driver_options *o)
     file = text_format("%s/night.json", n->directory);
     summary = text_format("%s/summary.json", n->directory);
     n->plan = document_read(file, n->d);
-    ok = n->plan && take_plan(n, o) && night_plan(n, &name) && is_unchanged(n);
+    /* What the command line names is where we are, and not where the night was begun. */
+    ok = n->plan && night_read_judgement(n) && take_plan(n, o) && night_plan(n, &name) &&
+         is_unchanged(n);
     if (ok && !n->driver->dry_run) {
         unlink(summary); /* of a night that was over: it goes on */
         tell_other_build(n);

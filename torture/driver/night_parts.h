@@ -42,6 +42,8 @@ void night_free(struct night *n);
 /* night_plan.c: reads what the options name and plans the scenarios; sets all that follows from
  * them. *name is that of the night; heap. False with lines in d. */
 bool night_plan(struct night *n, char **name);
+/* Reads what --known and --since name, unless it has been read. False with lines in d. */
+bool night_read_judgement(struct night *n);
 /* The time that rounds have taken. */
 double night_used_s(const struct night *n);
 /* How many rounds there will be, about. */

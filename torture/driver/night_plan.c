@@ -195,13 +195,13 @@ static bool read_duration(struct night *n)
     return false;
 }
 
-static bool read_judgement(struct night *n)
+bool night_read_judgement(struct night *n)
 {
     bool ok = true;
 
-    if (n->options.known)
+    if (n->options.known && !n->judgement.known)
         ok &= (n->judgement.known = known_read(n->options.known, n->d)) != NULL;
-    if (n->options.since)
+    if (n->options.since && !n->judgement.since)
         ok &= (n->judgement.since = journal_read(n->options.since, n->d)) != NULL;
     return ok;
 }
@@ -218,7 +218,7 @@ bool night_plan(struct night *n, char **name)
     struct scenario_set set = {.name = NULL};
     bool ok = read_duration(n);
 
-    ok &= read_judgement(n);
+    ok &= night_read_judgement(n);
     ok &= scenario_set_read(&set, n->options.arguments, n->options.argument_count, n->d);
     ok &= plan_scenarios(n, &set);
     if (ok && !n->seed) /* one that goes on has its own */
