@@ -43,7 +43,7 @@ blames_the_machine() {
 
 @test "too few processes for the threads: the call, and what to do" {
     limited 'ulimit -u 12' torture/rcu.json --duration 1s
-    blames_the_machine 'cannot be started: pthread_create: Resource temporarily unavailable; use fewer threads, or raise the limit of processes (ulimit -u)'
+    blames_the_machine 'cannot be started: pthread_create: Resource temporarily unavailable; use fewer threads, or raise the limit of processes (ulimit -u), or of memory (ulimit -v)'
     [ "$(result '.verdict.reasons | length')" -eq 1 ]
 }
 
@@ -74,6 +74,15 @@ blames_the_machine() {
 @test "no signal may be pending: a kick that is refused is not a kick that is lost" {
     limited 'ulimit -i 0' torture/kick.json --duration 1s --set sweep={} --set kick.accel=signal
     blames_the_machine 'tgkill: Resource temporarily unavailable; raise the limit of pending signals (ulimit -i)'
+}
+
+@test "too few descriptors to begin with" {
+    for most in 15 20; do
+        limited "ulimit -n $most" torture/lost-wake-up.json --duration 1s
+        blames_the_machine 'could not be started: cannot prepare a run'
+        has "$(result '.verdict.reasons | join("; ")')" 'Too many open files; raise the limit of open files (ulimit -n)'
+        rm -r "$OUT/results"
+    done
 }
 
 @test "files may not be as large as what the runner shares" {

@@ -150,7 +150,9 @@ static bool spawn_runner(struct execution *e, const char *path, int config, int 
 /* Descriptors above those that the child gets, so that no dup2 overwrites one. */
 static int move_up(int fd)
 {
-    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16), error = errno;
+    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 16);
+    /* EINVAL: the limit is no higher than that. */
+    int error = fd >= 0 && moved < 0 && errno == EINVAL ? EMFILE : errno;
 
     if (fd >= 0)
         close(fd);

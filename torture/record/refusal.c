@@ -16,6 +16,8 @@ static const struct remedy {
     const char *text;
 } remedies[] = {
     {EAGAIN, "tgkill", "raise the limit of pending signals (ulimit -i)"},
+    {EAGAIN, "pthread_create", /* also when there is no room for the stack */
+     "use fewer threads, or raise the limit of processes (ulimit -u), or of memory (ulimit -v)"},
     {EAGAIN, NULL, "use fewer threads, or raise the limit of processes (ulimit -u)"},
     {ENOMEM, NULL, "use fewer threads, or give it more memory (ulimit -v, a cgroup, the machine)"},
     {EMFILE, NULL, "raise the limit of open files (ulimit -n)"},
