@@ -50,7 +50,7 @@ static bool read_line(const struct starvation *s, int tid, const char *what, cha
     return read;
 }
 
-/* Whether it could run but has not, as far as `ticks` tell, which are brought up to date. */
+/* Whether it could run but has not, by its kernel ticks, which are brought up to date. */
 static bool is_kept_waiting(const struct starvation *s, struct starved *t)
 {
     char line[512], state = '\0', *name_end;

@@ -248,7 +248,7 @@ char *view_strays(const struct view *v)
     return note;
 }
 
-/* NULL: nothing is said of it. */
+/* NULL: there is nothing to add. */
 static json_t *cpu_share(const struct shared_thread *t)
 {
     unsigned share = atomic_load_explicit(&t->cpu_share, memory_order_relaxed);

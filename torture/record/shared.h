@@ -66,7 +66,7 @@ struct shared_thread {
     _Atomic uint64_t heartbeat;    /* grows whenever the thread gets somewhere */
     atomic_int tid;                /* 0 before it started and after it ended */
     atomic_int began_on, ended_on; /* CPUs, plus 1; 0: not yet */
-    atomic_uint cpu_share; /* of its time, in thousandths, plus 1; 0: nothing is said of it */
+    atomic_uint cpu_share;         /* of its time, in thousandths, plus 1; 0: not known */
     atomic_bool in_section;
     atomic_bool ended;
     atomic_uint stack_wanted, stack_done; /* generation of the request, and of the answer */

@@ -247,7 +247,7 @@ static json_t *skipped_everywhere(json_t *budget, const char *reason)
     return result;
 }
 
-/* Why so few say nothing, and what to do. */
+/* Why so few decide nothing, and what to do. */
 static json_t *too_few(const struct sample *s)
 {
     const char *what = s->ratio ? "pair" : "repeat", *plural = s->count == 1 ? "" : "s";

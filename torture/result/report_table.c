@@ -10,7 +10,7 @@
 #define NARROWEST_NAME 10
 #define WIDEST_NAME    36 /* a line of 98 columns; a longer name gets a line of its own */
 #define MOST_ROWS      40 /* of more runs only those that did not pass are shown */
-#define MOST_LEFT_OUT  3  /* runs of a point of which it is told why */
+#define MOST_LEFT_OUT  3  /* runs of a point that are listed with the reason */
 
 struct columns {
     char gps[32], p50[32], p99[32], max[32], samples[32], forced[32], checks[32];
@@ -189,7 +189,7 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     free(name);
 }
 
-/* What tells rows apart, over the column of their names: the settings that are swept, as far as
+/* What distinguishes rows, over the column of their names: the settings that are swept, as far as
  * they fit, or the flavor. */
 static const char *first_title(json_t *runs, char *title, size_t size, int width)
 {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* Options, or the flavor, let a thread sleep that otherwise loops. After more sleeps than these its
- * waits may be those of being woken, of which nothing is said. */
+ * waits may be those of being woken, which have no counter. */
 #define MOST_SLEEPS 10
 
 static int64_t sleeps_so_far(void)

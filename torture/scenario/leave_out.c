@@ -19,7 +19,7 @@ struct leaving {
     bool parts; /* something of a workload was left out */
 };
 
-/* --- What is said of it --- */
+/* --- In words --- */
 
 /* `cannot "poll", "nest"`; heap. */
 static char *cannot(unsigned lacks)
@@ -318,7 +318,7 @@ json_t *config_leave_out(json_t *config, const struct flavor_description *descri
     bool is_left = json_array_size(json_object_get(copy, "workloads")) > 0 &&
                    is_torture(copy) == is_torture(config);
 
-    /* What is required says what a scenario is for. */
+    /* What is required is what a scenario is for. */
     if ((leave_out_required(&l, copy, gone) || !l.parts) && is_left) {
         json_object_update(config, copy);
         lines = lines_of(&l);

@@ -170,7 +170,7 @@ static json_t *first_of_each(json_t *overridden)
     return pointers;
 }
 
-/* Better told now than after the night. */
+/* Better known now than after the night. */
 static void note_few_repeats(json_t *part, const char *path, struct diagnostics *notes)
 {
     json_int_t repeats = json_integer_value(json_object_get(part, "repeat"));
