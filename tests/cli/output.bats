@@ -50,7 +50,7 @@ EOF
         PATH=/nonexistent '$CLI_BUILD/stillpoint' run '$(pipe)' --duration 700ms --set interval=10ms --out '$OUT' --progress none
         code=\$?; ls -A '$OUT' '$OUT'/*; exit \$code"
     expect 70
-    has "$stderr" 'events.jsonl: cannot be written: No space left on device; events from here on are lost'
+    has "$stderr" 'events.jsonl: cannot be written, events from here on are lost: write: No space left on device'
     has "$stderr" 'result.json: cannot be written: write: No space left on device'
     [ "$(grep -c . <<<"$stderr")" -le 2 ]
     lacks "$(grep -v stillpoint <<<"$output" | grep -vw 'cannot' | sed -n '/^'"${OUT//\//\\/}"'/,$p')" result.json

@@ -1,7 +1,10 @@
-/* The directory of results: what torture/result/output.h says. */
+/* The directory of results: what torture/result/output.h says, and who writes its events. */
 #include "torture/result/output.h"
+#include "torture/result/writing.h"
 
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -85,6 +88,33 @@ START_TEST(compacting_leaves_the_first_event_and_the_runs_that_are_kept)
 }
 END_TEST
 
+static void expect_failure(struct writing *w, int error, const char *call)
+{
+    const char *failed = NULL;
+
+    ck_assert(writing_wait(w, -1));
+    ck_assert_int_eq(writing_error(w, &failed), error);
+    ck_assert_str_eq(failed, call);
+}
+
+START_TEST(the_first_error_has_the_call_that_failed)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    struct writing *w = writing_open(full, 100);
+
+    ck_assert(writing_add(w, "lost", 4));
+    expect_failure(w, ENOSPC, "write");
+    writing_sync(w);
+    expect_failure(w, ENOSPC, "write");
+    ck_assert(writing_close(w, -1));
+    close(full);
+    w = writing_open(-1, 100);
+    writing_sync(w);
+    expect_failure(w, EBADF, "fdatasync");
+    ck_assert(writing_close(w, -1));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -95,6 +125,7 @@ int main(void)
     tcase_add_checked_fixture(tests, open_output, remove_output);
     tcase_add_test(tests, events_are_there_in_their_order);
     tcase_add_test(tests, compacting_leaves_the_first_event_and_the_runs_that_are_kept);
+    tcase_add_test(tests, the_first_error_has_the_call_that_failed);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

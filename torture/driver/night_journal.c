@@ -90,7 +90,7 @@ bool journal_open(struct night_journal *j, const char *directory, bool resume,
     if (!lock(j, d) || (resume && !read_lines(j, &whole, d)))
         return false;
     if (resume && ftruncate(j->fd, whole) != 0) {
-        diagnose(d, "%s: cannot be written: %s", j->path, strerror(errno));
+        diagnose_refused(d, errno, "ftruncate", "%s: cannot be written", j->path);
         return false;
     }
     return true;
@@ -126,10 +126,11 @@ bool journal_append(struct night_journal *j, json_t *event, struct diagnostics *
     char *dump = json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     char *line = text_format("%s\n", dump ? dump : "");
     off_t before = lseek(j->fd, 0, SEEK_END);
-    bool ok = dump && before >= 0 && write_all(j->fd, line, strlen(line)) && fsync(j->fd) == 0;
+    bool written = dump && before >= 0 && write_all(j->fd, line, strlen(line));
+    bool ok = written && fsync(j->fd) == 0;
 
     if (!ok) {
-        diagnose(d, "%s: cannot be written: %s", j->path, strerror(errno));
+        diagnose_refused(d, errno, written ? "fsync" : "write", "%s: cannot be written", j->path);
         /* A part of a line would spoil the next one. */
         if (before >= 0 && ftruncate(j->fd, before) != 0)
             diagnose(d, "%s: cannot be cut back: %s", j->path, strerror(errno));

@@ -92,12 +92,18 @@ bool output_file(const char *directory, const char *file, json_t *content, struc
     ok = ok &&
          json_dumpf(content, f, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) ==
              0 &&
-         putc('\n', f) != EOF && fflush(f) == 0 && fsync(fileno(f)) == 0;
+         putc('\n', f) != EOF && fflush(f) == 0;
+    if (ok)
+        call = "fsync";
+    ok = ok && fsync(fileno(f)) == 0;
     if (f && fclose(f) != 0)
         ok = false;
     if (ok)
         call = "rename";
-    ok = ok && rename(temporary, path) == 0 && sync_directory(directory);
+    ok = ok && rename(temporary, path) == 0;
+    if (ok)
+        call = "fsync";
+    ok = ok && sync_directory(directory);
     if (!ok) {
         diagnose_refused(d, errno, call, "%s/%s: cannot be written", directory, file);
         if (temporary)
@@ -143,20 +149,25 @@ static char *events_path(const struct output *o, const char *name)
     return asprintf(&path, "%s/%s", o->directory, name) < 0 ? NULL : path;
 }
 
-/* The directory's own entry is synced too, so that a power cut leaves it where it is. */
-static bool open_events(struct output *o, const char *path)
+/* The directory's own entry is synced too, so that a power cut leaves it where it is. Returns the
+ * call that failed, or NULL. */
+static const char *open_events(struct output *o, const char *path)
 {
     char *base = strdup(o->directory), *slash = strrchr(base, '/');
+    const char *failed = NULL;
 
     o->events_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (o->events_fd >= 0) {
+    if (o->events_fd < 0) {
+        failed = "open";
+    } else {
         *slash = 0;
         sync_directory(o->directory);
         sync_directory(base);
         o->events = writing_open(o->events_fd, MOST_EVENTS_WAITING);
+        failed = o->events ? NULL : "pthread_create";
     }
     free(base);
-    return o->events != NULL;
+    return failed;
 }
 
 char *output_directory(const char *base, const char *name, struct diagnostics *d)
@@ -167,21 +178,21 @@ char *output_directory(const char *base, const char *name, struct diagnostics *d
 /* With the directory in it: its files. */
 static bool begin(struct output *o, json_t *effective, struct diagnostics *d)
 {
+    const char *failed;
     char *path = NULL;
-    bool ok;
 
     if (!output_file(o->directory, "scenario.json", effective, d) ||
         !(path = events_path(o, "events.jsonl"))) {
         output_discard(o);
         return false;
     }
-    ok = open_events(o, path);
-    if (!ok) {
-        diagnose(d, "%s: cannot be written: %s", path, strerror(errno));
+    failed = open_events(o, path);
+    if (failed) {
+        diagnose_refused(d, errno, failed, "%s: cannot be written", path);
         output_discard(o);
     }
     free(path);
-    return ok;
+    return !failed;
 }
 
 bool output_open(struct output *o, const char *base, const char *name, json_t *effective,
@@ -197,19 +208,34 @@ bool output_open_round(struct output *o, const char *directory, json_t *effectiv
     *o = (struct output){.directory = strdup(directory), .events_fd = -1, .is_round = true};
     if (o->directory && mkdir(directory, 0777) == 0)
         return begin(o, effective, d);
-    diagnose(d, "%s: cannot be made: %s", directory, strerror(errno));
+    diagnose_refused(d, errno, "mkdir", "%s: cannot be made", directory);
     output_free(o);
     return false;
 }
 
+static void events_are_lost(struct output *o, int error, const char *call, struct diagnostics *d)
+{
+    diagnose_refused(d, error, call,
+                     "%s/events.jsonl: cannot be written, events from here on are lost",
+                     o->directory);
+    o->events_failed = true;
+}
+
 static void look_for_failure(struct output *o, bool fits, struct diagnostics *d)
 {
-    int error = writing_error(o->events);
+    const char *call;
+    int error = writing_error(o->events, &call);
 
     if (o->events_failed || (fits && !error))
         return;
-    diagnose(d, "%s/events.jsonl: cannot be written: %s; events from here on are lost",
-             o->directory, error ? strerror(error) : "the disk has taken nothing for too long");
+    if (error) {
+        events_are_lost(o, error, call, d);
+        return;
+    }
+    diagnose(d,
+             "%s/events.jsonl: cannot be written, events from here on are lost: the disk has taken "
+             "nothing for too long",
+             o->directory);
     o->events_failed = true;
 }
 
@@ -270,6 +296,7 @@ static bool write_ends(const struct output *o, json_t *runs, const char *path)
 void output_compact(struct output *o, json_t *runs, long most, struct diagnostics *d)
 {
     char *path = events_path(o, "events.jsonl"), *temporary = events_path(o, ".events.jsonl.tmp");
+    const char *failed;
     struct stat status;
 
     if (path && temporary && o->first && !o->events_failed && stat(path, &status) == 0 &&
@@ -278,11 +305,9 @@ void output_compact(struct output *o, json_t *runs, long most, struct diagnostic
         if (write_ends(o, runs, temporary) && rename(temporary, path) == 0) {
             close_events(o);
             sync_directory(o->directory);
-            if (!open_events(o, path)) {
-                diagnose(d, "%s: cannot be written: %s; events from here on are lost", path,
-                         strerror(errno));
-                o->events_failed = true;
-            }
+            failed = open_events(o, path);
+            if (failed)
+                events_are_lost(o, errno, failed, d);
         } else {
             unlink(temporary);
         }

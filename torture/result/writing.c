@@ -21,6 +21,7 @@ struct writing {
     size_t length, room, most;
     bool sync, closing;
     int error;
+    const char *call; /* that failed */
     int64_t began_ns; /* of what is being written; 0: nothing */
     int64_t blocked_ns;
 };
@@ -58,6 +59,7 @@ static void write_waiting(struct writing *w)
 {
     char *text = w->text;
     size_t length = w->length;
+    const char *call = "write";
     bool sync = w->sync;
     int error = w->error;
 
@@ -68,12 +70,16 @@ static void write_waiting(struct writing *w)
     pthread_mutex_unlock(&w->lock);
     if (!error)
         error = write_all(w->fd, text, length);
-    if (!error && sync)
+    if (!error && sync) {
+        call = "fdatasync";
         error = sync_data(w->fd);
+    }
     free(text);
     pthread_mutex_lock(&w->lock);
-    if (!w->error)
+    if (!w->error) {
         w->error = error;
+        w->call = call;
+    }
     w->blocked_ns += beyond(w->began_ns);
     w->began_ns = 0;
     pthread_cond_broadcast(&w->changed);
@@ -197,12 +203,13 @@ bool writing_wait(struct writing *w, int64_t limit_ns)
     return idle;
 }
 
-int writing_error(struct writing *w)
+int writing_error(struct writing *w, const char **call)
 {
     int error;
 
     pthread_mutex_lock(&w->lock);
     error = w->error;
+    *call = w->call;
     pthread_mutex_unlock(&w->lock);
     return error;
 }

@@ -20,8 +20,9 @@ void writing_sync(struct writing *w);
 bool writing_idle(struct writing *w);
 /* Waits until that is so, at most for that time; false when it is not. Negative: for ever. */
 bool writing_wait(struct writing *w, int64_t limit_ns);
-/* The first error, an errno; what was to be written then and later is lost. */
-int writing_error(struct writing *w);
+/* The first error, an errno, and the call that failed; what was to be written then and later is
+ * lost. 0: there was none. */
+int writing_error(struct writing *w, const char **call);
 /* How long writes and syncs have taken beyond half a second each, that under way included. */
 int64_t writing_blocked_ns(struct writing *w);
 /* Ends the thread as soon as all is written; after the limit it is left behind, and false returned.
