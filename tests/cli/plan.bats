@@ -49,6 +49,19 @@ swept() { pipe '"sweep": {"library.gp_policy": ["event", "poll"], "rcu-pipe.read
     left_nothing
 }
 
+@test "--dry-run of --until-failure shows a round, and what all of them may take" {
+    run sp run "$(swept)" --duration 5s --dry-run
+    [[ $output =~ '  disk    up to '([0-9]+)' MB of events'$'\n' ]]
+    one=${BASH_REMATCH[1]}
+    run sp run "$(swept)" --duration 5s --dry-run --until-failure
+    expect 0
+    [[ ${lines[0]} =~ ^'8 runs, 40 s a round (5s each, ' ]]
+    [[ $output =~ "  disk    up to $one MB of events a round; up to "([0-9]+)' MB in all, unless the runs that are kept alone take more' ]]
+    [ "${BASH_REMATCH[1]}" -ge $((one + 67)) ] # 64 MiB, from which on earlier rounds are left out
+    [ "${BASH_REMATCH[1]}" -le $((one + 68)) ]
+    left_nothing
+}
+
 @test "--set, --duration, --seed and --flavor change what is run" {
     run sp run "$(pipe)" --duration 7s --seed 9 --set rcu-pipe.readers=3 --set placement.policy=none --dry-run
     expect 0

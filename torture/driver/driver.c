@@ -129,7 +129,7 @@ int driver_run(const struct driver_options *o, struct console *console, struct d
 
     console_notes(console, planned.scenario.notes.text);
     if (ok && o->dry_run) {
-        dry_run(console->out, &planned.scenario, planned.plans, planned.count, d);
+        dry_run(console->out, &planned.scenario, planned.plans, planned.count, o->until_failure, d);
         code = d->count > 0 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
     } else if (ok) {
         code = run_scenario(o, console, &planned, d);

@@ -1,5 +1,6 @@
 #include "dry_run.h"
 
+#include "rounds.h"
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
 #include "torture/record/workload.h"
@@ -41,14 +42,19 @@ static double events_bytes(const struct run_plan *plan)
            (EVENT_BYTES + LATENCY_BYTES * (double)measures);
 }
 
-/* Of all runs together. */
-static void put_disk(FILE *out, const struct run_plan *plans, size_t count)
+/* Of all runs together; of a round where rounds follow one another. */
+static void put_disk(FILE *out, const struct run_plan *plans, size_t count, bool rounds)
 {
     double bytes = 0;
 
     for (size_t i = 0; i < count; i++)
         bytes += plans[i].skip ? 0 : events_bytes(&plans[i]);
-    fprintf(out, "  disk    up to %.0f MB of events\n", fmax(1, ceil(bytes / 1e6)));
+    fprintf(out, "  disk    up to %.0f MB of events", fmax(1, ceil(bytes / 1e6)));
+    if (rounds)
+        fprintf(out,
+                " a round; up to %.0f MB in all, unless the runs that are kept alone take more",
+                ceil((bytes + (double)MOST_EVENTS) / 1e6));
+    putc('\n', out);
 }
 
 static void put_threads(FILE *out, const struct run_plan *plan)
@@ -161,7 +167,7 @@ static size_t put_part(FILE *out, const struct scenario *s, json_t *part,
 }
 
 void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, size_t count,
-             struct diagnostics *d)
+             bool until_failure, struct diagnostics *d)
 {
     json_t *only = json_array_get(s->parts, 0), *part;
     double total = 0;
@@ -170,13 +176,14 @@ void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, 
     for (i = 0; i < count; i++)
         if (!plans[i].skip)
             total += plan_duration_s(&plans[i]);
-    fprintf(out, "%zu run%s, %g s", count, count == 1 ? "" : "s", total);
+    fprintf(out, "%zu run%s, %g s%s", count, count == 1 ? "" : "s", total,
+            until_failure ? " a round" : "");
     if (!json_object_get(only, PART_KEY))
         fprintf(out, " (%s each, %s warm-up)", json_string_value(json_object_get(only, "duration")),
                 json_string_value(json_object_get(only, "warmup")));
     fprintf(out, ", flavor %s, seed %llu\n", json_string_value(json_object_get(only, "flavor")),
             (unsigned long long)s->seed);
-    put_disk(out, plans, count);
+    put_disk(out, plans, count, until_failure);
     json_array_foreach (s->parts, i, part)
         first += put_part(out, s, part, plans, first, count, d);
     for (i = 0; i < count; i++)

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of events; of more only those of the runs that are kept stay. */
-#define MOST_EVENTS (64L << 20)
-
 /* A run of which nothing was measured. */
 static json_t *empty_run(const struct run_plan *plan, const char *verdict)
 {
