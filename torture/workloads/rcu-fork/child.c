@@ -405,9 +405,13 @@ static void begin(struct child *c, const struct fork_birth *birth)
     big_lock_after_fork(state->big_lock);
     /* Its threads are to run at the same time. */
     sched_setaffinity(0, sizeof state->cpus, &state->cpus);
-    for (size_t i = 0; i < state->updater_count; i++)
-        count(&c->report->dropped,
-              atomic_load(&state->updaters[i].queued) - atomic_load(&state->updaters[i].invoked));
+    for (size_t i = 0; i < state->updater_count; i++) {
+        uint64_t queued = atomic_load(&state->updaters[i].queued);
+        uint64_t invoked = atomic_load(&state->updaters[i].invoked);
+
+        /* A callback may have run before the thread that queued it has counted it. */
+        count(&c->report->dropped, queued > invoked ? queued - invoked : 0);
+    }
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();
     expect_inside(c, birth->from == FROM_SECTION, "Just forked,");
