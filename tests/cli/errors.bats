@@ -155,7 +155,8 @@ left out, flavor "mutex" cannot "exit": rcu-pipe.exit_one_in
 left out, flavor "mutex" cannot "expedite": rcu-pipe.expedited_updaters
 left out, flavor "mutex" cannot "call": rcu-pipe.call_rcu_updaters
 left out, flavor "mutex" cannot "poll": rcu-pipe.poll_updaters, require.polled
-left out, flavor "mutex" does not count that: require.gps_forced'
+left out, flavor "mutex" does not count that: require.gps_forced
+left out, flavor "mutex" cannot "nest": require.nested_sections'
     for command in validate 'run --dry-run' "run --out $OUT --quiet"; do
         # shellcheck disable=SC2086
         run --separate-stderr sp $command "$file" --flavor mutex

@@ -949,6 +949,25 @@ START_TEST(what_a_flavor_lacks_is_left_out_with_a_note)
 }
 END_TEST
 
+START_TEST(a_count_of_several_workloads_is_required_only_of_all)
+{
+    struct scenario s;
+    struct run_plan *plans;
+
+    write_flavor("small", "{\"capabilities\": [\"synchronize\", \"protect\", \"exclusive\"]}");
+    size_t count = plan(
+        &(struct input){SMALL("{\"type\": \"exclusive\", \"vcpus\": 0}, {\"type\": \"rcu-pipe\","
+                              " \"expedited_updaters\": 0, \"call_rcu_updaters\": 0}",
+                              ", \"require\": {\"nested_sections\": 9, \"sections\": 9}"),
+                        {{0}}},
+        &s, &plans);
+
+    ck_assert_str_eq(s.notes.text, "mine.json: left out, flavor \"small\" cannot \"nest\": "
+                                   "require.nested_sections\n");
+    plan_free(&s, plans, count);
+}
+END_TEST
+
 START_TEST(what_a_flavor_can_is_not_left_out)
 {
     struct scenario s;
@@ -1332,6 +1351,7 @@ int main(void)
     tcase_add_test(c, what_only_this_machine_lacks_skips_a_run_without_a_sweep);
     tcase_add_test(c, what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks);
     tcase_add_test(c, what_a_flavor_lacks_is_left_out_with_a_note);
+    tcase_add_test(c, a_count_of_several_workloads_is_required_only_of_all);
     tcase_add_test(c, what_a_flavor_can_is_not_left_out);
     tcase_add_loop_test(c, a_scenario_of_which_nothing_is_left_is_skipped, 0,
                         sizeof nothing_left / sizeof nothing_left[0]);

@@ -196,10 +196,12 @@ static unsigned leave_out_of(struct leaving *l, json_t *item, size_t index,
 
 /* --- What is required --- */
 
-/* True when the count of that name stays 0; *lacks: for want of what, as far as known. */
-static bool is_never_counted(const struct leaving *l, json_t *config, const char *name,
-                             unsigned *lacks)
+/* True when no thread counts under that name, or one of those that would does not: several
+ * workloads may have it, and what is required is of them all. *lacks: for want of what, as far as
+ * known. */
+static bool counts_less(const struct leaving *l, json_t *config, const char *name, unsigned *lacks)
 {
+    bool counted = false;
     json_t *statistic;
     size_t i;
 
@@ -209,15 +211,13 @@ static bool is_never_counted(const struct leaving *l, json_t *config, const char
     for (i = 0; i < json_array_size(json_object_get(config, "workloads")); i++) {
         const struct workload *w = workload_at(config, i);
 
-        for (size_t j = 0; w && j < w->counter_count; j++) {
-            if (strcmp(w->counters[j].name, name) != 0)
-                continue;
-            if (!(w->counters[j].needs & l->lacking))
-                return false;
-            *lacks |= w->counters[j].needs & l->lacking;
-        }
+        for (size_t j = 0; w && j < w->counter_count; j++)
+            if (strcmp(w->counters[j].name, name) == 0) {
+                counted = true;
+                *lacks |= w->counters[j].needs & l->lacking;
+            }
     }
-    return true;
+    return !counted || *lacks;
 }
 
 /* The workloads that went have it: what they lack. */
@@ -241,7 +241,7 @@ static bool require_left_out(struct leaving *l, json_t *config, json_t *gone, co
 {
     unsigned lacks = 0;
 
-    if (!is_never_counted(l, config, name, &lacks))
+    if (!counts_less(l, config, name, &lacks))
         return false;
     if (!lacks)
         lacks = gone_with(gone, name);
