@@ -108,6 +108,16 @@ void pipe_idle(struct torture_thread *t, uint64_t ns)
     }
 }
 
+/* Where all threads share a CPU, nobody waits for a reader that keeps it: one delay in four is a
+ * sleep. */
+static void quiet_delay(struct torture_thread *t, uint64_t ns)
+{
+    if (random_one_in(&t->random, 4))
+        torture_sleep(t, ns);
+    else
+        torture_spin(ns);
+}
+
 /* Enters once, leaves, and then stays out until the updaters have got somewhere: a wake-up that its
  * unlock owes and forgets is healed by nobody. */
 void pipe_quiet_reader(struct torture_thread *t)
@@ -123,7 +133,7 @@ void pipe_quiet_reader(struct torture_thread *t)
         flavor_read_lock();
         see(&sight, any_updater(state, &t->random));
         begin_stay(&sight);
-        torture_spin(random_below(&t->random, (uint64_t)p->long_delay_ns + 1));
+        quiet_delay(t, random_below(&t->random, (uint64_t)p->long_delay_ns + 1));
         end_stay(&sight, t);
         see_again(&sight);
         flavor_read_unlock();
