@@ -21,6 +21,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [NESTED_SECTIONS] = {.name = "nested_sections"},
     [OWN_SECTIONS] = {.name = "own_sections"},
     [WANTED_OUT] = {.name = "wanted_out"},
+    [GUESTS_WANTED_OUT] = {.name = "guests_wanted_out", .needs = CAN_VCPU},
     [RE_ENTERED] = {.name = "re_entered"},
     [QUIET_TURNS] = {.name = "quiet_turns"},
     [GUESTS_FROZEN] = {.name = "guests_frozen", .needs = CAN_VCPU},
@@ -32,9 +33,9 @@ static const struct measure measures[MEASURE_COUNT] = {
 static const char *const checks[CHECK_COUNT] = {
     [EXCLUSIVITY] = "exclusivity",
 };
-static const char *const coverage[] = {
-    "sections",   "nested_sections", "own_sections",  "wanted_out",
-    "re_entered", "quiet_turns",     "guests_frozen", NULL};
+static const char *const coverage[] = {"sections",    "nested_sections",   "own_sections",
+                                       "wanted_out",  "guests_wanted_out", "re_entered",
+                                       "quiet_turns", "guests_frozen",     NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_EXECUTES] = {.format = "executes after section %lu, as vCPU %lu"},
     [NOTE_LEFT] = {.format = "left after section %lu, as vCPU %lu"},

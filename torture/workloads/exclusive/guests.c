@@ -31,6 +31,7 @@ static void events(struct vcpu *cpu)
     struct fleet_vcpu *v = cpu->data;
 
     torture_count(v->thread, WANTED_OUT, 1);
+    torture_count(v->thread, GUESTS_WANTED_OUT, 1);
     torture_beat(v->thread);
 }
 

@@ -50,7 +50,7 @@ void lists_reclaim(struct lists *l, struct torture_thread *t)
         l->retired = n->retired;
         memset((void *)n, (int)(POISON & 0xff), sizeof *n);
         free(*place);
-        torture_count(t, FREED, *place != NULL);
+        torture_count(t, FREED, 1); /* who still reaches it now is found out by the poison */
         *place = n;
     }
     torture_beat(t);
