@@ -19,7 +19,8 @@ extern const struct option scenario_options[];
 #define BUDGET_REPEATS 10
 
 /* The stall limit that a run has: at most half of its duration, for what begins in the first half
- * and never ends is then found; but no lower than what a busy machine needs. */
+ * and never ends is then found; but no lower than what a busy machine needs, so that it may be
+ * longer than a short run. */
 int64_t scenario_stall_limit_ns(const struct scenario_settings *s);
 
 #endif
