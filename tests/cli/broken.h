@@ -15,7 +15,7 @@
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
  *   careless its grace periods wait for readers, unless their thread never published
  *   slow     its first grace period takes 2 s
- *   past, before, counter, back, note, check, crash, stop, bucket
+ *   past, before, counter, back, note, check, crash, stop, bucket, refusal
  *            a reader writes once, inside a section, over what the harness keeps for its driver:
  *            past the end of the part of thread 0, before its begin, or into what is called so
  */
@@ -103,6 +103,8 @@ static inline void scribble(void)
     }
     if (misbehaves("stop"))
         header->stop = 1;
+    if (misbehaves("refusal"))
+        header->refused[0].count = 7;
     if (misbehaves("bucket")) {
         const char *number = getenv("COUNTERS"); /* of the thread */
         size_t place = shared_histograms_offset(number ? strtoul(number, NULL, 10) : 0);
@@ -127,8 +129,8 @@ static inline int is_time_to_write(void)
 
 static inline int misbehaves_by_writing(void)
 {
-    static const char *const how[] = {"past",  "before", "counter", "back",  "note",
-                                      "check", "crash",  "stop",    "bucket"};
+    static const char *const how[] = {"past",  "before", "counter", "back",   "note",
+                                      "check", "crash",  "stop",    "bucket", "refusal"};
 
     for (size_t i = 0; i < sizeof how / sizeof *how; i++)
         if (misbehaves(how[i]))

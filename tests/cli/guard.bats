@@ -64,6 +64,12 @@ is_stray() { # REGULAR EXPRESSION
     is_stray 'nobody had told the run to end'
 }
 
+@test "a call that the system did not refuse is held against nobody else" {
+    written refusal
+    is_stray 'pthread_create was not refused as often as it says'
+    [ "$(result '[.runs[0].missing[], .runs[0].notes[]] | any(contains("was refused"))')" = false ]
+}
+
 @test "values in buckets that were never counted are found" {
     sync_only '"flavor": "broken"' >/dev/null
     MISBEHAVE=gentle run sp run "$BATS_TEST_TMPDIR/sync.json" --duration 100ms --out "$OUT" --quiet --progress none

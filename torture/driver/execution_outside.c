@@ -81,13 +81,13 @@ static void judge_refusals(struct execution *e)
         const struct shared_refusal *r = &e->view.header->refused[i];
         uint64_t count = atomic_load_explicit(&r->count, memory_order_relaxed);
         int error = atomic_load_explicit(&r->error, memory_order_relaxed);
+        const char *remedy = refusal_remedy(error, refusable_calls[i]);
 
-        if (count > 0)
+        if (count > 0 && remedy) /* else something wrote over it: the guard's */
             json_array_append_new(e->outside,
                                   json_sprintf("%s was refused %" PRIu64 " time%s: %s; %s",
                                                refusable_calls[i], count, count == 1 ? "" : "s",
-                                               strerror(error),
-                                               refusal_remedy(error, refusable_calls[i])));
+                                               strerror(error), remedy));
     }
 }
 

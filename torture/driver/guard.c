@@ -157,8 +157,9 @@ static char *look_at_header(struct guard *g, bool stopping)
         what = "the phase of the run is none.";
     else
         what = look_at_times(g);
-    /* So that times are right all the same. */
-    h->ns_per_tick = g->ns_per_tick;
+    /* So that times are right all the same; threads of the runner read what is beside it. */
+    if (h->ns_per_tick != g->ns_per_tick)
+        h->ns_per_tick = g->ns_per_tick;
     return what ? text_format("%s", what) : NULL;
 }
 
@@ -266,6 +267,20 @@ static char *look_at_crash(struct guard *g)
     return text_format("the record of a crash is not what the handler wrote.");
 }
 
+/* Errors of which no limit tells are not written down as refusals. */
+static char *look_at_refusals(struct guard *g)
+{
+    for (unsigned i = 0; i < REFUSABLE_COUNT; i++) {
+        const struct shared_refusal *r = &g->view->header->refused[i];
+        uint64_t count = atomic_load_explicit(&r->count, memory_order_relaxed);
+        int error = atomic_load_explicit(&r->error, memory_order_relaxed);
+
+        if ((count || error) && !refusal_remedy(error, refusable_calls[i]))
+            return text_format("%s was not refused as often as it says.", refusable_calls[i]);
+    }
+    return NULL;
+}
+
 char *guard_look_at_end(struct guard *g, bool finished, unsigned *workload)
 {
     char *what;
@@ -274,6 +289,8 @@ char *guard_look_at_end(struct guard *g, bool finished, unsigned *workload)
     what = look_at_words(g, workload);
     if (!what)
         what = look_at_crash(g);
+    if (!what)
+        what = look_at_refusals(g);
     if (!what && finished)
         what = look_at_checks(g, true, workload);
     if (!what)
