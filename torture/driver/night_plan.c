@@ -172,6 +172,7 @@ static bool plan_scenarios(struct night *n, struct scenario_set *set)
     bool ok = true;
 
     n->scenarios = calloc(set->count + 1, sizeof *n->scenarios);
+    n->count = 0;
     if (!n->scenarios)
         abort();
     for (size_t i = 0; i < set->count; i++) {
