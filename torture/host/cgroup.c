@@ -37,10 +37,10 @@ static bool read_line(const char *directory, const char *name, char *line, int s
 
 static double number_in(const char *directory, const char *name)
 {
-    char line[64], *end;
+    char line[64], *end = line;
     double value = read_line(directory, name, line, sizeof line) ? strtod(line, &end) : NAN;
 
-    return isnan(value) || end == line ? NAN : value;
+    return end == line ? NAN : value;
 }
 
 static void take_quota(struct limits *l, double quota, double period)
