@@ -48,7 +48,8 @@ static bool load(struct topology *t, const char *synthetic, struct diagnostics *
         return false;
     }
     if (hwloc_topology_load(t->hwloc) != 0) {
-        diagnose(d, "the topology of this machine cannot be read (hwloc)");
+        diagnose(d, "the topology %s cannot be read (hwloc)",
+                 getenv("HWLOC_XMLFILE") ? "in HWLOC_XMLFILE" : "of this machine");
         return false;
     }
     t->this_system = hwloc_topology_is_thissystem(t->hwloc);
