@@ -13,15 +13,18 @@
 
 /* ---- Steal ---- */
 
-static int64_t steal_ns(void)
+/* The total, on average of the CPUs that we may use. When those are others than before, since where
+ * we may run was changed or a CPU went away, the averages have nothing to do with one another. */
+static int64_t steal_ns(struct interference *w)
 {
     FILE *file = fopen("/proc/stat", "re");
-    int64_t ticks = 0;
+    int64_t total = 0;
     char line[512];
-    cpu_set_t allowed;
+    cpu_set_t allowed, counted;
     unsigned cpu, count = 0;
     int64_t steal;
 
+    CPU_ZERO(&counted);
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         CPU_ZERO(&allowed); /* of more CPUs than the set has room for: all count */
     while (file && fgets(line, sizeof line, file)) {
@@ -29,12 +32,17 @@ static int64_t steal_ns(void)
             continue;
         if (CPU_COUNT(&allowed) > 0 && !CPU_ISSET(cpu, &allowed))
             continue;
-        ticks += steal;
+        total += steal;
         count++;
+        CPU_SET(cpu, &counted);
     }
     if (file)
         fclose(file);
-    return count ? ticks * (SECOND / sysconf(_SC_CLK_TCK)) / count : 0;
+    total = count ? total * (SECOND / sysconf(_SC_CLK_TCK)) / count : 0;
+    if (!CPU_EQUAL(&counted, &w->counted))
+        w->before_ns[INTERFERENCE_STEAL] = total;
+    w->counted = counted;
+    return total;
 }
 
 /* ---- Throttling ---- */
@@ -272,7 +280,7 @@ void interference_close(struct interference *w)
 void interference_take(struct interference *w, int64_t ns[INTERFERENCE_KINDS])
 {
     for (int i = 0; i < INTERFERENCE_KINDS; i++) {
-        int64_t now = i == INTERFERENCE_STEAL ? steal_ns()
+        int64_t now = i == INTERFERENCE_STEAL ? steal_ns(w)
                       : pressures[i]          ? pressure_ns(pressures[i])
                                               : 0;
 

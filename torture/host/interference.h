@@ -2,6 +2,7 @@
 #ifndef STILLPOINT_INTERFERENCE_H
 #define STILLPOINT_INTERFERENCE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,7 @@ struct interference {
     char *quotas[INTERFERENCE_GROUPS]; /* files that count throttling */
     int64_t throttled_ns[INTERFERENCE_GROUPS];
     int64_t before_ns[INTERFERENCE_KINDS]; /* of what only grows */
+    cpu_set_t counted;                     /* whose steal that is */
 };
 
 /* Begins to watch a process of so many threads. */
