@@ -8,6 +8,7 @@
 #include "library.h"
 
 #include <check.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,41 @@ START_TEST(defaults_fill_what_is_absent)
 }
 END_TEST
 
+static int cpus;
+
+/* The C library's, for all of this program. */
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+    (void)pid;
+    CPU_ZERO_S(size, set);
+    for (int i = 0; i < cpus; i++)
+        CPU_SET_S(3 * i, size, set);
+    return 0;
+}
+
+START_TEST(a_default_may_be_all_cpus_but_one)
+{
+    static const struct option table[] = {
+        {.name = "readers", .type = OPTION_INT, .default_text = OPTION_OTHER_CPUS, .help = "x"},
+        {.name = NULL},
+    };
+    static const int expected[][2] = {{1, 1}, {2, 1}, {3, 2}, {64, 63}};
+    struct diagnostics d = {0};
+    json_t *complete;
+    int64_t stored;
+
+    cpus = expected[_i][0];
+    complete = options_complete(table, NULL, "f.json", "/x", &d);
+    ck_assert_int_eq(json_integer_value(json_object_get(complete, "readers")), expected[_i][1]);
+    json_object_clear(complete);
+    options_store(table, complete, &stored);
+    ck_assert_int_eq(stored, expected[_i][1]);
+    ck_assert(option_default_varies(&table[0]) && !option_default_varies(&strict_options[0]) &&
+              !option_default_varies(&strict_options[1]));
+    json_decref(complete);
+}
+END_TEST
+
 START_TEST(durations_become_the_shortest_text)
 {
     struct diagnostics d = {0};
@@ -347,6 +383,7 @@ int main(void)
     tcase_add_test(c, near_names_are_found);
     tcase_add_test(c, a_very_long_name_is_near_nothing);
     tcase_add_test(c, defaults_fill_what_is_absent);
+    tcase_add_loop_test(c, a_default_may_be_all_cpus_but_one, 0, 4);
     tcase_add_test(c, durations_become_the_shortest_text);
     tcase_add_test(c, values_are_stored_by_type);
     tcase_add_test(c, storing_fills_defaults_where_the_object_lacks_them);

@@ -1,5 +1,7 @@
 #include "interference.h"
 
+#include "torture/record/cpus.h"
+
 #include <inttypes.h>
 #include <mntent.h>
 #include <sched.h>
@@ -260,11 +262,8 @@ static const char *const pressures[INTERFERENCE_KINDS] = {
 void interference_open(struct interference *w, pid_t pid, unsigned threads)
 {
     int64_t unheard[INTERFERENCE_KINDS];
-    cpu_set_t allowed;
 
-    *w = (struct interference){.pid = pid, .cpus = (int)sysconf(_SC_NPROCESSORS_ONLN)};
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-        w->cpus = CPU_COUNT(&allowed);
+    *w = (struct interference){.pid = pid, .cpus = cpus_allowed()};
     if (w->cpus > (int)threads)
         w->cpus = (int)threads;
     if (w->cpus < 1)

@@ -1,6 +1,7 @@
 /* Options tables at work where a config is complete already: look-ups, and storing into structs. */
 #include "options.h"
 
+#include "cpus.h"
 #include "duration.h"
 #include "text.h"
 
@@ -36,6 +37,18 @@ const struct option *options_find(const struct option *table, const char *name)
     return NULL;
 }
 
+bool option_default_varies(const struct option *option)
+{
+    return option->default_text && strcmp(option->default_text, OPTION_OTHER_CPUS) == 0;
+}
+
+static int64_t other_cpus(void)
+{
+    int cpus = cpus_allowed();
+
+    return cpus > 1 ? cpus - 1 : 1;
+}
+
 /* The text is the table's own, so it is not checked again. */
 json_t *option_default(const struct option *option)
 {
@@ -46,7 +59,8 @@ json_t *option_default(const struct option *option)
     case OPTION_BOOL:
         return json_boolean(!strcmp(option->default_text, "true"));
     case OPTION_INT:
-        return json_integer(strtoll(option->default_text, NULL, 10));
+        return json_integer(
+            option_default_varies(option) ? other_cpus() : strtoll(option->default_text, NULL, 10));
     case OPTION_REAL:
         return json_real(strtod(option->default_text, NULL));
     case OPTION_DURATION:

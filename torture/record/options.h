@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define OPTION_OTHER_CPUS "CPUs - 1"
+
 enum option_type {
     OPTION_BOOL,     /* bool */
     OPTION_INT,      /* int64_t */
@@ -23,7 +25,8 @@ struct option {
     enum option_type type;
     size_t offset; /* of the field in the struct that options_store() fills */
     /* The default, as it would be typed after --set key=; NULL: required, or, of a flavor's
-     * setting, what flavor_default_settings() stores. */
+     * setting, what flavor_default_settings() stores. OPTION_OTHER_CPUS, of an OPTION_INT: all
+     * CPUs that may be used but one, and at least 1. */
     const char *default_text;
     double min, max;  /* inclusive; durations in nanoseconds; both 0: no limit; max < min: none */
     const char *unit; /* NULL when the value has none */
@@ -46,6 +49,8 @@ void options_store(const struct option *table, json_t *complete, void *destinati
 
 /* What a field of a struct holds, as default_text would put it; heap. */
 char *option_stored_text(const struct option *option, const void *from);
+/* Whether the default depends on the machine. */
+bool option_default_varies(const struct option *option);
 /* The default of a row as JSON; not of a required one. */
 json_t *option_default(const struct option *option);
 /* The row of that name, or NULL. */

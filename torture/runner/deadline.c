@@ -2,8 +2,7 @@
 
 #include "torture/record/clock.h"
 #include "torture/record/cpu_wait.h"
-
-#include <sched.h>
+#include "torture/record/cpus.h"
 
 /* CPU time of all threads. */
 static int64_t consumed_ns(void)
@@ -17,15 +16,12 @@ static int64_t consumed_ns(void)
 void deadline_start(struct deadline *t, struct shared_header *shared, int64_t duration_ns)
 {
     int64_t now = clock_monotonic_ns();
-    cpu_set_t allowed;
 
     *t = (struct deadline){
         .shared = shared,
-        .cpus = 1,
+        .cpus = cpus_allowed(),
         .account = cpu_wait_open(),
     };
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-        t->cpus = CPU_COUNT(&allowed);
     if (duration_ns > 0)
         t->end_ns = now + duration_ns;
     atomic_store_explicit(&shared->beat_ns, now, memory_order_relaxed);

@@ -89,7 +89,7 @@ static json_t *option_schema(const struct option *option)
 
     json_object_set_new(schema, "description", json_string(description));
     free(description);
-    if (option->default_text)
+    if (option->default_text && !option_default_varies(option))
         json_object_set_new(schema, "default", schema_default(option));
     return schema;
 }

@@ -1,10 +1,9 @@
 /* kick: requests to leave the inner loop, each made once. kick.h has how a lost one is found. */
 #include "kick.h"
+#include "torture/record/cpus.h"
 #include "torture/runner/violation.h"
 
-#include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const struct counter counters[COUNTER_COUNT] = {
     [KICKS] = {.name = "kicks"},
@@ -247,17 +246,6 @@ static enum kick_measure measure_of(const struct vcpu_accel *accel)
     return rows[i].measure;
 }
 
-/* CPUs that this process may use. */
-static int64_t cpus(void)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return CPU_COUNT(&set);
-    return online > 0 ? online : 1;
-}
-
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct kick_params *p = in->params;
@@ -271,7 +259,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->fleet.guest_io = p->guest_io;
     state->fleet.turn_ns = p->turn_ns;
     state->measure = measure_of(state->fleet.accel);
-    state->crowded = p->fleet.vcpus + p->requesters > cpus();
+    state->crowded = p->fleet.vcpus + p->requesters > cpus_allowed();
     state->turns = calloc(in->thread_count + 1, sizeof *state->turns);
     return true;
 }
