@@ -91,39 +91,40 @@ static struct starved look_at(const struct starvation *s, int tid, const struct 
     return t;
 }
 
+static void add(struct starvation *s, const struct starved *t, int64_t now)
+{
+    if (now - t->since_ns > s->longest_ns) {
+        s->longest_ns = now - t->since_ns;
+        s->tid = t->tid;
+    }
+    if ((s->count & (s->count - 1)) == 0) /* doubles it */
+        s->threads = realloc(s->threads, 2 * (s->count + 1) * sizeof *s->threads);
+    s->threads[s->count++] = *t;
+}
+
 void starvation_look(struct starvation *s)
 {
     int64_t now = clock_monotonic_ns();
-    struct starved *threads = NULL;
-    size_t count = 0, room = 0, at = 0;
+    struct starvation seen = {.tasks = s->tasks};
     struct dirent *entry;
+    size_t at = 0;
     DIR *tasks;
 
     if (now < s->next_ns)
         return;
     tasks = opendir(s->tasks);
-    s->longest_ns = 0;
     while (tasks && (entry = readdir(tasks))) {
         int tid = atoi(entry->d_name);
-        struct starved t;
 
-        if (tid <= 0)
-            continue;
-        t = look_at(s, tid, find(s, tid, &at), now);
-        if (now - t.since_ns > s->longest_ns) {
-            s->longest_ns = now - t.since_ns;
-            s->tid = tid;
+        if (tid > 0) {
+            struct starved t = look_at(s, tid, find(s, tid, &at), now);
+
+            add(&seen, &t, now);
         }
-        if (count == room) {
-            room = room ? 2 * room : 64;
-            threads = realloc(threads, room * sizeof *threads);
-        }
-        threads[count++] = t;
     }
     if (tasks)
         closedir(tasks);
+    seen.next_ns = now + LOOKS_SHARE * (clock_monotonic_ns() - now);
     free(s->threads);
-    s->threads = threads;
-    s->count = count;
-    s->next_ns = now + LOOKS_SHARE * (clock_monotonic_ns() - now);
+    *s = seen;
 }
