@@ -115,6 +115,32 @@ START_TEST(the_first_error_has_the_call_that_failed)
 }
 END_TEST
 
+START_TEST(what_does_not_block_is_waited_for)
+{
+    static char text[1 << 17];
+    size_t expected = sizeof text, taken = 0;
+    const char *failed;
+    struct writing *w;
+    int ends[2];
+    ssize_t n;
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    while ((n = write(ends[1], text, sizeof text)) > 0)
+        expected += (size_t)n;
+    w = writing_open(ends[1], sizeof text);
+    ck_assert_ptr_nonnull(w);
+    ck_assert(writing_add(w, text, sizeof text));
+    while (taken < expected) {
+        ck_assert_int_eq(writing_error(w, &failed), 0);
+        n = read(ends[0], text, sizeof text);
+        taken += n > 0 ? (size_t)n : 0;
+    }
+    ck_assert(writing_close(w, -1));
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -124,6 +150,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, open_output, remove_output);
     tcase_add_test(tests, events_are_there_in_their_order);
+    tcase_add_test(tests, what_does_not_block_is_waited_for);
     tcase_add_test(tests, compacting_leaves_the_first_event_and_the_runs_that_are_kept);
     tcase_add_test(tests, the_first_error_has_the_call_that_failed);
     suite_add_tcase(suite, tests);

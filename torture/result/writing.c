@@ -3,6 +3,7 @@
 #include "torture/record/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,12 +27,17 @@ struct writing {
     int64_t blocked_ns;
 };
 
+/* Where whoever shares the descriptor has made it one that does not block, we wait ourselves. */
 static int write_all(int fd, const char *text, size_t length)
 {
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
     while (length > 0) {
         ssize_t n = write(fd, text, length);
 
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno == EAGAIN)
+            poll(&room, 1, -1);
+        else if (n < 0 && errno != EINTR)
             return errno;
         if (n > 0) {
             text += n;
