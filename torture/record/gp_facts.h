@@ -10,7 +10,7 @@ struct gp_facts {
     int leader; /* thread id; 0: nothing is known */
     int64_t start_ns, end_ns;
     /* The last time that the leader found readers in the way; 0: it never did. They have been
-     * inside since the start, and left before the leader ran again. */
+     * inside since the start, and had left when it looked again: by wake_ns, or just after. */
     int64_t pending_ns;
     unsigned reader_count; /* how many; the first of them by thread id */
     int readers[GP_FACTS_READERS];

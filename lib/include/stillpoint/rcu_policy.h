@@ -118,7 +118,7 @@ struct rcu_gp_record {
     bool forced;
     int64_t start_ns, end_ns;
     /* The last time that the leader found readers in the way; 0: it never did. They have been
-     * inside since the start, and left before the leader ran again. */
+     * inside since the start, and had left when it looked again: by wake_ns, or just after. */
     int64_t pending_ns;
     unsigned reader_count; /* how many; the first of them by thread id */
     int readers[RCU_RECORD_READERS];
