@@ -49,7 +49,7 @@ static double usual_step(struct point *p)
 
         steps = realloc(steps, (count + json_array_size(list) + 1) * sizeof *steps);
         if (!steps)
-            return 1;
+            abort();
         json_array_foreach (list, j, written) {
             double t = plot_number(written, "t");
 
@@ -119,7 +119,7 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
 
         all = realloc(all, (count + json_array_size(list) + 1) * sizeof *all);
         if (!all)
-            return;
+            abort();
         json_array_foreach (list, j, written) {
             double t = plot_number(written, "t");
             bool lost = is_lost(written, begin);
