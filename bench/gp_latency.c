@@ -7,6 +7,7 @@
  */
 #include "torture/workloads/long_reader.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,23 @@ static void reader(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
+/* A mutex is not fair: a caller may wait for seconds while others pass it, which is no stall. The
+ * one that has it does not beat, and is found when its grace period does not end. */
+static void take_turn(struct torture_thread *t, pthread_mutex_t *lock)
+{
+    struct timespec until;
+
+    if (pthread_mutex_trylock(lock) == 0)
+        return;
+    for (;;) {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        if (pthread_mutex_timedlock(lock, &until) != ETIMEDOUT)
+            return;
+        torture_beat(t);
+    }
+}
+
 static void caller(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
@@ -104,7 +122,7 @@ static void caller(struct torture_thread *t)
         int64_t requested = clock_monotonic_ns(), returned, start, end;
 
         if (p->serialised)
-            pthread_mutex_lock(&state->lock);
+            take_turn(t, &state->lock);
         if (p->expedited)
             flavor_synchronize_expedited();
         else
