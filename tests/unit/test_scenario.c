@@ -869,9 +869,8 @@ START_TEST(what_only_this_machine_lacks_skips_a_run_without_a_sweep)
     size_t count;
 
     write_poor_flavor("\"synchronize\", \"expedite\", \"protect\"", "call");
-    count = plan(&(struct input){SCENARIO(", \"flavor\": \"poor\", \"repeat\": 2"),
-                                 {{"rcu-pipe.call_rcu_updaters", "1"}}},
-                 &s, &plans);
+    count =
+        plan(&(struct input){SCENARIO(", \"flavor\": \"poor\", \"repeat\": 2"), {{0}}}, &s, &plans);
     ck_assert_uint_eq(count, 2);
     for (size_t i = 0; i < count; i++)
         ck_assert_str_eq(plans[i].skip, "\"call\" (needed by rcu-pipe call-rcu-updater) is missing "
@@ -1073,14 +1072,19 @@ START_TEST(what_is_swept_is_not_left_out)
     ck_assert_ptr_null(plans[0].skip);
     ck_assert_str_eq(plans[1].skip,
                      "flavor \"small\" cannot \"poll\" (needed by rcu-pipe poll-updater)");
+    ck_assert_uint_eq(json_array_size(plans[0].left_out), 2);
+    ck_assert_uint_eq(json_array_size(plans[1].left_out), 0);
     plan_free(&s, plans, count);
 
     /* Without vCPUs all points were one. */
-    write_flavor("small", "{\"capabilities\": [\"exclusive\"]}");
-    count = plan(&(struct input){SMALL("{\"type\": \"exclusive\", \"vcpus\": 1}",
-                                       ", \"sweep\": {\"exclusive.accel\": [\"threads\", \"rr\"]}"),
-                                 {{0}}},
-                 &s, &plans);
+    write_flavor("lock", "{\"capabilities\": [\"exclusive\"]}");
+    count =
+        plan(&(struct input){"{\"name\": \"mine\", \"flavor\": \"lock\", \"workloads\": [{\"type\":"
+                             " \"exclusive\", \"vcpus\": 1}], \"sweep\": {\"exclusive.accel\":"
+                             " [\"threads\", \"rr\"]}}",
+                             {{0}}},
+             &s, &plans);
+    ck_assert_uint_eq(count, 2);
     for (size_t i = 0; i < count; i++)
         ck_assert_ptr_nonnull(plans[i].skip);
     plan_free(&s, plans, count);
