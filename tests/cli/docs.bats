@@ -266,8 +266,11 @@ vcpus.c vcpus.md forwards, 1 interrupt'
     cp "$work/whole.h" "$work/mine.h"
     build_mine
     "$CLI_BUILD/stillpoint" run "$work/mine.json" --duration 1s --progress none --out "$work/out"
-    "$CLI_BUILD/stillpoint" run configs/quick.json --flavor mine --duration 1s --progress none --out "$work/quick"
-    [ "$(jq -r '[.runs[] | .label, .verdict] | join(" ")' "$work"/quick/2*/result.json)" = 'waits measured torture pass' ]
+    run "$CLI_BUILD/stillpoint" run configs/quick.json --flavor mine --duration 1s --progress none --out "$work/quick"
+    echo "$output"
+    [[ $(jq -r '[.runs[] | .label, .verdict] | join(" ")' "$work"/quick/2*/result.json) =~ ^'waits '(.*)' torture pass'$ ]]
+    # Beside busy processes all requesters may be late.
+    [[ ${BASH_REMATCH[1]} =~ ^(measured|inconclusive)$ ]]
     sed '/pthread_rwlock_wrlock/d; /flavor_synchronize/,/^}/{/pthread_rwlock_unlock/d}' \
         "$work/whole.h" >"$work/mine.h"
     ! cmp -s "$work/whole.h" "$work/mine.h"
