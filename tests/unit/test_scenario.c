@@ -835,6 +835,19 @@ START_TEST(a_flavor_that_cannot_is_refused_by_name)
 }
 END_TEST
 
+START_TEST(the_flavor_null_can_be_set)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count = plan(&(struct input){SCENARIO(""), {{"flavor", "null"}}}, &s, &plans);
+
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(plans[0].flavor, "null");
+    ck_assert_msg(strstr(plans[0].skip, "\"protect\" (needed by rcu-pipe)"), "%s", plans[0].skip);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
 START_TEST(in_a_sweep_such_points_are_skipped)
 {
     struct scenario s;
@@ -1351,6 +1364,7 @@ int main(void)
     tcase_add_test(c, one_seed_is_one_plan);
     tcase_add_test(c, too_many_runs_are_refused);
     tcase_add_test(c, a_flavor_that_cannot_is_refused_by_name);
+    tcase_add_test(c, the_flavor_null_can_be_set);
     tcase_add_test(c, in_a_sweep_such_points_are_skipped);
     tcase_add_test(c, what_only_this_machine_lacks_skips_a_run_without_a_sweep);
     tcase_add_test(c, what_a_flavor_lacks_everywhere_is_refused_whatever_the_machine_lacks);
