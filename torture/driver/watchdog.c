@@ -9,6 +9,7 @@
 #define LEAST_TOLD_NS   (50 * 1000 * 1000)  /* what a text has as 0.1 s */
 /* A run allows at least so much: half of less is what the scheduler may take. */
 #define LEAST_ALLOWED_NS (INT64_C(2) * 1000 * 1000 * 1000)
+#define LEAST_STARVED_NS (500 * 1000 * 1000)
 #define MOST_LIMITS      2 /* of starvation that a run may have */
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns,
@@ -51,6 +52,13 @@ static int64_t kept_waiting(struct watchdog *w, size_t i, int64_t step)
     return waited < step - step / 10 ? waited : step - step / 10;
 }
 
+/* For longer than a turn may have to wait for the others, however low the limit is. */
+static bool is_starved(const struct watchdog *w)
+{
+    return w->starvation.longest_ns >= w->limit_ns / 4 &&
+           w->starvation.longest_ns >= LEAST_STARVED_NS;
+}
+
 /* The kernel's accounts are not read all the time: only of what is silent for noticeably long, and
  * of the others only while something is. */
 static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t away)
@@ -59,7 +67,7 @@ static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t aw
     bool noticeable = is_noticeable(w, t);
     int64_t waited = noticeable ? kept_waiting(w, i, step) : 0;
 
-    if (noticeable && w->starvation.longest_ns >= w->limit_ns / 4) {
+    if (noticeable && is_starved(w)) {
         t->starved_ns += step;
         t->starved_tid = w->starvation.tid;
     } else {
