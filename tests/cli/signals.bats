@@ -136,11 +136,11 @@ for_signal() {
 }
 
 @test "a runner stopped from outside stalls nobody: inconclusive, with how long and what to do" {
-    long --set repeat=1 --set duration=12s --set stall_limit=3s
+    long --set repeat=1 --set duration=6s --set stall_limit=1s
     kill -STOP "$RUNNER"
     until_halted() { # longer than the stall limit, by the driver's own clock
         seen=$(events 'select(.event == "interval").t' | tail -n 1)
-        until_event "select(.event == \"interval\" and .t > ${seen:-0} + 4)"
+        until_event "select(.event == \"interval\" and .t > ${seen:-0} + 2)"
     }
     until_halted
     kill -CONT "$RUNNER"
