@@ -72,8 +72,16 @@ void report_tail(FILE *f, json_t *rows)
 
     json_array_foreach (rows, i, run)
         known += json_object_get(run, "tail") != NULL;
-    if (known == 0 || known > MOST_ROWS)
+    if (known == 0)
         return;
+    if (known > MOST_ROWS) {
+        fprintf(
+            f,
+            "  Where the time of the slowest 1 %% went, at each of %zu points: see the picture\n"
+            "    of causes, and \"tail\" in result.json.\n\n",
+            known);
+        return;
+    }
     fprintf(f, "  Where the time of the slowest 1 %% went:\n");
     json_array_foreach (rows, i, run)
         if (json_object_get(run, "tail"))
