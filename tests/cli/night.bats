@@ -52,7 +52,8 @@ until_rounds() { # NUMBER
     sound
     mkdir "$BATS_TEST_TMPDIR/more"
     sed 's/"sound"/"other"/' "$BATS_TEST_TMPDIR/sound.json" >"$BATS_TEST_TMPDIR/more/other.json"
-    run --separate-stderr sp run "$BATS_TEST_TMPDIR/sound.json" "$BATS_TEST_TMPDIR/more" --for 3s --seed 7 --out "$OUT"
+    run --separate-stderr sp run "$BATS_TEST_TMPDIR/sound.json" "$BATS_TEST_TMPDIR/more" --for 3s --seed 7 \
+        --set 'budgets=[{"metric": "rate.reads", "min": 0.001}]' --out "$OUT"
     expect 0
     is_valid_summary
     is_whole
@@ -60,6 +61,8 @@ until_rounds() { # NUMBER
     [ "$(summary '[.scenarios[].rounds] | add')" = "$(rounds .round | wc -l)" ]
     [ "$(summary '.scenarios | map(.rounds > 0 and .checks > 0 and .clean_seconds > 0) | all')" = true ]
     [ "$(summary '.verdict.clean_seconds > 0 and .seed == 7')" = true ]
+    # One repeat decides no budget.
+    [ "$(summary .verdict.performance)" = undecided ]
     [ "$(rounds .seed | sort -u | wc -l)" -eq "$(rounds .round | wc -l)" ]
     [ "$(rounds .seed | head -n 1)" = 7 ]
     # The last of each is kept, and is whole; the others went.

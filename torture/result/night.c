@@ -180,8 +180,8 @@ static json_t *all_findings(json_t *records, const struct night_judgement *j)
 /* --- A scenario --- */
 
 struct tally_of_rounds {
-    json_int_t rounds, good, measured, inconclusive, violated, accepted, skipped, broken, exceeded,
-        within;
+    json_int_t rounds, good, measured, inconclusive, violated, accepted, skipped, broken;
+    json_int_t exceeded, undecided, within; /* by their budgets */
     json_t *why; /* reasons of the first that is inconclusive or skipped */
     json_t *first;
 };
@@ -193,6 +193,7 @@ static void count_round(struct tally_of_rounds *t, json_t *record, const struct 
 
     t->rounds++;
     t->exceeded += !cut_short && is(record, "performance", "exceeded");
+    t->undecided += !cut_short && is(record, "performance", "undecided");
     t->within += !cut_short && is(record, "performance", "pass");
     if (has_unaccepted(record, j))
         t->violated++;
@@ -285,7 +286,7 @@ static const struct {
 };
 
 /* What only known findings ended is not measured. */
-static json_t *overall(json_t *rows, json_int_t exceeded, json_int_t within, json_t *reasons)
+static json_t *overall(json_t *rows, const char *performance, json_t *reasons)
 {
     json_t *verdict = json_object(), *rates = json_object(), *row;
     size_t worst = sizeof rank / sizeof *rank - 1, i;
@@ -299,7 +300,7 @@ static json_t *overall(json_t *rows, json_int_t exceeded, json_int_t within, jso
                 worst = k;
     }
     code = rank[worst].code;
-    if (code == EXIT_CODE_PASS && exceeded > 0)
+    if (code == EXIT_CODE_PASS && strcmp(performance, "exceeded") == 0)
         code = EXIT_CODE_BUDGET;
     if (clean > 0 && rank[worst].code != EXIT_CODE_VIOLATION) {
         json_object_set_new(rates, "95", json_real(-log(1 - 0.95) / clean * 3600));
@@ -309,10 +310,7 @@ static json_t *overall(json_t *rows, json_int_t exceeded, json_int_t within, jso
                         json_string(strcmp(rank[worst].verdict, "known") == 0
                                         ? "inconclusive"
                                         : rank[worst].verdict));
-    json_object_set_new(verdict, "performance",
-                        json_string(exceeded > 0 ? "exceeded"
-                                    : within > 0 ? "pass"
-                                                 : "none"));
+    json_object_set_new(verdict, "performance", json_string(performance));
     json_object_set_new(verdict, "exit_code", json_integer(code));
     json_object_set(verdict, "reasons", reasons);
     json_object_set_new(verdict, "clean_seconds", json_real(clean));
@@ -325,7 +323,8 @@ json_t *night_summary(json_t *scenarios, json_t *records, const struct night_jud
 {
     json_t *rows = json_array(), *scenario;
     struct tally_of_rounds t;
-    json_int_t exceeded = 0, within = 0;
+    json_int_t exceeded = 0, undecided = 0, within = 0;
+    const char *performance;
     size_t i;
 
     json_array_foreach (scenarios, i, scenario) {
@@ -333,10 +332,12 @@ json_t *night_summary(json_t *scenarios, json_t *records, const struct night_jud
 
         add_reason(reasons, row, &t);
         exceeded += t.exceeded;
+        undecided += t.undecided;
         within += t.within;
         json_array_append_new(rows, row);
     }
-    return json_pack("{so so so}", "verdict", overall(rows, exceeded, within, reasons), "scenarios",
+    performance = exceeded ? "exceeded" : undecided ? "undecided" : within ? "pass" : "none";
+    return json_pack("{so so so}", "verdict", overall(rows, performance, reasons), "scenarios",
                      rows, "findings", all_findings(records, j));
 }
 
