@@ -7,7 +7,6 @@
  */
 #include "torture/workloads/long_reader.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +49,11 @@ struct call {
 };
 
 struct state {
-    pthread_mutex_t lock; /* of `serialised` */
-    struct call *calls;   /* one per call_rcu caller */
+    /* Of `serialised`: the next ticket, and a futex word for each caller that may wait, which has the
+     * ticket whose turn it is, without its upper half. They order nothing else. */
+    atomic_ullong tickets;
+    atomic_uint *turns;
+    struct call *calls; /* one per call_rcu caller */
     size_t sleeper_count;
     pthread_t *sleepers;
     atomic_uint registered; /* sleepers; a futex word */
@@ -95,21 +97,25 @@ static void reader(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* A mutex is not fair: a caller may wait for seconds while others pass it, which is no stall. The
- * one that has it does not beat, and is found when its grace period does not end. */
-static void take_turn(struct torture_thread *t, pthread_mutex_t *lock)
+/* Callers take turns in the order in which they came. With a mutex one of them would pass the others
+ * thousands of times while the reader, woken or preempted, is outside. */
+static unsigned long long take_turn(struct state *state, size_t callers)
 {
-    struct timespec until;
+    unsigned long long ticket = atomic_fetch_add_explicit(&state->tickets, 1, memory_order_relaxed);
+    atomic_uint *turn = &state->turns[ticket % callers];
+    unsigned now;
 
-    if (pthread_mutex_trylock(lock) == 0)
-        return;
-    for (;;) {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        if (pthread_mutex_timedlock(lock, &until) != ETIMEDOUT)
-            return;
-        torture_beat(t);
-    }
+    while ((now = atomic_load_explicit(turn, memory_order_relaxed)) != (unsigned)ticket)
+        shared_wait(turn, now, 100000000);
+    return ticket;
+}
+
+static void pass_turn(struct state *state, size_t callers, unsigned long long ticket)
+{
+    atomic_uint *turn = &state->turns[(ticket + 1) % callers];
+
+    atomic_store_explicit(turn, (unsigned)(ticket + 1), memory_order_relaxed);
+    shared_wake(turn);
 }
 
 static void caller(struct torture_thread *t)
@@ -120,15 +126,14 @@ static void caller(struct torture_thread *t)
     flavor_register_thread();
     for (unsigned long n = 1; torture_running(t); n++) {
         int64_t requested = clock_monotonic_ns(), returned, start, end;
+        unsigned long long ticket = p->serialised ? take_turn(state, (size_t)p->callers) : 0;
 
-        if (p->serialised)
-            take_turn(t, &state->lock);
         if (p->expedited)
             flavor_synchronize_expedited();
         else
             flavor_synchronize();
         if (p->serialised)
-            pthread_mutex_unlock(&state->lock);
+            pass_turn(state, (size_t)p->callers, ticket);
         returned = clock_monotonic_ns();
         torture_measure(t, GP_TOTAL, (uint64_t)(returned - requested));
         if (flavor_gp_times(&start, &end)) {
@@ -255,7 +260,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
         free(state);
         return false;
     }
-    pthread_mutex_init(&state->lock, NULL);
+    state->turns = calloc((size_t)p->callers + 1, sizeof *state->turns);
     state->calls = calloc((size_t)p->call_rcu_callers + 1, sizeof *state->calls);
     in->state = state;
     return true;
@@ -267,6 +272,7 @@ static void finish(struct instance *in)
     struct state *state = in->state;
 
     end_sleepers(state);
+    free(state->turns);
     free(state->calls);
     free(state);
 }
@@ -338,7 +344,7 @@ static const struct option options[] = {
      .type = OPTION_BOOL,
      .offset = FIELD(serialised),
      .default_text = "false",
-     .help = "callers take a mutex around each call, so that none can share a grace period"},
+     .help = "callers take turns, so that none can share a grace period"},
     {.name = NULL},
 };
 #undef FIELD
