@@ -20,18 +20,23 @@
 #define GAP_NS INT64_C(20000)
 
 const struct cause gp_causes[CAUSE_COUNT] = {
-    [READER_RUNNING] = {"reader_running", "a reader inside, on its CPU"},
-    [READER_PREEMPTED] = {"reader_preempted", "a reader inside, preempted"},
-    [READER_BLOCKED] = {"reader_blocked", "a reader inside, blocked"},
-    [READER_INSIDE] = {"reader_inside", "a reader inside"},
-    [LEADER_NAPS] = {"leader_naps", "the leader napping after the last reader had left"},
-    [LEADER_WAITS_FOR_CPU] = {"leader_waits_for_cpu", "the leader waiting for a CPU"},
-    [LEADER_WORKS] = {"leader_works", "the leader at work"},
-    [HEAVY_FENCE] = {"heavy_fence", "the heavy fence"},
-    [CALLBACK_THREAD] = {"callback_thread", "the thread that runs callbacks"},
-    [WOKEN_LATE] = {"woken_late", "the caller woken late"},
-    [ALL_BUSY] = {"all_busy", "all requesters busy"},
-    [UNKNOWN] = {"unknown", "unknown"},
+    [READER_RUNNING] = {.name = "reader_running", .words = "a reader inside, on its CPU"},
+    [READER_PREEMPTED] = {.name = "reader_preempted",
+                          .words = "a reader inside, preempted",
+                          .scheduler = true},
+    [READER_BLOCKED] = {.name = "reader_blocked", .words = "a reader inside, blocked"},
+    [READER_INSIDE] = {.name = "reader_inside", .words = "a reader inside"},
+    [LEADER_NAPS] = {.name = "leader_naps",
+                     .words = "the leader napping after the last reader had left"},
+    [LEADER_WAITS_FOR_CPU] = {.name = "leader_waits_for_cpu",
+                              .words = "the leader waiting for a CPU",
+                              .scheduler = true},
+    [LEADER_WORKS] = {.name = "leader_works", .words = "the leader at work"},
+    [HEAVY_FENCE] = {.name = "heavy_fence", .words = "the heavy fence"},
+    [CALLBACK_THREAD] = {.name = "callback_thread", .words = "the thread that runs callbacks"},
+    [WOKEN_LATE] = {.name = "woken_late", .words = "the caller woken late", .scheduler = true},
+    [ALL_BUSY] = {.name = "all_busy", .words = "all requesters busy"},
+    [UNKNOWN] = {.name = "unknown", .words = "unknown"},
 };
 
 /* --- Logs --- */

@@ -49,8 +49,8 @@ struct call {
 };
 
 struct state {
-    /* Of `serialised`: the next ticket, and a futex word for each caller that may wait, which has the
-     * ticket whose turn it is, without its upper half. They order nothing else. */
+    /* Of `serialised`: the next ticket, and a futex word for each caller that may wait, which has
+     * the ticket whose turn it is, without its upper half. They order nothing else. */
     atomic_ullong tickets;
     atomic_uint *turns;
     struct call *calls; /* one per call_rcu caller */
@@ -97,8 +97,8 @@ static void reader(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
-/* Callers take turns in the order in which they came. With a mutex one of them would pass the others
- * thousands of times while the reader, woken or preempted, is outside. */
+/* Callers take turns in the order in which they came. With a mutex one of them would pass the
+ * others thousands of times while the reader, woken or preempted, is outside. */
 static unsigned long long take_turn(struct state *state, size_t callers)
 {
     unsigned long long ticket = atomic_fetch_add_explicit(&state->tickets, 1, memory_order_relaxed);

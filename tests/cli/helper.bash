@@ -60,14 +60,14 @@ says() {
 }
 
 has() {
-    case $1 in *"$2"*) return ;; esac
+    case $1 in *"$2"*) return 0 ;; esac
     echo "lacks: $2"
     echo "in:    $1"
     return 1
 }
 
 lacks() {
-    case $1 in *"$2"*) echo "has: $2" ;; *) return ;; esac
+    case $1 in *"$2"*) echo "has: $2" ;; *) return 0 ;; esac
     echo "in:  $1"
     return 1
 }

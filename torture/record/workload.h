@@ -88,6 +88,7 @@ struct counter {
 struct cause {
     const char *name;  /* "reader_blocked" */
     const char *words; /* after a percentage: "a reader inside, blocked" */
+    bool scheduler;    /* a thread could run, and had no CPU */
 };
 
 /* One latency that threads of the workload record. */

@@ -21,4 +21,7 @@ char *report_row_name(json_t *run);
  * NULL when it is the whole. */
 void report_table(FILE *f, json_t *result, json_t *rows, const char *part, bool color);
 
+/* report_tail.c. Whether most of the time above the p99 of that latency is the scheduler's. */
+bool report_tail_is_scheduler(json_t *run, const char *latency);
+
 #endif

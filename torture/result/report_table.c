@@ -14,6 +14,7 @@
 
 struct columns {
     char gps[32], p50[32], p99[32], max[32], samples[32], forced[32], checks[32];
+    char mark; /* behind p99 */
 };
 
 /* The table's columns of latencies. */
@@ -75,6 +76,7 @@ static void fill_columns(json_t *run, const struct headline *h, struct columns *
     char number[32];
 
     memset(c, 0, sizeof *c);
+    c->mark = name && report_tail_is_scheduler(run, name) ? '*' : ' ';
     strcpy(c->p50, "-");
     strcpy(c->p99, "-");
     strcpy(c->max, "-");
@@ -137,11 +139,11 @@ static void put_cells(FILE *f, const struct headline *h, int width, const char *
 {
     fprintf(f, "  %-*s ", width, name);
     if (h->heading)
-        fprintf(f, "%9s %9s %9s %11s %8s %7s  ", c->p50, c->p99, c->max, c->samples, c->forced,
-                c->checks);
+        fprintf(f, "%9s %9s%c%9s %11s %8s %7s  ", c->p50, c->p99, c->mark, c->max, c->samples,
+                c->forced, c->checks);
     else
-        fprintf(f, "%11s %9s %9s %9s %8s %7s  ", c->gps, c->p50, c->p99, c->max, c->forced,
-                c->checks);
+        fprintf(f, "%11s %9s %9s%c%9s %8s %7s  ", c->gps, c->p50, c->p99, c->mark, c->max,
+                c->forced, c->checks);
 }
 
 /* Under its row: what does not count of its point, and why. */
@@ -212,7 +214,7 @@ static const char *first_title(json_t *runs, char *title, size_t size, int width
 static void put_rows(FILE *f, json_t *runs, const struct headline *h, const char *part, bool color)
 {
     const struct measure *measure = h->heading ? measure_named(h->name) : NULL;
-    struct columns titles = {"GPs", "p50", "p99", "max", "", "forced", "checks"};
+    struct columns titles = {"GPs", "p50", "p99", "max", "", "forced", "checks", ' '};
     bool all = json_array_size(runs) <= MOST_ROWS;
     size_t i, left_out = 0;
     int width = NARROWEST_NAME;
@@ -230,7 +232,7 @@ static void put_rows(FILE *f, json_t *runs, const struct headline *h, const char
     if (measure)
         snprintf(titles.samples, sizeof titles.samples, "%s", measure->samples);
     else if (h->gp)
-        titles = (struct columns){"GPs", "GP p50", "GP p99", "max", "", "forced", "checks"};
+        titles = (struct columns){"GPs", "GP p50", "GP p99", "max", "", "forced", "checks", ' '};
     if (h->heading)
         fprintf(f, "  %s\n", h->heading);
     else if (h->gp && h->name)

@@ -1,5 +1,5 @@
 /* Where the time above the 99th percentile went. */
-#include "report.h"
+#include "report_parts.h"
 
 #include "torture/record/workload.h"
 
@@ -45,6 +45,21 @@ static void put_shares(FILE *out, json_t *tail, const struct measure *m)
     free(shares);
 }
 
+bool report_tail_is_scheduler(json_t *run, const char *latency)
+{
+    json_t *tail = json_object_get(run, "tail"), *causes = json_object_get(tail, "causes");
+    const struct measure *m = measure_named(latency);
+    double waited = 0;
+
+    if (strcmp(report_text(tail, "latency"), latency) != 0)
+        return false;
+    for (size_t i = 0; m && i < m->cause_count; i++)
+        if (m->causes[i].scheduler)
+            waited += json_number_value(
+                json_object_get(json_object_get(causes, m->causes[i].name), "ns"));
+    return waited > json_number_value(json_object_get(tail, "ns")) / 2;
+}
+
 static void put_row(FILE *f, json_t *run, json_t *tail)
 {
     const char *name = json_string_value(json_object_get(tail, "latency"));
@@ -67,13 +82,20 @@ static void put_row(FILE *f, json_t *run, json_t *tail)
 
 void report_tail(FILE *f, json_t *rows)
 {
-    size_t i, known = 0;
+    size_t i, known = 0, marked = 0;
     json_t *run;
 
-    json_array_foreach (rows, i, run)
-        known += json_object_get(run, "tail") != NULL;
+    json_array_foreach (rows, i, run) {
+        json_t *tail = json_object_get(run, "tail");
+
+        known += tail != NULL;
+        marked += tail && report_tail_is_scheduler(run, report_text(tail, "latency"));
+    }
     if (known == 0)
         return;
+    if (marked > 0)
+        fprintf(f, "  * The scheduler's: for most of the time above it a thread could run and had "
+                   "no CPU.\n\n");
     if (known > MOST_ROWS) {
         fprintf(
             f,
