@@ -5,6 +5,7 @@
 #include "torture/host/host.h"
 #include "torture/record/text.h"
 #include "torture/result/output.h"
+#include "torture/scenario/document.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -15,19 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 /* --- What is kept --- */
 
 /* A directory of a round holds files only. A journal that was damaged may name anything. */
 static void remove_round(const struct night *n, json_t *record)
 {
-    const char *place = text_of(record, "directory");
+    const char *place = document_text(record, "directory");
     char *directory = text_format("%s/%s", n->directory, place);
     bool ours = strncmp(place, "rounds/", 7) == 0 && isdigit((unsigned char)place[7]) &&
                 !strchr(place + 7, '/');
@@ -54,7 +48,7 @@ static void remove_rounds(const struct night *n, const char *path)
     for (size_t i = json_array_size(records); i-- > 0 && found < 3;) {
         json_t *record = json_array_get(records, i);
 
-        if (strcmp(text_of(record, "path"), path) != 0)
+        if (strcmp(document_text(record, "path"), path) != 0)
             continue;
         found++;
         if (!night_keeps(records, i))
@@ -67,9 +61,10 @@ static void remove_rounds(const struct night *n, const char *path)
 /* findings/FINGERPRINT/: what it is, and the round in which it was found first. */
 static bool write_finding(struct night *n, json_t *finding)
 {
-    char *directory = text_format("%s/findings/%s", n->directory, text_of(finding, "fingerprint"));
+    char *directory =
+        text_format("%s/findings/%s", n->directory, document_text(finding, "fingerprint"));
     char *link = text_format("%s/round", directory);
-    char *target = text_format("../../%s", text_of(finding, "first_directory"));
+    char *target = text_format("../../%s", document_text(finding, "first_directory"));
     bool ok = (mkdir(directory, 0777) == 0 || errno == EEXIST) &&
               (symlink(target, link) == 0 || errno == EEXIST);
 

@@ -10,6 +10,7 @@
 #include "torture/host/paths.h"
 #include "torture/record/workload.h"
 #include "torture/result/part.h"
+#include "torture/scenario/document.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -46,14 +47,15 @@ static void write_caption(struct drawing *g, FILE *out)
 {
     json_t *host = json_object_get(g->result, "host"), *tool = json_object_get(g->result, "tool");
     json_t *dirty = json_object_get(tool, "dirty");
-    bool modified = json_is_true(dirty) || strcmp(plot_text(tool, "dirty"), "true") == 0;
-    const char *cpu = plot_text(host, "cpu_model"), *commit = plot_text(tool, "commit");
-    const char *kernel = plot_text(host, "kernel"), *started = plot_text(g->result, "started");
+    bool modified = json_is_true(dirty) || strcmp(document_text(tool, "dirty"), "true") == 0;
+    const char *cpu = document_text(host, "cpu_model"), *commit = document_text(tool, "commit");
+    const char *kernel = document_text(host, "kernel"),
+               *started = document_text(g->result, "started");
     char *caption;
     if (asprintf(&caption, "%s, %.0f CPU%s, %s%s  ·  stillpoint %s (%.12s%s)%s%s", *cpu ? cpu : "?",
                  plot_number(host, "cpus"), plot_number(host, "cpus") == 1 ? "" : "s",
                  strncmp(kernel, "Linux", 5) == 0 ? "" : "Linux ", kernel,
-                 plot_text(tool, "version"), *commit ? commit : "unknown commit",
+                 document_text(tool, "version"), *commit ? commit : "unknown commit",
                  modified ? ", modified" : "", *started ? "  ·  " : "", started) >= 0) {
         set_text(out, "caption", caption);
         free(caption);
@@ -63,7 +65,7 @@ static void write_caption(struct drawing *g, FILE *out)
 /* "quick, seed 7, 3 runs of each" */
 static void write_subject(struct drawing *g, FILE *out)
 {
-    const char *name = plot_text(json_object_get(g->result, "scenario"), "name");
+    const char *name = document_text(json_object_get(g->result, "scenario"), "name");
     size_t repeats = g->count > 0 ? json_array_size(g->points[0].runs) : 1;
     char times[96] = "", more[48] = "", *subject;
     if (repeats > 1)

@@ -4,6 +4,7 @@
 #include "plot_data.h"
 
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static char *line_of(const struct drawing *g, struct point *p)
         }
     }
     if (!*separator)
-        fputs(plot_text(run, "flavor"), out);
+        fputs(document_text(run, "flavor"), out);
     return fclose(out) == 0 ? label : NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "plot_data.h"
 
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 
 /* A smaller share is too narrow to be seen, and its cause has no place in the legend. */
 #define LEAST_SHOWN 0.005
@@ -24,7 +25,7 @@ static double time_of(struct point *p, const char *cause)
 void plot_write_causes(struct drawing *g, struct point *p, FILE *out)
 {
     json_t *tail = json_object_get(json_array_get(p->runs, 0), "tail");
-    const struct measure *m = measure_named(plot_text(tail, "latency"));
+    const struct measure *m = measure_named(document_text(tail, "latency"));
     double total = 0, from = 0;
 
     if (!m || !m->causes)

@@ -2,7 +2,9 @@
 
 #include "torture/record/workload.h"
 #include "torture/result/headline.h"
+#include "torture/result/interval.h"
 #include "torture/result/left_out.h"
+#include "torture/scenario/document.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,16 +15,10 @@ double plot_number(json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
-const char *plot_text(json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    return value ? value : "";
-}
-
 /* What a value of this latency is multiplied with to be nanoseconds. */
 double plot_to_ns(json_t *latency)
 {
-    const char *unit = plot_text(latency, "unit");
+    const char *unit = document_text(latency, "unit");
     return strcmp(unit, "ps") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e3 : 1;
 }
 
@@ -104,7 +100,8 @@ static bool several_flavors(json_t *runs)
     size_t index;
     json_t *run;
     json_array_foreach (runs, index, run)
-        if (strcmp(plot_text(run, "flavor"), plot_text(json_array_get(runs, 0), "flavor")) != 0)
+        if (strcmp(document_text(run, "flavor"),
+                   document_text(json_array_get(runs, 0), "flavor")) != 0)
             return true;
     return false;
 }
@@ -119,7 +116,7 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
         return NULL;
     const char *separator = "", *key;
     if (with_flavor && !json_object_get(json_object_get(run, "point"), "flavor")) {
-        fputs(plot_text(run, "flavor"), out);
+        fputs(document_text(run, "flavor"), out);
         separator = " ";
     }
     json_t *value;
@@ -134,7 +131,7 @@ static char *point_label(json_t *run, bool with_key, bool with_flavor)
         separator = " ";
     }
     if (!*separator)
-        fputs(plot_text(run, "flavor"), out);
+        fputs(document_text(run, "flavor"), out);
     return fclose(out) == 0 ? label : NULL;
 }
 
@@ -186,18 +183,11 @@ void plot_note_range(struct drawing *g, double ns)
 
 /* ---- Data: one figure of a point, from its repeats ------------------------------------------- */
 
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
 struct repeats plot_median(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, by_value);
-    return (struct repeats){.median = (values[(count - 1) / 2] + values[count / 2]) / 2,
-                            .smallest = values[0],
-                            .largest = values[count - 1]};
+    double median = median_of(values, count); /* sorts them */
+
+    return (struct repeats){.median = median, .smallest = values[0], .largest = values[count - 1]};
 }
 
 bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,

@@ -97,7 +97,6 @@ bool plot_gnuplot(struct drawing *g, const char *program, const char *said, cons
 
 /* Members of an object: 0 and "" when there is no such number or string. */
 double plot_number(json_t *object, const char *key);
-const char *plot_text(json_t *object, const char *key);
 /* A latency of a run, or of an interval of one; NULL: it has none of that name. */
 json_t *plot_run_latency(json_t *run, const char *name);
 /* The latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */

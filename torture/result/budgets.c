@@ -4,6 +4,7 @@
 #include "interval.h"
 #include "left_out.h"
 #include "torture/record/duration.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/parts.h"
 #include "torture/scenario/scenario_keys.h"
 #include "torture/scenario/settings.h"
@@ -12,16 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static bool is(json_t *object, const char *key, const char *value)
 {
-    return strcmp(text_of(object, key), value) == 0;
+    return strcmp(document_text(object, key), value) == 0;
 }
 
 static bool latency_metric(json_t *run, const char *metric, double *value)
@@ -310,7 +304,7 @@ static json_t *judge(json_t *runs, json_t *scenario, json_t *budget, json_t *poi
             return skipped(budget, point, json_sprintf("what it is compared with %s", absent));
     }
     here = runs_at(runs, point);
-    sample_take(&s, here, there, text_of(budget, "metric"));
+    sample_take(&s, here, there, document_text(budget, "metric"));
     json_decref(here);
     json_decref(there);
     if (!s.lacks_figure) {

@@ -1,6 +1,7 @@
 #include "fingerprint.h"
 
 #include "torture/record/text.h"
+#include "torture/scenario/document.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -10,13 +11,6 @@
 #include <string.h>
 
 enum { MOST_FRAMES = 8, STALL_FRAMES = 4, DIGITS = 12 };
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 /* --- The place --- */
 
@@ -150,7 +144,7 @@ static json_t *stack_of(json_t *finding)
     size_t i;
 
     json_array_foreach (stacks, i, stack)
-        if (who && strcmp(text_of(stack, "thread"), who) == 0)
+        if (who && strcmp(document_text(stack, "thread"), who) == 0)
             return stack;
     return json_array_get(stacks, 0);
 }
@@ -167,8 +161,8 @@ static uint64_t hash(uint64_t sum, const char *text)
 
 json_t *fingerprint_of(json_t *finding)
 {
-    const char *check = text_of(finding, "check"), *output = text_of(finding, "output");
-    const char *workload = text_of(finding, "workload"), *line = sanitizer_line(output);
+    const char *check = document_text(finding, "check"), *output = document_text(finding, "output");
+    const char *workload = document_text(finding, "workload"), *line = sanitizer_line(output);
     json_t *stack = stack_of(finding), *frames, *frame, *written;
     bool stall = strcmp(check, "stall") == 0;
     uint64_t sum = UINT64_C(0xcbf29ce484222325);
@@ -176,10 +170,10 @@ json_t *fingerprint_of(json_t *finding)
     size_t i;
 
     if (stack) {
-        what = role_of(text_of(stack, "thread"));
-        frames = frames_of_stack(text_of(stack, "stack"), stall);
+        what = role_of(document_text(stack, "thread"));
+        frames = frames_of_stack(document_text(stack, "stack"), stall);
     } else {
-        what = without_figures(line ? line : text_of(finding, "message"));
+        what = without_figures(line ? line : document_text(finding, "message"));
         frames = frames_of_sanitizer(line);
     }
     place = text_format("%s: %s", workload, what);

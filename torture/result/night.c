@@ -3,6 +3,7 @@
 #include "fingerprint.h"
 #include "known.h"
 #include "near_misses.h"
+#include "torture/scenario/document.h"
 #include "verdict.h"
 
 #include <math.h>
@@ -12,16 +13,9 @@
  * each scenario are kept whole. */
 enum { MOST_KEPT = 20 };
 
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static bool is(json_t *object, const char *key, const char *value)
 {
-    return strcmp(text_of(object, key), value) == 0;
+    return strcmp(document_text(object, key), value) == 0;
 }
 
 static double number_of(json_t *object, const char *key)
@@ -55,8 +49,8 @@ json_t *night_record(json_t *result)
         json_array_foreach (json_object_get(run, "findings"), j, finding)
             json_array_append_new(findings, describe_finding(run, finding));
     }
-    return json_pack("{ss ss sf sI sI sO so}", "verdict", text_of(verdict, "correctness"),
-                     "performance", text_of(verdict, "performance"), "clean_seconds",
+    return json_pack("{ss ss sf sI sI sO so}", "verdict", document_text(verdict, "correctness"),
+                     "performance", document_text(verdict, "performance"), "clean_seconds",
                      number_of(verdict, "clean_seconds"), "checks", checks, "near_misses", near,
                      "reasons", json_object_get(verdict, "reasons"), "findings", findings);
 }
@@ -108,7 +102,7 @@ static bool has_unaccepted(json_t *record, const struct night_judgement *j)
     size_t i;
 
     json_array_foreach (json_object_get(record, "findings"), i, finding)
-        if (!night_accepts(j, text_of(finding, "fingerprint")))
+        if (!night_accepts(j, document_text(finding, "fingerprint")))
             return true;
     return false;
 }
@@ -116,7 +110,7 @@ static bool has_unaccepted(json_t *record, const struct night_judgement *j)
 /* The one of the list with this fingerprint, or a new one as the round has it. */
 static json_t *listed_finding(json_t *list, json_t *found, const struct night_judgement *j)
 {
-    const char *fingerprint = text_of(found, "fingerprint");
+    const char *fingerprint = document_text(found, "fingerprint");
     json_t *entry = json_object_get(j->known, fingerprint), *finding;
     size_t i;
 
@@ -172,7 +166,7 @@ static json_t *all_findings(json_t *records, const struct night_judgement *j)
                             json_object_get(record, "round")))
                 add(finding, "rounds", NULL);
             json_object_set(finding, "last_round", json_object_get(record, "round"));
-            add_name(json_object_get(finding, "scenarios"), text_of(record, "scenario"));
+            add_name(json_object_get(finding, "scenarios"), document_text(record, "scenario"));
         }
     return list;
 }
@@ -231,16 +225,18 @@ static const char *verdict_of_rounds(const struct tally_of_rounds *t)
 
 static void add_reason(json_t *reasons, json_t *row, const struct tally_of_rounds *t)
 {
-    const char *name = text_of(row, "name"), *why = json_string_value(json_array_get(t->why, 0));
+    const char *name = document_text(row, "name"),
+               *why = json_string_value(json_array_get(t->why, 0));
     json_int_t lacking = t->inconclusive + t->broken;
 
     if (t->rounds == 0)
         json_array_append_new(reasons, json_sprintf("%s: had no turn", name));
     else if (lacking > 0)
         json_array_append_new(
-            reasons, json_sprintf("%s: %lld of %lld rounds inconclusive, the first (%s): %s", name,
-                                  (long long)lacking, (long long)t->rounds,
-                                  text_of(t->first, "directory"), why ? why : "no reason known"));
+            reasons,
+            json_sprintf("%s: %lld of %lld rounds inconclusive, the first (%s): %s", name,
+                         (long long)lacking, (long long)t->rounds,
+                         document_text(t->first, "directory"), why ? why : "no reason known"));
     else if (t->skipped > 0)
         json_array_append_new(reasons, json_sprintf("%s: %s", name, why ? why : "skipped"));
     else if (is(row, "verdict", "inconclusive"))
@@ -349,7 +345,7 @@ static bool first_with_some(json_t *records, size_t index)
     size_t i;
 
     json_array_foreach (json_object_get(json_array_get(records, index), "findings"), i, finding)
-        if (!any_has(records, index, text_of(finding, "fingerprint")))
+        if (!any_has(records, index, document_text(finding, "fingerprint")))
             return true;
     return false;
 }
@@ -359,7 +355,7 @@ static const char *kind_of(json_t *record)
 {
     if (!is(record, "verdict", "pass") && !is(record, "verdict", "measured") &&
         !is(record, "verdict", "skipped"))
-        return text_of(record, "verdict");
+        return document_text(record, "verdict");
     return json_integer_value(json_object_get(record, "near_misses")) > 0 ? "near misses" : NULL;
 }
 

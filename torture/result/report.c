@@ -5,6 +5,7 @@
 #include "near_misses.h"
 #include "part.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/flavor_describe.h"
 #include "verdict.h"
 
@@ -119,7 +120,7 @@ static const char *statistic_words(json_t *runs, const char *name)
     json_array_foreach (runs, i, run) {
         struct diagnostics unheard = {.text = NULL};
         const struct flavor_description *flavor =
-            flavor_describe(report_text(run, "flavor"), &unheard);
+            flavor_describe(document_text(run, "flavor"), &unheard);
         json_t *words = flavor ? json_object_get(flavor->json, "words") : NULL;
 
         diagnostics_free(&unheard);
@@ -185,7 +186,7 @@ static void put_silence(FILE *f, json_t *runs)
         }
     }
     if (share > 0.5)
-        fprintf(f, " (%s, %.1f s of %.1f s)", report_text(worst, "thread"),
+        fprintf(f, " (%s, %.1f s of %.1f s)", document_text(worst, "thread"),
                 json_number_value(json_object_get(worst, "seconds")),
                 json_number_value(json_object_get(worst, "allowed")));
 }
@@ -271,12 +272,12 @@ static void put_lost(FILE *f, json_t *result, bool color)
 static void put_verdict(FILE *f, json_t *result, bool color)
 {
     json_t *verdict = json_object_get(result, "verdict");
-    const char *correctness = report_text(verdict, "correctness");
+    const char *correctness = document_text(verdict, "correctness");
     double clean = json_number_value(json_object_get(verdict, "clean_seconds"));
     double rate =
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
     int code = (int)json_integer_value(json_object_get(verdict, "exit_code"));
-    bool over = strcmp(report_text(verdict, "performance"), "exceeded") == 0;
+    bool over = strcmp(document_text(verdict, "performance"), "exceeded") == 0;
     bool lost = lost_is_all(result);
     char bound[32], text[200];
     json_t *reason;
@@ -335,14 +336,14 @@ void report_header(FILE *f, json_t *result)
     json_int_t nodes = json_integer_value(json_object_get(host, "numa_nodes"));
 
     json_t *quota = json_object_get(json_object_get(host, "cgroup"), "cpu_quota");
-    const char *kernel = report_text(host, "kernel");
+    const char *kernel = document_text(host, "kernel");
     char limited[64] = "";
 
     if (json_is_number(quota) && json_number_value(quota) < (double)cpus)
         snprintf(limited, sizeof limited, " (no more of them than %.3g, by a quota)",
                  json_number_value(quota));
-    fprintf(f, "stillpoint %s  %s  seed %lld\n", report_text(tool, "version"),
-            report_text(json_object_get(result, "scenario"), "name"),
+    fprintf(f, "stillpoint %s  %s  seed %lld\n", document_text(tool, "version"),
+            document_text(json_object_get(result, "scenario"), "name"),
             (long long)json_integer_value(json_object_get(result, "seed")));
     fprintf(f, "  %lld CPU%s%s, %lld NUMA node%s, %.*s, membarrier %s, kvm %s\n", (long long)cpus,
             cpus == 1 ? "" : "s", limited, (long long)nodes, nodes == 1 ? "" : "s",
@@ -407,7 +408,7 @@ void report_result(FILE *f, json_t *result, const char *directory, json_t *files
         json_array_foreach (json_object_get(run, "findings"), j, written) {
             struct finding *finding = finding_read(written);
 
-            report_finding(f, finding, report_text(run, "label"), color);
+            report_finding(f, finding, document_text(run, "label"), color);
             putc('\n', f);
             finding_free(finding);
         }

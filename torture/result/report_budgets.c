@@ -1,5 +1,6 @@
 /* A line for each budget: what was measured, and whether that is within its limits. */
 #include "report_parts.h"
+#include "torture/scenario/document.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static char *budget_name(json_t *budget)
 
     if (!f)
         abort();
-    fprintf(f, "budget %s", report_text(budget, "metric"));
+    fprintf(f, "budget %s", document_text(budget, "metric"));
     if (json_object_size(json_object_get(budget, "point")) > 0) {
         fprintf(f, " (");
         put_selection(f, json_object_get(budget, "point"));
@@ -62,7 +63,7 @@ static char *budget_name(json_t *budget)
 
 static void put_limits(FILE *f, json_t *budget)
 {
-    const char *metric = report_text(budget, "metric");
+    const char *metric = document_text(budget, "metric");
     json_t *max = json_object_get(budget, "max"), *min = json_object_get(budget, "min");
     bool ratio = json_object_get(budget, "ratio_to") != NULL;
 
@@ -81,7 +82,7 @@ static void put_limits(FILE *f, json_t *budget)
  * known. */
 static void put_measured(FILE *f, json_t *budget)
 {
-    const char *metric = report_text(budget, "metric");
+    const char *metric = document_text(budget, "metric");
     json_t *interval = json_object_get(budget, "interval");
     bool ratio = json_object_get(budget, "ratio_to") != NULL;
     long long count = json_integer_value(json_object_get(budget, "count"));
@@ -115,10 +116,10 @@ static const struct {
 /* Results before there were intervals have no verdict, and are not shown again. */
 static void put_conclusion(FILE *f, json_t *budget, bool color, int column)
 {
-    const char *reason = report_text(budget, "reason");
+    const char *reason = document_text(budget, "reason");
 
     for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
-        if (strcmp(report_text(budget, "verdict"), verdicts[i].name) != 0)
+        if (strcmp(document_text(budget, "verdict"), verdicts[i].name) != 0)
             continue;
         fprintf(f, "%s%s%s%s", color ? verdicts[i].paint : "", verdicts[i].words,
                 color ? PLAIN : "", *reason ? ": " : "");

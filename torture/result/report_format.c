@@ -1,20 +1,15 @@
 /* Figures as people read them. */
 #include "report_parts.h"
+#include "torture/scenario/document.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-const char *report_text(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 double report_ns(json_t *latency, json_t *value)
 {
-    return json_number_value(value) / (strcmp(report_text(latency, "unit"), "ps") == 0 ? 1000 : 1);
+    return json_number_value(value) /
+           (strcmp(document_text(latency, "unit"), "ps") == 0 ? 1000 : 1);
 }
 
 double report_percentile_ns(json_t *latency, const char *name)

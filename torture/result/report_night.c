@@ -2,6 +2,7 @@
 #include "night.h"
 #include "report_parts.h"
 #include "torture/record/text.h"
+#include "torture/scenario/document.h"
 #include "verdict.h"
 
 #include <math.h>
@@ -51,13 +52,13 @@ static bool counts_near_misses(json_t *rows)
 static void put_row(FILE *f, json_t *row, int width, bool near, bool color)
 {
     char checks[32], clean[32], misses[32] = "-";
-    const char *verdict = report_text(row, "verdict");
+    const char *verdict = document_text(row, "verdict");
 
     report_count((double)count_of(row, "checks"), checks);
     report_hours(json_number_value(json_object_get(row, "clean_seconds")), clean);
     if (json_object_get(row, "near_misses"))
         report_count((double)count_of(row, "near_misses"), misses);
-    fprintf(f, "  %-*s  %6lld  %7s  %12s", width, report_text(row, "name"),
+    fprintf(f, "  %-*s  %6lld  %7s  %12s", width, document_text(row, "name"),
             (long long)count_of(row, "rounds"), checks, clean);
     if (near)
         fprintf(f, "  %11s", misses);
@@ -73,8 +74,8 @@ static void put_rows(FILE *f, json_t *rows, bool color)
     size_t i;
 
     json_array_foreach (rows, i, row)
-        if ((int)strlen(report_text(row, "name")) > width)
-            width = (int)strlen(report_text(row, "name"));
+        if ((int)strlen(document_text(row, "name")) > width)
+            width = (int)strlen(document_text(row, "name"));
     fprintf(f, "\n  %-*s  %6s  %7s  %12s", width, "scenario", "rounds", "checks", "clean");
     if (near)
         fprintf(f, "  %11s", "near misses");
@@ -102,7 +103,7 @@ static void put_line(FILE *f, char *line)
 
 static void put_finding(FILE *f, json_t *finding, bool color)
 {
-    const char *state = report_text(finding, "state"), *word = state;
+    const char *state = document_text(finding, "state"), *word = state;
     bool accepted = strcmp(state, "known") == 0;
     json_int_t rounds = count_of(finding, "rounds");
     json_t *name, *frame;
@@ -112,23 +113,24 @@ static void put_finding(FILE *f, json_t *finding, bool color)
         if (strcmp(state, states[i].state) == 0)
             word = states[i].word;
     fprintf(f, "\n  %s%s%s  %s  in %lld round%s of", color ? (accepted ? AMBER : RED) : "", word,
-            color ? PLAIN : "", report_text(finding, "fingerprint"), (long long)rounds,
+            color ? PLAIN : "", document_text(finding, "fingerprint"), (long long)rounds,
             rounds == 1 ? "" : "s");
     json_array_foreach (json_object_get(finding, "scenarios"), i, name)
         fprintf(f, "%s %s", i ? "," : "", json_string_value(name));
     fprintf(f, "\n");
-    report_folded(f, 4, 6, report_text(finding, "message"));
+    report_folded(f, 4, 6, document_text(finding, "message"));
     if (json_object_get(finding, "reason"))
-        put_line(f, text_format("%s until %s: %s", accepted ? "Accepted" : "Was accepted",
-                                report_text(finding, "expires"), report_text(finding, "reason")));
+        put_line(f,
+                 text_format("%s until %s: %s", accepted ? "Accepted" : "Was accepted",
+                             document_text(finding, "expires"), document_text(finding, "reason")));
     if (json_array_size(json_object_get(finding, "frames")) > 0) {
         fprintf(f, "    frames:");
         json_array_foreach (json_object_get(finding, "frames"), i, frame)
             fprintf(f, " %s", json_string_value(frame));
         fprintf(f, "\n");
     }
-    fprintf(f, "    first in %s\n    repro: %s\n", report_text(finding, "first_directory"),
-            report_text(finding, "repro"));
+    fprintf(f, "    first in %s\n    repro: %s\n", document_text(finding, "first_directory"),
+            document_text(finding, "repro"));
 }
 
 /* --- The verdict --- */
@@ -155,7 +157,7 @@ static char *what_lacks(json_t *rows, json_int_t *rounds)
     json_array_foreach (rows, i, row) {
         *rounds += count_of(row, "rounds");
         inconclusive += count_of(row, "inconclusive");
-        skipped += strcmp(report_text(row, "verdict"), "skipped") == 0;
+        skipped += strcmp(document_text(row, "verdict"), "skipped") == 0;
     }
     if (inconclusive > 0) {
         free(text);
@@ -174,7 +176,7 @@ static char *what_lacks(json_t *rows, json_int_t *rounds)
 static void put_verdict(FILE *f, json_t *summary, bool color)
 {
     json_t *verdict = json_object_get(summary, "verdict"), *reason;
-    const char *correctness = report_text(verdict, "correctness"), *word = "", *text = NULL;
+    const char *correctness = document_text(verdict, "correctness"), *word = "", *text = NULL;
     json_int_t rounds, code = count_of(verdict, "exit_code");
     double rate =
         json_number_value(json_object_get(json_object_get(verdict, "max_failures_per_hour"), "95"));
@@ -214,8 +216,8 @@ void report_night(FILE *f, json_t *summary, const char *directory, bool written,
     size_t i;
 
     fprintf(f, "stillpoint %s  %s  seed %lld  for %s\n",
-            report_text(json_object_get(summary, "tool"), "version"), report_text(summary, "name"),
-            (long long)count_of(summary, "seed"),
+            document_text(json_object_get(summary, "tool"), "version"),
+            document_text(summary, "name"), (long long)count_of(summary, "seed"),
             report_hours(json_number_value(json_object_get(summary, "for_seconds")), span));
     put_rows(f, json_object_get(summary, "scenarios"), color);
     json_array_foreach (json_object_get(summary, "findings"), i, finding)

@@ -9,8 +9,6 @@
 #define AMBER "\033[33;1m"
 #define PLAIN "\033[0m"
 
-/* report_format.c. A text of an object; "" when it has none of that name. */
-const char *report_text(json_t *object, const char *key);
 /* report_format.c. A value of a latency, or a percentile ("99"), in nanoseconds, whatever the
  * unit. */
 double report_ns(json_t *latency, json_t *value);

@@ -1,6 +1,7 @@
 /* One run in one line, as it has ended. */
 #include "headline.h"
 #include "report_parts.h"
+#include "torture/scenario/document.h"
 
 #include <string.h>
 
@@ -18,21 +19,21 @@ static void put_latency(FILE *f, const char *name, json_t *latency)
 void report_run(FILE *f, json_t *run)
 {
     json_t *result = json_pack("{s[O]}", "runs", run), *order = headline_order(result);
-    const char *name = headline_of(order, run), *label = report_text(run, "label");
+    const char *name = headline_of(order, run), *label = document_text(run, "label");
     json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
     size_t findings = json_array_size(json_object_get(run, "findings"));
 
-    fprintf(f, "%s", *label ? label : report_text(run, "flavor"));
+    fprintf(f, "%s", *label ? label : document_text(run, "flavor"));
     if (repeat > 0)
         fprintf(f, " #%lld", (long long)repeat + 1);
-    fprintf(f, "  %s after %.1f s", report_text(run, "verdict"),
+    fprintf(f, "  %s after %.1f s", document_text(run, "verdict"),
             json_number_value(json_object_get(run, "seconds")));
     if (name)
         put_latency(f, name, json_object_get(json_object_get(run, "latency"), name));
     if (findings > 0)
         fprintf(f, "  findings %zu", findings);
     if (json_object_get(run, "left_out"))
-        fprintf(f, "  left out: %s", report_text(run, "left_out"));
+        fprintf(f, "  left out: %s", document_text(run, "left_out"));
     fputc('\n', f);
     json_decref(order);
     json_decref(result);

@@ -2,6 +2,7 @@
 #include "headline.h"
 #include "report_parts.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 #include "verdict.h"
 
 #include <stdlib.h>
@@ -107,12 +108,12 @@ static const char *verdict_color(const char *verdict)
 
 char *report_row_name(json_t *run)
 {
-    const char *label = report_text(run, "label");
+    const char *label = document_text(run, "label");
     json_int_t repeat = json_integer_value(json_object_get(run, "repeat"));
     char *name = NULL;
 
     if (!*label)
-        label = report_text(run, "flavor");
+        label = document_text(run, "flavor");
     if ((repeat > 0 ? asprintf(&name, "%s #%lld", label, (long long)repeat + 1)
                     : asprintf(&name, "%s", label)) < 0)
         return NULL;
@@ -169,7 +170,7 @@ static void put_left_out(FILE *f, json_t *run)
 
 static void put_row(FILE *f, json_t *run, const struct headline *h, int width, bool color)
 {
-    const char *verdict = report_text(run, "verdict"), *label;
+    const char *verdict = document_text(run, "verdict"), *label;
     char *name = row_title(run, h);
     struct columns c;
 
@@ -180,7 +181,7 @@ static void put_row(FILE *f, json_t *run, const struct headline *h, int width, b
     }
     if (strcmp(verdict, "skipped") == 0) {
         fprintf(f, "  %-*s  %sskipped%s: ", width, label, color ? AMBER : "", color ? PLAIN : "");
-        report_folded(f, -(width + 13), 6, report_text(run, "skip"));
+        report_folded(f, -(width + 13), 6, document_text(run, "skip"));
         free(name);
         return;
     }

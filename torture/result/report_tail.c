@@ -2,6 +2,7 @@
 #include "report_parts.h"
 
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ bool report_tail_is_scheduler(json_t *run, const char *latency)
     const struct measure *m = measure_named(latency);
     double waited = 0;
 
-    if (strcmp(report_text(tail, "latency"), latency) != 0)
+    if (strcmp(document_text(tail, "latency"), latency) != 0)
         return false;
     for (size_t i = 0; m && i < m->cause_count; i++)
         if (m->causes[i].scheduler)
@@ -89,7 +90,7 @@ void report_tail(FILE *f, json_t *rows)
         json_t *tail = json_object_get(run, "tail");
 
         known += tail != NULL;
-        marked += tail && report_tail_is_scheduler(run, report_text(tail, "latency"));
+        marked += tail && report_tail_is_scheduler(run, document_text(tail, "latency"));
     }
     if (known == 0)
         return;

@@ -4,6 +4,7 @@
 #include "latency.h"
 #include "near_misses.h"
 #include "series.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/settings.h"
 #include "verdict.h"
 
@@ -22,13 +23,6 @@ struct salvage {
     const char **names; /* of its latencies, in `ready` */
     struct tally *sums;
 };
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
 
 static void forget_run(struct salvage *s)
 {
@@ -59,12 +53,12 @@ static void on_run(struct salvage *s, json_t *event)
 {
     forget_run(s);
     series_open(&s->series, most_intervals(s));
-    s->run =
-        json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf sf}", "point",
-                  json_object_get(event, "point"), "label", text_of(event, "label"), "repeat",
-                  json_object_get(event, "repeat"), "flavor", text_of(event, "flavor"), "verdict",
-                  "inconclusive", "exit", "findings", "counters", "library", "latency", "intervals",
-                  "threads", "disturbances", "notes", "seconds", 0.0, "lost_seconds", 0.0);
+    s->run = json_pack("{sO ss sO ss ss s{} s[] s{} s{} s{} s[] s[] s[] s[] sf sf}", "point",
+                       json_object_get(event, "point"), "label", document_text(event, "label"),
+                       "repeat", json_object_get(event, "repeat"), "flavor",
+                       document_text(event, "flavor"), "verdict", "inconclusive", "exit",
+                       "findings", "counters", "library", "latency", "intervals", "threads",
+                       "disturbances", "notes", "seconds", 0.0, "lost_seconds", 0.0);
 }
 
 static struct tally *sum_of(struct salvage *s, const char *name)
@@ -91,7 +85,7 @@ static json_t *ready_measure(struct salvage *s, const char *name)
 
     json_array_foreach (json_object_get(s->ready, "workloads"), i, w) {
         json_array_foreach (json_object_get(w, "measures"), j, m)
-            if (strcmp(text_of(m, "name"), name) == 0)
+            if (strcmp(document_text(m, "name"), name) == 0)
                 return m;
     }
     return NULL;
@@ -115,7 +109,7 @@ static void on_interval(struct salvage *s, json_t *event)
         json_t *measure = ready_measure(s, key);
 
         if (measure)
-            latency_add_delta(sum_of(s, text_of(measure, "name")),
+            latency_add_delta(sum_of(s, document_text(measure, "name")),
                               json_object_get(latency, "delta"));
     }
 }
@@ -134,7 +128,7 @@ static void on_finding(struct salvage *s, json_t *event)
 
 static void on_event(struct salvage *s, json_t *event)
 {
-    const char *kind = text_of(event, "event");
+    const char *kind = document_text(event, "event");
 
     if (strcmp(kind, "invocation") == 0 && !s->invocation)
         s->invocation = json_incref(event);
@@ -168,7 +162,7 @@ static void conclude_run(struct salvage *s)
     for (size_t i = 0; i < s->measure_count; i++)
         json_object_set_new(
             latency, s->names[i],
-            latency_describe(&s->sums[i], text_of(ready_measure(s, s->names[i]), "unit")));
+            latency_describe(&s->sums[i], document_text(ready_measure(s, s->names[i]), "unit")));
     json_object_set_new(s->run, "latency", latency);
     json_object_set(s->run, "intervals", series_describe(&s->series));
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;

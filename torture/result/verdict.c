@@ -4,6 +4,7 @@
 #include "left_out.h"
 #include "lost.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/requirement.h"
 
 #include <math.h>
@@ -11,16 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static bool is(json_t *object, const char *key, const char *value)
 {
-    return strcmp(text_of(object, key), value) == 0;
+    return strcmp(document_text(object, key), value) == 0;
 }
 
 bool verdict_count(json_t *run, const char *name, json_int_t *count)
@@ -182,8 +176,9 @@ static void add_confidence(json_t *to, json_t *runs, json_t *point)
 /* One line for each skipped point, whatever its repeats; `told` holds those that are there. */
 static void add_skip(json_t *reasons, json_t *told, json_t *run)
 {
-    const char *point = text_of(run, "label");
-    json_t *line = json_sprintf("%s%sskipped: %s", point, *point ? ": " : "", text_of(run, "skip"));
+    const char *point = document_text(run, "label");
+    json_t *line =
+        json_sprintf("%s%sskipped: %s", point, *point ? ": " : "", document_text(run, "skip"));
 
     if (!json_object_get(told, json_string_value(line)))
         json_array_append(reasons, line);
@@ -200,7 +195,7 @@ json_t *verdict_overall(json_t *runs, json_t *scenario, json_t *reasons, bool cu
     int code;
 
     json_array_foreach (runs, i, run) {
-        const char *point = text_of(run, "label");
+        const char *point = document_text(run, "label");
         json_t *line;
         size_t j;
 

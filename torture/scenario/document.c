@@ -121,3 +121,10 @@ char *pointer_element(const char *pointer, size_t index)
 {
     return text_format("%s/%zu", pointer, index);
 }
+
+const char *document_text(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}

@@ -31,6 +31,9 @@ void document_unknown_key(const struct document *doc, const char *pointer, const
 json_t *document_wrong_type(const struct document *doc, const char *pointer, const char *expected,
                             json_t *found);
 
+/* A text of an object; "" when it has none of that name. */
+const char *document_text(json_t *object, const char *key);
+
 /* The pointer to a member or an element of what `pointer` points to; heap. */
 char *pointer_member(const char *pointer, const char *key);
 char *pointer_element(const char *pointer, size_t index);

@@ -1,6 +1,7 @@
 /* The reference of scenarios in Markdown, and what `stillpoint list` shows. */
 #include "reference.h"
 
+#include "document.h"
 #include "flavor_describe.h"
 #include "nearest_name.h"
 #include "options_complete.h"
@@ -23,13 +24,6 @@ static FILE *text_open(char **text, size_t *size)
     if (!out)
         abort();
     return out;
-}
-
-static const char *text_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
 }
 
 /* --- Words of a row ----------------------------------------------------------------------- */
@@ -214,8 +208,8 @@ static void print_own_flavor(FILE *out)
         fputs("Its runner was not there to ask.\n\n", out);
         return;
     }
-    if (*text_of(flavor->json, "summary"))
-        fprintf(out, "%s.\n\n", text_of(flavor->json, "summary"));
+    if (*document_text(flavor->json, "summary"))
+        fprintf(out, "%s.\n\n", document_text(flavor->json, "summary"));
     fputs("Can: ", out);
     /* The document is the same on every machine. */
     print_capabilities(out, flavor->capabilities | flavor->missing, ", ");
@@ -328,7 +322,7 @@ static void list_flavor(FILE *out, const char *name)
     const struct flavor_description *flavor = flavor_describe(name, &refusal);
 
     if (flavor) {
-        fprintf(out, "  %-21s %s\n  %-21s can: ", name, text_of(flavor->json, "summary"), "");
+        fprintf(out, "  %-21s %s\n  %-21s can: ", name, document_text(flavor->json, "summary"), "");
         print_capabilities(out, flavor->capabilities, " ");
         fputc('\n', out);
     } else {
@@ -421,7 +415,7 @@ static void list_missing(FILE *out, json_t *missing)
 
 static void list_flavor_details(FILE *out, const struct flavor_description *flavor)
 {
-    fprintf(out, "%s: %s\n\nCan\n  ", flavor->name, text_of(flavor->json, "summary"));
+    fprintf(out, "%s: %s\n\nCan\n  ", flavor->name, document_text(flavor->json, "summary"));
     print_capabilities(out, flavor->capabilities, " ");
     fputc('\n', out);
     list_missing(out, json_object_get(flavor->json, "missing"));
