@@ -5,6 +5,8 @@
  *   stuck    no read section is ever entered after the first thousand
  *   segv     one reader touches memory that is not there
  *   abort    one reader aborts
+ *   again    one reader aborts with an error that a machine without processes to spare gives
+ *   full     one reader aborts since it gets no further descriptor
  *   exit     the process ends, with exit code 5, while it runs
  *   early    the process dies before the run begins
  *   print    it prints on standard output and standard error
@@ -24,6 +26,8 @@
 
 #include "torture/record/shared.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -174,14 +178,31 @@ static inline int signals_are_fresh(void)
     return now.sa_handler == SIG_DFL;
 }
 
+static inline int gives_up(void)
+{
+    return misbehaves("abort") || misbehaves("again") || misbehaves("full");
+}
+
+static inline void give_up(void)
+{
+    if (misbehaves("again"))
+        fprintf(stderr, "broken: trylock: %s\n", strerror(EAGAIN));
+    if (misbehaves("full")) {
+        while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+            continue;
+        fprintf(stderr, "broken: open: %s\n", strerror(errno));
+    }
+    abort();
+}
+
 static inline void flavor_register_thread(void)
 {
     stuck = misbehaves("stuck");
     writing = misbehaves_by_writing();
-    gentle = misbehaves("gentle") || writing;
+    gentle = misbehaves("gentle") || misbehaves("again") || misbehaves("full") || writing;
     careless = misbehaves("careless");
     slow_once = misbehaves("slow");
-    crashing = misbehaves("segv") ? SIGSEGV : misbehaves("abort") ? SIGABRT : 0;
+    crashing = misbehaves("segv") ? SIGSEGV : gives_up() ? SIGABRT : 0;
     if (misbehaves("exit"))
         _exit(5);
     if (misbehaves("print")) {
@@ -228,7 +249,7 @@ static inline void flavor_read_lock(void)
     if (crashing == SIGSEGV && sections > 1000)
         *nowhere = 1;
     if (crashing == SIGABRT && sections > 1000)
-        abort();
+        give_up();
 }
 
 static inline void flavor_read_unlock(void)

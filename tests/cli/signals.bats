@@ -190,6 +190,19 @@ for_signal() {
     is_valid_result
 }
 
+@test "an abort with an error that the machine did not give is a crash" {
+    MISBEHAVE=again run sp run "$(NAME=s sync_only)" --flavor broken --out "$OUT" --quiet
+    expect 1
+    has "$(result '[.runs[0].findings[] | select(.check == "crash")][0].output')" 'broken: trylock: Resource temporarily unavailable'
+}
+
+@test "an abort with an error that the machine gave is the machine's doing" {
+    run env MISBEHAVE=full bash -c 'ulimit -n 100; exec "$@"' full "$CLI_BUILD/stillpoint" run "$(NAME=s sync_only)" \
+        --flavor broken --out "$OUT" --quiet
+    expect 2
+    has "$(result '.verdict.reasons[0]')" 'the runner gave up when the system refused it something: broken: open: Too many open files; raise the limit of open files (ulimit -n)'
+}
+
 @test "a runner that just ends is a crash" {
     MISBEHAVE=exit run --separate-stderr sp run "$(harmless)" --out "$OUT" --quiet
     expect 1

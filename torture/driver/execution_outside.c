@@ -97,15 +97,30 @@ void execution_judge_outside(struct execution *e)
     judge_refusals(e);
 }
 
+/* Whether the system refused what gives this error: to a call that is counted, or to the process when it
+ * aborted. Before there is a view nothing was tortured, and nobody can know. */
+static bool was_refused(const struct execution *e, int error)
+{
+    const struct shared_crash *c;
+
+    if (!e->viewed)
+        return true;
+    c = &e->view.header->crash;
+    for (unsigned i = 0; i < REFUSABLE_COUNT; i++)
+        if (atomic_load_explicit(&e->view.header->refused[i].count, memory_order_relaxed) > 0 &&
+            atomic_load_explicit(&e->view.header->refused[i].error, memory_order_relaxed) == error)
+            return true;
+    return c->sum == shared_crash_sum(c, SIGABRT) && refusal_explains(c->refused, error);
+}
+
 char *execution_excuse(const struct execution *e, const char *words)
 {
-    int error = refusal_in_text(words);
     const char *line, *end;
+    int error = refusal_in_text(words, &line);
     char *what, *text;
 
-    if (!error || WTERMSIG(e->status) != SIGABRT)
+    if (!error || WTERMSIG(e->status) != SIGABRT || !was_refused(e, error))
         return NULL;
-    line = strstr(words, strerror(error));
     end = line + strcspn(line, "\n");
     while (line > words && line[-1] != '\n')
         line--;

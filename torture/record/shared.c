@@ -32,6 +32,7 @@ uint64_t shared_crash_sum(const struct shared_crash *c, int signal)
     uint64_t sum = add(add(add(2, (uint64_t)signal), (uint64_t)c->thread), c->in_section);
 
     sum = add(add(add(sum, c->stray), (uint64_t)c->sender), c->address);
+    sum = add(sum, c->refused);
     return add(sum, c->ticks);
 }
 

@@ -92,8 +92,9 @@ struct shared_crash {
     atomic_int signal; /* 0: none */
     int32_t thread;    /* index, -1: not one of ours */
     bool in_section;
-    bool stray;     /* at an address of the mapping itself: a page between its parts */
-    int32_t sender; /* process that sent the signal; 0: the thread's own fault */
+    bool stray;       /* at an address of the mapping itself: a page between its parts */
+    int32_t sender;   /* process that sent the signal; 0: the thread's own fault */
+    uint32_t refused; /* enum refused_kind, as bits: what the system then refused, if it aborted */
     uint64_t address, ticks;
     uint64_t sum; /* shared_crash_sum() */
     char stack[SHARED_STACK_TEXT];

@@ -1,6 +1,8 @@
 #define UNW_LOCAL_ONLY
 #include "crash.h"
 
+#include "refused.h"
+
 #include <libunwind.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +107,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
         crash->stray = !crash->sender && number == SIGSEGV &&
                        (uintptr_t)info->si_addr - (uintptr_t)shared + SHARED_PAGE <
                            shared_size + 2 * SHARED_PAGE;
+        crash->refused = number == SIGABRT && !crash->sender ? refused_now() : 0;
         crash->ticks = clock_ticks();
         crash->stack[0] = 0;
         crash->sum = shared_crash_sum(crash, number);

@@ -1,8 +1,11 @@
 #include "refused.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct shared_header *shared;
@@ -18,6 +21,32 @@ static void note(enum refusable call, int error)
         return;
     atomic_store_explicit(&shared->refused[call].error, error, memory_order_relaxed);
     atomic_fetch_add_explicit(&shared->refused[call].count, 1, memory_order_relaxed);
+}
+
+unsigned refused_now(void)
+{
+    size_t much = (size_t)64 << 20; /* more than a thread's stack */
+    void *memory = mmap(NULL, much, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    unsigned kinds = 0;
+    pid_t process;
+
+    if (memory == MAP_FAILED && errno == ENOMEM)
+        kinds |= REFUSED_MEMORY;
+    if (file < 0 && (errno == EMFILE || errno == ENFILE))
+        kinds |= REFUSED_FILE;
+    if (memory != MAP_FAILED)
+        munmap(memory, much);
+    if (file >= 0)
+        close(file);
+    process = _Fork(); /* what runs handlers of forks is not for a signal handler */
+    if (process == 0)
+        _exit(0);
+    if (process < 0)
+        kinds |= errno == EAGAIN ? REFUSED_PROCESS : REFUSED_MEMORY;
+    else
+        waitpid(process, NULL, 0);
+    return kinds;
 }
 
 /* The names are the linker's: --wrap. */

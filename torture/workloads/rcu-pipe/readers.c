@@ -6,23 +6,43 @@
 /* A silent thread is a stall, so nobody sleeps for longer at once. */
 #define LONGEST_SLEEP_NS (100 * 1000 * 1000)
 
+/* Ids count up from 0, and 2^48 take years; ages end at PIPE_LENGTH. Anything else no updater has
+ * written, early or late: the memory was freed, and is the heap's again, or somebody else's. */
+static bool was_an_object(const struct sight *s)
+{
+    return s->id >> 48 == 0 && s->first_age <= PIPE_LENGTH && s->age <= PIPE_LENGTH;
+}
+
+unsigned pipe_check_of(const struct sight *s)
+{
+    if (s->id == POISON || s->id_again != s->id || !was_an_object(s))
+        return EARLY_REUSE;
+    return s->check != id_check(s->id) ? PUBLISH_ORDER : PIPE_AGE;
+}
+
 void pipe_accuse(struct torture_thread *t, const struct sight *s)
 {
+    unsigned check = pipe_check_of(s);
+
     torture_note_at(t, s->entered, NOTE_ENTERED, s->id, s->first_age);
     torture_note(t, NOTE_AGE, s->id, s->age);
-    if (s->id == POISON || s->id_again != s->id)
+    if (check == EARLY_REUSE && s->id != POISON && !was_an_object(s))
+        torture_violation(t->instance, t, check,
+                          "A reader held an object that was freed before the section ended: its "
+                          "memory is no object's any more.");
+    else if (check == EARLY_REUSE)
         torture_violation(
-            t->instance, t, EARLY_REUSE,
+            t->instance, t, check,
             "A reader held object %lu, and its memory was %s before the section ended.",
             (unsigned long)s->id,
             s->id_again == POISON || s->id == POISON ? "freed" : "used again");
-    else if (s->check != id_check(s->id))
-        torture_violation(t->instance, t, PUBLISH_ORDER,
+    else if (check == PUBLISH_ORDER)
+        torture_violation(t->instance, t, check,
                           "A reader reached object %lu before what was written to it: its check "
                           "value is stale.",
                           (unsigned long)s->id);
     else
-        torture_violation(t->instance, t, PIPE_AGE,
+        torture_violation(t->instance, t, check,
                           "A reader saw object %lu at age %u: a grace period that began after the "
                           "reader had entered ended before it left.",
                           (unsigned long)s->id, s->age);

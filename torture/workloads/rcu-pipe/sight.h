@@ -58,7 +58,9 @@ static inline bool spans_gp(const struct sight *s)
     return s->stays_from && s->gp_begun > s->stays_from + clock_ns_to_ticks(SURELY_LATER_NS);
 }
 
-/* Reports what is wrong with a sight. */
+/* The check by which a sight that is wrong is wrong. */
+unsigned pipe_check_of(const struct sight *s);
+/* Reports it. */
 void pipe_accuse(struct torture_thread *t, const struct sight *s);
 
 /* After the section; from here on the harness may be slow. */
