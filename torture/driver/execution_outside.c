@@ -97,8 +97,8 @@ void execution_judge_outside(struct execution *e)
     judge_refusals(e);
 }
 
-/* Whether the system refused what gives this error: to a call that is counted, or to the process when it
- * aborted. Before there is a view nothing was tortured, and nobody can know. */
+/* Whether the system refused what gives this error: to a call that is counted, or to the process
+ * when it aborted. Before there is a view nothing was tortured, and nobody can know. */
 static bool was_refused(const struct execution *e, int error)
 {
     const struct shared_crash *c;

@@ -22,8 +22,8 @@ struct shared_refusal {
 /* What to do about an error that tells of a limit or of want; NULL: it tells of neither. `call`:
  * the call that failed, or a text that names it. */
 const char *refusal_remedy(int error, const char *call);
-/* The error whose text is in this one, and where, when it has a remedy; 0: none. The text is that of strerror(),
- * or for memory "out of memory". */
+/* The error whose text is in this one, and where, when it has a remedy; 0: none. The text is that
+ * of strerror(), or for memory "out of memory". */
 int refusal_in_text(const char *text, const char **where);
 /* Whether what was refused, by enum refused_kind, explains this error. */
 bool refusal_explains(unsigned kinds, int error);

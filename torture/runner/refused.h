@@ -10,8 +10,8 @@
  * library stay its own. */
 void refused_install(struct shared_header *header);
 
-/* What of a process, much memory and a descriptor the system refuses now: enum refused_kind, as bits. For a
- * signal handler. */
+/* What of a process, much memory and a descriptor the system refuses now: enum refused_kind, as
+ * bits. For a signal handler. */
 unsigned refused_now(void);
 
 #endif
