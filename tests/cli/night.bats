@@ -336,6 +336,14 @@ until_rounds() { # NUMBER
     has "$stderr" 'No space left on device'
 }
 
+@test "a FIFO in place of the list of rounds holds nobody up" {
+    cd "$BATS_TEST_TMPDIR"
+    mkfifo rounds.jsonl
+    run --separate-stderr timeout 60 env PATH=/nonexistent "$CLI_BUILD/stillpoint" run --resume .
+    expect 64
+    has "$stderr" 'rounds.jsonl: No such device or address; name a directory that'
+}
+
 @test "a night without a directory to write to does not begin" {
     sound
     mkdir "$BATS_TEST_TMPDIR/closed"

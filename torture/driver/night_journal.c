@@ -81,7 +81,10 @@ bool journal_open(struct night_journal *j, const char *directory, bool resume,
 
     *j = (struct night_journal){.path = text_format("%s/rounds.jsonl", directory),
                                 .records = json_array()};
-    j->fd = open(j->path, O_WRONLY | O_APPEND | O_CLOEXEC | (resume ? 0 : O_CREAT | O_EXCL), 0666);
+    /* Not blocking: a FIFO of that name is none of ours, and nobody may ever open its other end. */
+    j->fd =
+        open(j->path,
+             O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | (resume ? 0 : O_CREAT | O_EXCL), 0666);
     if (j->fd < 0) {
         diagnose(d, "%s: %s%s", j->path, strerror(errno),
                  resume ? "; name a directory that `stillpoint run --for` made" : "");
