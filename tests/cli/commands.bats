@@ -6,7 +6,8 @@ load helper
 @test "a flavor made from the template is built, listed and measured" {
     cp "$ROOT/torture/flavors/template.h" "$BATS_TEST_TMPDIR/mine.h"
     # shellcheck disable=SC2086
-    run make -s -C "$ROOT" BUILD="$CLI_BUILD" WERROR="$CLI_WERROR" $CLI_OLD flavor NAME=mine HEADER="$BATS_TEST_TMPDIR/mine.h"
+    run make -s -C "$ROOT" BUILD="$CLI_BUILD" WERROR="$CLI_WERROR" $CLI_OLD flavor NAME=mine \
+        CFLAGS_FLAVOR='-O0 -g0' HEADER="$BATS_TEST_TMPDIR/mine.h"
     expect 0
     run sp list
     has "$output" '  mine '
