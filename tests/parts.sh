@@ -214,12 +214,15 @@ part_faults() {
     tests/faults.sh
 }
 
+sanitized_programs() { programs_without unit_tests SANITIZE SANITIZE="$1"; } # SANITIZERS
+
 # Sanitizers see the same whether the compiler optimizes much or little, and little takes a third of the time.
 build_sanitized() { # SANITIZERS
     local directory
     [ -n "$FULL" ] || export CFLAGS='-Og -g1'
     directory=$(make_says BUILD SANITIZE="$1")
-    make SANITIZE="$1" "$directory/stillpoint" "$directory/runner-stillpoint" tests
+    # shellcheck disable=SC2046
+    make SANITIZE="$1" "$directory/stillpoint" "$directory/runner-stillpoint" $(sanitized_programs "$1")
 }
 build_address() { build_sanitized address,undefined; }
 build_thread() { build_sanitized thread; }
@@ -232,7 +235,7 @@ sanitized() {
     one "builds with $1" 1200 build_sanitized "$1" || return
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " \
-        $(programs_without unit_tests SANITIZE SANITIZE="$1")
+        $(sanitized_programs "$1")
     one "$1 short run" 120 short_run "$directory/stillpoint"
 }
 
@@ -245,7 +248,7 @@ short_run() {
     rm -rf "$out"
     [ $status -eq 0 ] || [ $status -eq 2 ]
 }
-export -f short_run try_installed try_program make_says build_sanitized
+export -f short_run try_installed try_program make_says programs_without sanitized_programs build_sanitized
 
 part_address() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
