@@ -31,6 +31,7 @@ M32       :=
 ANALYZE   :=
 
 comma := ,
+hash := \#
 empty :=
 space := $(empty) $(empty)
 dashed = $(subst $(space),-,$(strip $(1)))
@@ -86,9 +87,22 @@ check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubu
 ifneq ($(M32),) # the system's, or what scripts/deps.sh has unpacked
 check_libs   := -Lbuild/i386/usr/lib/i386-linux-gnu -lcheck_pic -lsubunit -lrt -lm
 endif
+# What peers need to be flavors, and their packages. Without it they are left out, and `make` says so.
+PEER_urcu-memb := urcu/urcu-memb.h liburcu-dev
+PEER_urcu-mb   := urcu/urcu-mb.h liburcu-dev
+PEER_urcu-qsbr := urcu/urcu-qsbr.h liburcu-dev
+PEER_urcu-bp   := urcu/urcu-bp.h liburcu-dev
+PEER_ck-epoch  := ck_epoch.h libck-dev
+peers := $(patsubst PEER_%,%,$(filter PEER_%,$(.VARIABLES)))
+
+# Asked of the compiler once: "long=8", and each peer whose header it finds.
+compiler_facts := $(shell { echo long=__SIZEOF_LONG__; \
+    $(foreach p,$(peers),printf '$(hash)if __has_include(<%s>)\n$(p)\n$(hash)endif\n' $(firstword $(PEER_$(p)));) } | \
+    $(CC) $(flags) -E -P -x c - 2>/dev/null)
+left_out := $(filter-out $(compiler_facts),$(peers))
+
 # Atomics of 64 bits are calls into a library on some machines of 32.
-long_size    := $(shell echo __SIZEOF_LONG__ | $(CC) $(flags) -E -P -x c - 2>/dev/null)
-atomic_libs  := $(if $(filter 4,$(long_size)),-Wl$(comma)--as-needed -latomic)
+atomic_libs  := $(if $(filter long=4,$(compiler_facts)),-Wl$(comma)--as-needed -latomic)
 
 # What host.c is told about the build, as string literals. HOST_DIRTY: "true", "false" or "unknown".
 commit := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
@@ -117,7 +131,7 @@ two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)
 harness_objects := $(harness_sources:%.c=$(BUILD)/obj/%.o)
 
 # Every header in torture/flavors is a flavor but these.
-flavors := $(filter-out flavor template,$(patsubst torture/flavors/%.h,%,\
+flavors := $(filter-out flavor template urcu $(left_out),$(patsubst torture/flavors/%.h,%,\
              $(wildcard torture/flavors/*.h)))
 runners := $(flavors:%=$(BUILD)/runner-%)
 
@@ -142,6 +156,7 @@ LIBS_ck-epoch   := -lck
 
 ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
+	@$(foreach p,$(left_out),echo "left out: flavor $(p), which needs <$(firstword $(PEER_$(p)))> (Debian's $(lastword $(PEER_$(p))))";)
 tests: $(unit_tests)
 else
 # The program's libraries are there for one word size only; the library needs none.

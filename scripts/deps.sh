@@ -3,8 +3,8 @@
 # the tests as well. Says nothing and touches no network when nothing is missing. As root, or with
 # sudo that asks for no password, it installs what is; otherwise it prints the command and exits 64.
 #
-# This is the only list of packages. Columns: group, package, why. `check?` is wanted for `check`, not
-# needed: what this system does not have is left out, and the tests that want it are skipped. `i386` is
+# This is the only list of packages. Columns: group, package, why. `build?` and `check?` are wanted, not
+# needed: without what this system does not have a flavor is left out, and tests are skipped. `i386` is
 # not installed but unpacked in build/i386: another architecture is not for us to add to a system.
 packages='
 build  gcc                 compiles everything
@@ -15,7 +15,8 @@ build  libjansson-dev      scenarios and results are JSON
 build  libhwloc-dev        topology, placement of threads
 build  libnuma-dev         placement of memory
 build  libunwind-dev       stacks of all threads when one stalls
-build  liburcu-dev         the peer: flavor urcu-memb
+build  liburcu-dev         the peers: flavors urcu-memb, urcu-mb, urcu-qsbr, urcu-bp
+build? libck-dev           the peer: flavor ck-epoch
 run    gnuplot-nox         pictures of a result
 run    fonts-dejavu-core   their letters: without a font gnuplot draws none, and says nothing
 check  git                 commit of the build in each result; faults
@@ -92,14 +93,14 @@ if [ -n "$missing" ]; then
         exit 64
     fi
 fi
-[ "${1-run}" = check ] || exit 0
 
 # Each alone, and not at the price of another package: gcc-multilib and cross compilers exclude each other.
-for package in $(missing_of 'check[?]'); do
+for package in $(missing_of "($groups)[?]"); do
     if apt-cache show "$package" >/dev/null 2>&1 && may_install; then
         install --no-remove "$package" || echo "goes on without: $package" >&2
     fi
 done
+[ "${1-run}" = check ] || exit 0
 
 # From the mirrors of this system, whose keys sign it; needs no root.
 unpack_i386() (

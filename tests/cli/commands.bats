@@ -20,6 +20,27 @@ load helper
     rm "$CLI_BUILD/runner-mine"
 }
 
+@test "a peer that is not installed is left out, and make says what it needs" {
+    output=$(make -s -n -C "$ROOT" BUILD="$BATS_TEST_TMPDIR/build" PEER_ck-epoch='nowhere/ck.h libnowhere-dev' all |
+        grep -oE 'left out: .*\)|-o [^ ]*/runner-[^ ]*')
+    has "$output" "left out: flavor ck-epoch, which needs <nowhere/ck.h> (Debian's libnowhere-dev)"
+    has "$output" /runner-null
+    lacks "$output" /runner-ck-epoch
+}
+
+@test "each peer that is there keeps what it promises" {
+    for peer in urcu-memb urcu-mb urcu-qsbr urcu-bp ck-epoch; do
+        [ -e "$CLI_BUILD/runner-$peer" ] || continue
+        for scenario in rcu-pipe lists qsbr; do
+            run sp run "$ROOT/configs/torture/$scenario.json" --flavor "$peer" --duration 300ms --out "$OUT" --quiet
+            echo "$peer $scenario $status"
+            # 2: it takes longer to reach what is required. 77: it has no quiescent states beside sections.
+            [ "$status" -eq 0 ] || [ "$status" -eq 2 ] || [[ $status/$peer/$scenario == 77/*/qsbr && $peer != urcu-qsbr ]]
+            [ "$(result '[.runs[].findings | length] | add')" -eq 0 ]
+        done
+    done
+}
+
 @test "make flavor says what is missing" {
     run make -s -C "$ROOT" BUILD="$CLI_BUILD" flavor NAME=mine
     [ "$status" -ne 0 ]
