@@ -120,7 +120,11 @@ lib_sources    := $(patsubst lib/%,%,$(wildcard lib/*/*.c lib/*/*/*.c))
 harness_mains   := torture/driver/main.c torture/runner/runner_main.c
 rooms          := driver runner record scenario placement host result plot
 harness_sources := $(filter-out $(harness_mains),$(wildcard $(rooms:%=torture/%/*.c)))
-flavor_sources := $(wildcard torture/workloads/*.c torture/workloads/*/*.c bench/*.c torture/flavors/flavor.c)
+# What is compiled against each flavor, without the .c. A workload's folder is one unit, which takes half the
+# time of its files: a source that includes them is made for it.
+workload_units := $(sort $(patsubst %/,%,$(dir $(wildcard torture/workloads/*/*.c))))
+flavor_units   := $(patsubst %.c,%,$(wildcard torture/workloads/*.c bench/*.c torture/flavors/flavor.c)) \
+                  $(workload_units)
 unit_tests     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 # Those that need nothing of the harness.
 library_tests  := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
@@ -205,13 +209,18 @@ runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
 # Calls that the system may refuse, which the runner takes note of: runner/refused.c.
 refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill)
 
+$(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
+	$(call write_if_changed,$(patsubst %,'#include "%"',$(sort $(wildcard $*/*.c))))
+
 # A runner is what it needs of the harness, linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
-objects_$(1) := $$(flavor_sources:%.c=$$(BUILD)/flavor-$(1)/%.o)
+objects_$(1) := $$(flavor_units:%=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1):$$(BUILD)/%=%)))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
+	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+$$(BUILD)/flavor-$(1)/%.o: $$(BUILD)/units/%.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 -include $$(objects_$(1):.o=.d)
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(harness_archive) \

@@ -15,7 +15,7 @@ lib_uses = $(eval lib_uses := $(shell $(CC) $(flags) $(lib_flags) -MM $(lib_sour
 lib_whole := $(shell find lib -name '*.[ch]')
 
 # With these every workload is compiled anew for a public header.
-fault_shared := $(wildcard torture/flavors/*.c torture/workloads/*.c)
+fault_shared := $(patsubst %.c,%,$(wildcard torture/flavors/*.c torture/workloads/*.c))
 
 # FLAVOR is stillpoint, or what the line "Scenario" of the patch says: flavor=FLAVOR. Objects come before
 # the library that has the rest, and so take the place of their members there.
@@ -32,11 +32,11 @@ fault_types_$(1)    := $$(if $$(filter include/%,$$(fault_files_$(1))),$$(shell 
 fault_lib_$(1)      := $$(sort $$(foreach f,$$(fault_files_$(1)),\
                          $$(patsubst lib/$$(f):%,%,$$(filter lib/$$(f):%,$$(lib_uses)))))
 fault_flavored_$(1) := $$(if $$(fault_types_$(1)),$$(sort $$(fault_shared) $$(filter \
-                         $$(foreach t,$$(fault_types_$(1)),torture/workloads/$$(t)/% bench/$$(subst -,_,$$(t))%),\
-                         $$(flavor_sources))))
+                         $$(foreach t,$$(fault_types_$(1)),torture/workloads/$$(t) bench/$$(subst -,_,$$(t))%),\
+                         $$(flavor_units))))
 fault_objects_$(1)  := $$(fault_lib_$(1):%.c=$$(BUILD)/faults/$(1)/obj/%.o) \
-                       $$(fault_flavored_$(1):%.c=$$(BUILD)/faults/$(1)/flavor/%.o)
-fault_rest_$(1)     := $$(filter-out $$(fault_flavored_$(1):%.c=$$(BUILD)/flavor-$$(fault_flavor_$(1))/%.o),\
+                       $$(fault_flavored_$(1):%=$$(BUILD)/faults/$(1)/flavor/%.o)
+fault_rest_$(1)     := $$(filter-out $$(fault_flavored_$(1):%=$$(BUILD)/flavor-$$(fault_flavor_$(1))/%.o),\
                          $$(objects_$$(fault_flavor_$(1))))
 
 $$(BUILD)/faults/$(1)/patched: $$(fault_patch_$(1)) $$(lib_whole)
@@ -48,12 +48,17 @@ $$(BUILD)/faults/$(1)/obj/%.o: $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 	@mkdir -p $$(@D)
 	@$$(CC) $$(flags) $$(fault_flags_$(1)) -w $$(CFLAGS_$$(fault_flavor_$(1))) -fPIC -I$$(<D)/lib/include -I$$(<D)/lib \
 	    -c -o $$@ $$(<D)/lib/$$*.c
+define fault_compile_$(1)
+@mkdir -p $$(@D)
+@$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
+    -DFLAVOR_HEADER='"torture/flavors/$$(fault_flavor_$(1)).h"' $$(CFLAGS_$$(fault_flavor_$(1))) \
+    -c -o $$@ $$<
+endef
 $$(BUILD)/faults/$(1)/flavor/%.o: %.c $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
-	@mkdir -p $$(@D)
-	@$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
-	    -DFLAVOR_HEADER='"torture/flavors/$$(fault_flavor_$(1)).h"' $$(CFLAGS_$$(fault_flavor_$(1))) \
-	    -c -o $$@ $$<
--include $$(fault_flavored_$(1):%.c=$$(BUILD)/faults/$(1)/flavor/%.d)
+	$$(fault_compile_$(1))
+$$(BUILD)/faults/$(1)/flavor/%.o: $$(BUILD)/units/%.c $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
+	$$(fault_compile_$(1))
+-include $$(fault_flavored_$(1):%=$$(BUILD)/faults/$(1)/flavor/%.d)
 
 fault_runner_$(1) := $$(BUILD)/faults/$(1)/runner-$$(fault_flavor_$(1))
 fault: $$(fault_runner_$(1))

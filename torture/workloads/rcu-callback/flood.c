@@ -16,7 +16,7 @@ struct drop {
 };
 
 /* In the flavor's callback thread. */
-static void invoked(flavor_head *head)
+static void flood_invoked(flavor_head *head)
 {
     struct drop *drop = (struct drop *)((char *)head - offsetof(struct drop, head));
     struct flooder *f = drop->flooder;
@@ -41,7 +41,7 @@ static void invoked(flavor_head *head)
     free(drop);
 }
 
-static bool queue_one(struct torture_thread *t, struct flooder *f)
+static bool flood_one(struct torture_thread *t, struct flooder *f)
 {
     struct drop *drop = malloc(sizeof *drop);
     uint64_t begun;
@@ -51,7 +51,7 @@ static bool queue_one(struct torture_thread *t, struct flooder *f)
     drop->flooder = f;
     drop->sequence = f->queued++;
     begun = clock_ticks();
-    flavor_call(&drop->head, invoked);
+    flavor_call(&drop->head, flood_invoked);
     torture_measure(t, QUEUE_TIME, clock_ticks_to_ns(clock_ticks() - begun));
     return true;
 }
@@ -60,7 +60,7 @@ static bool queue_one(struct torture_thread *t, struct flooder *f)
 static uint64_t still_pending(struct torture_thread *t, struct flooder *f, uint64_t *seen)
 {
     /* Orders: LOAD f->invoked -> what the flooder does when its flood has drained.
-     * Pairs with: invoked(), STORE f->invoked (release).
+     * Pairs with: flood_invoked(), STORE f->invoked (release).
      * Broken: the flooder ends beside a callback that still uses it. */
     uint64_t ran = atomic_load_explicit(&f->invoked, memory_order_acquire);
 
@@ -84,7 +84,7 @@ void callback_flooder(struct torture_thread *t)
         torture_note(t, NOTE_FLOOD, (unsigned long)first, 0);
         while (torture_running(t) && f->queued - first < (uint64_t)p->flood_calls &&
                still_pending(t, f, &seen) < (uint64_t)p->flood_max)
-            if (!queue_one(t, f))
+            if (!flood_one(t, f))
                 break;
         torture_note(t, NOTE_FLOOD_END, (unsigned long)(f->queued - first),
                      (unsigned long)still_pending(t, f, &seen));

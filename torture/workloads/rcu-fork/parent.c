@@ -19,7 +19,7 @@ void fork_reader(struct torture_thread *t)
 }
 
 /* In the parent's callback thread, or something is wrong. */
-static void invoked(flavor_head *head)
+static void item_invoked(flavor_head *head)
 {
     struct item *item = item_of(head);
     struct items *u = item->items;
@@ -41,7 +41,7 @@ static void invoked(flavor_head *head)
     item_end(item, turn.sequence);
 }
 
-static void replace(struct torture_thread *t, struct items *u, struct item *fresh)
+static void replace_item(struct torture_thread *t, struct items *u, struct item *fresh)
 {
     struct item *old = items_publish(u, fresh);
     uint64_t sequence = atomic_load_explicit(&u->queued, memory_order_relaxed);
@@ -49,7 +49,7 @@ static void replace(struct torture_thread *t, struct items *u, struct item *fres
     torture_note(
         t, NOTE_QUEUED, (unsigned long)sequence,
         (unsigned long)(sequence - atomic_load_explicit(&u->invoked, memory_order_relaxed)));
-    flavor_call(&old->head, invoked);
+    flavor_call(&old->head, item_invoked);
     items_count_queued(u);
     torture_count(t, QUEUED, 1);
     torture_count(t, CHECKS, 1);
@@ -69,7 +69,7 @@ void fork_updater_role(struct torture_thread *t)
         struct item *item;
 
         while (burst-- > 0 && (item = items_take(u)))
-            replace(t, u, item);
+            replace_item(t, u, item);
         torture_beat(t);
         torture_sleep(t, random_below(&t->random, 100 * 1000));
     }
