@@ -1,15 +1,8 @@
-/* Callbacks: a queue that any thread adds to without waiting, and the one thread that empties it.
- *
- * The queue is a list from `head` to `tail` that is never empty: the consumer appends a dummy
- * before it takes the last callback. A producer exchanges the tail and then links its node to the
- * one before; between the two the list is cut, and the consumer waits for the link. The count is
- * raised after linking; the consumer takes as many callbacks as it counted before the grace period,
- * so that none is run that was queued during it.
- *
- * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's
- * RCU.
- */
+/* Callbacks: the one thread that runs them, when it begins a grace period for them, and what it
+ * makes of the callback lock, of bounds and of barriers. Their queue is in callback_queue.h. */
 #include "callback.h"
+
+#include "callback_queue.h"
 
 #include "force.h"
 #include "grace_period.h"
@@ -31,44 +24,32 @@
  * scheduler's where other threads are busy.) */
 #define LOCK_PAUSE_NS (50 * 1000)
 
-static struct rcu_head dummy;
-/* Linked as an atomic, since the consumer may load it while a producer stores it. */
-#define next_of(head) ((_Atomic(struct rcu_head *) *)&(head)->next)
-
 static struct {
-    _Atomic(struct rcu_head *) tail;
-    atomic_ulong pending; /* linked, not yet returned */
-    atomic_ulong peak, invoked, delayed, dropped, threads;
-    struct event queued; /* a callback was linked */
     struct event urgent; /* no more piling up */
     platform_once once;
+    atomic_int barriers; /* queued, and not run */
+    atomic_ulong delayed, dropped, threads;
     unsigned forks;                    /* that this process is away from the program's first */
     struct rcu_callback_lock lock_set; /* by the program */
-    struct rcu_head *head;             /* this and what follows: the callback thread's */
-    bool dummy_queued;
-    bool last_barrier_ran;         /* of those that are queued: deterministic mode stops there */
-    atomic_int barriers;           /* queued, and not run */
+    /* The callback thread's. */
+    bool last_barrier_ran;         /* of those that were queued: deterministic mode stops there */
     struct rcu_callback_lock lock; /* a copy, or what it took might be another when it unlocks */
-} queue;
+} callbacks;
 
 static STILLPOINT_THREAD_LOCAL bool in_callback;
 
-static void __attribute__((constructor(102))) queue_init(void)
+static void __attribute__((constructor(102))) callbacks_init(void)
 {
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
-    atomic_store_explicit(next_of(&dummy), NULL, memory_order_relaxed);
-    atomic_store_explicit(&queue.tail, &dummy, memory_order_relaxed);
-    queue.head = &dummy;
-    queue.dummy_queued = true;
-    queue.once = once;
-    event_init(&queue.queued, false);
-    event_init(&queue.urgent, false);
+    callback_queue_init();
+    callbacks.once = once;
+    event_init(&callbacks.urgent, false);
 }
 
 unsigned long rcu_callbacks_pending(void)
 {
-    return atomic_load_explicit(&queue.pending, memory_order_relaxed);
+    return callback_queue_pending();
 }
 
 bool rcu_in_callback(void)
@@ -78,54 +59,31 @@ bool rcu_in_callback(void)
 
 void rcu_callback_stats(struct rcu_stats *stats)
 {
-    stats->callbacks_invoked = atomic_load_explicit(&queue.invoked, memory_order_relaxed);
-    stats->callbacks_queued = stats->callbacks_invoked + rcu_callbacks_pending();
-    stats->callbacks_peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
-    stats->callbacks_delayed = atomic_load_explicit(&queue.delayed, memory_order_relaxed);
-    stats->callbacks_dropped = atomic_load_explicit(&queue.dropped, memory_order_relaxed);
-    stats->callback_threads = atomic_load_explicit(&queue.threads, memory_order_relaxed);
+    callback_queue_stats(stats);
+    stats->callbacks_delayed = atomic_load_explicit(&callbacks.delayed, memory_order_relaxed);
+    stats->callbacks_dropped = atomic_load_explicit(&callbacks.dropped, memory_order_relaxed);
+    stats->callback_threads = atomic_load_explicit(&callbacks.threads, memory_order_relaxed);
 }
 
 void rcu_end_pile_up(void)
 {
-    event_set(&queue.urgent);
+    event_set(&callbacks.urgent);
 }
 
 void rcu_callbacks_after_fork(void)
 {
-    unsigned long pending = rcu_callbacks_pending();
+    unsigned long dropped = callback_queue_drop();
 
-    queue_init();
-    atomic_store_explicit(&queue.pending, 0, memory_order_relaxed);
-    atomic_store_explicit(&queue.dropped, pending, memory_order_relaxed);
-    atomic_store_explicit(&queue.threads, 0, memory_order_relaxed);
-    atomic_store_explicit(&queue.barriers, 0, memory_order_relaxed);
-    queue.forks++;
+    callbacks_init();
+    atomic_store_explicit(&callbacks.dropped, dropped, memory_order_relaxed);
+    atomic_store_explicit(&callbacks.threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&callbacks.barriers, 0, memory_order_relaxed);
+    callbacks.forks++;
 }
 
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
 {
-    queue.lock_set = lock ? *lock : (struct rcu_callback_lock){.lock = NULL};
-}
-
-static void append(struct rcu_head *node)
-{
-    struct rcu_head *before;
-
-    atomic_store_explicit(next_of(node), NULL, memory_order_relaxed);
-    /* Orders: STORE p, STORE next_of(node) (relaxed) -> STORE queue.tail (acq_rel), a producer's;
-     * LOAD queue.tail (acq_rel) -> STORE next_of(before) (release) below and STORE queue.pending
-     * (release) in call_rcu(), those of the next.
-     * Pairs with: append(), STORE queue.tail (acq_rel); count_callbacks(), LOAD queue.pending
-     * (acquire).
-     * Broken: the count of one producer lets the callback of a slower one run, without a grace
-     * period after that one's STORE p; or the NULL of one erases the link of the next. Not on
-     * x86. */
-    before = atomic_exchange_explicit(&queue.tail, node, memory_order_acq_rel);
-    /* Orders: STORE node->callback -> STORE next_of(before) (release).
-     * Pairs with: take(), LOAD next_of(node) (acquire) -> LOAD node->callback.
-     * Broken: the consumer calls through a stale pointer. */
-    atomic_store_explicit(next_of(before), node, memory_order_release);
+    callbacks.lock_set = lock ? *lock : (struct rcu_callback_lock){.lock = NULL};
 }
 
 bool rcu_over_callback_bound(unsigned long pending)
@@ -139,7 +97,7 @@ bool rcu_over_callback_bound(unsigned long pending)
  * callbacks that it waits for. */
 static bool may_delay(void)
 {
-    struct rcu_callback_lock lock = queue.lock_set;
+    struct rcu_callback_lock lock = callbacks.lock_set;
 
     if (in_callback || rcu_read_locked() || rcu_reader.online)
         return false;
@@ -157,44 +115,23 @@ static void over_bound(unsigned long pending)
     times = bound > 0 ? pending / bound : 0;
     if (times < 2 || !may_delay())
         return;
-    atomic_fetch_add_explicit(&queue.delayed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&callbacks.delayed, 1, memory_order_relaxed);
     platform_nap(times < DELAY_MOST_NS / DELAY_NS ? (int64_t)times * DELAY_NS : DELAY_MOST_NS);
 }
 
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
 {
-    unsigned long pending, peak;
+    unsigned long pending;
 
     rcu_start_callback_thread();
     head->callback = callback;
-    append(head);
-    /* Orders: STORE p -> STORE queue.pending (release).
-     * Pairs with: count_callbacks(), LOAD queue.pending (acquire) -> rcu_goal(), LOAD rcu_sequence
-     * (relaxed).
-     * Broken: the grace period begins before p is visible, and the callback frees *p early. Not on
-     * x86. */
-    pending = atomic_fetch_add_explicit(&queue.pending, 1, memory_order_release) + 1;
-    peak = atomic_load_explicit(&queue.peak, memory_order_relaxed);
-    while (pending > peak &&
-           !atomic_compare_exchange_weak_explicit(&queue.peak, &peak, pending, memory_order_relaxed,
-                                                  memory_order_relaxed))
-        ;
-    event_set(&queue.queued);
+    pending = callback_queue_add(head);
     if (pending == tuned(force_callbacks)) {
         rcu_wake_leader();
         rcu_end_pile_up();
     }
     if (rcu_over_callback_bound(pending))
         over_bound(pending);
-}
-
-static unsigned long count_callbacks(void)
-{
-    /* Orders: LOAD queue.pending (acquire) -> LOAD rcu_sequence in rcu_goal(), and so the grace
-     * period.
-     * Pairs with: call_rcu(), STORE p -> STORE queue.pending (release).
-     * Broken: the grace period begins before p is visible, and the callback frees *p early. */
-    return atomic_load_explicit(&queue.pending, memory_order_acquire);
 }
 
 static bool enough_to_start(unsigned long count)
@@ -215,10 +152,10 @@ static void pile_up(void)
         __builtin_add_overflow(now, limit, &end))
         end = INT64_MAX;
     for (; now < end; now = platform_now_ns()) {
-        event_reset(&queue.urgent);
-        if (enough_to_start(count_callbacks()))
+        event_reset(&callbacks.urgent);
+        if (enough_to_start(callback_queue_count()))
             return;
-        event_timedwait(&queue.urgent, end - now);
+        event_timedwait(&callbacks.urgent, end - now);
     }
 }
 
@@ -231,7 +168,7 @@ static unsigned long next_of_replay(bool *force)
     unsigned long count;
 
     in_callback = true;
-    count = rcu_replay_next(count_callbacks(), barrier, force);
+    count = rcu_replay_next(callback_queue_count(), barrier, force);
     in_callback = false;
     return count;
 }
@@ -241,77 +178,50 @@ static unsigned long next_of_replay(bool *force)
 static unsigned long wait_for_callbacks(bool *force)
 {
     *force = false;
-    for (;; event_wait(&queue.queued)) {
+    for (;; callback_queue_sleep()) {
         unsigned long count;
 
-        event_reset(&queue.queued);
-        count = count_callbacks();
+        callback_queue_about_to_sleep();
+        count = callback_queue_count();
         if (count > 0 && rcu_replaying())
             count = next_of_replay(force);
         else if (count > 0)
             pile_up();
         if (count > 0)
-            return rcu_replaying() ? count : count_callbacks();
-    }
-}
-
-/* => Callback thread. The next callback; one has been counted, so at worst its link is on the
- *    way. */
-static struct rcu_head *take(void)
-{
-    for (;;) {
-        struct rcu_head *node = queue.head, *next;
-
-        event_reset(&queue.queued);
-        /* Orders: LOAD next_of(node) (acquire) -> LOAD node->callback, of the next node.
-         * Pairs with: append(), STORE node->callback -> STORE next_of(before) (release).
-         * Broken: the callback thread calls through a stale pointer. */
-        next = atomic_load_explicit(next_of(node), memory_order_acquire);
-        if (next) {
-            queue.head = next;
-            if (node != &dummy)
-                return node;
-            queue.dummy_queued = false;
-        } else if (!queue.dummy_queued) {
-            /* The last node is handed out only with another one behind it. */
-            queue.dummy_queued = true;
-            append(&dummy);
-        } else {
-            event_wait(&queue.queued); /* a producer is about to link its node */
-        }
+            return rcu_replaying() ? count : callback_queue_count();
     }
 }
 
 static void callback_lock(void)
 {
-    if (queue.lock.lock)
-        queue.lock.lock(queue.lock.data);
+    if (callbacks.lock.lock)
+        callbacks.lock.lock(callbacks.lock.data);
 }
 
 static void callback_unlock(void)
 {
-    if (queue.lock.unlock)
-        queue.lock.unlock(queue.lock.data);
+    if (callbacks.lock.unlock)
+        callbacks.lock.unlock(callbacks.lock.data);
 }
 
 /* Runs up to so many callbacks under the lock, and lets go of it in time; returns how many. */
 static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
 {
-    unsigned forks = queue.forks;
+    unsigned forks = callbacks.forks;
     unsigned long count = 0;
     int64_t end = INT64_MAX;
 
-    queue.lock = queue.lock_set;
+    callbacks.lock = callbacks.lock_set;
     callback_lock();
-    if (queue.lock.lock && hold_ns > 0)
+    if (callbacks.lock.lock && hold_ns > 0)
         end = platform_now_ns() + hold_ns;
     in_callback = true;
-    queue.last_barrier_ran = false;
+    callbacks.last_barrier_ran = false;
     do {
-        struct rcu_head *node = take();
+        struct rcu_head *node = callback_queue_take();
 
         node->callback(node);
-        if (queue.forks != forks)
+        if (callbacks.forks != forks)
             rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
                        "inside the callback");
         if (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) != 0)
@@ -319,15 +229,12 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
                 "a callback returned inside a read section, or online; the thread would wait "
                 "for itself");
         count++;
-        if (queue.last_barrier_ran && rcu_replaying())
+        if (callbacks.last_barrier_ran && rcu_replaying())
             break;
     } while (count < most && (end == INT64_MAX || platform_now_ns() < end));
     in_callback = false;
     callback_unlock();
-    atomic_fetch_sub_explicit(&queue.pending, count, memory_order_relaxed);
-    atomic_store_explicit(&queue.invoked,
-                          atomic_load_explicit(&queue.invoked, memory_order_relaxed) + count,
-                          memory_order_relaxed);
+    callback_queue_give_back();
     return count;
 }
 
@@ -350,7 +257,7 @@ static void callback_thread(void)
             unsigned long most = tuned(callback_batch);
 
             count -= invoke_batch(count < most ? count : most, tuned(callback_hold_ns));
-            if (count > 0 && queue.lock.lock)
+            if (count > 0 && callbacks.lock.lock)
                 platform_nap(LOCK_PAUSE_NS);
         }
     }
@@ -358,18 +265,18 @@ static void callback_thread(void)
 
 static void start_thread(void)
 {
-    atomic_fetch_add_explicit(&queue.threads, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&callbacks.threads, 1, memory_order_relaxed);
     platform_thread_start("rcu-callback", callback_thread);
 }
 
 void rcu_start_callback_thread(void)
 {
-    platform_call_once(&queue.once, start_thread);
+    platform_call_once(&callbacks.once, start_thread);
 }
 
 void rcu_recount_callbacks(void)
 {
-    event_set(&queue.queued);
+    callback_queue_wake();
 }
 
 struct barrier {
@@ -379,24 +286,26 @@ struct barrier {
 
 bool rcu_barrier_queued(void)
 {
-    /* Orders: LOAD queue.barriers (acquire) -> LOAD queue.pending (acquire) in count_callbacks().
-     * Pairs with: call_rcu(), STORE queue.pending (release) -> rcu_barrier(), STORE queue.barriers
-     * (release).
+    /* Orders: LOAD callbacks.barriers (acquire) -> LOAD callback_queue.queued (acquire) in
+     * callback_queue_count().
+     * Pairs with: callback_queue_add(), RMW callback_queue.queued (seq_cst) -> rcu_barrier(), STORE
+     * callbacks.barriers (release).
      * Broken: a batch is cut short for a barrier whose callback it does not have, so that batches
      * depend on timing. */
-    return atomic_load_explicit(&queue.barriers, memory_order_acquire) > 0;
+    return atomic_load_explicit(&callbacks.barriers, memory_order_acquire) > 0;
 }
 
 static void barrier_reached(struct rcu_head *head)
 {
-    if (atomic_fetch_sub_explicit(&queue.barriers, 1, memory_order_relaxed) == 1)
-        queue.last_barrier_ran = true;
+    if (atomic_fetch_sub_explicit(&callbacks.barriers, 1, memory_order_relaxed) == 1)
+        callbacks.last_barrier_ran = true;
+    callback_queue_give_back(); /* what the caller counts then is exact */
     event_set(&container_of(head, struct barrier, head)->reached);
 }
 
 void rcu_barrier(void)
 {
-    struct rcu_callback_lock lock = queue.lock_set;
+    struct rcu_callback_lock lock = callbacks.lock_set;
     struct barrier barrier;
     bool held, online;
 
@@ -411,12 +320,13 @@ void rcu_barrier(void)
     online = rcu_parked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
-    /* Orders: STORE queue.pending (release) in call_rcu() -> STORE queue.barriers (release).
-     * Pairs with: rcu_barrier_queued(), LOAD queue.barriers (acquire) -> count_callbacks(), LOAD
-     * queue.pending (acquire).
+    /* Orders: RMW callback_queue.queued (seq_cst) in callback_queue_add() -> STORE
+     * callbacks.barriers (release).
+     * Pairs with: rcu_barrier_queued(), LOAD callbacks.barriers (acquire) ->
+     * callback_queue_count(), LOAD callback_queue.queued (acquire).
      * Broken: a batch is cut short for a barrier whose callback it does not have, and what
      * callbacks queue until then is in front of it. */
-    atomic_fetch_add_explicit(&queue.barriers, 1, memory_order_release);
+    atomic_fetch_add_explicit(&callbacks.barriers, 1, memory_order_release);
     rcu_wake_leader();
     rcu_end_pile_up();
     rcu_recount_callbacks();

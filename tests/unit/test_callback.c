@@ -81,6 +81,29 @@ static void *producer_main(void *argument)
     return NULL;
 }
 
+static void nothing(struct rcu_head *head)
+{
+    (void)head;
+}
+
+START_TEST(counts_are_exact_after_a_barrier)
+{
+    static struct rcu_head heads[3];
+    struct rcu_stats before, after;
+
+    rcu_barrier();
+    rcu_get_stats(&before);
+    for (unsigned i = 1; i <= 1000; i++) {
+        for (unsigned j = 0; j < 3; j++)
+            call_rcu(&heads[j], nothing);
+        rcu_barrier();
+        rcu_get_stats(&after);
+        ck_assert_uint_eq(after.callbacks_invoked - before.callbacks_invoked, 4 * i);
+        ck_assert_uint_eq(after.callbacks_queued - before.callbacks_queued, 4 * i);
+    }
+}
+END_TEST
+
 START_TEST(callbacks_of_several_threads_keep_the_order_of_each)
 {
     pthread_t threads[PRODUCERS];
@@ -356,6 +379,7 @@ static void add_tests_of_the_queue(Suite *suite)
                         POLICIES);
     tcase_add_loop_test(order, callbacks_need_no_barrier_to_run, 0, POLICIES);
     tcase_add_loop_test(order, batches_of_any_size_run_all, 0, 6);
+    tcase_add_test(order, counts_are_exact_after_a_barrier);
     tcase_add_loop_test(order, callbacks_of_several_threads_keep_the_order_of_each, 0, POLICIES);
     tcase_add_loop_test(order, a_callback_may_free_what_its_head_is_in, 0, POLICIES);
     tcase_add_test(order, a_callback_may_queue_another);

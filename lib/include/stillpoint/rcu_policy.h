@@ -92,8 +92,8 @@ struct rcu_stats {
     unsigned long sleeps;  /* until a reader leaves */
     unsigned long wakeups; /* from these sleeps: a reader left, or a request came */
     /* Callbacks. */
-    unsigned long callbacks_queued; /* may be a batch too low for a moment */
-    unsigned long callbacks_invoked;
+    unsigned long callbacks_queued;
+    unsigned long callbacks_invoked; /* at most a batch too low, and exact after rcu_barrier() */
     unsigned long callbacks_peak;    /* most that were pending at once */
     unsigned long callbacks_delayed; /* calls of call_rcu() that callback_bound slowed down */
     unsigned long callbacks_dropped; /* by this process's fork from its parent */

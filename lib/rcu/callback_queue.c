@@ -1,0 +1,202 @@
+#include "callback_queue.h"
+
+#include "sync/platform.h"
+
+struct callback_queue callback_queue;
+
+static struct rcu_head dummy;
+/* Linked as an atomic, since the consumer may load it while a producer stores it. */
+#define next_of(head) ((_Atomic(struct rcu_head *) *)&(head)->next)
+
+void callback_queue_init(void)
+{
+    struct callback_queue *q = &callback_queue;
+
+    atomic_store_explicit(next_of(&dummy), NULL, memory_order_relaxed);
+    atomic_store_explicit(&q->tail, &dummy, memory_order_relaxed);
+    q->head = &dummy;
+    q->dummy_queued = true;
+    atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
+    event_init(&q->more, false);
+}
+
+unsigned long callback_queue_drop(void)
+{
+    struct callback_queue *q = &callback_queue;
+    unsigned long pending = callback_queue_pending();
+
+    q->ran = atomic_load_explicit(&q->returned, memory_order_relaxed);
+    atomic_store_explicit(&q->queued, q->ran, memory_order_relaxed);
+    return pending;
+}
+
+unsigned long callback_queue_pending(void)
+{
+    /* Orders: LOAD callback_queue.returned (acquire) -> LOAD callback_queue.queued.
+     * Pairs with: callback_queue_give_back(), LOAD callback_queue.queued -> STORE
+     * callback_queue.returned (release).
+     * Broken: fewer than none are pending. */
+    unsigned long returned = atomic_load_explicit(&callback_queue.returned, memory_order_acquire);
+
+    return atomic_load_explicit(&callback_queue.queued, memory_order_relaxed) - returned;
+}
+
+void callback_queue_stats(struct rcu_stats *stats)
+{
+    struct callback_queue *q = &callback_queue;
+    unsigned long pending = callback_queue_pending();
+
+    stats->callbacks_invoked = atomic_load_explicit(&q->returned, memory_order_relaxed);
+    stats->callbacks_queued = atomic_load_explicit(&q->queued, memory_order_relaxed);
+    stats->callbacks_peak = atomic_load_explicit(&q->peak, memory_order_relaxed);
+    if (stats->callbacks_peak < pending)
+        stats->callbacks_peak = pending;
+}
+
+static void append(struct rcu_head *node)
+{
+    struct rcu_head *before;
+
+    atomic_store_explicit(next_of(node), NULL, memory_order_relaxed);
+    /* Orders: STORE p, STORE next_of(node) (relaxed) -> STORE callback_queue.tail (acq_rel), a
+     * producer's; LOAD callback_queue.tail (acq_rel) -> STORE next_of(before) (release) below and
+     * RMW callback_queue.queued (seq_cst) in callback_queue_add(), those of the next.
+     * Pairs with: append(), STORE callback_queue.tail (acq_rel); callback_queue_count(), LOAD
+     * callback_queue.queued (acquire).
+     * Broken: the count of one producer lets the callback of a slower one run, without a grace
+     * period after that one's STORE p; or the NULL of one erases the link of the next. Not on
+     * x86. */
+    before = atomic_exchange_explicit(&callback_queue.tail, node, memory_order_acq_rel);
+    /* Orders: STORE node->callback -> STORE next_of(before) (release).
+     * Pairs with: linked_to(), LOAD next_of(node) (acquire) -> LOAD node->callback.
+     * Broken: the consumer calls through a stale pointer. */
+    atomic_store_explicit(next_of(before), node, memory_order_release);
+}
+
+unsigned long callback_queue_add(struct rcu_head *node)
+{
+    struct callback_queue *q = &callback_queue;
+    unsigned long queued, returned;
+
+    append(node);
+    /* Orders: STORE p -> RMW callback_queue.queued (seq_cst).
+     * Pairs with: callback_queue_count(), LOAD callback_queue.queued (acquire) -> rcu_goal(), LOAD
+     * rcu_sequence (relaxed).
+     * Broken: the grace period begins before p is visible, and the callback frees *p early. Not on
+     * x86. */
+    queued = atomic_fetch_add(&q->queued, 1) + 1;
+    /* Orders: RMW callback_queue.queued (seq_cst) -> LOAD callback_queue.asleep (seq_cst), EXCHANGE
+     * callback_queue.asleep (seq_cst).
+     * Pairs with: callback_queue_sleep(), STORE callback_queue.asleep (seq_cst) -> LOAD
+     * callback_queue.queued (seq_cst).
+     * Broken: the consumer misses the callback and the producer the sleeper, so that the callback
+     * waits for the next one. On x86 too. */
+    if (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false))
+        event_set(&q->more);
+    returned = atomic_load_explicit(&q->returned, memory_order_relaxed);
+    return (long)(queued - returned) > 0 ? queued - returned : 0; /* it may have run by now */
+}
+
+void callback_queue_wake(void)
+{
+    event_set(&callback_queue.more);
+}
+
+/* --- The consumer's --- */
+
+unsigned long callback_queue_count(void)
+{
+    /* Orders: LOAD callback_queue.queued (acquire) -> LOAD rcu_sequence in rcu_goal(), and so the
+     * grace period.
+     * Pairs with: callback_queue_add(), STORE p -> RMW callback_queue.queued (seq_cst).
+     * Broken: the grace period begins before p is visible, and the callback frees *p early. */
+    return atomic_load_explicit(&callback_queue.queued, memory_order_acquire) -
+           atomic_load_explicit(&callback_queue.returned, memory_order_relaxed);
+}
+
+void callback_queue_about_to_sleep(void)
+{
+    event_reset(&callback_queue.more);
+    /* Orders: LOAD callback_queue.queued (acquire) -> LOAD next_of(node) in linked_to().
+     * Pairs with: append(), STORE next_of(before) -> callback_queue_add(), RMW
+     * callback_queue.queued (seq_cst).
+     * Broken: the consumer sleeps on a producer that has linked its node, and counted it,
+     * before. */
+    callback_queue.seen = atomic_load_explicit(&callback_queue.queued, memory_order_acquire);
+}
+
+void callback_queue_sleep(void)
+{
+    struct callback_queue *q = &callback_queue;
+
+    /* Orders: STORE callback_queue.asleep (seq_cst) -> LOAD callback_queue.queued (seq_cst).
+     * Pairs with: callback_queue_add(), RMW callback_queue.queued (seq_cst) -> LOAD
+     * callback_queue.asleep (seq_cst).
+     * Broken: the consumer misses the callback and the producer the sleeper, so that the callback
+     * waits for the next one. On x86 too. */
+    atomic_store(&q->asleep, true);
+    if (atomic_load(&q->queued) == q->seen)
+        event_wait(&q->more);
+    atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
+}
+
+/* The node after this one; NULL: none is linked yet. */
+static struct rcu_head *linked_to(struct rcu_head *node)
+{
+    /* Orders: LOAD next_of(node) (acquire) -> LOAD node->callback, of the next node.
+     * Pairs with: append(), STORE node->callback -> STORE next_of(before) (release).
+     * Broken: the consumer calls through a stale pointer. */
+    return atomic_load_explicit(next_of(node), memory_order_acquire);
+}
+
+/* All that is linked was taken, though not all that was counted: a producer is about to link the
+ * next. */
+static struct rcu_head *wait_for_link(struct rcu_head *node)
+{
+    struct rcu_head *next;
+
+    for (;;) {
+        callback_queue_about_to_sleep();
+        next = linked_to(node);
+        if (next)
+            return next;
+        callback_queue_sleep();
+    }
+}
+
+struct rcu_head *callback_queue_take(void)
+{
+    struct callback_queue *q = &callback_queue;
+
+    for (;;) {
+        struct rcu_head *node = q->head, *next = linked_to(node);
+
+        if (!next && !q->dummy_queued) {
+            /* The last node is handed out only with another one behind it. */
+            q->dummy_queued = true;
+            append(&dummy);
+            continue;
+        }
+        q->head = next ? next : wait_for_link(node);
+        if (node != &dummy) {
+            q->ran++;
+            return node;
+        }
+        q->dummy_queued = false;
+    }
+}
+
+void callback_queue_give_back(void)
+{
+    struct callback_queue *q = &callback_queue;
+    unsigned long pending = atomic_load_explicit(&q->queued, memory_order_relaxed) -
+                            atomic_load_explicit(&q->returned, memory_order_relaxed);
+
+    if (pending > atomic_load_explicit(&q->peak, memory_order_relaxed))
+        atomic_store_explicit(&q->peak, pending, memory_order_relaxed);
+    /* Orders: LOAD callback_queue.queued -> STORE callback_queue.returned (release).
+     * Pairs with: callback_queue_pending(), LOAD callback_queue.returned (acquire) -> LOAD
+     * callback_queue.queued.
+     * Broken: fewer than none are pending. */
+    atomic_store_explicit(&q->returned, q->ran, memory_order_release);
+}

@@ -1,0 +1,70 @@
+/* The queue of callbacks: any thread adds to it without waiting, and one empties it.
+ *
+ * The queue is a list from `head` to `tail` that is never empty: the consumer appends a dummy
+ * before it takes the last callback. A producer exchanges the tail and then links its node to the
+ * one before; between the two the list is cut, and the consumer waits for the link. The count is
+ * raised after linking; the consumer takes as many callbacks as it counted before the grace period,
+ * so that none is run that was queued during it.
+ *
+ * What producers write is in one cache line and what the consumer writes in another, so that they
+ * do not take it from one another for each callback: two counts that only grow, of what was queued
+ * and of what has returned; the difference is pending. A producer sets an event only for a consumer
+ * that has announced its sleep.
+ *
+ * Source of the queue: Vyukov, "Non-intrusive MPSC node-based queue"; with a count as in QEMU's
+ * RCU.
+ */
+#ifndef STILLPOINT_RCU_CALLBACK_QUEUE_H
+#define STILLPOINT_RCU_CALLBACK_QUEUE_H
+
+#include "stillpoint/event.h"
+#include "stillpoint/rcu.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct rcu_stats;
+
+extern struct callback_queue {
+    /* Producers'. */
+    _Alignas(RCU_CACHE_LINE) _Atomic(struct rcu_head *) tail;
+    atomic_ulong queued; /* linked */
+    /* The consumer's, which producers load. */
+    _Alignas(RCU_CACHE_LINE) atomic_ulong returned;
+    atomic_bool asleep; /* or about to be; a producer that wakes it takes this back */
+    /* Rarely stored to. */
+    _Alignas(RCU_CACHE_LINE) struct event more; /* a callback was linked */
+    /* The consumer's own, but that statistics load `peak`. */
+    _Alignas(RCU_CACHE_LINE) struct rcu_head *head;
+    bool dummy_queued;
+    unsigned long seen; /* of `queued`, before it found nothing to do */
+    unsigned long ran;  /* since the first: `returned`, and what was taken after that */
+    atomic_ulong peak;
+} callback_queue;
+
+/* => Before any other call, and in a forked child: an empty queue, with the counts of before. */
+void callback_queue_init(void);
+/* => A forked child, before callback_queue_init(). Counts what is pending out; how many. */
+unsigned long callback_queue_drop(void);
+
+/* Adds a callback; never blocks. How many are pending then: while none returns, exactly one
+ * producer is given each number. */
+unsigned long callback_queue_add(struct rcu_head *node);
+unsigned long callback_queue_pending(void);
+/* The fields about what was queued, pending and invoked. */
+void callback_queue_stats(struct rcu_stats *stats);
+/* Ends the sleep of a consumer, or the next one. */
+void callback_queue_wake(void);
+
+/* The consumer's. What is counted was queued before, with everything that led to it. */
+unsigned long callback_queue_count(void);
+/* The next callback; one has been counted, so at worst its link is on the way. */
+struct rcu_head *callback_queue_take(void);
+/* What was taken has run, and is pending no more. */
+void callback_queue_give_back(void);
+/* Sleeps until more is queued than when it was about to sleep, or callback_queue_wake(): what is
+ * waited for is tested between the two. */
+void callback_queue_about_to_sleep(void);
+void callback_queue_sleep(void);
+
+#endif
