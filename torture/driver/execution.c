@@ -119,6 +119,13 @@ static bool read_events(struct execution *e)
 
 /* --- Watching --- */
 
+static void begin_stopping(struct execution *e)
+{
+    e->stopping = true;
+    e->stop_ns = clock_monotonic_ns();
+    patience_begin(&e->patience, e->pid, e->stop_ns);
+}
+
 /* When the gate opens, and that the loops end, are told by the runner, whose clock counts. */
 static void follow_runner(struct execution *e)
 {
@@ -133,10 +140,8 @@ static void follow_runner(struct execution *e)
         e->disk_ns = output_blocked_ns(e->inv->output);
         e->terminal_ns = console_blocked_ns(e->inv->console);
     }
-    if (!e->stopping && atomic_load_explicit(&h->stop, memory_order_relaxed)) {
-        e->stopping = true;
-        e->stop_ns = clock_monotonic_ns();
-    }
+    if (!e->stopping && atomic_load_explicit(&h->stop, memory_order_relaxed))
+        begin_stopping(e);
 }
 
 /* Ends the threads' loops; before they began, the runner. */
@@ -144,8 +149,7 @@ static void tell_to_stop(struct execution *e)
 {
     if (e->stopping)
         return;
-    e->stopping = true;
-    e->stop_ns = clock_monotonic_ns();
+    begin_stopping(e);
     if (e->viewed) {
         atomic_store_explicit(&e->view.header->stop, 1, memory_order_relaxed);
         shared_wake(&e->view.header->stop);
@@ -176,10 +180,14 @@ static void look_for_strays(struct execution *e)
         tell_to_stop(e);
 }
 
+static bool runner_is_halted(const struct execution *e)
+{
+    return e->halt.since_ns || (e->gate_open && lost_time_frozen(&e->lost));
+}
+
 static void look_for_stalls(struct execution *e)
 {
-    bool halted = e->halt.since_ns || lost_time_frozen(&e->lost);
-    int silent = e->inv->gdb || halted ? -1 : watchdog_look(&e->watchdog);
+    int silent = e->inv->gdb || runner_is_halted(e) ? -1 : watchdog_look(&e->watchdog);
 
     if (silent < 0 || execution_thread_is_stopped(e, silent))
         return;
@@ -330,29 +338,49 @@ static void watch_running(struct execution *e, int64_t now)
     show_progress(e);
 }
 
-static void watch_starting(struct execution *e, int64_t now)
+/* A runner that takes too long is ended: in time in which it could run it stalls, else the machine is
+ * to blame, if it lasts. */
+static void end_impatiently(struct execution *e, int64_t limit_ns, const char *stall)
 {
-    if (e->inv->gdb || now - e->started_ns < START_LIMIT_NS || e->killed)
+    const struct patience *p = &e->patience;
+
+    if (p->spent_ns > limit_ns) {
+        if (!execution_has_check(e, "stall"))
+            execution_add_finding(e, execution_finding(e, "stall", 0, stall));
+        kill_runner(e);
+    } else if (patience_is_hopeless(p, limit_ns)) {
+        json_array_append_new(
+            e->outside, json_sprintf("%s In %.0f s the machine let it, and Stillpoint, run for no "
+                                     "more than %.1f s; find out what keeps CPUs, memory or disks "
+                                     "busy, and run it again",
+                                     stall, (double)(p->turn_ns - p->begun_ns) / 1e9,
+                                     (double)p->spent_ns / 1e9));
+        kill_runner(e);
+    }
+}
+
+static void watch_starting(struct execution *e)
+{
+    if (e->inv->gdb || e->killed || e->stopping)
         return;
-    if (!e->halt.since_ns)
-        execution_add_finding(
-            e, execution_finding(e, "stall", 0, "The runner did not get ready within 30 s."));
-    kill_runner(e);
+    if (e->halt.since_ns && e->patience.turn_ns - e->started_ns > START_LIMIT_NS)
+        kill_runner(e);
+    else
+        end_impatiently(e, START_LIMIT_NS, "The runner did not get ready within 30 s.");
 }
 
 /* Threads that go on beating but never end, or a main thread that does not. Silent threads are the
  * watchdog's, who knows better how long they had a chance to run; this is the last resort, and
  * all that can be done about a runner that somebody has stopped. */
-static void watch_stopping(struct execution *e, int64_t now)
+static void watch_stopping(struct execution *e)
 {
-    if (!e->stopping || e->killed || e->inv->gdb ||
-        (!e->halt.since_ns &&
-         now - e->stop_ns <= 4 * e->stall_limit_ns + e->halt.total_ns + END_GRACE_NS))
+    if (!e->stopping || e->killed || e->inv->gdb)
         return;
-    if (!e->halt.since_ns && !execution_has_check(e, "stall"))
-        execution_add_finding(
-            e, execution_finding(e, "stall", 0, "The run did not end after it was told to."));
-    kill_runner(e);
+    if (e->halt.since_ns)
+        kill_runner(e);
+    else
+        end_impatiently(e, 4 * e->stall_limit_ns + END_GRACE_NS,
+                        "The run did not end after it was told to.");
 }
 
 /* The pipe may outlive the runner, in a child of its own: its end alone ends nothing. */
@@ -368,6 +396,8 @@ static void watch(struct execution *e)
             poll_events.fd = -1;
         e->ended = execution_look_outside(e);
         now = clock_monotonic_ns();
+        if (!e->viewed || e->stopping)
+            patience_turn(&e->patience, runner_is_halted(e), now);
         if (execution_dump_wanted())
             dump(e);
         if (execution_interrupted())
@@ -377,8 +407,8 @@ static void watch(struct execution *e)
         if (e->viewed)
             watch_running(e, now);
         else
-            watch_starting(e, now);
-        watch_stopping(e, now);
+            watch_starting(e);
+        watch_stopping(e);
     }
     if (poll_events.fd >= 0)
         read_events(e);

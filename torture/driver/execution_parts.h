@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "lost_time.h"
 #include "metrics.h"
+#include "patience.h"
 #include "torture/result/series.h"
 #include "torture/scenario/expand.h"
 #include "torture/scenario/settings.h"
@@ -36,6 +37,7 @@ struct execution {
     struct view view;
     struct metrics metrics;
     struct watchdog watchdog;
+    struct patience patience; /* with its start, and then with its end */
     struct lost_time lost;
     int64_t disk_ns, terminal_ns; /* that writers were held up, by then */
     struct guard guard;

@@ -3,6 +3,7 @@
 
 #include "torture/host/paths.h"
 #include "torture/placement/threads.h"
+#include "torture/record/clock.h"
 #include "torture/record/text.h"
 
 #include <errno.h>
@@ -209,6 +210,7 @@ bool execution_start(struct execution *e)
     if (refused)
         diagnose_refused(e->d, errno, refused, "cannot prepare a run");
     ok = !refused && spawn_runner(e, path, config, events_write);
+    patience_begin(&e->patience, e->pid, clock_monotonic_ns());
     if (config >= 0)
         close(config);
     if (events_write >= 0)
