@@ -5,10 +5,10 @@
 #include "stillpoint/vcpu.h"
 
 /* The fields of struct vcpu_stats, a row each. */
-#define VCPU_COUNTERS(row)                                                              \
-    row(exclusive_sections) row(exclusive_handed) row(exclusive_waited) row(exec_waits) \
-        row(exec_counted) row(pauses) row(work_run) row(safe_work_run) row(signals)     \
-            row(rr_timer_kicks)
+#define VCPU_COUNTERS(row)                                                                    \
+    row(exclusive_sections) row(exclusive_handed) row(exclusive_opened) row(exclusive_waited) \
+        row(exec_waits) row(exec_overtaken) row(exec_counted) row(pauses) row(work_run)       \
+            row(safe_work_run) row(signals) row(rr_timer_kicks)
 
 /* Counters of vcpu_get_stats(): several writers. */
 #define VCPU_COUNTER(name) atomic_ulong name;

@@ -141,6 +141,62 @@ START_TEST(a_vcpu_may_execute_again_and_again_after_a_section)
 }
 END_TEST
 
+static bool fences_are_full(void)
+{
+    return (atomic_load(&exclusive_pending) & EXCLUSIVE_FENCES) != 0;
+}
+
+static void execute_until_two_before_fences_are_light(void)
+{
+    for (int i = 2; i < EXCLUSIVE_QUIET; i++) {
+        cpu_exec_start(current_cpu);
+        cpu_exec_end(current_cpu);
+    }
+}
+
+static void section_start_and_end(void)
+{
+    start_exclusive();
+    end_exclusive();
+}
+
+/* The vCPU meets the second section: it is waited for, or, in the second loop, waits. */
+START_TEST(fences_are_full_from_a_section_until_a_vcpu_has_long_met_none)
+{
+    begin_test(2, 1);
+    ck_assert_int_eq(fences_are_full(), asymmetric_fence_is_full);
+    for (int round = 0; round < 3; round++) {
+        section_start_and_end();
+        ck_assert(fences_are_full());
+        make(&vcpus[0], execute_until_two_before_fences_are_light);
+        ck_assert(fences_are_full());
+        if (_i == 0) {
+            make(&vcpus[0], exec_start);
+            begin_and_wait_for_vcpus(&starters[0], section_start_and_end, 1);
+            make(&vcpus[0], exec_end);
+            finish(&starters[0]);
+        } else {
+            make(&starters[0], section_start);
+            begin_and_wait_to_execute(&vcpus[0], exec_start);
+            make(&starters[0], section_end);
+            finish(&vcpus[0]);
+            make(&vcpus[0], exec_end);
+        }
+        make(&vcpus[1], exec_start);
+        make(&vcpus[1], exec_end);
+        make(&vcpus[0], execute_until_two_before_fences_are_light);
+        ck_assert(fences_are_full());
+        make(&vcpus[0], exec_start);
+        ck_assert(fences_are_full());
+        make(&vcpus[0], exec_end);
+        make(&vcpus[0], exec_start);
+        ck_assert_int_eq(fences_are_full(), asymmetric_fence_is_full);
+        make(&vcpus[0], exec_end);
+    }
+    end_test(2, 1);
+}
+END_TEST
+
 /* ---- vCPUs that come and go ---- */
 
 START_TEST(a_vcpu_added_in_a_section_stays_out_until_it_ends)
@@ -300,6 +356,7 @@ static Suite *exclusive_suite(void)
     tcase_add_test(one, a_vcpu_that_starts_in_a_section_waits_until_it_is_over);
     tcase_add_test(one, a_vcpu_that_starts_while_a_section_is_asked_for_waits);
     tcase_add_test(one, a_vcpu_may_execute_again_and_again_after_a_section);
+    tcase_add_loop_test(one, fences_are_full_from_a_section_until_a_vcpu_has_long_met_none, 0, 2);
 
     tcase_add_test(plug, a_vcpu_added_in_a_section_stays_out_until_it_ends);
     tcase_add_test(plug, a_vcpu_added_while_a_section_waits_stays_out_and_is_not_waited_for);

@@ -172,6 +172,11 @@ static void race_as_vcpu(void)
         race.inside = 0;
         atomic_store_explicit(&race.slow_store, 0, memory_order_relaxed);
         cpu_exec_end(current_cpu);
+        /* Now and then for so long that fences are light in the next round. */
+        for (unsigned quiet = 0; i % 64 == 0 && quiet <= EXCLUSIVE_QUIET; quiet++) {
+            cpu_exec_start(current_cpu);
+            cpu_exec_end(current_cpu);
+        }
         atomic_store_explicit(&race.ended, i, memory_order_release);
     }
     atomic_fetch_add(&race.wrong, wrong);
@@ -231,6 +236,37 @@ START_TEST(races_reach_vcpus_that_are_counted_as_they_start)
     }
     atomic_store(&stop, true);
     finish(&vcpus[0]);
+    end_test(1, 0);
+}
+END_TEST
+
+static void execute_on_a_cpu_of_its_own(void)
+{
+    use_cpu(1);
+    execute_again_and_again();
+}
+
+/* Nobody else asks, and each section is on until the vCPU has woken up and found it so. On one CPU
+ * it may wake up in between each time. */
+START_TEST(the_next_section_waits_for_a_vcpu_that_was_overtaken_often)
+{
+    begin_test(1, 0);
+    begin(&vcpus[0], execute_on_a_cpu_of_its_own);
+    use_cpu(0);
+    while (has_several_cpus() && vcpu_stats_now().exclusive_opened < 3) {
+        struct vcpu_stats now, before = vcpu_stats_now();
+
+        start_exclusive();
+        do {
+            sched_yield();
+            now = vcpu_stats_now();
+        } while (now.exec_waits == before.exec_waits &&
+                 now.exec_overtaken == before.exec_overtaken);
+        end_exclusive();
+    }
+    atomic_store(&stop, true);
+    finish(&vcpus[0]);
+    ck_assert_uint_eq(vcpu_stats_now().exclusive_handed, 0);
     end_test(1, 0);
 }
 END_TEST
@@ -372,6 +408,7 @@ static Suite *exclusive_races_suite(void)
     tcase_add_test(races, a_vcpu_counts_itself_out_once);
     tcase_add_test(races, a_vcpu_and_a_starter_that_race_do_not_miss_one_another);
     tcase_add_test(races, races_reach_vcpus_that_are_counted_as_they_start);
+    tcase_add_test(races, the_next_section_waits_for_a_vcpu_that_was_overtaken_often);
     tcase_add_test(races, sections_and_vcpus_that_come_and_go_exclude_one_another);
     return suite;
 }

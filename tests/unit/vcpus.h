@@ -106,7 +106,7 @@ static inline bool executes(struct vcpu *cpu)
 /* 0: no section is on or asked for; else 1 + the vCPUs that are waited for. */
 static inline unsigned sections_pending(void)
 {
-    return atomic_load(&exclusive_pending) & ~EXCLUSIVE_FULL_FENCE;
+    return atomic_load(&exclusive_pending) & ~EXCLUSIVE_FENCES;
 }
 
 /* Begins the job, which calls cpu_exec_start(), and comes back when that waits. */

@@ -9,14 +9,20 @@
  *    is one exclusive section at a time.
  * => A vCPU that executes is kicked (cpu_exit()); the section begins when the last has called
  *    cpu_exec_end().
- * => Sections that are requested while one is on are served in the order of the requests, one after
- *    the other while vCPUs stay out. Then the vCPUs that wait have their turn before any section
- *    that was requested later. So neither side starves.
+ * => Sections are served in the order of the requests. Those that were requested while one was on
+ *    follow it while vCPUs stay out. Then vCPUs are let in, for 100 us at most when another section
+ *    was requested meanwhile, and until the next request otherwise.
+ * => Neither side starves. A section waits for vCPUs that execute, and for none that was let in and
+ *    has no CPU yet: so one starter in a loop may come before it. A vCPU that woke up 64 times and
+ *    found the next section on is let in for 100 us; 64 times later for twice as long, and so on up
+ *    to 100 ms.
  * => Order: what vCPUs did before is seen in the section, and what it does is seen by vCPUs after.
  *
- * The uncontended pair of cpu_exec_start() and cpu_exec_end() has no fence instruction where
- * membarrier works. Source: the lock-free design is QEMU's (Paolo Bonzini, 2016); see
- * docs/architecture.md for what is ours.
+ * The pair of cpu_exec_start() and cpu_exec_end() has no fence instruction where membarrier works
+ * and sections are rare. A section switches vCPUs to full fences, by one heavy fence, so that those
+ * after it interrupt nobody; a vCPU that has executed 1024 times without meeting one switches all
+ * back. Meanwhile a pair costs two full fences, some 10 to 20 ns. Source: the lock-free design is
+ * QEMU's (Paolo Bonzini, 2016); see docs/architecture.md for what is ours.
  */
 #ifndef STILLPOINT_EXCLUSIVE_H
 #define STILLPOINT_EXCLUSIVE_H
@@ -25,10 +31,13 @@
 #include <stillpoint/vcpu.h>
 
 /* 0, nearly always. Otherwise 1 + the number of vCPUs that are waited for, while an exclusive
- * section is on or requested; and a bit that is set when both fences are full. cpu_exec_start() and
- * cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
-#define EXCLUSIVE_FULL_FENCE 0x80000000U
+ * section is on or requested; and a bit that is set while both fences are full. cpu_exec_start()
+ * and cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
+#define EXCLUSIVE_FENCES 0x80000000U
 extern atomic_uint exclusive_pending;
+/* After so many executions without a section fences are light again. Their full fences have taken
+ * as long as the heavy one that the next section then runs. */
+#define EXCLUSIVE_QUIET 1024
 
 /* Slow paths of the inline functions below; not for programs. */
 void vcpu_exec_start_slow(struct vcpu *cpu);
@@ -38,7 +47,7 @@ void vcpu_check_exec_start(struct vcpu *cpu);
 /* => The thread that has attached the vCPU; outside of read sections, with the big lock not held,
  *    and outside of exclusive sections: each is diagnosed where it would wait, and at once in
  *    builds with DEBUG=1. What needs a read section takes it inside. Does not nest.
- * => Waits while an exclusive section is on or requested. */
+ * => Waits while an exclusive section is on. */
 static inline void cpu_exec_start(struct vcpu *cpu)
 {
 #ifdef STILLPOINT_DEBUG
@@ -50,20 +59,21 @@ static inline void cpu_exec_start(struct vcpu *cpu)
      * Broken: each load misses the other's store, and the vCPU executes in the section. */
     atomic_signal_fence(memory_order_seq_cst);
     /* Orders: LOAD exclusive_pending (acquire) -> accesses of what the vCPU executes.
-     * Pairs with: end_exclusive(), STORE exclusive_pending (release).
+     * Pairs with: open_door(), STORE exclusive_pending (release); clear_fences(), STORE
+     * exclusive_pending (release).
      * Broken: the vCPU executes on what the section has replaced. */
     unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
 
     if (__builtin_expect(pending != 0, 0)) {
-        if (pending & EXCLUSIVE_FULL_FENCE) {
+        if (pending & EXCLUSIVE_FENCES) {
             /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), the next one.
              * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
              * (acquire).
-             * Broken: where light fences order nothing, the vCPU executes in the section. */
+             * Broken: against a plain fence of the starter, the vCPU executes in the section. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
         }
-        if (pending & ~EXCLUSIVE_FULL_FENCE)
+        if ((pending & ~EXCLUSIVE_FENCES) || ++cpu->quiet_executions >= EXCLUSIVE_QUIET)
             vcpu_exec_start_slow(cpu);
     }
 }
@@ -83,16 +93,15 @@ static inline void cpu_exec_end(struct vcpu *cpu)
     unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
 
     if (__builtin_expect(pending != 0, 0)) {
-        if (pending & EXCLUSIVE_FULL_FENCE) {
+        if (pending & EXCLUSIVE_FENCES) {
             /* Orders: STORE running (release) -> LOAD exclusive_pending (relaxed), the next one.
              * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
              * (acquire).
-             * Broken: where light fences order nothing, the starter waits for a vCPU that has
-             * left. */
+             * Broken: against a plain fence of the starter, it waits for a vCPU that has left. */
             atomic_thread_fence(memory_order_seq_cst);
             pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
         }
-        if (pending & ~EXCLUSIVE_FULL_FENCE)
+        if (pending & ~EXCLUSIVE_FENCES)
             vcpu_exec_end_slow(cpu);
     }
 }

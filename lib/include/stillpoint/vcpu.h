@@ -69,6 +69,7 @@ struct vcpu_config {
 struct vcpu {
     /* Stored by its thread, loaded by starters of exclusive sections. */
     _Alignas(RCU_CACHE_LINE) atomic_bool running; /* between cpu_exec_start() and cpu_exec_end() */
+    unsigned quiet_executions; /* its thread's: with full fences, since it met a section */
     const struct vcpu_accel *accel;
     const struct vcpu_guest *guest;
     void *data;
@@ -153,8 +154,10 @@ extern struct vcpu_list vcpu_list;
 struct vcpu_stats {
     unsigned long exclusive_sections; /* outermost ones */
     unsigned long exclusive_handed; /* of these, taken over from the one before: vCPUs stayed out */
+    unsigned long exclusive_opened; /* times that the next one had to let vCPUs in first */
     unsigned long exclusive_waited; /* whose starter had to wait for a vCPU */
     unsigned long exec_waits;       /* vCPUs that waited in cpu_exec_start() */
+    unsigned long exec_overtaken;   /* times that one woke up there, and the next section was on */
     unsigned long exec_counted;     /* vCPUs that went on there, as they were counted already */
     unsigned long pauses;
     unsigned long work_run;
