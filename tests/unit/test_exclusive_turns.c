@@ -216,27 +216,6 @@ START_TEST(a_section_that_waits_for_vcpus_to_be_let_in_is_not_overtaken)
 }
 END_TEST
 
-/* starters[0] has asked, and is yet to wake up when the lock is free and this thread asks again. */
-START_TEST(a_section_that_waits_for_the_lock_is_not_overtaken)
-{
-    begin_test(0, 1);
-    for (int round = 0; round < 50; round++) {
-        atomic_store(&came, 0);
-        start_exclusive();
-        platform_mutex_lock(&vcpu_lock);
-        begin(&starters[0], come_in_section);
-        UNTIL(is_asleep(&starters[0]));
-        platform_mutex_unlock(&vcpu_lock);
-        end_exclusive();
-        start_exclusive();
-        ck_assert_uint_eq(atomic_load(&came), 1);
-        end_exclusive();
-        finish(&starters[0]);
-    }
-    end_test(0, 1);
-}
-END_TEST
-
 /* No vCPU waits, so nobody is kept waiting when one more section comes before vCPUs are let in. */
 START_TEST(a_section_asked_for_later_is_served_in_the_same_row_while_no_vcpu_waits)
 {
@@ -412,7 +391,6 @@ static Suite *exclusive_turns_suite(void)
     tcase_add_test(several, sections_queue_up_again_after_all_were_served);
     tcase_add_test(several, vcpus_that_wait_are_let_in_before_a_section_that_was_asked_for_later);
     tcase_add_test(several, a_section_that_waits_for_vcpus_to_be_let_in_is_not_overtaken);
-    tcase_add_test(several, a_section_that_waits_for_the_lock_is_not_overtaken);
     tcase_add_test(several,
                    a_section_asked_for_later_is_served_in_the_same_row_while_no_vcpu_waits);
     tcase_add_test(several, a_looping_starter_does_not_starve_vcpus);
