@@ -338,8 +338,8 @@ static void watch_running(struct execution *e, int64_t now)
     show_progress(e);
 }
 
-/* A runner that takes too long is ended: in time in which it could run it stalls, else the machine is
- * to blame, if it lasts. */
+/* A runner that takes too long is ended: in time in which it could run it stalls, else the machine
+ * is to blame, if it lasts. */
 static void end_impatiently(struct execution *e, int64_t limit_ns, const char *stall)
 {
     const struct patience *p = &e->patience;

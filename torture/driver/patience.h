@@ -1,5 +1,5 @@
-/* How long a runner had to do what it is waited for: not the time in which it could not run, nor that
- * in which the driver did not look. */
+/* How long a runner had to do what it is waited for: not the time in which it could not run, nor
+ * that in which the driver did not look. */
 #ifndef STILLPOINT_PATIENCE_H
 #define STILLPOINT_PATIENCE_H
 
