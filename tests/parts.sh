@@ -209,15 +209,23 @@ part_faults() {
     tests/faults.sh
 }
 
-sanitized_programs() { programs_without unit_tests SANITIZE SANITIZE="$1"; } # SANITIZERS
+# With the thread sanitizer the library only, whose threads it is about: the harness takes most of the time to
+# build. FULL=1: all of it, and the soak.
+sanitizes_harness() { [ -n "$FULL" ] || [ "$1" != thread ]; } # SANITIZERS
+sanitized_programs() { # SANITIZERS
+    local tests=library_tests
+    ! sanitizes_harness "$1" || tests=unit_tests
+    programs_without $tests SANITIZE SANITIZE="$1"
+}
 
 # Sanitizers see the same whether the compiler optimizes much or little, and little takes a third of the time.
 build_sanitized() { # SANITIZERS
-    local directory
+    local directory harness=()
     [ -n "$FULL" ] || export CFLAGS='-Og -g1'
     directory=$(make_says BUILD SANITIZE="$1")
+    ! sanitizes_harness "$1" || harness=("$directory/stillpoint" "$directory/runner-stillpoint")
     # shellcheck disable=SC2046
-    make SANITIZE="$1" "$directory/stillpoint" "$directory/runner-stillpoint" $(sanitized_programs "$1")
+    make SANITIZE="$1" "${harness[@]}" $(sanitized_programs "$1")
 }
 build_address() { build_sanitized address,undefined; }
 build_thread() { build_sanitized thread; }
@@ -231,7 +239,7 @@ sanitized() {
     # shellcheck disable=SC2046
     CK_TIMEOUT_MULTIPLIER=4 check_programs "$1 " \
         $(sanitized_programs "$1")
-    one "$1 short run" 120 short_run "$directory/stillpoint"
+    ! sanitizes_harness "$1" || one "$1 short run" 120 short_run "$directory/stillpoint"
 }
 
 # A clean run; a hard state that was not reached in so short a time is no failure here.
@@ -243,7 +251,8 @@ short_run() {
     rm -rf "$out"
     [ $status -eq 0 ] || [ $status -eq 2 ]
 }
-export -f short_run try_installed try_program make_says programs_without sanitized_programs build_sanitized
+export -f short_run try_installed try_program make_says programs_without sanitizes_harness sanitized_programs \
+    build_sanitized
 
 part_address() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
