@@ -3,7 +3,6 @@
 #include "callback.h"
 
 #include "callback_queue.h"
-
 #include "force.h"
 #include "grace_period.h"
 #include "link.h"
@@ -45,11 +44,6 @@ static void __attribute__((constructor(102))) callbacks_init(void)
     callback_queue_init();
     callbacks.once = once;
     event_init(&callbacks.urgent, false);
-}
-
-unsigned long rcu_callbacks_pending(void)
-{
-    return callback_queue_pending();
 }
 
 bool rcu_in_callback(void)

@@ -6,7 +6,6 @@
 
 struct rcu_stats;
 
-unsigned long rcu_callbacks_pending(void);
 /* Whether the calling thread runs one. */
 bool rcu_in_callback(void);
 bool rcu_over_callback_bound(unsigned long pending);

@@ -9,6 +9,7 @@
 #include "grace_period.h"
 
 #include "callback.h"
+#include "callback_queue.h"
 #include "force.h"
 #include "force_notifier.h"
 #include "gp_record.h"
@@ -135,13 +136,13 @@ static bool becomes_forced(struct grace_period *g, int policy)
         return true;
     if (rcu_replaying())
         return false;
-    if (rcu_over_callback_bound(rcu_callbacks_pending())) {
+    if (rcu_over_callback_bound(callback_queue_pending())) {
         count_up(&rcu_counts.gps_forced_by_call);
         return true;
     }
     if (policy != RCU_GP_FQS && policy != RCU_GP_ADAPTIVE)
         return false;
-    by_call = rcu_callbacks_pending() >= tuned(force_callbacks);
+    by_call = callback_queue_pending() >= tuned(force_callbacks);
     if (by_call)
         count_up(&rcu_counts.gps_forced_by_call);
     else if (policy == RCU_GP_FQS)

@@ -180,14 +180,9 @@ static void look_for_strays(struct execution *e)
         tell_to_stop(e);
 }
 
-static bool runner_is_halted(const struct execution *e)
-{
-    return e->halt.since_ns || (e->gate_open && lost_time_frozen(&e->lost));
-}
-
 static void look_for_stalls(struct execution *e)
 {
-    int silent = e->inv->gdb || runner_is_halted(e) ? -1 : watchdog_look(&e->watchdog);
+    int silent = e->inv->gdb || execution_is_halted(e) ? -1 : watchdog_look(&e->watchdog);
 
     if (silent < 0 || execution_thread_is_stopped(e, silent))
         return;
@@ -397,7 +392,7 @@ static void watch(struct execution *e)
         e->ended = execution_look_outside(e);
         now = clock_monotonic_ns();
         if (!e->viewed || e->stopping)
-            patience_turn(&e->patience, runner_is_halted(e), now);
+            patience_turn(&e->patience, execution_is_halted(e), now);
         if (execution_dump_wanted())
             dump(e);
         if (execution_interrupted())

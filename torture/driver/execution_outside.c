@@ -47,6 +47,11 @@ bool execution_look_outside(struct execution *e)
     return false;
 }
 
+bool execution_is_halted(const struct execution *e)
+{
+    return e->halt.since_ns || (e->gate_open && lost_time_frozen(&e->lost));
+}
+
 bool execution_thread_is_stopped(struct execution *e, int thread)
 {
     int tid = atomic_load_explicit(&e->view.threads[thread].shared->tid, memory_order_relaxed);

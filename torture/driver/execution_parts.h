@@ -87,6 +87,8 @@ void execution_report_stall(struct execution *e, int thread);
 /* execution_outside.c. Whether the runner has ended: then e->status is set. Notes when somebody
  * stops it, and when it goes on. */
 bool execution_look_outside(struct execution *e);
+/* Whether somebody has stopped the runner, or frozen its cgroup. */
+bool execution_is_halted(const struct execution *e);
 /* Whether a silent thread is stopped, in a process of which the kernel has not told so: a stop
  * counts as one when the last thread has come to it. */
 bool execution_thread_is_stopped(struct execution *e, int thread);
