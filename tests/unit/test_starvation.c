@@ -4,6 +4,7 @@
 #include "torture/record/clock.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -146,6 +147,37 @@ START_TEST(threads_come_and_go)
 }
 END_TEST
 
+/* Holds up who reads. */
+static void *write_late(void *path)
+{
+    struct timespec late = {.tv_nsec = 200 * 1000 * 1000};
+    FILE *out = fopen(path, "w"); /* once somebody reads */
+
+    nanosleep(&late, NULL);
+    fputs("1000 20 7\n", out);
+    fclose(out);
+    return NULL;
+}
+
+START_TEST(a_look_that_is_held_up_is_no_dear_one)
+{
+    char path[128];
+    pthread_t writer;
+    int64_t begin_ns = clock_monotonic_ns(), end_ns;
+
+    set(101, 'R', 3, "");
+    snprintf(path, sizeof path, "%s/101/schedstat", tasks);
+    remove(path);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_late, path), 0);
+    starvation_look(&starvation);
+    pthread_join(writer, NULL);
+    end_ns = clock_monotonic_ns();
+    ck_assert_int_ge(end_ns - begin_ns, 200 * 1000 * 1000);
+    ck_assert_int_lt(starvation.next_ns - end_ns, 1000 * 1000 * 1000);
+}
+END_TEST
+
 START_TEST(without_accounts_nobody_starves)
 {
     set(101, 'R', 3, "");
@@ -177,6 +209,7 @@ int main(void)
     tcase_add_loop_test(tests, who_ran_or_slept_is_not, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, who_slept_is_starved_since_then_at_most);
     tcase_add_test(tests, threads_come_and_go);
+    tcase_add_test(tests, a_look_that_is_held_up_is_no_dear_one);
     tcase_add_test(tests, without_accounts_nobody_starves);
     tcase_add_test(tests, a_process_that_is_gone_starves_nobody);
     suite_add_tcase(suite, tests);

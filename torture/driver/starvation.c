@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS_SHARE 20 /* of the driver's time; the kernel's accounts are dear */
+#define LOOKS_SHARE 20 /* of a CPU for the driver; the kernel's accounts are dear */
 
 struct starved {
     int tid;
@@ -102,9 +102,18 @@ static void add(struct starvation *s, const struct starved *t, int64_t now)
     s->threads[s->count++] = *t;
 }
 
+/* By the CPU's time: one that is preempted while it looks must not stay away for it. */
+static int64_t cost_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 void starvation_look(struct starvation *s)
 {
-    int64_t now = clock_monotonic_ns();
+    int64_t now = clock_monotonic_ns(), before = cost_ns();
     struct starvation seen = {.tasks = s->tasks};
     struct dirent *entry;
     size_t at = 0;
@@ -124,7 +133,7 @@ void starvation_look(struct starvation *s)
     }
     if (tasks)
         closedir(tasks);
-    seen.next_ns = now + LOOKS_SHARE * (clock_monotonic_ns() - now);
+    seen.next_ns = now + LOOKS_SHARE * (cost_ns() - before);
     free(s->threads);
     *s = seen;
 }
