@@ -142,7 +142,8 @@ static inline int misbehaves_by_writing(void)
     return 0;
 }
 
-/* A deadline task that has spent its time can run and gets no CPU until its next period begins. */
+/* A deadline task that has spent its time can run and gets no CPU until its next period begins; a
+ * time of less than the kernel's tick may be overdrawn by several periods' worth. */
 static inline void starve(void)
 {
     struct {
@@ -151,7 +152,7 @@ static inline void starve(void)
         int32_t nice;
         uint32_t priority;
         uint64_t runtime, deadline, period;
-    } deadline = {sizeof deadline, SCHED_DEADLINE, 0, 0, 0, 2000000, 4000000000, 4000000000};
+    } deadline = {sizeof deadline, SCHED_DEADLINE, 0, 0, 0, 20000000, 4000000000, 4000000000};
     struct sched_param none = {0};
     struct timespec before, now;
 

@@ -249,7 +249,7 @@ for_signal() {
 
 # A reader gets no CPU for 4 s, inside a section, and an updater waits for it. starved LIMIT
 starved() {
-    chrt -d -T 2000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null || skip 'needs the right to starve a thread'
+    chrt -d -T 20000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null || skip 'needs the right to starve a thread'
     MISBEHAVE=starved run sp run "$(scenario starved '{"name": "starved", "duration": "1s", "warmup": "0s",
         "flavor": "broken", "stall_limit": "'"$1"'", "placement": {"policy": "none"},
         "workloads": [{"type": "gp-latency", "readers": 1, "callers": 1}]}')" --out "$OUT" --quiet
