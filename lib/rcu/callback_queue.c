@@ -140,6 +140,11 @@ void callback_queue_sleep(void)
     atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
 }
 
+void callback_queue_linger(int64_t ns)
+{
+    event_timedwait(&callback_queue.more, ns);
+}
+
 /* The node after this one; NULL: none is linked yet. */
 static struct rcu_head *linked_to(struct rcu_head *node)
 {

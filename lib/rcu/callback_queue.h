@@ -22,6 +22,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct rcu_stats;
 
@@ -66,5 +67,8 @@ void callback_queue_give_back(void);
  * waited for is tested between the two. */
 void callback_queue_about_to_sleep(void);
 void callback_queue_sleep(void);
+/* In its place: lets callbacks come for so long, or until callback_queue_wake(). No producer has to
+ * wake the consumer. */
+void callback_queue_linger(int64_t ns);
 
 #endif
