@@ -272,22 +272,29 @@ static void phase(struct grace_period *g)
         await_readers(g);
 }
 
-/* => The one leader, outside sections. */
-static void lead(struct grace_period *g)
+/* => gp.lock, or the one leader. Whoever asks for a grace period from now on is not served by this
+ *    one. */
+static void begin_grace_period(unsigned long end)
 {
     /* Orders: LOAD counter in the grace period before (its leader's, by gp.lock) -> STORE
      * rcu_sequence (release).
      * Pairs with: reached(), LOAD rcu_sequence (acquire) -> STORE *p.
      * Broken: a cookie of the grace period before expires by this value, beyond its own, and *p is
      * freed while readers of that grace period still read it. Not on x86. */
-    atomic_store_explicit(&rcu_sequence, g->end - 1, memory_order_release);
+    atomic_store_explicit(&rcu_sequence, end - 1, memory_order_release);
     /* Orders: STORE rcu_sequence (release) -> STORE rcu_gp_number (release) in number_advance(),
-     * LOAD unparked (relaxed) in rcu_collect_unparked().
+     * LOAD unparked (relaxed) in rcu_collect_unparked() and pass_at_once().
      * Pairs with: rcu_goal(), STORE p -> LOAD rcu_sequence (relaxed); rcu_reader_entered(), STORE
      * unparked (release) -> LOAD p; a full fence is between, in both.
      * Broken: a caller whose goal is this grace period is served by readers that show the new
      * number and still find the old p; or a parked reader that has announced itself is missed. */
     atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* => The one leader, outside sections. */
+static void lead(struct grace_period *g)
+{
+    begin_grace_period(g->end);
     /* After the fence, and so after the call of everyone that this grace period serves. */
     rcu_record_start(g);
 
@@ -304,31 +311,73 @@ static void lead(struct grace_period *g)
         count_up(&rcu_counts.gps_proven);
 }
 
-/* => gp.lock, let go meanwhile. Leads the next grace period. */
-static void take_the_lead(void)
+/* => gp.lock, and nobody leads. */
+static unsigned long next_end(void)
 {
-    struct grace_period g = {
-        .end = atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 2,
-    };
+    return atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 2;
+}
 
-    gp.leading = true;
-    platform_mutex_unlock(&gp.lock);
-    lead(&g);
-    platform_mutex_lock(&gp.lock);
-    gp.leading = false;
-    rcu_record_end(&g);
-    /* Orders: LOAD counter (acquire) -> STORE rcu_sequence (release).
+/* => gp.lock. */
+static void end_grace_period(unsigned long end)
+{
+    /* Orders: LOAD counter (acquire), or LOAD watched (acquire) -> STORE rcu_sequence (release).
      * Pairs with: reached(), LOAD rcu_sequence (acquire) -> STORE *p.
      * Broken: a cookie expires, and *p is freed while a section still reads it. Not on x86. */
-    atomic_store_explicit(&rcu_sequence, g.end, memory_order_release);
+    atomic_store_explicit(&rcu_sequence, end, memory_order_release);
+}
+
+/* => gp.lock, let go meanwhile. */
+static void take_the_lead(struct grace_period *g)
+{
+    gp.leading = true;
+    platform_mutex_unlock(&gp.lock);
+    lead(g);
+    platform_mutex_lock(&gp.lock);
+    gp.leading = false;
+    rcu_record_end(g);
+    end_grace_period(g->end);
     if (gp.followers > 0)
         platform_cond_broadcast(&gp.ended);
+}
+
+/* => gp.lock, and nobody leads. The whole grace period, when there is no reader to look at: all are
+ *    parked, and none has announced itself. Nobody compares a counter, so the number stays.
+ *    False: it may have begun, and is to be led. */
+static bool pass_at_once(struct grace_period *g)
+{
+    /* Orders: LOAD watched (acquire) -> STORE *p.
+     * Pairs with: rcu_unregister_thread(), LOAD *p -> RMW watched (release).
+     * Broken: *p is freed before the last load of a thread that has unregistered is done. Not on
+     * x86. Only leaders add to the count, and one after the other. */
+    if (atomic_load_explicit(&rcu_registry.watched, memory_order_acquire) > 0)
+        return false;
+    begin_grace_period(g->end);
+    rcu_record_start(g);
+    if (atomic_load_explicit(&rcu_registry.unparked, memory_order_relaxed) != 0)
+        return false;
+    rcu_record_end(g);
+    end_grace_period(g->end);
+    count_up(&rcu_counts.gps);
+    count_up(&rcu_counts.gps_proven);
+    return true;
+}
+
+/* => gp.lock, let go meanwhile; nobody leads. */
+static void next_grace_period(bool force)
+{
+    struct grace_period g = {.end = next_end()};
+
+    if (pass_at_once(&g))
+        return;
+    if (force)
+        rcu_request_force(g.end);
+    take_the_lead(&g);
 }
 
 unsigned long rcu_goal(void)
 {
     /* Orders: STORE p -> LOAD rcu_sequence (relaxed).
-     * Pairs with: lead(), STORE rcu_sequence (release) -> number_advance(), STORE rcu_gp_number
+     * Pairs with: begin_grace_period(), STORE rcu_sequence (release) -> number_advance(), STORE rcu_gp_number
      * (release); a full fence is between.
      * Broken: the goal is a grace period that began before p was visible, and *p is freed early. On
      * x86 too. */
@@ -346,13 +395,13 @@ void rcu_wait_for(unsigned long goal, bool force)
     if (force && gp.leading)
         rcu_wake_leader();
     /* Orders: LOAD rcu_sequence (acquire) -> STORE *p by the caller.
-     * Pairs with: reader_state(), LOAD counter (acquire) -> take_the_lead(), STORE rcu_sequence
+     * Pairs with: reader_state(), LOAD counter (acquire) -> end_grace_period(), STORE rcu_sequence
      * (release).
      * Broken: nothing as long as both sides hold gp.lock, which gives the same order; a waiter
      * without it frees *p while a section still reads it. */
     while (!sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal)) {
         if (!gp.leading) {
-            take_the_lead();
+            next_grace_period(false); /* what is to be forced has been requested */
             led = true;
         } else {
             gp.followers++;
@@ -378,11 +427,31 @@ void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
         rcu_misuse(inside_callback);
 }
 
+/* Leads the next grace period, which begins after the call, unless another one is on: then the
+ * caller waits for its goal. */
+static bool lead_at_once(bool force)
+{
+    bool leads;
+
+    if (!platform_mutex_trylock(&gp.lock))
+        return false;
+    leads = !gp.leading;
+    if (leads) {
+        unsigned long end = next_end();
+
+        next_grace_period(force);
+        rcu_record_served(end);
+    }
+    platform_mutex_unlock(&gp.lock);
+    return leads;
+}
+
 static void synchronize(bool force)
 {
     bool online = rcu_parked_begin();
 
-    rcu_wait_for(rcu_goal(), force);
+    if (!lead_at_once(force))
+        rcu_wait_for(rcu_goal(), force);
     rcu_parked_end(online);
 }
 

@@ -7,7 +7,7 @@
  *     STORE counter                         STORE p, by its callers
  *     LOAD attention: RCU_PARKED
  *     STORE unparked: its group's bit
- *     full fence                            full fence (lead)
+ *     full fence                            full fence (begin_grace_period)
  *     STORE attention: no RCU_PARKED        LOAD unparked
  *     LOAD p                                LOAD counter of those in its lists
  *
@@ -46,6 +46,7 @@ void rcu_move_to_group(struct rcu_reader *r)
     r->proposed = false;
     r->outside_gps = 0;
     r->missed_spins = 0;
+    atomic_fetch_sub_explicit(&rcu_registry.watched, 1, memory_order_relaxed);
     rcu_group_join(r); /* from here on its thread may unregister and end */
     count_up(&rcu_counts.readers_parked);
 }
@@ -69,6 +70,7 @@ static void collect_group(struct reader_group *group)
             continue;
         link_move(l, &rcu_registry.readers);
         r->in_group = false;
+        atomic_fetch_add_explicit(&rcu_registry.watched, 1, memory_order_relaxed);
         count_up(&rcu_counts.readers_unparked);
     }
     platform_mutex_unlock(&group->lock);
@@ -78,7 +80,7 @@ void rcu_collect_unparked(void)
 {
     unsigned long unparked;
 
-    /* Relaxed: the full fence in lead() comes before; the exchange below acquires. */
+    /* Relaxed: the full fence in begin_grace_period() comes before; the exchange below acquires. */
     if (atomic_load_explicit(&rcu_registry.unparked, memory_order_relaxed) == 0)
         return;
     /* Orders: LOAD unparked (acquire) -> LOAD counter (acquire).
@@ -110,7 +112,7 @@ void rcu_reader_entered(struct rcu_reader *self)
     atomic_fetch_or_explicit(&rcu_registry.unparked, 1UL << self->group, memory_order_release);
     /* Orders: STORE unparked (release) -> LOAD p.
      * Pairs with: rcu_collect_unparked(), STORE p by the callers -> LOAD unparked (relaxed); the
-     * full fence of lead is between.
+     * full fence of begin_grace_period is between.
      * Broken: the leader misses the bit, and this section loads the old p and reads freed
      * memory. */
     atomic_thread_fence(memory_order_seq_cst);

@@ -81,8 +81,9 @@ void rcu_polled_after_fork(void)
 static bool reached(unsigned long goal)
 {
     /* Orders: LOAD rcu_sequence (acquire) -> STORE *p by the caller.
-     * Pairs with: reader_state(), LOAD counter (acquire) -> take_the_lead(), STORE rcu_sequence
-     * (release), or lead(), STORE rcu_sequence (release), of the grace period after it.
+     * Pairs with: reader_state(), LOAD counter (acquire) -> end_grace_period(), STORE
+     * rcu_sequence (release), or begin_grace_period(), STORE rcu_sequence (release), of the grace
+     * period after it.
      * Broken: *p is freed while a section still reads it. Not on x86. */
     return sequence_reached(atomic_load_explicit(&rcu_sequence, memory_order_acquire), goal);
 }

@@ -29,6 +29,7 @@ static void registry_init(void)
     }
     rcu_registry.leader_waits = false;
     atomic_store_explicit(&rcu_registry.unparked, 0, memory_order_relaxed);
+    atomic_store_explicit(&rcu_registry.watched, 0, memory_order_relaxed);
     atomic_store_explicit(&rcu_registry.wanting, 0, memory_order_relaxed);
 }
 
@@ -126,6 +127,11 @@ void rcu_unregister_thread(void)
         /* A leader may have moved us to our group meanwhile. */
         platform_mutex_lock(&group_of(self)->lock);
         link_remove(&self->link);
+        if (!self->in_group)
+            /* Orders: LOAD *p -> RMW watched (release).
+             * Pairs with: pass_at_once(), LOAD watched (acquire) -> STORE *p.
+             * Broken: *p is freed before the last load of this thread is done. Not on x86. */
+            atomic_fetch_sub_explicit(&rcu_registry.watched, 1, memory_order_release);
         platform_mutex_unlock(&group_of(self)->lock);
         rcu_registry_leave();
     }
@@ -160,4 +166,5 @@ void rcu_registry_after_fork(void)
     atomic_fetch_and_explicit(&self->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
     link_init(&self->link);
     link_insert(&self->link, &rcu_registry.readers);
+    atomic_store_explicit(&rcu_registry.watched, 1, memory_order_relaxed);
 }

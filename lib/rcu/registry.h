@@ -29,6 +29,7 @@ struct registry {
     struct reader_group groups[RCU_GROUPS];
     _Alignas(RCU_CACHE_LINE)
         atomic_ulong unparked; /* groups in which readers announced themselves */
+    atomic_uint watched;       /* readers in the leader's lists; only leaders add */
     atomic_uint wanting;       /* threads on their way to `lock` */
 };
 extern struct registry rcu_registry;

@@ -35,6 +35,11 @@ static inline void platform_mutex_lock(platform_mutex *m)
     pthread_mutex_lock(m);
 }
 
+static inline bool platform_mutex_trylock(platform_mutex *m)
+{
+    return pthread_mutex_trylock(m) == 0;
+}
+
 static inline void platform_mutex_unlock(platform_mutex *m)
 {
     pthread_mutex_unlock(m);

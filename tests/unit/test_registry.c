@@ -25,13 +25,15 @@ static void until_parked(unsigned long before, unsigned readers)
         synchronize_rcu();
 }
 
-/* None of the next grace periods looks at anybody. */
+/* None of the next grace periods looks at anybody, and so none advances the number. */
 static void expect_no_cost(void)
 {
     struct rcu_stats before = stats();
+    unsigned long number = atomic_load(&rcu_gp_number);
 
     for (int i = 0; i < 50; i++)
         primitives[i % 2]();
+    ck_assert_uint_eq(atomic_load(&rcu_gp_number), number);
     ck_assert_uint_eq(stats().gps, before.gps + 50);
     ck_assert_uint_eq(stats().gps_proven, before.gps_proven + 50);
     ck_assert_uint_eq(stats().heavy_fences, before.heavy_fences);
@@ -183,6 +185,21 @@ START_TEST(a_reader_that_came_by_meanwhile_soon_costs_nothing)
         expect_no_cost();
     }
     dismiss_reader(&reader);
+}
+END_TEST
+
+/* The leader has it in its list, and not yet told it to sleep. */
+START_TEST(a_reader_that_unregisters_meanwhile_costs_nothing)
+{
+    unsigned long parked = stats().readers_parked;
+
+    use(patient(RCU_GP_POLL, MS_NS));
+    hire_reader(&reader);
+    make(&reader, enter_and_leave);
+    synchronize_rcu();
+    dismiss_reader(&reader);
+    ck_assert_uint_eq(stats().readers_parked, parked);
+    expect_no_cost();
 }
 END_TEST
 
@@ -459,6 +476,7 @@ int main(void)
     tcase_add_loop_test(costs, registered_threads_that_never_read_cost_nothing, 0, POLICIES);
     tcase_add_loop_test(costs, a_reader_that_stops_reading_soon_costs_nothing, 0, POLICIES);
     tcase_add_test(costs, a_reader_that_came_by_meanwhile_soon_costs_nothing);
+    tcase_add_test(costs, a_reader_that_unregisters_meanwhile_costs_nothing);
     tcase_add_loop_test(costs, notifiers_of_readers_that_sleep_do_not_run, 0, POLICIES);
 
     tcase_add_loop_test(waking, a_reader_that_reads_now_and_then_is_not_lost, 0, POLICIES);
