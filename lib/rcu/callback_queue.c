@@ -30,27 +30,58 @@ unsigned long callback_queue_drop(void)
     return pending;
 }
 
+struct counts {
+    unsigned long queued, returned;
+};
+
+/* As they were at one moment: what returns while they are loaded would be counted as pending. */
+static struct counts counts_now(void)
+{
+    struct callback_queue *q = &callback_queue;
+    unsigned long again = atomic_load_explicit(&q->returned, memory_order_relaxed);
+    struct counts c;
+
+    do {
+        c.returned = again;
+        /* Orders: LOAD callback_queue.returned (relaxed) -> LOAD callback_queue.queued -> LOAD
+         * callback_queue.returned (relaxed), the next one.
+         * Pairs with: callback_queue_give_back(), LOAD callback_queue.queued -> STORE
+         * callback_queue.returned (release).
+         * Broken: fewer than none are pending, or more than ever were. */
+        atomic_thread_fence(memory_order_acquire);
+        c.queued = atomic_load_explicit(&q->queued, memory_order_acquire);
+        again = atomic_load_explicit(&q->returned, memory_order_relaxed);
+    } while (again != c.returned);
+    return c;
+}
+
 unsigned long callback_queue_pending(void)
 {
-    /* Orders: LOAD callback_queue.returned (acquire) -> LOAD callback_queue.queued.
-     * Pairs with: callback_queue_give_back(), LOAD callback_queue.queued -> STORE
-     * callback_queue.returned (release).
-     * Broken: fewer than none are pending. */
-    unsigned long returned = atomic_load_explicit(&callback_queue.returned, memory_order_acquire);
+    struct counts c = counts_now();
 
-    return atomic_load_explicit(&callback_queue.queued, memory_order_relaxed) - returned;
+    return c.queued - c.returned;
+}
+
+/* By the consumer, and by who looks: what one has told the other must not take back. */
+static void raise_peak(unsigned long pending)
+{
+    atomic_ulong *peak = &callback_queue.peak;
+    unsigned long before = atomic_load_explicit(peak, memory_order_relaxed);
+
+    while (pending > before &&
+           !atomic_compare_exchange_weak_explicit(peak, &before, pending, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
 }
 
 void callback_queue_stats(struct rcu_stats *stats)
 {
-    struct callback_queue *q = &callback_queue;
-    unsigned long pending = callback_queue_pending();
+    struct counts c = counts_now();
 
-    stats->callbacks_invoked = atomic_load_explicit(&q->returned, memory_order_relaxed);
-    stats->callbacks_queued = atomic_load_explicit(&q->queued, memory_order_relaxed);
-    stats->callbacks_peak = atomic_load_explicit(&q->peak, memory_order_relaxed);
-    if (stats->callbacks_peak < pending)
-        stats->callbacks_peak = pending;
+    raise_peak(c.queued - c.returned);
+    stats->callbacks_invoked = c.returned;
+    stats->callbacks_queued = c.queued;
+    stats->callbacks_peak = atomic_load_explicit(&callback_queue.peak, memory_order_relaxed);
 }
 
 static void append(struct rcu_head *node)
@@ -194,13 +225,11 @@ struct rcu_head *callback_queue_take(void)
 void callback_queue_give_back(void)
 {
     struct callback_queue *q = &callback_queue;
-    unsigned long pending = atomic_load_explicit(&q->queued, memory_order_relaxed) -
-                            atomic_load_explicit(&q->returned, memory_order_relaxed);
 
-    if (pending > atomic_load_explicit(&q->peak, memory_order_relaxed))
-        atomic_store_explicit(&q->peak, pending, memory_order_relaxed);
+    raise_peak(atomic_load_explicit(&q->queued, memory_order_relaxed) -
+               atomic_load_explicit(&q->returned, memory_order_relaxed));
     /* Orders: LOAD callback_queue.queued -> STORE callback_queue.returned (release).
-     * Pairs with: callback_queue_pending(), LOAD callback_queue.returned (acquire) -> LOAD
+     * Pairs with: counts_now(), LOAD callback_queue.returned (relaxed) -> LOAD
      * callback_queue.queued.
      * Broken: fewer than none are pending. */
     atomic_store_explicit(&q->returned, q->ran, memory_order_release);
