@@ -51,7 +51,9 @@ static uint64_t ps_each(uint64_t ticks, uint64_t count)
 /* True for one of them. */
 static bool meet(struct state *s)
 {
-    return pthread_barrier_wait(&s->meeting) == PTHREAD_BARRIER_SERIAL_THREAD;
+    int serial = pthread_barrier_wait(&s->meeting);
+
+    return serial == PTHREAD_BARRIER_SERIAL_THREAD;
 }
 
 static void queue(struct torture_thread *t, flavor_head *heads, uint64_t count)

@@ -377,8 +377,8 @@ static void next_grace_period(bool force)
 unsigned long rcu_goal(void)
 {
     /* Orders: STORE p -> LOAD rcu_sequence (relaxed).
-     * Pairs with: begin_grace_period(), STORE rcu_sequence (release) -> number_advance(), STORE rcu_gp_number
-     * (release); a full fence is between.
+     * Pairs with: begin_grace_period(), STORE rcu_sequence (release) -> number_advance(), STORE
+     * rcu_gp_number (release); a full fence is between.
      * Broken: the goal is a grace period that began before p was visible, and *p is freed early. On
      * x86 too. */
     atomic_thread_fence(memory_order_seq_cst);
