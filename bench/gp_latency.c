@@ -3,6 +3,8 @@
  * Callers wait for grace periods, or queue a callback and wait for that; the latency is split into
  * request to start, the grace period itself, and its end to the callback, where the flavor knows.
  * Readers hold sections of a fixed length, busy (on the CPU) or asleep, with a fixed pause between.
+ * QSBR readers are online, busy, and say after each section, or 64 empty ones, that they hold
+ * nothing.
  * Sleepers are registered and do nothing: a process has many threads, and few of them read now.
  */
 #include "torture/workloads/long_reader.h"
@@ -12,7 +14,7 @@
 #include <string.h>
 
 struct params {
-    int64_t readers, callers, call_rcu_callers, sleepers;
+    int64_t readers, qsbr_readers, callers, call_rcu_callers, sleepers;
     int64_t section_ns, pause_ns, call_pause_ns;
     int stay;
     bool expedited, serialised;
@@ -94,6 +96,28 @@ static void reader(struct torture_thread *t)
     }
     if (p->stay == STAY_KICKED)
         long_reader_close(&kicked);
+    flavor_unregister_thread();
+}
+
+static void qsbr_reader(struct torture_thread *t)
+{
+    const struct params *p = t->instance->params;
+    unsigned batch = p->section_ns < 10000 ? 64 : 1;
+
+    flavor_register_thread();
+    flavor_thread_online();
+    while (torture_running(t)) {
+        for (unsigned i = 0; i < batch; i++) {
+            flavor_online_read_lock();
+            if (p->section_ns > 0)
+                torture_spin((uint64_t)p->section_ns);
+            flavor_online_read_unlock();
+        }
+        flavor_quiescent_state();
+        torture_count(t, READS, batch);
+        torture_beat(t);
+    }
+    flavor_thread_offline();
     flavor_unregister_thread();
 }
 
@@ -286,6 +310,13 @@ static const struct option options[] = {
      .max = 4096,
      .unit = "threads",
      .help = "readers"},
+    {.name = "qsbr_readers",
+     .type = OPTION_INT,
+     .offset = FIELD(qsbr_readers),
+     .default_text = "0",
+     .max = 4096,
+     .unit = "threads",
+     .help = "readers in quiescent-state mode, without a pause"},
     {.name = "callers",
      .type = OPTION_INT,
      .offset = FIELD(callers),
@@ -351,6 +382,11 @@ static const struct option options[] = {
 
 static const struct role roles[] = {
     {.name = "latency-reader", .count_option = "readers", .run = reader, .loops = true},
+    {.name = "latency-qsbr-reader",
+     .count_option = "qsbr_readers",
+     .run = qsbr_reader,
+     .needs = CAN_QSBR,
+     .loops = true},
     {.name = "latency-caller", .count_option = "callers", .run = caller, .needs = CAN_SYNCHRONIZE},
     {.name = "callback-caller",
      .count_option = "call_rcu_callers",

@@ -11,6 +11,7 @@
 
 struct params {
     int64_t readers, qsbr_readers, batch, pause_ns;
+    bool qsbr_counted;
 };
 
 enum { READS, COUNTER_COUNT };
@@ -46,6 +47,18 @@ static uint64_t time_pairs(uint64_t batch)
     return ps_each(clock_ticks() - start, batch);
 }
 
+static uint64_t time_online_pairs(uint64_t batch)
+{
+    uint64_t start = clock_ticks();
+
+    for (uint64_t i = 0; i < batch; i++) {
+        flavor_online_read_lock();
+        atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the section */
+        flavor_online_read_unlock();
+    }
+    return ps_each(clock_ticks() - start, batch);
+}
+
 static uint64_t time_nothing(uint64_t batch)
 {
     uint64_t start = clock_ticks();
@@ -55,11 +68,12 @@ static uint64_t time_nothing(uint64_t batch)
     return ps_each(clock_ticks() - start, batch);
 }
 
-static void time_both(struct torture_thread *t, unsigned pair, unsigned over_empty)
+static void time_both(struct torture_thread *t, uint64_t (*time_them)(uint64_t batch),
+                      unsigned pair, unsigned over_empty)
 {
     const struct params *p = t->instance->params;
     uint64_t batch = (uint64_t)p->batch;
-    uint64_t with = time_pairs(batch), without = time_nothing(batch);
+    uint64_t with = time_them(batch), without = time_nothing(batch);
 
     torture_measure(t, pair, with);
     torture_measure(t, EMPTY, without);
@@ -74,7 +88,7 @@ static void reader(struct torture_thread *t)
 
     flavor_register_thread();
     while (torture_running(t)) {
-        time_both(t, PAIR, OVER_EMPTY);
+        time_both(t, time_pairs, PAIR, OVER_EMPTY);
         if (p->pause_ns > 0)
             torture_sleep(t, (uint64_t)p->pause_ns);
     }
@@ -88,7 +102,7 @@ static void qsbr_reader(struct torture_thread *t)
     flavor_register_thread();
     flavor_thread_online();
     while (torture_running(t)) {
-        time_both(t, QSBR_PAIR, QSBR_OVER_EMPTY);
+        time_both(t, p->qsbr_counted ? time_pairs : time_online_pairs, QSBR_PAIR, QSBR_OVER_EMPTY);
         flavor_quiescent_state();
         if (p->pause_ns > 0) {
             flavor_thread_offline(); /* online threads do not block */
@@ -115,7 +129,12 @@ static const struct option options[] = {
      .default_text = "0",
      .max = 4096,
      .unit = "threads",
-     .help = "readers in quiescent-state mode, with the same pairs"},
+     .help = "readers in quiescent-state mode, with the pair for threads that are online"},
+    {.name = "qsbr_counted",
+     .type = OPTION_BOOL,
+     .offset = FIELD(qsbr_counted),
+     .default_text = "false",
+     .help = "those use the pair that any thread may use"},
     {.name = "batch",
      .type = OPTION_INT,
      .offset = FIELD(batch),

@@ -134,6 +134,14 @@ static inline void flavor_quiescent_state(void)
 {
     abort();
 }
+static inline void flavor_online_read_lock(void)
+{
+    abort();
+}
+static inline void flavor_online_read_unlock(void)
+{
+    abort();
+}
 #endif
 
 #ifndef FLAVOR_CAN_POLL

@@ -160,6 +160,16 @@ static inline void flavor_quiescent_state(void)
     rcu_quiescent_state();
 }
 
+static inline void flavor_online_read_lock(void)
+{
+    rcu_online_read_lock();
+}
+
+static inline void flavor_online_read_unlock(void)
+{
+    rcu_online_read_unlock();
+}
+
 #define FLAVOR_CAN_POLL 1
 static inline unsigned long flavor_get_state(void)
 {

@@ -68,7 +68,8 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_GP_FACTS       flavor_keep_gp_facts(), flavor_gp_facts()
  *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
  *     FLAVOR_CAN_QSBR           flavor_thread_online(), flavor_thread_offline(),
- *                               flavor_quiescent_state()
+ *                               flavor_quiescent_state(), and a section in a thread that is online:
+ *                               flavor_online_read_lock(), flavor_online_read_unlock()
  *     FLAVOR_CAN_POLL           flavor_get_state(), flavor_start_poll(),
  *                               flavor_start_poll_expedited(), flavor_poll_state(),
  *                               flavor_cond_synchronize(), flavor_cond_synchronize_expedited()

@@ -70,6 +70,16 @@ static inline void flavor_quiescent_state(void)
     urcu_qsbr_quiescent_state();
 }
 
+static inline void flavor_online_read_lock(void)
+{
+    urcu_qsbr_read_lock();
+}
+
+static inline void flavor_online_read_unlock(void)
+{
+    urcu_qsbr_read_unlock();
+}
+
 #ifdef FLAVOR_TABLES
 __thread struct urcu_qsbr_sections urcu_qsbr_sections;
 #endif

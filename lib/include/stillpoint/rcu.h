@@ -99,6 +99,14 @@ void rcu_unregister_thread(void);
  * that the other way becomes a jump out of the reader's loop and back. */
 #define RCU_OUTERMOST(condition) __builtin_expect_with_probability(condition, 1, 0.7)
 
+/* In a program all of whose readers are online, RCU_READERS_ONLINE before the include makes
+ * sections free: see rcu_qsbr.h. */
+#if defined(RCU_READERS_ONLINE) && !defined(STILLPOINT_DEBUG)
+#define RCU_SECTIONS_ARE_FREE true
+#else
+#define RCU_SECTIONS_ARE_FREE false
+#endif
+
 /* Slow paths of the inline functions below; not for applications. */
 void rcu_reader_entered(struct rcu_reader *self);
 void rcu_reader_left(struct rcu_reader *self);
@@ -110,10 +118,17 @@ static inline void rcu_read_lock(void)
     struct rcu_reader *self = &rcu_reader;
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
 
+    if (RCU_SECTIONS_ARE_FREE)
+        return;
 #ifdef STILLPOINT_DEBUG
     if (!self->registered)
         rcu_misuse("rcu_read_lock() in a thread that is not registered; "
                    "call rcu_register_thread() first");
+#ifdef RCU_READERS_ONLINE
+    if (!self->online)
+        rcu_misuse("rcu_read_lock() with RCU_READERS_ONLINE in a thread that is not online, which "
+                   "protects nothing; call rcu_thread_online() first");
+#endif
 #endif
     if (RCU_OUTERMOST(counter == 0)) {
         /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
@@ -159,6 +174,8 @@ static inline void rcu_read_unlock(void)
     struct rcu_reader *self = &rcu_reader;
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
 
+    if (RCU_SECTIONS_ARE_FREE)
+        return;
 #ifdef STILLPOINT_DEBUG
     if ((counter & RCU_DEPTH_MASK) <= self->online)
         rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
@@ -188,9 +205,12 @@ static inline void rcu_read_unlock(void)
     }
 }
 
-/* True inside a section of the calling thread; being online alone is none. */
+/* True inside a section of the calling thread; being online alone is none, but where sections are
+ * free and nobody knows. */
 static inline bool rcu_read_locked(void)
 {
+    if (RCU_SECTIONS_ARE_FREE)
+        return rcu_reader.online;
     return (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) & RCU_DEPTH_MASK) >
            rcu_reader.online;
 }
