@@ -15,7 +15,7 @@
 
 struct params {
     int64_t readers, qsbr_readers, callers, call_rcu_callers, sleepers;
-    int64_t section_ns, pause_ns, call_pause_ns;
+    int64_t section_ns, pause_ns, call_pause_ns, batch;
     int stay;
     bool expedited, serialised;
 };
@@ -28,11 +28,12 @@ static const struct counter counters[COUNTER_COUNT] = {
     [CALLS] = {.name = "calls"},
 };
 
-enum { GP, GP_REQUEST, GP_TOTAL, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE, MEASURE_COUNT };
+enum { GP, GP_REQUEST, GP_TOTAL, GP_MEAN, GP_END_TO_CALLBACK, QUEUE_TO_INVOKE, MEASURE_COUNT };
 static const struct measure measures[MEASURE_COUNT] = {
     [GP] = MEASURE_GP,
     [GP_REQUEST] = {.name = "gp.request_to_start", .unit = "ns"},
     [GP_TOTAL] = MEASURE_GP_TOTAL,
+    [GP_MEAN] = {.name = "gp.mean", .unit = "ps"},
     [GP_END_TO_CALLBACK] = {.name = "gp.end_to_callback", .unit = "ns"},
     [QUEUE_TO_INVOKE] = {.name = "callback.queue_to_invoke", .unit = "ns"},
 };
@@ -142,29 +143,54 @@ static void pass_turn(struct state *state, size_t callers, unsigned long long ti
     shared_wake(turn);
 }
 
+static void wait_once(const struct params *p)
+{
+    if (p->expedited)
+        flavor_synchronize_expedited();
+    else
+        flavor_synchronize();
+}
+
+static void time_one(struct torture_thread *t, const struct params *p, struct state *state)
+{
+    int64_t requested = clock_monotonic_ns(), returned, start, end;
+    unsigned long long ticket = p->serialised ? take_turn(state, (size_t)p->callers) : 0;
+
+    wait_once(p);
+    if (p->serialised)
+        pass_turn(state, (size_t)p->callers, ticket);
+    returned = clock_monotonic_ns();
+    torture_measure(t, GP_TOTAL, (uint64_t)(returned - requested));
+    if (flavor_gp_times(&start, &end)) {
+        torture_measure(t, GP, (uint64_t)(end - start));
+        torture_measure(t, GP_REQUEST, start > requested ? (uint64_t)(start - requested) : 0);
+    }
+}
+
+/* Of grace periods that take less than two looks at the clock. */
+static void time_batch(struct torture_thread *t, const struct params *p)
+{
+    uint64_t begun = clock_ticks();
+
+    for (int64_t i = 0; i < p->batch; i++)
+        wait_once(p);
+    torture_measure(
+        t, GP_MEAN,
+        (uint64_t)((double)(clock_ticks() - begun) * clock_ns_per_tick * 1000 / (double)p->batch));
+}
+
 static void caller(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
     struct state *state = t->instance->state;
 
     flavor_register_thread();
-    for (unsigned long n = 1; torture_running(t); n++) {
-        int64_t requested = clock_monotonic_ns(), returned, start, end;
-        unsigned long long ticket = p->serialised ? take_turn(state, (size_t)p->callers) : 0;
-
-        if (p->expedited)
-            flavor_synchronize_expedited();
+    while (torture_running(t)) {
+        if (p->batch == 1)
+            time_one(t, p, state);
         else
-            flavor_synchronize();
-        if (p->serialised)
-            pass_turn(state, (size_t)p->callers, ticket);
-        returned = clock_monotonic_ns();
-        torture_measure(t, GP_TOTAL, (uint64_t)(returned - requested));
-        if (flavor_gp_times(&start, &end)) {
-            torture_measure(t, GP, (uint64_t)(end - start));
-            torture_measure(t, GP_REQUEST, start > requested ? (uint64_t)(start - requested) : 0);
-        }
-        torture_count(t, GPS, 1);
+            time_batch(t, p);
+        torture_count(t, GPS, (uint64_t)p->batch);
         torture_beat(t);
         if (p->call_pause_ns > 0)
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->call_pause_ns + 1));
@@ -275,6 +301,14 @@ static unsigned needs_by_params(const void *params)
     return p->expedited && p->callers > 0 ? CAN_EXPEDITE : 0;
 }
 
+static const char *refuse(const void *params)
+{
+    const struct params *p = params;
+
+    return p->serialised && p->batch > 1 ? "callers take turns with every call: `batch` is 1 then"
+                                         : NULL;
+}
+
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
@@ -366,6 +400,14 @@ static const struct option options[] = {
      .default_text = "0ms",
      .max = 60e9,
      .help = "mean pause between the calls of one thread"},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .offset = FIELD(batch),
+     .default_text = "1",
+     .min = 1,
+     .max = 1e6,
+     .unit = "calls",
+     .help = "calls of a caller that are timed together, for their mean; one by one: 1"},
     {.name = "expedited",
      .type = OPTION_BOOL,
      .offset = FIELD(expedited),
@@ -401,6 +443,7 @@ const struct workload gp_latency_workload = {
     .summary = "how long grace periods and callbacks take, against readers of a given kind",
     .bench = true,
     .needs_by_params = needs_by_params,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
