@@ -11,26 +11,20 @@
 static atomic_ulong force_until;
 static atomic_uint draining;
 
-/* Whether requests up to `until` cover the grace period that ends with `end`: each is for one of
- * the next two. */
-static bool covers(unsigned long until, unsigned long end)
-{
-    return until - end <= 3;
-}
-
 bool rcu_force_requested(unsigned long end)
 {
     /* Relaxed: the leader's event_reset() before this call is an acquire, and takes over what was
      * requested before the event was set; a later request sets it again. */
     return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
-           covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
+           sequence_covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
 }
 
 void rcu_request_force(unsigned long end)
 {
     unsigned long until = atomic_load_explicit(&force_until, memory_order_relaxed);
 
-    while (!covers(until, end) &&
+    /* A caller that was away since it took its goal takes nothing back. */
+    while (!sequence_covers(until, end) &&
            !atomic_compare_exchange_weak_explicit(&force_until, &until, end, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;

@@ -14,6 +14,7 @@
 #include "force_notifier.h"
 #include "gp_record.h"
 #include "parked.h"
+#include "polled.h"
 #include "registry.h"
 #include "replay.h"
 #include "scan.h"
@@ -48,6 +49,7 @@ void rcu_start_counting_at(unsigned long number, unsigned long sequence)
     atomic_store_explicit(&rcu_gp_number, (number & ~RCU_DEPTH_MASK) + 1, memory_order_relaxed);
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);
     rcu_requests_reset(sequence);
+    rcu_polled_reset(sequence);
 }
 
 void rcu_wake_leader(void)
@@ -484,4 +486,5 @@ void rcu_grace_periods_after_fork(void)
      * end, or for that of the next, gets two more. */
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);
     rcu_requests_reset(sequence);
+    rcu_polled_reset(sequence);
 }

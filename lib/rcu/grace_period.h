@@ -24,11 +24,22 @@ struct grace_period {
 /* Sequence of grace periods: odd while one runs. */
 extern atomic_ulong rcu_sequence;
 
-/* A goal is at most 3 ahead of the sequence when it is taken, and the sequence never goes back:
- * what seems farther ahead is behind, however far. So a wrap does no harm. */
+/* A goal is at most 3 ahead of the sequence when it is taken. But a thread to which it came without
+ * any order may still load a much older sequence. So what is up to this far ahead is ahead, and all
+ * the rest of the range behind: an old view errs towards "not yet", and a wrap does no harm. It is
+ * half of what a cookie of a DEBUG build counts. Of 32 bits it is less, since what was kept for too
+ * long seems to be pending for so long; no CPU's view is older than that. */
+#define SEQUENCE_AHEAD (sizeof(unsigned long) < 8 ? 1UL << 16 : ~0UL >> 13)
+
+/* Whether `later` is not before `earlier`. */
+static inline bool sequence_covers(unsigned long later, unsigned long earlier)
+{
+    return later - earlier <= SEQUENCE_AHEAD;
+}
+
 static inline bool sequence_reached(unsigned long now, unsigned long goal)
 {
-    return goal - now - 1 >= 3;
+    return now == goal || !sequence_covers(goal, now);
 }
 
 /* The sequence with which the first grace period ends that begins after the call. What the caller

@@ -22,7 +22,7 @@ static struct {
 
 #ifdef STILLPOINT_DEBUG
 /* The upper bits of a cookie are its process's tag. What is left still counts thousands of grace
- * periods. */
+ * periods: 20 bits where a long has 32. */
 #define TAG_BITS   12
 #define VALUE_MASK (~0UL >> TAG_BITS)
 static unsigned long tag;
@@ -37,7 +37,8 @@ static unsigned long to_goal(unsigned long cookie, unsigned long now)
     if ((cookie & ~VALUE_MASK) != tag)
         rcu_misuse("a cookie of another process, or none at all; in a forked child, take a new one "
                    "with get_state_synchronize_rcu()");
-    /* The value that is nearest ahead of the sequence. */
+    /* The value that is nearest ahead of the sequence; sequence_reached() takes those farthest ahead
+     * for behind. */
     return now + ((cookie - now) & VALUE_MASK);
 }
 
@@ -71,6 +72,11 @@ static void __attribute__((constructor(102))) polled_init(void)
     polled.once = once;
     event_init(&polled.started, false);
     choose_tag();
+}
+
+void rcu_polled_reset(unsigned long sequence)
+{
+    atomic_store_explicit(&polled.goal, sequence & ~1UL, memory_order_relaxed);
 }
 
 void rcu_polled_after_fork(void)
@@ -128,8 +134,8 @@ static unsigned long start_polled(bool force)
     unsigned long goal = rcu_goal(), newest;
 
     newest = atomic_load_explicit(&polled.goal, memory_order_relaxed);
-    /* A goal that is not between ours and the farthest possible one is behind ours. */
-    while (newest - goal > 3 &&
+    /* Ours may be old by now: what others have started since stays. */
+    while (!sequence_covers(newest, goal) &&
            !atomic_compare_exchange_weak_explicit(&polled.goal, &newest, goal, memory_order_relaxed,
                                                   memory_order_relaxed))
         ;

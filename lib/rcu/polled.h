@@ -2,6 +2,8 @@
 #ifndef STILLPOINT_RCU_POLLED_H
 #define STILLPOINT_RCU_POLLED_H
 
+/* None is started, at this sequence. */
+void rcu_polled_reset(unsigned long sequence);
 /* In a forked child: none is started, and cookies have another tag. */
 void rcu_polled_after_fork(void);
 

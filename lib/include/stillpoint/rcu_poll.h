@@ -10,8 +10,14 @@
  * A cookie names the end of the first grace period that begins after it was taken. It is a value:
  * copy it, store it, drop it. It never expires while a section goes on that was entered before it
  * was taken, and it has expired once any grace period has passed that began after it was taken.
- * That holds however often the sequence wraps; a cookie that has been kept for exactly as many
- * grace periods as the sequence counts may seem to be pending again, until the next one.
+ *
+ * A thread to which a cookie came without any order (a relaxed store and load) may know less of
+ * grace periods than the thread that took it. It then finds the cookie pending until it knows more,
+ * also one that has expired already; it never finds it expired too early.
+ *
+ * Where a long has 64 bits, a cookie may be kept for ever. Where it has 32, for 2 147 000 000 grace
+ * periods; one that is kept longer may seem to be pending again, until another 32 768 have passed.
+ * (With DEBUG=1 on 32 bits, where a cookie has a tag as well, for 490 000.)
  *
  * Source: the names and guarantees are those of the Linux kernel's polled grace periods.
  */
