@@ -160,11 +160,25 @@ struct start {
     char name[16];
 };
 
+/* What a thread does to itself, in a callback for instance: blocked, it would end the process past
+ * the program's handler. */
+static void let_in_synchronous_signals(void)
+{
+    static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++)
+        sigaddset(&set, synchronous[i]);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void *thread_main(void *argument)
 {
     struct start start = *(struct start *)argument;
 
     free(argument);
+    let_in_synchronous_signals();
 #ifdef __linux__
     /* Naps of microseconds would otherwise take 50 us longer than asked. */
     prctl(PR_SET_TIMERSLACK, 1UL);

@@ -144,8 +144,8 @@ void platform_heavy_fence(void);
 unsigned platform_cpus(void);
 int platform_thread_id(void);
 int platform_process_id(void);
-/* A detached thread with all signals blocked and the finest timers. Aborts when there can be
- * none. */
+/* A detached thread with the finest timers, and all signals blocked but those that a thread raises
+ * itself, as by a crash. Aborts when there can be none. */
 void platform_thread_start(const char *name, void (*run)(void));
 
 /* A thread that is waited for by platform_thread_join(); otherwise as above. */
