@@ -119,11 +119,34 @@ static void over_bound(unsigned long pending)
     platform_nap(times < DELAY_MOST_NS / DELAY_NS ? (int64_t)times * DELAY_NS : DELAY_MOST_NS);
 }
 
+static void callback_thread(void);
+
+static void start_thread(bool inherits)
+{
+    atomic_fetch_add_explicit(&callbacks.threads, 1, memory_order_relaxed);
+    platform_thread_start("rcu-callback", callback_thread, inherits);
+}
+
+static void start_inheriting(void)
+{
+    start_thread(true);
+}
+
+static void start_ordinary(void)
+{
+    start_thread(false);
+}
+
+void rcu_start_callback_thread(void)
+{
+    platform_call_once(&callbacks.once, start_inheriting);
+}
+
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
 {
     unsigned long pending;
 
-    rcu_start_callback_thread();
+    platform_call_once(&callbacks.once, start_ordinary);
     head->callback = callback;
     pending = callback_queue_add(head);
     if (pending == tuned(force_callbacks)) {
@@ -283,17 +306,6 @@ static void callback_thread(void)
                 platform_nap(LOCK_PAUSE_NS);
         }
     }
-}
-
-static void start_thread(void)
-{
-    atomic_fetch_add_explicit(&callbacks.threads, 1, memory_order_relaxed);
-    platform_thread_start("rcu-callback", callback_thread);
-}
-
-void rcu_start_callback_thread(void)
-{
-    platform_call_once(&callbacks.once, start_thread);
 }
 
 void rcu_recount_callbacks(void)

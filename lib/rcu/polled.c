@@ -109,14 +109,19 @@ static void polled_thread(void)
     }
 }
 
-static void start_thread(void)
+static void start_inheriting(void)
 {
-    platform_thread_start("rcu-poll", polled_thread);
+    platform_thread_start("rcu-poll", polled_thread, true);
+}
+
+static void start_ordinary(void)
+{
+    platform_thread_start("rcu-poll", polled_thread, false);
 }
 
 void rcu_start_poll_thread(void)
 {
-    platform_call_once(&polled.once, start_thread);
+    platform_call_once(&polled.once, start_inheriting);
 }
 
 unsigned long get_state_synchronize_rcu(void)
@@ -143,7 +148,7 @@ static unsigned long start_polled(bool force)
         rcu_request_force(goal);
         rcu_wake_leader();
     }
-    rcu_start_poll_thread();
+    platform_call_once(&polled.once, start_ordinary);
     event_set(&polled.started);
     return to_cookie(goal);
 }

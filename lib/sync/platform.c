@@ -96,17 +96,17 @@ void platform_nap(int64_t ns)
 }
 
 static unsigned cpus = 1;
+static cpu_set_t allowed; /* empty: more CPUs than the set has room for */
 
 /* In a constructor: threads may be pinned later, the process's own limits are those at its
  * start. */
 static void __attribute__((constructor)) count_cpus(void)
 {
-    cpu_set_t allowed;
     long configured = sysconf(_SC_NPROCESSORS_CONF);
 
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
         cpus = (unsigned)CPU_COUNT(&allowed);
-    else if (configured > 1) /* more CPUs than the set has room for */
+    else if (configured > 1)
         cpus = (unsigned)configured;
 }
 
@@ -197,7 +197,33 @@ static void fail_refused(const char *call, int error, const char *what)
     platform_fail(text);
 }
 
-platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument)
+enum inherits { NOTHING, AFFINITY, EVERYTHING };
+
+/* Before it runs: on the CPU of a real-time thread that spins, it would not come to change
+ * itself. */
+static int create_thread(pthread_t *thread, enum inherits inherits, struct start *start)
+{
+    static const struct sched_param lowest;
+    pthread_attr_t attributes;
+    int error;
+
+    pthread_attr_init(&attributes);
+    if (inherits < EVERYTHING) {
+        pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+        pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
+        pthread_attr_setschedparam(&attributes, &lowest);
+    }
+#ifdef __GLIBC__
+    if (inherits < AFFINITY && CPU_COUNT(&allowed) > 0)
+        pthread_attr_setaffinity_np(&attributes, sizeof allowed, &allowed);
+#endif
+    error = pthread_create(thread, &attributes, thread_main, start);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+static pthread_t create(const char *name, void (*run)(void *), void *argument,
+                        enum inherits inherits)
 {
     struct start *start = malloc(sizeof *start);
     sigset_t all, before;
@@ -211,12 +237,19 @@ platform_thread platform_thread_create(const char *name, void (*run)(void *), vo
     snprintf(start->name, sizeof start->name, "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, NULL, thread_main, start);
+    do /* what may not be changed, or no longer, is inherited */
+        error = create_thread(&thread, inherits, start);
+    while (error && inherits++ < EVERYTHING);
     if (error)
         fail_refused("pthread_create", error,
                      "a thread of the library's cannot be started; raise the limit on threads");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return thread;
+}
+
+platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument)
+{
+    return create(name, run, argument, NOTHING);
 }
 
 void platform_thread_join(platform_thread thread)
@@ -232,12 +265,12 @@ static void run_without_argument(void *run)
     function();
 }
 
-void platform_thread_start(const char *name, void (*run)(void))
+void platform_thread_start(const char *name, void (*run)(void), bool inherits)
 {
     void *argument;
 
     memcpy(&argument, &run, sizeof argument);
-    pthread_detach(platform_thread_create(name, run_without_argument, argument));
+    pthread_detach(create(name, run_without_argument, argument, inherits ? EVERYTHING : NOTHING));
 }
 
 int platform_signal_real_time(int n)

@@ -145,10 +145,12 @@ unsigned platform_cpus(void);
 int platform_thread_id(void);
 int platform_process_id(void);
 /* A detached thread with the finest timers, and all signals blocked but those that a thread raises
- * itself, as by a crash. Aborts when there can be none. */
-void platform_thread_start(const char *name, void (*run)(void));
+ * itself, as by a crash. It inherits the caller's affinity and scheduling; or it is an ordinary
+ * thread (SCHED_OTHER), on the CPUs that the process might run on when it started. Aborts when
+ * there can be none. */
+void platform_thread_start(const char *name, void (*run)(void), bool inherits);
 
-/* A thread that is waited for by platform_thread_join(); otherwise as above. */
+/* An ordinary thread that is waited for by platform_thread_join(); otherwise as above. */
 typedef pthread_t platform_thread;
 platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument);
 void platform_thread_join(platform_thread thread);

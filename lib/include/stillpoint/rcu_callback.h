@@ -42,8 +42,11 @@ struct rcu_callback_lock {
  * => While no callback is queued and none is running. */
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock);
 
-/* Starts the callback thread now, from a thread whose CPU affinity and priority it should
- * inherit. */
+/* Starts the callback thread now, from a thread whose CPU affinity and scheduling (policy,
+ * priority) it should inherit; without effect when it has been started.
+ * The first call_rcu() or rcu_barrier() starts it otherwise: with SCHED_OTHER, on the CPUs that the
+ * process might run on when it started, whoever the caller is. A real-time thread on a CPU of its
+ * own would starve a thread that inherited this. The nice value is inherited either way. */
 void rcu_start_callback_thread(void);
 
 #endif

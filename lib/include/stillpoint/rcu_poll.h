@@ -50,7 +50,8 @@ static inline bool same_state_synchronize_rcu(unsigned long a, unsigned long b)
 void cond_synchronize_rcu(unsigned long cookie);
 void cond_synchronize_rcu_expedited(unsigned long cookie);
 
-/* Starts the thread now, from one whose CPU affinity and priority it should inherit. */
+/* Starts the thread now, from one whose CPU affinity and scheduling it should inherit. Otherwise it
+ * is started as the callback thread is: see rcu_start_callback_thread(). */
 void rcu_start_poll_thread(void);
 
 #endif
