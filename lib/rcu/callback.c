@@ -345,8 +345,9 @@ void rcu_barrier(void)
 
     rcu_check_may_wait(
         "rcu_barrier() or drain_call_rcu() inside a read section would wait for itself; "
-        "leave the section first",
-        "rcu_barrier() or drain_call_rcu() inside a callback would wait for itself");
+        "leave the section first");
+    if (in_callback)
+        rcu_misuse("rcu_barrier() or drain_call_rcu() inside a callback would wait for itself");
     held = lock.held && lock.held(lock.data);
     if (held)
         lock.unlock(lock.data);

@@ -413,11 +413,12 @@ void rcu_wait_for(unsigned long goal, bool force)
     }
     if (!led)
         count_up(&rcu_counts.gps_shared);
-    rcu_record_served(goal);
+    if (!rcu_in_callback()) /* which has its own, and so have those after it */
+        rcu_record_served(goal);
     platform_mutex_unlock(&gp.lock);
 }
 
-void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
+void rcu_check_may_wait(const char *inside_section)
 {
     if (rcu_reader.in_wait)
         rcu_misuse(
@@ -425,8 +426,6 @@ void rcu_check_may_wait(const char *inside_section, const char *inside_callback)
             "a signal handler");
     if (rcu_read_locked())
         rcu_misuse(inside_section);
-    if (rcu_in_callback())
-        rcu_misuse(inside_callback);
 }
 
 /* Leads the next grace period, which begins after the call, unless another one is on: then the
@@ -459,19 +458,15 @@ static void synchronize(bool force)
 
 void synchronize_rcu(void)
 {
-    rcu_check_may_wait(
-        "synchronize_rcu() inside a read section would wait for itself; "
-        "leave the section first, or use call_rcu()",
-        "synchronize_rcu() inside a callback would hold up all others; use call_rcu()");
+    rcu_check_may_wait("synchronize_rcu() inside a read section would wait for itself; "
+                       "leave the section first, or use call_rcu()");
     synchronize(false);
 }
 
 void synchronize_rcu_expedited(void)
 {
     rcu_check_may_wait("synchronize_rcu_expedited() inside a read section would wait for itself; "
-                       "leave the section first, or use call_rcu()",
-                       "synchronize_rcu_expedited() inside a callback would hold up all others; "
-                       "use call_rcu()");
+                       "leave the section first, or use call_rcu()");
     synchronize(true);
 }
 

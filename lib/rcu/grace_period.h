@@ -51,7 +51,7 @@ void rcu_wait_for(unsigned long goal, bool force);
 /* Wakes a leader that naps or sleeps: it loads the requests and the settings again. */
 void rcu_wake_leader(void);
 /* Aborts when the calling thread must not wait for a grace period. */
-void rcu_check_may_wait(const char *inside_section, const char *inside_callback);
+void rcu_check_may_wait(const char *inside_section);
 
 /* In a forked child: nobody leads, nobody follows. */
 void rcu_grace_periods_after_fork(void);

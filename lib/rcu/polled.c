@@ -183,8 +183,7 @@ static void cond_synchronize(unsigned long cookie, bool force)
 void cond_synchronize_rcu(unsigned long cookie)
 {
     rcu_check_may_wait("cond_synchronize_rcu() inside a read section may wait for itself; "
-                       "leave the section first, or poll",
-                       "cond_synchronize_rcu() inside a callback would hold up all others; poll");
+                       "leave the section first, or poll");
     cond_synchronize(cookie, false);
 }
 
@@ -192,8 +191,6 @@ void cond_synchronize_rcu_expedited(unsigned long cookie)
 {
     rcu_check_may_wait(
         "cond_synchronize_rcu_expedited() inside a read section may wait for itself; "
-        "leave the section first, or poll",
-        "cond_synchronize_rcu_expedited() inside a callback would hold up all others; "
-        "poll");
+        "leave the section first, or poll");
     cond_synchronize(cookie, true);
 }

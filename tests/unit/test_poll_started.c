@@ -293,37 +293,6 @@ static void cond_expedited_in_a_section(void)
     cond_synchronize_rcu_expedited(get_completed_synchronize_rcu());
 }
 
-static void call_cond(struct rcu_head *head)
-{
-    (void)head;
-    cond_synchronize_rcu(get_completed_synchronize_rcu());
-}
-
-static void call_cond_expedited(struct rcu_head *head)
-{
-    (void)head;
-    cond_synchronize_rcu_expedited(get_completed_synchronize_rcu());
-}
-
-static void run_until_dead(void (*callback)(struct rcu_head *))
-{
-    static struct rcu_head head;
-
-    call_rcu(&head, callback);
-    for (;;)
-        pause();
-}
-
-static void cond_in_a_callback(void)
-{
-    run_until_dead(call_cond);
-}
-
-static void cond_expedited_in_a_callback(void)
-{
-    run_until_dead(call_cond_expedited);
-}
-
 #ifdef STILLPOINT_DEBUG
 static unsigned long parents_cookie;
 
@@ -349,8 +318,6 @@ static const struct {
 } misuses[] = {
     {cond_in_a_section, "cond_synchronize_rcu() inside a read section"},
     {cond_expedited_in_a_section, "cond_synchronize_rcu_expedited() inside a read section"},
-    {cond_in_a_callback, "cond_synchronize_rcu() inside a callback"},
-    {cond_expedited_in_a_callback, "cond_synchronize_rcu_expedited() inside a callback"},
 #ifdef STILLPOINT_DEBUG
     {poll_the_parents, "a cookie of another process"},
     {wait_for_the_parents, "a cookie of another process"},

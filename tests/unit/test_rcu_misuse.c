@@ -35,18 +35,6 @@ static void drain_inside(void)
     drain_call_rcu();
 }
 
-static void call_synchronize(struct rcu_head *head)
-{
-    (void)head;
-    synchronize_rcu();
-}
-
-static void call_expedited(struct rcu_head *head)
-{
-    (void)head;
-    synchronize_rcu_expedited();
-}
-
 static void call_barrier(struct rcu_head *head)
 {
     (void)head;
@@ -62,19 +50,32 @@ static void run_until_dead(void (*callback)(struct rcu_head *))
         pause();
 }
 
-static void synchronize_in_callback(void)
-{
-    run_until_dead(call_synchronize);
-}
-
-static void expedite_in_callback(void)
-{
-    run_until_dead(call_expedited);
-}
-
 static void barrier_in_callback(void)
 {
     run_until_dead(call_barrier);
+}
+
+static void call_drain(struct rcu_head *head)
+{
+    (void)head;
+    drain_call_rcu();
+}
+
+static void drain_in_callback(void)
+{
+    run_until_dead(call_drain);
+}
+
+static void call_synchronize_inside(struct rcu_head *head)
+{
+    (void)head;
+    rcu_read_lock();
+    synchronize_rcu();
+}
+
+static void synchronize_in_section_of_callback(void)
+{
+    run_until_dead(call_synchronize_inside);
 }
 
 static void unregister_inside(void)
@@ -145,9 +146,9 @@ static const struct {
     {expedite_inside, "synchronize_rcu_expedited() inside a read section would wait for itself"},
     {barrier_inside, "rcu_barrier() or drain_call_rcu() inside a read section would wait"},
     {drain_inside, "rcu_barrier() or drain_call_rcu() inside a read section would wait"},
-    {synchronize_in_callback, "synchronize_rcu() inside a callback would hold up all others"},
-    {expedite_in_callback, "synchronize_rcu_expedited() inside a callback would hold up"},
     {barrier_in_callback, "rcu_barrier() or drain_call_rcu() inside a callback would wait"},
+    {drain_in_callback, "rcu_barrier() or drain_call_rcu() inside a callback would wait"},
+    {synchronize_in_section_of_callback, "synchronize_rcu() inside a read section would wait"},
     {unregister_inside, "rcu_unregister_thread() inside a read section"},
     {register_twice, "rcu_register_thread() in a thread that is registered already"},
     {unregister_without, "rcu_unregister_thread() in a thread that is not registered"},

@@ -280,9 +280,11 @@ static inline void rcu_read_guard_end(bool *held)
 }
 
 /* Waits for a grace period. Threads that wait at once share grace periods.
- * => Any thread, registered or not; outside sections and callbacks (either aborts with a message:
- *    it would wait for itself). An online thread is offline while it waits.
- * => Blocks for as long as a section lasts that was entered before the call. */
+ * => Any thread, registered or not; outside sections (inside aborts with a message: it would wait
+ *    for itself). An online thread is offline while it waits.
+ * => Blocks for as long as a section lasts that was entered before the call.
+ * => A callback may call it: all callbacks after it wait meanwhile, and the callback lock stays
+ *    held. As under any lock, that is a deadlock where a section waits for that lock. */
 void synchronize_rcu(void);
 /* The same, and from the start as fast as it goes: notifiers run, the leader sleeps until the very
  * reader leaves. Under every policy. */

@@ -24,7 +24,7 @@ void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *head));
 
 /* Waits until every callback queued before the call has returned. Forces grace periods meanwhile,
  * and lets go of the callback lock while it waits when the caller holds it.
- * => Outside sections and callbacks (either aborts with a message). */
+ * => Outside sections and callbacks (either aborts with a message: it would wait for itself). */
 void rcu_barrier(void);
 /* The same wait, by the name that programs with a big lock know. */
 void drain_call_rcu(void);

@@ -106,7 +106,7 @@ struct rcu_stats {
 void rcu_get_stats(struct rcu_stats *stats);
 
 /* When the grace period began and ended that satisfied the calling thread's last synchronize_rcu(),
- * or, in a callback, that callback. CLOCK_MONOTONIC. False while gp_times is off, or when that
+ * or, in a callback, that callback (also after it called synchronize_rcu() itself). CLOCK_MONOTONIC. False while gp_times is off, or when that
  * grace period is no longer remembered. */
 bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns);
 

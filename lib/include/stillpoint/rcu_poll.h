@@ -46,7 +46,7 @@ static inline bool same_state_synchronize_rcu(unsigned long a, unsigned long b)
 
 /* Returns at once when the cookie has expired, else waits for the rest of the grace period it
  * needs.
- * => As synchronize_rcu(): outside sections and callbacks. */
+ * => As synchronize_rcu(): outside sections. */
 void cond_synchronize_rcu(unsigned long cookie);
 void cond_synchronize_rcu_expedited(unsigned long cookie);
 
