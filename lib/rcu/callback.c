@@ -32,6 +32,7 @@ static struct {
     platform_once once;
     atomic_int barriers; /* queued, and not run */
     atomic_ulong delayed, dropped, threads;
+    atomic_bool inherited;             /* pending ones over a fork, and no thread runs them yet */
     unsigned forks;                    /* that this process is away from the program's first */
     struct rcu_callback_lock lock_set; /* by the program */
     /* The callback thread's. */
@@ -42,13 +43,18 @@ static struct {
 
 static STILLPOINT_THREAD_LOCAL bool in_callback;
 
-static void __attribute__((constructor(102))) callbacks_init(void)
+static void forget_thread(void)
 {
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
-    callback_queue_init();
     callbacks.once = once;
     event_init(&callbacks.urgent, false);
+}
+
+static void __attribute__((constructor(102))) callbacks_init(void)
+{
+    callback_queue_init();
+    forget_thread();
 }
 
 bool rcu_in_callback(void)
@@ -67,17 +73,6 @@ void rcu_callback_stats(struct rcu_stats *stats)
 void rcu_end_pile_up(void)
 {
     event_set(&callbacks.urgent);
-}
-
-void rcu_callbacks_after_fork(void)
-{
-    unsigned long dropped = callback_queue_drop();
-
-    callbacks_init();
-    atomic_store_explicit(&callbacks.dropped, dropped, memory_order_relaxed);
-    atomic_store_explicit(&callbacks.threads, 0, memory_order_relaxed);
-    atomic_store_explicit(&callbacks.barriers, 0, memory_order_relaxed);
-    callbacks.forks++;
 }
 
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
@@ -124,6 +119,7 @@ static void callback_thread(void);
 static void start_thread(bool inherits)
 {
     atomic_fetch_add_explicit(&callbacks.threads, 1, memory_order_relaxed);
+    atomic_store_explicit(&callbacks.inherited, false, memory_order_relaxed);
     platform_thread_start("rcu-callback", callback_thread, inherits);
 }
 
@@ -140,6 +136,12 @@ static void start_ordinary(void)
 void rcu_start_callback_thread(void)
 {
     platform_call_once(&callbacks.once, start_inheriting);
+}
+
+void rcu_run_inherited_callbacks(void)
+{
+    if (atomic_load_explicit(&callbacks.inherited, memory_order_relaxed))
+        platform_call_once(&callbacks.once, start_ordinary);
 }
 
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
@@ -266,6 +268,7 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
         struct rcu_head *node = callback_queue_take();
 
         node->callback(node);
+        callback_queue_finish();
         if (callbacks.forks != forks)
             rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
                        "inside the callback");
@@ -335,6 +338,31 @@ static void barrier_reached(struct rcu_head *head)
         callbacks.last_barrier_ran = true;
     callback_queue_give_back(); /* what the caller counts then is exact */
     event_set(&container_of(head, struct barrier, head)->reached);
+}
+
+/* A barrier's caller is not in the child, and its stack may be another thread's soon. */
+static bool is_kept_over_fork(struct rcu_head *head)
+{
+    if (head->callback == barrier_reached)
+        return false;
+    if (!tuned(drop_at_fork))
+        return true;
+    atomic_fetch_add_explicit(&callbacks.dropped, 1, memory_order_relaxed);
+    return false;
+}
+
+void rcu_callbacks_after_fork(void)
+{
+    struct queue_after_fork after;
+
+    atomic_store_explicit(&callbacks.dropped, 0, memory_order_relaxed);
+    after = callback_queue_after_fork(is_kept_over_fork, in_callback);
+    atomic_fetch_add_explicit(&callbacks.dropped, after.lost, memory_order_relaxed);
+    forget_thread();
+    atomic_store_explicit(&callbacks.inherited, after.pending > 0, memory_order_relaxed);
+    atomic_store_explicit(&callbacks.threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&callbacks.barriers, 0, memory_order_relaxed);
+    callbacks.forks++;
 }
 
 void rcu_barrier(void)

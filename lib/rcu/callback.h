@@ -16,7 +16,9 @@ void rcu_end_pile_up(void);
 void rcu_recount_callbacks(void);
 /* Whether one of rcu_barrier()'s is in the queue. */
 bool rcu_barrier_queued(void);
-/* In a forked child: an empty queue. */
+/* In a forked child: keeps what is pending, unless the settings drop it. */
 void rcu_callbacks_after_fork(void);
+/* Starts the callback thread where a fork has left callbacks, and no thread. */
+void rcu_run_inherited_callbacks(void);
 
 #endif

@@ -20,14 +20,44 @@ void callback_queue_init(void)
     event_init(&q->more, false);
 }
 
-unsigned long callback_queue_drop(void)
+struct queue_after_fork callback_queue_after_fork(bool (*is_kept)(struct rcu_head *node),
+                                                  bool in_callback)
 {
     struct callback_queue *q = &callback_queue;
-    unsigned long pending = callback_queue_pending();
+    unsigned long begun = in_callback ? 0 : q->ran - q->finished, linked = 0, unlinked;
+    struct rcu_head *node, *next, *end = NULL, *last = NULL, *first = NULL, *tail;
+    struct queue_after_fork after = {.pending = 0};
 
-    q->ran = atomic_load_explicit(&q->returned, memory_order_relaxed);
-    atomic_store_explicit(&q->queued, q->ran, memory_order_relaxed);
-    return pending;
+    for (node = q->head; node; node = next) {
+        next = atomic_load_explicit(next_of(node), memory_order_relaxed);
+        end = node;
+        if (node == &dummy)
+            continue;
+        linked++;
+        if (!is_kept(node))
+            continue;
+        if (last)
+            atomic_store_explicit(next_of(last), node, memory_order_relaxed);
+        else
+            first = node;
+        last = node;
+        after.pending++;
+    }
+    /* The first that is not linked is not counted yet; one that is linked may not be either. */
+    tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
+    unlinked = atomic_load_explicit(&q->queued, memory_order_relaxed) - q->ran - linked;
+    after.lost = begun + ((long)unlinked > 0 ? unlinked : 0) + (tail != end && tail != &dummy);
+
+    callback_queue_init();
+    if (last) {
+        atomic_store_explicit(next_of(&dummy), first, memory_order_relaxed);
+        atomic_store_explicit(next_of(last), NULL, memory_order_relaxed);
+        atomic_store_explicit(&q->tail, last, memory_order_relaxed);
+    }
+    q->ran = q->finished;
+    atomic_store_explicit(&q->returned, q->ran, memory_order_relaxed);
+    atomic_store_explicit(&q->queued, q->ran + after.pending, memory_order_relaxed);
+    return after;
 }
 
 struct counts {
@@ -220,6 +250,11 @@ struct rcu_head *callback_queue_take(void)
         }
         q->dummy_queued = false;
     }
+}
+
+void callback_queue_finish(void)
+{
+    callback_queue.finished = callback_queue.ran;
 }
 
 void callback_queue_give_back(void)

@@ -38,15 +38,24 @@ extern struct callback_queue {
     /* The consumer's own, but that statistics load `peak` and raise it. */
     _Alignas(RCU_CACHE_LINE) struct rcu_head *head;
     bool dummy_queued;
-    unsigned long seen; /* of `queued`, before it found nothing to do */
-    unsigned long ran;  /* since the first: `returned`, and what was taken after that */
+    unsigned long seen;     /* of `queued`, before it found nothing to do */
+    unsigned long ran;      /* since the first: `returned`, and what was taken after that */
+    unsigned long finished; /* of these, what has run to its end */
     atomic_ulong peak;
 } callback_queue;
 
-/* => Before any other call, and in a forked child: an empty queue, with the counts of before. */
+/* => Before any other call: an empty queue. */
 void callback_queue_init(void);
-/* => A forked child, before callback_queue_init(). Counts what is pending out; how many. */
-unsigned long callback_queue_drop(void);
+
+struct queue_after_fork {
+    unsigned long pending; /* in the queue */
+    unsigned long lost;    /* the one that ran, and those that no link leads to */
+};
+/* => A forked child. What `head` leads to and is_kept() wants stays in the queue, in its order.
+ *    What another thread was about to link is lost, with all behind it, and so is the callback that
+ *    was running; but not when it runs in the child, as the calling thread is `in_callback`. */
+struct queue_after_fork callback_queue_after_fork(bool (*is_kept)(struct rcu_head *node),
+                                                  bool in_callback);
 
 /* Adds a callback; never blocks. How many are pending then: while none returns, exactly one
  * producer is given each number. */
@@ -61,6 +70,8 @@ void callback_queue_wake(void);
 unsigned long callback_queue_count(void);
 /* The next callback; one has been counted, so at worst its link is on the way. */
 struct rcu_head *callback_queue_take(void);
+/* What was taken last has run to its end. */
+void callback_queue_finish(void);
 /* What was taken has run, and is pending no more. */
 void callback_queue_give_back(void);
 /* Sleeps until more is queued than when it was about to sleep, or callback_queue_wake(): what is

@@ -391,6 +391,7 @@ void rcu_wait_for(unsigned long goal, bool force)
 {
     bool led = false;
 
+    rcu_run_inherited_callbacks();
     if (force)
         rcu_request_force(goal);
     platform_mutex_lock(&gp.lock);

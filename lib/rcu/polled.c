@@ -37,8 +37,8 @@ static unsigned long to_goal(unsigned long cookie, unsigned long now)
     if ((cookie & ~VALUE_MASK) != tag)
         rcu_misuse("a cookie of another process, or none at all; in a forked child, take a new one "
                    "with get_state_synchronize_rcu()");
-    /* The value that is nearest ahead of the sequence; sequence_reached() takes those farthest ahead
-     * for behind. */
+    /* The value that is nearest ahead of the sequence; sequence_reached() takes what is too far
+     * ahead for behind. */
     return now + ((cookie - now) & VALUE_MASK);
 }
 

@@ -20,6 +20,7 @@
     ROW(callback_batch, 4096, s->callback_batch > 0)                             \
     ROW(callback_hold_ns, 200 * 1000, duration_ok(s->callback_hold_ns, 1))       \
     ROW(callback_bound, 0, true)                                                 \
+    ROW(drop_at_fork, false, true)                                               \
     ROW(gp_times, false, true)                                                   \
     ROW(gp_records, false, true)
 

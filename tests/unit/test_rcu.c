@@ -1179,6 +1179,7 @@ static void expect_settings(struct rcu_settings expected)
     ck_assert_uint_eq(got.callback_batch, expected.callback_batch);
     ck_assert_int_eq(got.callback_hold_ns, expected.callback_hold_ns);
     ck_assert_uint_eq(got.callback_bound, expected.callback_bound);
+    ck_assert_int_eq(got.drop_at_fork, expected.drop_at_fork);
     ck_assert_int_eq(got.gp_times, expected.gp_times);
     ck_assert_int_eq(got.gp_records, expected.gp_records);
 }
@@ -1233,6 +1234,7 @@ START_TEST(settings_are_as_they_were_set)
         .callback_batch = 7,
         .callback_hold_ns = 9,
         .callback_bound = 11,
+        .drop_at_fork = true,
         .gp_times = true,
         .gp_records = true,
     };

@@ -248,6 +248,13 @@ static inline void flavor_exec_events(flavor_vcpu *v)
 #ifndef FLAVOR_CAN_FORK
 #define FLAVOR_CAN_FORK 0
 #endif
+#ifndef FLAVOR_CAN_INHERIT
+#define FLAVOR_CAN_INHERIT 0
+static inline bool flavor_inherits(void)
+{
+    return false;
+}
+#endif
 #ifndef FLAVOR_CAN_EXIT
 #define FLAVOR_CAN_EXIT 0
 #endif

@@ -201,7 +201,16 @@ static inline void flavor_cond_synchronize_expedited(unsigned long cookie)
     cond_synchronize_rcu_expedited(cookie);
 }
 
-#define FLAVOR_CAN_FORK 1
+#define FLAVOR_CAN_FORK    1
+#define FLAVOR_CAN_INHERIT 1
+static inline bool flavor_inherits(void)
+{
+    struct rcu_settings settings;
+
+    rcu_get_settings(&settings);
+    return !settings.drop_at_fork;
+}
+
 #define FLAVOR_CAN_EXIT 1
 
 #define FLAVOR_CAN_REPLAY 1
@@ -344,6 +353,10 @@ static const struct option flavor_settings_table[] = {
      .unit = "callbacks",
      .help = "from so many pending callbacks on grace periods are forced, from twice as many on "
              "the callers are slowed down; 0: no bound"},
+    {.name = "drop_at_fork",
+     .type = OPTION_BOOL,
+     RCU(drop_at_fork),
+     .help = "the child of a fork drops what was queued in its parent, and does not run it"},
     {.name = "gp_times",
      .type = OPTION_BOOL,
      RCU(gp_times),

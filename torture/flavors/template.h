@@ -74,6 +74,7 @@ static inline void flavor_synchronize(void)
  *                               flavor_start_poll_expedited(), flavor_poll_state(),
  *                               flavor_cond_synchronize(), flavor_cond_synchronize_expedited()
  *     FLAVOR_CAN_FORK           nothing: it goes on in a forked child
+ *     FLAVOR_CAN_INHERIT        flavor_inherits()
  *     FLAVOR_CAN_EXIT           nothing: threads may end without unregistering
  *     FLAVOR_CAN_REPLAY         flavor_set_replay(), flavor_replay_ask()
  *     FLAVOR_CAN_EXCLUSIVE      flavor_vcpu, flavor_vcpu_enter(), flavor_vcpu_leave(),

@@ -38,6 +38,7 @@ struct torture_thread;
     X(QSBR, "qsbr")                   /* quiescent-state mode beside ordinary sections */        \
     X(POLL, "poll")                   /* polled grace periods */                                 \
     X(FORK, "fork")                   /* goes on in a forked child */                            \
+    X(INHERIT, "inherit")             /* and runs there what was pending in the parent */        \
     X(EXIT, "exit")                   /* threads may end without unregistering */                \
     X(REPLAY, "replay")               /* deterministic mode */                                   \
     X(EXCLUSIVE, "exclusive")         /* exclusive sections: vCPUs stay out while one is held */ \

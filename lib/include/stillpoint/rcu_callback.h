@@ -2,8 +2,8 @@
  *
  * One thread of the library's runs them in the order in which they were queued. It sleeps, and
  * costs grace periods nothing, while there are none. All signals are blocked in it but those that a
- * thread raises itself (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS): a handler of the
- * program's runs for a crash of a callback.
+ * thread raises itself (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS): a handler of
+ * the program's runs for a crash of a callback.
  */
 #ifndef STILLPOINT_RCU_CALLBACK_H
 #define STILLPOINT_RCU_CALLBACK_H

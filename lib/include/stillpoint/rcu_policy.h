@@ -40,8 +40,9 @@ struct rcu_settings {
      * never delays inside a section, an online thread, a callback, or while the callback lock is
      * held: there it would hold up the very grace period or the callbacks. */
     unsigned long callback_bound;
-    bool gp_times;   /* record when grace periods start and end, for rcu_gp_times() */
-    bool gp_records; /* and what their leaders did meanwhile, for rcu_gp_records() */
+    bool drop_at_fork; /* the child of a fork drops its parent's callbacks: see rcu_fork.h */
+    bool gp_times;     /* record when grace periods start and end, for rcu_gp_times() */
+    bool gp_records;   /* and what their leaders did meanwhile, for rcu_gp_records() */
 };
 
 /* Any thread, any time; a grace period that is under way follows. Returns 0, or -EINVAL (nothing
@@ -96,7 +97,7 @@ struct rcu_stats {
     unsigned long callbacks_invoked; /* at most a batch too low, and exact after rcu_barrier() */
     unsigned long callbacks_peak;    /* most that were pending at once */
     unsigned long callbacks_delayed; /* calls of call_rcu() that callback_bound slowed down */
-    unsigned long callbacks_dropped; /* by this process's fork from its parent */
+    unsigned long callbacks_dropped; /* of the parent's, by this process's fork */
     unsigned long callback_threads;  /* started; never more than one in a process */
     /* Readers. */
     unsigned long readers_parked;   /* that leaders stopped watching */
@@ -106,8 +107,9 @@ struct rcu_stats {
 void rcu_get_stats(struct rcu_stats *stats);
 
 /* When the grace period began and ended that satisfied the calling thread's last synchronize_rcu(),
- * or, in a callback, that callback (also after it called synchronize_rcu() itself). CLOCK_MONOTONIC. False while gp_times is off, or when that
- * grace period is no longer remembered. */
+ * or, in a callback, that callback (also after it called synchronize_rcu() itself).
+ * CLOCK_MONOTONIC. False while gp_times is off, or when that grace period is no longer
+ * remembered. */
 bool rcu_gp_times(int64_t *start_ns, int64_t *end_ns);
 
 /* What became of a grace period's time, as its leader saw it. Times are CLOCK_MONOTONIC. When

@@ -43,6 +43,7 @@ struct child {
     struct random random;
     struct child_caller *callers;
     bool polls;         /* its first threads poll */
+    uint64_t pending;   /* callbacks at the fork */
     atomic_uint gate;   /* threads that stand ready */
     atomic_uint called; /* a callback of its own has run, in this thread */
     atomic_uint forked; /* it has made its own child, if it does */
@@ -111,7 +112,7 @@ static void expect_inside(struct child *c, bool inside, const char *when)
 /* Replaces what the inherited section holds, waits for a grace period, and marks the old one as
  * done. Not registered: any thread may wait. */
 struct replacer {
-    bool polls;
+    bool polls, published;
     struct item *old, *fresh;
     unsigned long cookie;
     atomic_uint waits, returned;
@@ -122,6 +123,8 @@ static void *replace(void *argument)
     struct replacer *r = argument;
     struct items *u = r->old->items;
 
+    /* When its ancestor has replaced it, a callback is on its way that marks it as done. */
+    r->published = u->current == r->old;
     r->fresh->items = u;
     flavor_assign_pointer(u->current, r->fresh);
     if (r->polls)
@@ -131,7 +134,8 @@ static void *replace(void *argument)
      * Broken: the first thread polls for a cookie that nobody took. */
     atomic_store_explicit(&r->waits, 1, memory_order_release);
     flavor_synchronize();
-    atomic_store_explicit(&r->old->done, 1, memory_order_relaxed);
+    if (r->published)
+        atomic_store_explicit(&r->old->done, 1, memory_order_relaxed);
     /* Orders: flavor_synchronize() -> STORE r->returned.
      * Pairs with: use_inherited(), LOAD r.returned (acquire) -> flavor_thread_offline().
      * Broken: nothing that is used; the thread is joined before its memory goes. */
@@ -141,7 +145,8 @@ static void *replace(void *argument)
 
 static void expect_held(struct child *c, struct replacer *r, const char *what)
 {
-    if (atomic_load_explicit(&r->old->done, memory_order_relaxed))
+    if (atomic_load_explicit(&r->old->done, memory_order_relaxed) ||
+        atomic_load_explicit(&r->returned, memory_order_relaxed))
         fail(c, "A grace period of a child's ended while its first thread was still %s.", what);
     if (r->polls && flavor_poll_state(r->cookie))
         fail(c, "A cookie expired in a child while its first thread was still %s.", what);
@@ -240,7 +245,9 @@ static void invoked(flavor_head *head)
     unsigned self = (unsigned)gettid(), before;
 
     if (c->generation != c->state->generation) {
-        atomic_store_explicit(&c->state->inherited_ran, 1, memory_order_relaxed);
+        fork_inherited_ran(c->state, call->sequence, caller->invoked, false,
+                           !c->params->big_lock || big_lock_held(c->state->big_lock));
+        caller->invoked = call->sequence + 1;
         return;
     }
     before = atomic_exchange_explicit(&c->called, self, memory_order_relaxed);
@@ -259,6 +266,18 @@ static void invoked(flavor_head *head)
      * Broken: nothing that is used; the barrier itself has to order what callbacks did. */
     if (caller->invoked == (uint64_t)c->params->child_callbacks)
         atomic_store_explicit(&caller->last, 1, memory_order_release);
+}
+
+/* One callback at most was running at the fork: it is lost, and the one after it comes first. */
+void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t expected, bool again,
+                        bool locked)
+{
+    bool in_turn =
+        sequence == expected || (sequence == expected + 1 && atomic_exchange(&state->half_run, 0));
+
+    if (!in_turn || again || !locked)
+        atomic_store_explicit(&state->inherited_wrong, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&state->inherited_ran, 1, memory_order_relaxed);
 }
 
 static void *call_first(void *argument)
@@ -308,6 +327,20 @@ static void start_callers(struct child *c)
     }
 }
 
+/* Those that were pending at the fork have run, or never will. */
+static void expect_inherited(struct child *c)
+{
+    uint64_t ran = atomic_load_explicit(&c->state->inherited_ran, memory_order_relaxed);
+
+    if (ran > 0 && !flavor_inherits())
+        fail(c, "Callbacks that were queued before a fork ran in the child.");
+    if (atomic_load_explicit(&c->state->inherited_wrong, memory_order_relaxed))
+        fail(c, "A callback that was queued before a fork ran in the child again, out of its order "
+                "or without the big lock.");
+    count(&c->report->inherited, ran);
+    count(&c->report->dropped, c->pending > ran ? c->pending - ran : 0);
+}
+
 static void expect_callbacks(struct child *c)
 {
     for (int64_t i = 0; i < c->params->child_callers; i++)
@@ -317,8 +350,7 @@ static void expect_callbacks(struct child *c)
         if (!atomic_load_explicit(&c->callers[i].last, memory_order_acquire))
             fail(c, "A barrier returned in a child before all callbacks of thread %ld had run.",
                  (long)i);
-    if (atomic_load_explicit(&c->state->inherited_ran, memory_order_relaxed))
-        fail(c, "Callbacks that were queued before a fork ran in the child.");
+    expect_inherited(c);
     count(&c->report->checks, (uint64_t)c->params->child_callers + 1);
 }
 
@@ -401,6 +433,8 @@ static void begin(struct child *c, const struct fork_birth *birth)
     fork_take_sanitizer_locks();
     c->generation = ++state->generation;
     atomic_store(&state->inherited_ran, 0);
+    atomic_store(&state->inherited_wrong, 0);
+    atomic_store(&state->half_run, 1);
     fork_use_new_stacks(c->generation);
     big_lock_after_fork(state->big_lock);
     /* Its threads are to run at the same time. */
@@ -410,7 +444,7 @@ static void begin(struct child *c, const struct fork_birth *birth)
         uint64_t invoked = atomic_load(&state->updaters[i].invoked);
 
         /* A callback may have run before the thread that queued it has counted it. */
-        count(&c->report->dropped, queued > invoked ? queued - invoked : 0);
+        c->pending += queued > invoked ? queued - invoked : 0;
     }
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();

@@ -18,19 +18,21 @@ void fork_reader(struct torture_thread *t)
                   });
 }
 
-/* In the parent's callback thread, or something is wrong. */
+/* In the parent's callback thread, or in that of a descendant which inherited it. */
 static void item_invoked(flavor_head *head)
 {
     struct item *item = item_of(head);
     struct items *u = item->items;
     struct fork_state *state = u->instance->state;
-    struct item_turn turn;
+    const struct fork_params *p = u->instance->params;
+    struct item_turn turn = item_begin(item);
 
     if (state->generation > 0) {
-        atomic_store_explicit(&state->inherited_ran, 1, memory_order_relaxed);
+        fork_inherited_ran(state, turn.sequence, turn.expected, turn.again,
+                           !p->big_lock || big_lock_held(state->big_lock));
+        item_count_run(item, turn.sequence);
         return;
     }
-    turn = item_begin(item);
     if (turn.sequence != turn.expected || turn.again)
         torture_violation(u->instance, u->thread, CALLBACK_LEDGER,
                           "Callback %lu of updater %u ran when %lu was next: lost, doubled or out "

@@ -3,8 +3,9 @@
  * While readers, updaters with callbacks, threads that wait for grace periods and users of the big
  * lock torture the parent, forkers fork: outside, inside nested sections, online, not registered,
  * and any of these with the big lock held. Each child finds its section, its lock and its
- * registration as they were and none of its ancestors' callbacks; it reads, waits, queues, polls,
- * makes threads, and forks again (child.c). A child that hangs silences its forker, which
+ * registration as they were, and the callbacks of its ancestors that it can reach, which run in
+ * their order and under the lock (or none, where the flavor drops them); it reads, waits, queues,
+ * polls, makes threads, and forks again (child.c). A child that hangs silences its forker, which
  * is a stall.
  */
 #include "rcu_fork.h"
@@ -18,6 +19,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { MANY_PENDING = 1000 };
 
 static const struct counter counters[COUNTER_COUNT] = {
     [READS] = {.name = "reads"},
@@ -36,6 +39,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [CHILD_READS] = {.name = "child_reads"},
     [CHILD_CALLBACKS] = {.name = "child_callbacks"},
     [CHILD_SECTIONS] = {.name = "child_sections"},
+    [CHILD_INHERITED] = {.name = "child_inherited", .needs = CAN_INHERIT},
     [CHILD_DROPPED] = {.name = "child_dropped"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
@@ -48,8 +52,8 @@ static const char *const checks[CHECK_COUNT] = {
     [QUIESCENCE] = "quiescence",
 };
 static const char *const coverage[] = {
-    "forks_in_section", "forks_online",  "forks_unregistered", "forks_locked",
-    "grandchildren",    "child_dropped", "child_sections",     NULL};
+    "forks_in_section", "forks_online",    "forks_unregistered", "forks_locked",
+    "grandchildren",    "child_inherited", "child_sections",     NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
     [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},
@@ -127,7 +131,8 @@ static uint64_t take(_Atomic uint64_t *counter)
 static void count_child(struct torture_thread *t, struct fork_report *report,
                         const struct fork_birth *birth)
 {
-    uint64_t children = take(&report->children);
+    struct fork_state *state = t->instance->state;
+    uint64_t children = take(&report->children), inherited, dropped;
 
     torture_count(t, FORKS, 1);
     torture_count(t, FORKS_IN_SECTION, birth->from == FROM_SECTION);
@@ -138,7 +143,12 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
     torture_count(t, CHILD_READS, take(&report->reads));
     torture_count(t, CHILD_CALLBACKS, take(&report->callbacks));
     torture_count(t, CHILD_SECTIONS, take(&report->kept_sections));
-    torture_count(t, CHILD_DROPPED, take(&report->dropped));
+    inherited = take(&report->inherited);
+    dropped = take(&report->dropped);
+    torture_count(t, CHILD_INHERITED, inherited);
+    torture_count(t, CHILD_DROPPED, dropped);
+    atomic_fetch_add_explicit(&state->inherited, inherited, memory_order_relaxed);
+    atomic_fetch_add_explicit(&state->pending, inherited + dropped, memory_order_relaxed);
 }
 
 /* Does not beat: a child that hangs is to be noticed. It dies with this process. */
@@ -336,6 +346,13 @@ static void finish(struct instance *in)
                               "%zu of %zu items of updater %zu are back at the end.", back,
                               (size_t)p->pending_max, i);
     }
+    /* One that stands between two links of the queue makes all behind it unreachable, but not in
+     * each child. */
+    if (flavor_inherits() && atomic_load(&state->pending) >= MANY_PENDING &&
+        atomic_load(&state->inherited) == 0)
+        torture_violation(in, state->updaters[0].thread, FORK,
+                          "None of %lu callbacks that were pending at a fork ran in the child.",
+                          (unsigned long)atomic_load(&state->pending));
     big_lock_close(state->big_lock, p->big_lock);
     free(state->updaters);
     munmap(state->reports, ((size_t)p->forkers + 1) * sizeof(struct fork_report));

@@ -50,6 +50,7 @@ enum {
     CHILD_READS,
     CHILD_CALLBACKS,
     CHILD_SECTIONS,
+    CHILD_INHERITED,
     CHILD_DROPPED,
     COUNTER_COUNT
 };
@@ -83,7 +84,7 @@ struct fork_report {
     atomic_uint step; /* of the youngest */
     atomic_uint claimed, ready;
     char message[384];
-    _Atomic uint64_t children, reads, checks, callbacks, dropped, kept_sections;
+    _Atomic uint64_t children, reads, checks, callbacks, inherited, dropped, kept_sections;
 };
 
 struct fork_state {
@@ -93,7 +94,10 @@ struct fork_state {
     struct fork_report *reports; /* one for each forker */
     cpu_set_t cpus;              /* before any thread was placed */
     unsigned generation;         /* how many forks away from the runner; its process's own */
-    atomic_uint inherited_ran;   /* callbacks of an ancestor's that ran in this process */
+    /* Callbacks of an ancestor's that ran in this process, and what was wrong with one of them. */
+    atomic_uint inherited_ran, inherited_wrong;
+    atomic_uint half_run; /* an ancestor was running one when it forked, and it is not seen yet */
+    _Atomic uint64_t inherited, pending; /* by all children; the runner's */
 };
 
 /* How a process came to be, as its one thread knows it. */
@@ -109,6 +113,10 @@ void fork_reader(struct torture_thread *t);
 void fork_updater_role(struct torture_thread *t);
 void fork_waiter(struct torture_thread *t);
 void fork_lock_user(struct torture_thread *t);
+
+/* A callback that an ancestor queued runs in a child. */
+void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t expected, bool again,
+                        bool locked);
 
 /* Gets the calling thread, registered and outside, into such a state, and back. */
 void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,
