@@ -13,6 +13,7 @@
 #include "force.h"
 #include "force_notifier.h"
 #include "gp_record.h"
+#include "long_wait.h"
 #include "parked.h"
 #include "polled.h"
 #include "registry.h"
@@ -57,7 +58,7 @@ void rcu_wake_leader(void)
     event_set(&gp.event);
 }
 
-static int64_t age_ns(struct grace_period *g)
+int64_t rcu_age_ns(struct grace_period *g)
 {
     int64_t now = platform_now_ns();
 
@@ -150,7 +151,7 @@ static bool becomes_forced(struct grace_period *g, int policy)
     else if (policy == RCU_GP_FQS)
         by_time = g->naps >= tuned(force_naps);
     else
-        by_time = age_ns(g) >= tuned(force_after_ns);
+        by_time = rcu_age_ns(g) >= tuned(force_after_ns);
     if (by_time)
         count_up(&rcu_counts.gps_forced_by_time);
     return by_call || by_time;
@@ -185,10 +186,15 @@ static bool all_requested(void)
 }
 
 /* => Registry lock, let go meanwhile. Each pending reader has the request to wake us. */
-static void sleep_until_woken(struct grace_period *g)
+static void sleep_until_woken(struct grace_period *g, int64_t warning_due_ns)
 {
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.sleeps);
+    if (warning_due_ns < INT64_MAX && !event_timedwait(&gp.event, warning_due_ns)) {
+        platform_mutex_lock(&rcu_registry.lock);
+        rcu_warn_of_long_wait(g);
+        platform_mutex_unlock(&rcu_registry.lock);
+    }
     event_wait(&gp.event);
     rcu_record_woken(g);
     platform_mutex_lock(&rcu_registry.lock);
@@ -203,7 +209,8 @@ static void nap(struct grace_period *g, int policy)
     if (policy == RCU_GP_ADAPTIVE) {
         /* An eighth of its age: grows from the first nap on, and the end is never noticed later
          * than by that part. Not beyond the moment at which the grace period becomes forced. */
-        int64_t age = age_ns(g), least = tuned(first_nap_ns), left = tuned(force_after_ns) - age;
+        int64_t age = rcu_age_ns(g), least = tuned(first_nap_ns),
+                left = tuned(force_after_ns) - age;
         int64_t wanted = age / 8 > least ? age / 8 : least;
 
         if (wanted < length)
@@ -226,6 +233,7 @@ static void await_readers(struct grace_period *g)
     for (;;) {
         int policy;
         bool done, by_event;
+        int64_t warning_due_ns;
 
         /* First the event is reset, then requests and counters are loaded: what comes after the
          * load sets it again, and the nap or sleep ends at once. */
@@ -249,10 +257,15 @@ static void await_readers(struct grace_period *g)
         if (done)
             return;
         rcu_record_pending(g);
+        warning_due_ns = rcu_warning_due_ns(g);
+        if (warning_due_ns == 0) {
+            rcu_warn_of_long_wait(g);
+            warning_due_ns = INT64_MAX;
+        }
         if (g->forced)
             rcu_run_force_notifiers();
         if (by_event) {
-            sleep_until_woken(g);
+            sleep_until_woken(g, warning_due_ns);
         } else if (policy == RCU_GP_ADAPTIVE && !g->spun && platform_cpus() > 1) {
             /* Readers outside made a spin before the fence pointless; those that are left are
              * inside. */

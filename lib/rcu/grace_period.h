@@ -18,6 +18,7 @@ struct grace_period {
     bool spun;
     bool waiting; /* readers have the request to wake the leader */
     bool forced;
+    bool warned; /* that it lasts long */
     unsigned naps;
 };
 
@@ -50,6 +51,8 @@ unsigned long rcu_goal(void);
 void rcu_wait_for(unsigned long goal, bool force);
 /* Wakes a leader that naps or sleeps: it loads the requests and the settings again. */
 void rcu_wake_leader(void);
+/* => Leader. How old it is; from the first call on, unless its start was recorded. */
+int64_t rcu_age_ns(struct grace_period *g);
 /* Aborts when the calling thread must not wait for a grace period. */
 void rcu_check_may_wait(const char *inside_section);
 

@@ -21,6 +21,7 @@
     ROW(callback_hold_ns, 200 * 1000, duration_ok(s->callback_hold_ns, 1))       \
     ROW(callback_bound, 0, true)                                                 \
     ROW(drop_at_fork, false, true)                                               \
+    ROW(warn_after_ns, INT64_C(10000000000), duration_ok(s->warn_after_ns, 0))   \
     ROW(gp_times, false, true)                                                   \
     ROW(gp_records, false, true)
 

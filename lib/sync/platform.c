@@ -1,6 +1,8 @@
 #include "sync/platform.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -344,6 +346,35 @@ void platform_signal_send(int thread_id, int signal)
         fail_refused("tgkill", EAGAIN,
                      "a thread cannot be signalled, since as many signals as this user may have "
                      "are pending: find the program that lets them pile up");
+}
+
+void platform_thread_name(int thread_id, char *name, size_t room)
+{
+    char path[64];
+    ssize_t length = -1;
+    int file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", thread_id);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file >= 0) {
+        length = read(file, name, room - 1);
+        close(file);
+    }
+    name[length > 0 ? length : 0] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+}
+
+void platform_warn(const char *what)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char line[1024];
+    int length = snprintf(line, sizeof line, "stillpoint: %s\n", what);
+
+    /* A pipe that takes anything takes a line of this length at once. Not by stdio, whose lock may
+     * be with a thread that the caller waits for. */
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) && length < (int)sizeof line &&
+        write(STDERR_FILENO, line, (size_t)length) < 0)
+        return;
 }
 
 void platform_fail(const char *what)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -178,6 +179,11 @@ void platform_call_at_thread_exit(void);
 /* Adds what is called in the child of a fork. */
 void platform_at_fork(void (*in_child)(void));
 
+/* The name of a thread of this process; empty: it has ended, or cannot be known. */
+void platform_thread_name(int thread_id, char *name, size_t room);
+
+/* Writes to stderr, or leaves it when that would block. */
+void platform_warn(const char *what);
 /* Writes to stderr what the program did wrong, and aborts. */
 void platform_fail(const char *what) __attribute__((noreturn, cold));
 

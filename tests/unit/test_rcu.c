@@ -1180,6 +1180,7 @@ static void expect_settings(struct rcu_settings expected)
     ck_assert_int_eq(got.callback_hold_ns, expected.callback_hold_ns);
     ck_assert_uint_eq(got.callback_bound, expected.callback_bound);
     ck_assert_int_eq(got.drop_at_fork, expected.drop_at_fork);
+    ck_assert_int_eq(got.warn_after_ns, expected.warn_after_ns);
     ck_assert_int_eq(got.gp_times, expected.gp_times);
     ck_assert_int_eq(got.gp_records, expected.gp_records);
 }
@@ -1215,6 +1216,8 @@ START_TEST(wrong_settings_are_refused_and_change_nothing)
     REFUSES(poll_interval_ns = HOUR_NS + 1);
     REFUSES(force_after_ns = -1);
     REFUSES(force_after_ns = INT64_MAX);
+    REFUSES(warn_after_ns = -1);
+    REFUSES(warn_after_ns = HOUR_NS + 1);
     REFUSES(force_callbacks = 0);
     REFUSES(callback_batch = 0);
     REFUSES(callback_hold_ns = 0);
@@ -1235,6 +1238,7 @@ START_TEST(settings_are_as_they_were_set)
         .callback_hold_ns = 9,
         .callback_bound = 11,
         .drop_at_fork = true,
+        .warn_after_ns = 12,
         .gp_times = true,
         .gp_records = true,
     };

@@ -357,6 +357,12 @@ static const struct option flavor_settings_table[] = {
      .type = OPTION_BOOL,
      RCU(drop_at_fork),
      .help = "the child of a fork drops what was queued in its parent, and does not run it"},
+    {.name = "warn_after",
+     .type = OPTION_DURATION,
+     RCU(warn_after_ns),
+     .max = MINUTE,
+     .help = "the library warns of a grace period that lasts for so long; 0: it does not, as the "
+             "watchdog names who holds one up"},
     {.name = "gp_times",
      .type = OPTION_BOOL,
      RCU(gp_times),
@@ -379,11 +385,13 @@ static const struct option flavor_settings_table[] = {
 #undef MINUTE
 
 #define FLAVOR_HAS_DEFAULT_SETTINGS 1
-/* The harness splits latencies, and the library by default does not. */
+/* The harness splits latencies, and the library by default does not. Long sections are what some
+ * scenarios are about, and the watchdog has the word on those that are too long. */
 static inline void flavor_default_settings(struct flavor_settings *s)
 {
     s->rcu = rcu_default_settings;
     s->rcu.gp_times = true;
+    s->rcu.warn_after_ns = 0;
 }
 
 static inline bool flavor_start(const struct flavor_settings *s, struct diagnostics *d)

@@ -41,8 +41,12 @@ struct rcu_settings {
      * held: there it would hold up the very grace period or the callbacks. */
     unsigned long callback_bound;
     bool drop_at_fork; /* the child of a fork drops its parent's callbacks: see rcu_fork.h */
-    bool gp_times;     /* record when grace periods start and end, for rcu_gp_times() */
-    bool gp_records;   /* and what their leaders did meanwhile, for rcu_gp_records() */
+    /* A grace period that lasts for so long is warned of, once: a line on stderr, by its leader,
+     * with the threads in its way. 0: none. It comes when the leader next looks after that time, or
+     * out of its sleep; where stderr takes nothing at that moment, it is left out. */
+    int64_t warn_after_ns;
+    bool gp_times;   /* record when grace periods start and end, for rcu_gp_times() */
+    bool gp_records; /* and what their leaders did meanwhile, for rcu_gp_records() */
 };
 
 /* Any thread, any time; a grace period that is under way follows. Returns 0, or -EINVAL (nothing
