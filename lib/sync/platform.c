@@ -17,6 +17,15 @@
 #include <sys/syscall.h>
 #endif
 
+/* What the system does not give, with the call and its error. */
+static void fail_refused(const char *call, int error, const char *what)
+{
+    char text[320];
+
+    snprintf(text, sizeof text, "%s: %s: %s", what, call, strerror(error));
+    platform_fail(text);
+}
+
 #ifndef STILLPOINT_PORTABLE
 
 /* Deadlines count from the boot, so a long holds their seconds, and the older call will do, which
@@ -46,7 +55,8 @@ bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_
     if (errno == ETIMEDOUT)
         return false;
     if (errno != EAGAIN && errno != EINTR) /* otherwise the caller would spin for ever */
-        platform_fail("the system call futex does not work; is it missing in a seccomp list?");
+        fail_refused("futex", errno,
+                     "the system call futex does not work; is it missing in a seccomp list?");
     return true;
 }
 
@@ -59,8 +69,10 @@ bool platform_heavy_fence_available(void)
 {
     long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 
+    /* Also the command itself: a sandbox may let pass what only asks and registers. */
     return commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) &&
-           syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+           syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 void platform_heavy_fence(void)
@@ -68,8 +80,9 @@ void platform_heavy_fence(void)
     /* Cannot fail once registered, but for a sandbox that was closed later; going on without it
      * would free memory that is being read. */
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
-        platform_fail("the system call membarrier stopped working; was a seccomp filter installed "
-                      "after the program started? Start it with STILLPOINT_FENCE=full");
+        fail_refused("membarrier", errno,
+                     "the system call membarrier stopped working; was a seccomp filter installed "
+                     "after the program started? Start it with STILLPOINT_FENCE=full");
 }
 
 #else
@@ -190,15 +203,6 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* What the system does not give, with the call and its error. */
-static void fail_refused(const char *call, int error, const char *what)
-{
-    char text[256];
-
-    snprintf(text, sizeof text, "%s: %s: %s", what, call, strerror(error));
-    platform_fail(text);
-}
-
 enum inherits { NOTHING, AFFINITY, EVERYTHING };
 
 /* Before it runs: on the CPU of a real-time thread that spins, it would not come to change
@@ -224,6 +228,18 @@ static int create_thread(pthread_t *thread, enum inherits inherits, struct start
     return error;
 }
 
+/* Whether it is this call that a sandbox refuses, when a thread cannot be made: without a size, it
+ * makes none. */
+static bool refuses_clone3(int error)
+{
+#ifdef SYS_clone3
+    return error != EAGAIN && syscall(SYS_clone3, NULL, 0) < 0 && errno == error;
+#else
+    (void)error;
+    return false;
+#endif
+}
+
 static pthread_t create(const char *name, void (*run)(void *), void *argument,
                         enum inherits inherits)
 {
@@ -243,8 +259,12 @@ static pthread_t create(const char *name, void (*run)(void *), void *argument,
         error = create_thread(&thread, inherits, start);
     while (error && inherits++ < EVERYTHING);
     if (error)
-        fail_refused("pthread_create", error,
-                     "a thread of the library's cannot be started; raise the limit on threads");
+        fail_refused(refuses_clone3(error) ? "clone3" : "pthread_create", error,
+                     error == EAGAIN
+                         ? "a thread of the library's cannot be started; raise the limit on threads"
+                         : "a thread of the library's cannot be started; a seccomp list may lack a "
+                           "system call, or refuse it with another error than ENOSYS, by which the "
+                           "C library would take an older one");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return thread;
 }

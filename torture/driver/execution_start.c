@@ -19,10 +19,25 @@
 #define CHILD_EVENTS_FD 4
 #define CHILD_SHARED_FD 5
 
-static int config_fd(json_t *config)
+/* A file that has no name: in memory; where the system has no call for that, or a sandbox refuses
+ * it, among the files that are, or in the directory of the results. */
+static int unnamed_file(const struct execution *e, const char *what)
 {
-    char *text = json_dumps(config, JSON_COMPACT);
-    int fd = memfd_create("stillpoint-config", MFD_CLOEXEC);
+    int fd = memfd_create(what, MFD_CLOEXEC), refused = errno;
+    const char *const directories[] = {"/dev/shm", e->inv->output->directory};
+
+    if (fd < 0 && refused != ENOSYS && refused != EPERM && refused != EACCES)
+        return fd;
+    for (size_t i = 0; fd < 0 && i < sizeof directories / sizeof *directories; i++)
+        fd = open(directories[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    errno = refused;
+    return fd;
+}
+
+static int config_fd(const struct execution *e)
+{
+    char *text = json_dumps(e->plan->config, JSON_COMPACT);
+    int fd = unnamed_file(e, "stillpoint-config");
     size_t length = text ? strlen(text) : 0;
 
     if (fd >= 0 && (write(fd, text, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0)) {
@@ -179,10 +194,10 @@ static const char *make_descriptors(struct execution *e, int *config, int *event
 
     if (!open_errors(e))
         return "open";
-    *config = move_up(config_fd(e->plan->config));
+    *config = move_up(config_fd(e));
     if (*config < 0)
         return "memfd_create";
-    e->shared_fd = move_up(memfd_create("stillpoint-shared", MFD_CLOEXEC));
+    e->shared_fd = move_up(unnamed_file(e, "stillpoint-shared"));
     if (e->shared_fd < 0)
         return "memfd_create";
     if (pipe2(ends, O_CLOEXEC) != 0)
