@@ -27,7 +27,7 @@
 #include "stillpoint/rcu.h"
 #include "sync/platform.h"
 
-atomic_ulong rcu_gp_number = RCU_NUMBER_STEP + 1;
+atomic_ulong rcu_gp_number = RCU_NUMBER_STEP | RCU_OUTER_LEVEL;
 atomic_ulong rcu_sequence;
 
 static struct {
@@ -47,7 +47,8 @@ static void __attribute__((constructor(102))) gp_init(void)
 
 void rcu_start_counting_at(unsigned long number, unsigned long sequence)
 {
-    atomic_store_explicit(&rcu_gp_number, (number & ~RCU_DEPTH_MASK) + 1, memory_order_relaxed);
+    atomic_store_explicit(&rcu_gp_number, (number & ~RCU_LEVELS_MASK) | RCU_OUTER_LEVEL,
+                          memory_order_relaxed);
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);
     rcu_requests_reset(sequence);
     rcu_polled_reset(sequence);
@@ -67,7 +68,7 @@ int64_t rcu_age_ns(struct grace_period *g)
     return now - g->start_ns;
 }
 
-/* => Leader. Advances the number; remembers it without the depth. */
+/* => Leader. Advances the number; remembers it without levels. */
 static void number_advance(struct grace_period *g)
 {
     unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_relaxed);
@@ -82,7 +83,7 @@ static void number_advance(struct grace_period *g)
      * Broken: a reader shows the new number, which is proof without a fence, and still finds the
      * old p. */
     atomic_store_explicit(&rcu_gp_number, number, memory_order_release);
-    g->number = number & ~RCU_DEPTH_MASK;
+    g->number = number & ~RCU_LEVELS_MASK;
 }
 
 static void take_request(struct rcu_reader *self)
@@ -115,8 +116,7 @@ static void take_request(struct rcu_reader *self)
     event_set(&gp.event);
 }
 
-/* The slow path of rcu_read_unlock() and of the renewal: a leader may wait for this reader. */
-void rcu_reader_left(struct rcu_reader *self)
+void rcu_answer_leader(struct rcu_reader *self)
 {
     /* Orders: STORE counter (release) -> LOAD attention (relaxed). In rcu_read_unlock() it is a
      * compiler barrier; this is the full fence of a process without membarrier.
@@ -128,6 +128,14 @@ void rcu_reader_left(struct rcu_reader *self)
     /* Relaxed: a hint only; take_request() acquires. */
     if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_WAITED_FOR)
         take_request(self);
+}
+
+/* The slow path of rcu_read_unlock(). */
+void rcu_reader_left(struct rcu_reader *self)
+{
+    if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_ONLINE)
+        rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in an online thread");
+    rcu_answer_leader(self);
 }
 
 /* Whether this grace period is forced from now on. */

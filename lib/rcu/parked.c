@@ -97,6 +97,9 @@ void rcu_collect_unparked(void)
 /* The slow path of rcu_read_lock(), after the counter was stored. */
 void rcu_reader_entered(struct rcu_reader *self)
 {
+    if (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_UNREGISTERED)
+        rcu_misuse("rcu_read_lock() in a thread that is not registered; "
+                   "call rcu_register_thread() first");
     /* Orders: STORE counter (release) -> LOAD p, LOAD attention (relaxed). In rcu_read_lock() it is
      * a compiler barrier; this is the full fence of a process without membarrier.
      * Pairs with: reader_state(), STORE p by the callers -> LOAD counter (acquire); the heavy fence

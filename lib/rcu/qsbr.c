@@ -6,7 +6,9 @@
  */
 #include "stillpoint/rcu_qsbr.h"
 
+#include "grace_period.h"
 #include "parked.h"
+#include "registry.h"
 
 void rcu_thread_online(void)
 {
@@ -21,7 +23,7 @@ void rcu_thread_online(void)
     if (self->online)
         return;
     rcu_read_lock();
-    self->online = true;
+    reader_set_online(self, true);
 }
 
 void rcu_thread_offline(void)
@@ -33,7 +35,7 @@ void rcu_thread_offline(void)
                    "leave it with rcu_read_unlock() first");
     if (!self->online)
         return;
-    self->online = false;
+    reader_set_online(self, false);
     rcu_read_unlock();
     rcu_park();
 }
@@ -45,21 +47,17 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number)
     if (rcu_read_locked())
         rcu_misuse("rcu_quiescent_state() inside a read section; "
                    "leave it with rcu_read_unlock() first");
-    if (atomic_load_explicit(&self->counter, memory_order_relaxed) == 0)
-        rcu_misuse(
-            "rcu_quiescent_state() in an online thread that has called rcu_read_unlock() once "
-            "too often");
     /* Orders: LOAD *p before the renewal -> STORE counter (release).
      * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
      * Broken: *p is freed while a load of it before the renewal is still on its way. Not on x86. */
     atomic_store_explicit(&self->counter, number, memory_order_release);
     /* Orders: STORE counter (release) -> LOAD attention (relaxed). The light fence of membarrier;
-     * without that, RCU_FULL_FENCE is set, and rcu_reader_left() runs a full one.
+     * without that, RCU_FULL_FENCE is set, and rcu_answer_leader() runs a full one.
      * Pairs with: request_wake(), STORE attention (release) -> reader_state(), LOAD counter
      * (acquire); the heavy fence of rcu_scan_with_fence is between.
      * Broken: the leader finds the old number, this thread finds no request, and the leader sleeps
      * until the next renewal, if there is one. */
     atomic_signal_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&self->attention, memory_order_relaxed))
-        rcu_reader_left(self);
+    if (atomic_load_explicit(&self->attention, memory_order_relaxed) & ~RCU_ONLINE)
+        rcu_answer_leader(self);
 }

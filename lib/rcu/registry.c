@@ -11,7 +11,7 @@
 _Static_assert(sizeof(struct rcu_reader) == 2 * RCU_CACHE_LINE || sizeof(long) < 8,
                "a reader's own line and the registry's line");
 
-STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
+STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader = {.attention = RCU_UNREGISTERED};
 
 struct registry rcu_registry;
 
@@ -78,9 +78,6 @@ void rcu_register_thread(void)
 
     if (self->registered)
         rcu_misuse("rcu_register_thread() in a thread that is registered already");
-    if (atomic_load_explicit(&self->counter, memory_order_relaxed) != 0)
-        rcu_misuse("rcu_register_thread() inside a read section, which protects nothing; "
-                   "register first");
     self->thread_id = platform_thread_id();
     self->missed_spins = self->outside_gps = 0;
     self->proposed = self->online = false;
@@ -135,7 +132,7 @@ void rcu_unregister_thread(void)
         platform_mutex_unlock(&group_of(self)->lock);
         rcu_registry_leave();
     }
-    atomic_store_explicit(&self->attention, 0, memory_order_relaxed);
+    atomic_store_explicit(&self->attention, RCU_UNREGISTERED, memory_order_relaxed);
     self->registered = self->in_group = false;
 }
 

@@ -39,6 +39,16 @@ static inline struct rcu_reader *reader_of(struct rcu_link *l)
     return container_of(l, struct rcu_reader, link);
 }
 
+/* => Its thread. In `attention` for the slow path of an unlock. */
+static inline void reader_set_online(struct rcu_reader *r, bool online)
+{
+    r->online = online;
+    if (online)
+        atomic_fetch_or_explicit(&r->attention, RCU_ONLINE, memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(&r->attention, ~RCU_ONLINE, memory_order_relaxed);
+}
+
 static inline struct reader_group *group_of(const struct rcu_reader *r)
 {
     return &rcu_registry.groups[r->group];

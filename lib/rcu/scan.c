@@ -56,7 +56,7 @@ static enum state reader_state(const struct grace_period *g, struct rcu_reader *
     unsigned long counter = atomic_load_explicit(&r->counter, memory_order_acquire);
 
     if (counter != 0)
-        return (counter & ~RCU_DEPTH_MASK) == g->number ? ENTERED_SINCE : INSIDE;
+        return (counter & ~RCU_LEVELS_MASK) == g->number ? ENTERED_SINCE : INSIDE;
     /* Orders: LOAD attention (acquire) -> STORE *p by the callers.
      * Pairs with: rcu_park(), LOAD *p in the sections before -> STORE attention (release).
      * Broken: the 0 is older than a section that ended before the flag was set, and *p is freed

@@ -23,9 +23,9 @@ static void thread_ends(void)
 #ifdef STILLPOINT_DEBUG
         rcu_misuse("a thread ended inside a read section; leave it with rcu_read_unlock() first");
 #endif
-        self->online = false;
+        reader_set_online(self, false);
         /* The outermost level; the unlock is the one that ends it. */
-        atomic_store_explicit(&self->counter, 1, memory_order_relaxed);
+        atomic_store_explicit(&self->counter, RCU_OUTER_LEVEL, memory_order_relaxed);
         rcu_read_unlock();
     }
     rcu_unregister_thread();

@@ -331,7 +331,6 @@ static void nest_too_deep(void)
         rcu_read_lock();
 }
 
-#ifdef STILLPOINT_DEBUG
 static void unlock_beyond_the_online_level(void)
 {
     rcu_register_thread();
@@ -340,7 +339,14 @@ static void unlock_beyond_the_online_level(void)
     rcu_read_unlock();
     rcu_read_unlock();
 }
-#endif
+
+static void unlock_at_the_online_level(void)
+{
+    rcu_register_thread();
+    rcu_thread_online();
+    rcu_quiescent_state();
+    rcu_read_unlock();
+}
 
 static const struct {
     void (*what)(void);
@@ -355,9 +361,8 @@ static const struct {
     {unregister_in_an_explicit_section, "rcu_unregister_thread() inside a read section"},
     {synchronize_in_an_explicit_section, "synchronize_rcu() inside a read section"},
     {nest_too_deep, "rcu_read_lock() nested deeper than 32767"},
-#ifdef STILLPOINT_DEBUG
     {unlock_beyond_the_online_level, "rcu_read_unlock() without a matching rcu_read_lock()"},
-#endif
+    {unlock_at_the_online_level, "rcu_read_unlock() without a matching rcu_read_lock()"},
 };
 
 START_TEST(misuse_aborts_with_a_message)

@@ -5,6 +5,7 @@
 #include "library.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <unistd.h>
 
 static void synchronize_inside(void)
@@ -110,7 +111,6 @@ static void notify_unregistered(void)
     rcu_add_force_notifier(&notifier);
 }
 
-#ifdef STILLPOINT_DEBUG
 static void unlock_without(void)
 {
     rcu_register_thread();
@@ -125,6 +125,20 @@ static void unlock_twice(void)
     rcu_read_unlock();
 }
 
+static void unlock_after_nesting(void)
+{
+    rcu_register_thread();
+    for (int i = 0; i < 3; i++)
+        rcu_read_lock();
+    for (int i = 0; i < 4; i++)
+        rcu_read_unlock();
+}
+
+static void unlock_unregistered(void)
+{
+    rcu_read_unlock();
+}
+
 static void enter_unregistered(void)
 {
     rcu_read_lock();
@@ -136,7 +150,23 @@ static void enter_after_unregistering(void)
     rcu_unregister_thread();
     rcu_read_lock();
 }
-#endif
+
+static void *enter_in_a_thread(void *unused)
+{
+    rcu_read_lock();
+    return unused;
+}
+
+static void enter_unregistered_in_a_thread(void)
+{
+    pthread_t thread;
+
+    rcu_register_thread();
+    rcu_read_lock();
+    rcu_read_unlock();
+    pthread_create(&thread, NULL, enter_in_a_thread, NULL);
+    pthread_join(thread, NULL);
+}
 
 static const struct {
     void (*what)(void);
@@ -154,12 +184,13 @@ static const struct {
     {unregister_without, "rcu_unregister_thread() in a thread that is not registered"},
     {unregister_twice, "rcu_unregister_thread() in a thread that is not registered"},
     {notify_unregistered, "rcu_add_force_notifier() in a thread that is not registered"},
-#ifdef STILLPOINT_DEBUG
     {unlock_without, "rcu_read_unlock() without a matching rcu_read_lock()"},
     {unlock_twice, "rcu_read_unlock() without a matching rcu_read_lock()"},
+    {unlock_after_nesting, "rcu_read_unlock() without a matching rcu_read_lock()"},
+    {unlock_unregistered, "rcu_read_unlock() without a matching rcu_read_lock()"},
     {enter_unregistered, "rcu_read_lock() in a thread that is not registered"},
     {enter_after_unregistering, "rcu_read_lock() in a thread that is not registered"},
-#endif
+    {enter_unregistered_in_a_thread, "rcu_read_lock() in a thread that is not registered"},
 };
 
 START_TEST(misuse_aborts_with_a_message)

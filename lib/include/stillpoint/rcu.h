@@ -34,19 +34,25 @@
 
 /* A thread's counter, and the grace-period number that it is compared with, share one layout:
  *
- *     63 ............ 15  | 14 ... 0
- *     grace-period number | nesting depth (1 in the number)
+ *     63 ............ 16  | 15              | 14 ... 0
+ *     grace-period number | outermost level | inner levels
  *
- * The number is what a reader stores on entry, so it has the depth of one already. A counter of 0
- * is a quiescent thread. Comparisons mask the depth. */
-#define RCU_DEPTH_MASK  0x7fffUL
-#define RCU_NUMBER_STEP 0x8000UL
+ * The number is what a reader stores on entry, so it has the bit of the outermost level already; an
+ * inner level clears it. A counter of 0 is a quiescent thread. So one test of one bit tells the
+ * unlock that ends a section from all others, and one that is too many is found beside the inner
+ * ones. Comparisons mask the levels. */
+#define RCU_OUTER_LEVEL 0x8000UL
+#define RCU_INNER_MASK  0x7fffUL
+#define RCU_LEVELS_MASK (RCU_OUTER_LEVEL | RCU_INNER_MASK)
+#define RCU_NUMBER_STEP 0x10000UL
 #define RCU_CACHE_LINE  64
 
 /* What a reader loads after each entry and exit: usually 0. */
-#define RCU_WAITED_FOR 1U /* the leader sleeps until this reader leaves its section */
-#define RCU_PARKED     2U /* leaders need not watch this reader, until it announces itself */
-#define RCU_FULL_FENCE 4U /* both fences are full */
+#define RCU_WAITED_FOR   1U  /* the leader sleeps until this reader leaves its section */
+#define RCU_PARKED       2U  /* leaders need not watch this reader, until it announces itself */
+#define RCU_FULL_FENCE   4U  /* both fences are full */
+#define RCU_ONLINE       8U  /* an unlock of the outermost level is one too many */
+#define RCU_UNREGISTERED 16U /* an entry is misuse */
 
 struct rcu_link {
     struct rcu_link *next, *previous;
@@ -90,8 +96,8 @@ extern atomic_ulong rcu_gp_number;
  * => A thread that ends without unregistering is unregistered by a hook, after its other
  *    thread-specific destructors, and counted (rcu_stats.exits_registered). Ending inside a section
  *    aborts in builds with DEBUG=1; else the section ends there.
- * => A section in a thread that is not registered protects nothing; builds with DEBUG=1
- *    (-DSTILLPOINT_DEBUG in programs too) abort. */
+ * => A section in a thread that is not registered would protect nothing, and aborts with a message.
+ *    The main thread is no exception: it registers as any other. */
 void rcu_register_thread(void);
 void rcu_unregister_thread(void);
 
@@ -120,15 +126,10 @@ static inline void rcu_read_lock(void)
 
     if (RCU_SECTIONS_ARE_FREE)
         return;
-#ifdef STILLPOINT_DEBUG
-    if (!self->registered)
-        rcu_misuse("rcu_read_lock() in a thread that is not registered; "
-                   "call rcu_register_thread() first");
-#ifdef RCU_READERS_ONLINE
+#if defined(RCU_READERS_ONLINE) && defined(STILLPOINT_DEBUG)
     if (!self->online)
         rcu_misuse("rcu_read_lock() with RCU_READERS_ONLINE in a thread that is not online, which "
                    "protects nothing; call rcu_thread_online() first");
-#endif
 #endif
     if (RCU_OUTERMOST(counter == 0)) {
         /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
@@ -152,8 +153,8 @@ static inline void rcu_read_lock(void)
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_entered(self);
     } else {
-        counter++;
-        if (__builtin_expect((counter & RCU_DEPTH_MASK) == 0, 0))
+        counter = (counter + 1) & ~RCU_OUTER_LEVEL;
+        if (__builtin_expect((counter & RCU_INNER_MASK) == RCU_INNER_MASK, 0))
             rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
         /* Orders: LOAD *p in the section before -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
@@ -168,7 +169,8 @@ static inline void rcu_read_lock(void)
     }
 }
 
-/* => Registered threads, in a section. Never blocks; wakes a leader that sleeps for this reader. */
+/* => Registered threads, in a section; otherwise it aborts with a message. Never blocks; wakes a
+ *    leader that sleeps for this reader. */
 static inline void rcu_read_unlock(void)
 {
     struct rcu_reader *self = &rcu_reader;
@@ -176,12 +178,7 @@ static inline void rcu_read_unlock(void)
 
     if (RCU_SECTIONS_ARE_FREE)
         return;
-#ifdef STILLPOINT_DEBUG
-    if ((counter & RCU_DEPTH_MASK) <= self->online)
-        rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
-#endif
-    /* Depth 1, as one test. */
-    if (RCU_OUTERMOST((counter & (RCU_DEPTH_MASK - 1)) == 0)) {
+    if (RCU_OUTERMOST((counter & RCU_OUTER_LEVEL) != 0)) {
         /* Orders: LOAD *p -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: the leader loads the 0, and *p is freed while this section still reads it. Not on
@@ -197,11 +194,16 @@ static inline void rcu_read_unlock(void)
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_left(self);
     } else {
+        if (__builtin_expect((counter & RCU_INNER_MASK) == 0, 0))
+            rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
+        counter--;
+        if ((counter & RCU_INNER_MASK) == 0)
+            counter |= RCU_OUTER_LEVEL;
         /* Orders: LOAD *p in the section before -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that loads this store and none before it frees *p while the section before
          * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
-        atomic_store_explicit(&self->counter, counter - 1, memory_order_release);
+        atomic_store_explicit(&self->counter, counter, memory_order_release);
     }
 }
 
@@ -209,13 +211,15 @@ static inline void rcu_read_unlock(void)
  * free and nobody knows. */
 static inline bool rcu_read_locked(void)
 {
+    unsigned long counter = atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed);
+
     if (RCU_SECTIONS_ARE_FREE)
         return rcu_reader.online;
-    return (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) & RCU_DEPTH_MASK) >
-           rcu_reader.online;
+    return counter != 0 && (counter & RCU_INNER_MASK) >= rcu_reader.online;
 }
 
-/* For programs that were written for other libraries; nothing needs to be set up. */
+/* For programs that were written for other libraries; nothing needs to be set up, but that the main
+ * thread registers as any other. */
 #define rcu_read_ongoing() rcu_read_locked()
 static inline void rcu_init(void)
 {
