@@ -257,7 +257,7 @@ static pthread_t create(const char *name, void (*run)(void *), void *argument,
     pthread_sigmask(SIG_SETMASK, &all, &before);
     do /* what may not be changed, or no longer, is inherited */
         error = create_thread(&thread, inherits, start);
-    while (error && inherits++ < EVERYTHING);
+    while (error && error != EAGAIN && inherits++ < EVERYTHING);
     if (error)
         fail_refused(refuses_clone3(error) ? "clone3" : "pthread_create", error,
                      error == EAGAIN
