@@ -19,8 +19,8 @@
 #define CHILD_EVENTS_FD 4
 #define CHILD_SHARED_FD 5
 
-/* A file that has no name: in memory; where the system has no call for that, or a sandbox refuses
- * it, among the files that are, or in the directory of the results. */
+/* A file without a name, in memory; where the system has no call for that, or a sandbox refuses it,
+ * in /dev/shm or the directory of the results. */
 static int unnamed_file(const struct execution *e, const char *what)
 {
     int fd = memfd_create(what, MFD_CLOEXEC), refused = errno;
