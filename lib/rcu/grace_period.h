@@ -56,10 +56,6 @@ int64_t rcu_age_ns(struct grace_period *g);
 /* Aborts when the calling thread must not wait for a grace period. */
 void rcu_check_may_wait(const char *inside_section);
 
-struct rcu_reader;
-/* => Its thread, after its counter shows that it has left or renewed: a leader may wait for that. */
-void rcu_answer_leader(struct rcu_reader *self);
-
 /* In a forked child: nobody leads, nobody follows. */
 void rcu_grace_periods_after_fork(void);
 

@@ -6,7 +6,7 @@
  */
 #include "stillpoint/rcu_qsbr.h"
 
-#include "grace_period.h"
+#include "leaving.h"
 #include "parked.h"
 #include "registry.h"
 
