@@ -404,6 +404,7 @@ static bool lead_at_once(bool force)
 {
     bool leads;
 
+    rcu_run_inherited_callbacks();
     if (!platform_mutex_trylock(&gp.lock))
         return false;
     leads = !gp.leading;
