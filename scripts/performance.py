@@ -48,7 +48,7 @@ def medians(results):
     figures = collections.defaultdict(list)
     for run in (run for result in results for run in result["runs"] if not run.get("skip")):
         point = run["point"]
-        key = (run.get("part", ""), run["flavor"], point.get("exclusive-latency.vcpus"),
+        key = (point.get("part", ""), run["flavor"], point.get("exclusive-latency.vcpus"),
                point.get("exclusive-latency.rest"))
         for name, latency in run["latency"].items():
             scale = 1000 if latency["unit"] == "ps" else 1

@@ -356,6 +356,13 @@ unsigned long rcu_goal(void)
     return (atomic_load_explicit(&rcu_sequence, memory_order_relaxed) + 3) & ~1UL;
 }
 
+/* Not in a callback, which has its own, and so have those after it. */
+static void record_served(unsigned long end)
+{
+    if (!rcu_in_callback())
+        rcu_record_served(end);
+}
+
 void rcu_wait_for(unsigned long goal, bool force)
 {
     bool led = false;
@@ -383,8 +390,7 @@ void rcu_wait_for(unsigned long goal, bool force)
     }
     if (!led)
         count_up(&rcu_counts.gps_shared);
-    if (!rcu_in_callback()) /* which has its own, and so have those after it */
-        rcu_record_served(goal);
+    record_served(goal);
     platform_mutex_unlock(&gp.lock);
 }
 
@@ -412,7 +418,7 @@ static bool lead_at_once(bool force)
         unsigned long end = next_end();
 
         next_grace_period(force);
-        rcu_record_served(end);
+        record_served(end);
     }
     platform_mutex_unlock(&gp.lock);
     return leads;
