@@ -327,7 +327,7 @@ static void nest_too_deep(void)
 {
     rcu_register_thread();
     rcu_thread_online();
-    for (int i = 0; i < 32767; i++)
+    for (int i = 0; i < 32768; i++)
         rcu_read_lock();
 }
 
@@ -360,7 +360,7 @@ static const struct {
     {go_offline_in_an_explicit_section, "rcu_thread_offline() inside a read section"},
     {unregister_in_an_explicit_section, "rcu_unregister_thread() inside a read section"},
     {synchronize_in_an_explicit_section, "synchronize_rcu() inside a read section"},
-    {nest_too_deep, "rcu_read_lock() nested deeper than 32767"},
+    {nest_too_deep, "rcu_read_lock() nested deeper than 32768"},
     {unlock_beyond_the_online_level, "rcu_read_unlock() without a matching rcu_read_lock()"},
     {unlock_at_the_online_level, "rcu_read_unlock() without a matching rcu_read_lock()"},
 };

@@ -96,17 +96,17 @@ START_TEST(a_thread_may_register_during_a_grace_period)
 }
 END_TEST
 
-START_TEST(sections_nest_32767_deep)
+START_TEST(sections_nest_32768_deep)
 {
     unsigned outside = 0; /* an assertion at each level would take seconds */
 
     rcu_register_thread();
     for (unsigned round = 0; round < 2; round++) {
-        for (unsigned i = 0; i < 32767; i++) {
+        for (unsigned i = 0; i < 32768; i++) {
             rcu_read_lock();
             outside += !rcu_read_locked();
         }
-        for (unsigned i = 0; i < 32767; i++) {
+        for (unsigned i = 0; i < 32768; i++) {
             outside += !rcu_read_locked();
             rcu_read_unlock();
         }
@@ -121,13 +121,13 @@ END_TEST
 static void nest_too_deep(void)
 {
     rcu_register_thread();
-    for (unsigned i = 0; i < 32768; i++)
+    for (unsigned i = 0; i < 32769; i++)
         rcu_read_lock();
 }
 
 START_TEST(one_level_more_aborts)
 {
-    dies_saying(nest_too_deep, "rcu_read_lock() nested deeper than 32767");
+    dies_saying(nest_too_deep, "rcu_read_lock() nested deeper than 32768");
 }
 END_TEST
 
@@ -1336,7 +1336,7 @@ static void add_tests_of_grace_periods(Suite *suite)
     tcase_add_test(sections, a_thread_may_register_again_after_it_unregistered);
     tcase_add_test(sections, a_thread_may_unregister_while_a_leader_naps_for_it);
     tcase_add_test(sections, a_thread_may_register_during_a_grace_period);
-    tcase_add_test(sections, sections_nest_32767_deep);
+    tcase_add_test(sections, sections_nest_32768_deep);
     tcase_add_test(sections, one_level_more_aborts);
     tcase_add_loop_test(sections, an_inner_unlock_does_not_end_the_section, 0, POLICIES);
     tcase_add_test(sections, guards_end_their_section_however_it_is_left);

@@ -35,12 +35,12 @@
 /* A thread's counter, and the grace-period number that it is compared with, share one layout:
  *
  *     63 ............ 16  | 15              | 14 ... 0
- *     grace-period number | outermost level | inner levels
+ *     grace-period number | outermost level | inner levels, counted down
  *
- * The number is what a reader stores on entry, so it has the bit of the outermost level already; an
- * inner level clears it. A counter of 0 is a quiescent thread. So one test of one bit tells the
- * unlock that ends a section from all others, and one that is too many is found beside the inner
- * ones. Comparisons mask the levels. */
+ * The number is what a reader stores on entry, so it has the bit of the outermost level already. An
+ * inner level takes away one, which clears the bit, and gives it back. A counter of 0 is a
+ * quiescent thread. So one test of one bit tells the unlock that ends a section from all others,
+ * and one that is too many is found beside the inner ones. Comparisons mask the levels. */
 #define RCU_OUTER_LEVEL 0x8000UL
 #define RCU_INNER_MASK  0x7fffUL
 #define RCU_LEVELS_MASK (RCU_OUTER_LEVEL | RCU_INNER_MASK)
@@ -118,7 +118,7 @@ void rcu_reader_entered(struct rcu_reader *self);
 void rcu_reader_left(struct rcu_reader *self);
 void rcu_misuse(const char *what) __attribute__((noreturn, cold));
 
-/* => Registered threads. Never blocks. Sections nest, to 32767 levels; deeper aborts. */
+/* => Registered threads. Never blocks. Sections nest, to 32768 levels; deeper aborts. */
 static inline void rcu_read_lock(void)
 {
     struct rcu_reader *self = &rcu_reader;
@@ -153,9 +153,9 @@ static inline void rcu_read_lock(void)
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_entered(self);
     } else {
-        counter = (counter + 1) & ~RCU_OUTER_LEVEL;
-        if (__builtin_expect((counter & RCU_INNER_MASK) == RCU_INNER_MASK, 0))
-            rcu_misuse("rcu_read_lock() nested deeper than 32767; is an unlock missing?");
+        counter--;
+        if (__builtin_expect((counter & RCU_INNER_MASK) == 0, 0))
+            rcu_misuse("rcu_read_lock() nested deeper than 32768; is an unlock missing?");
         /* Orders: LOAD *p in the section before -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that loads this store and none before it frees *p while the section before
@@ -194,16 +194,13 @@ static inline void rcu_read_unlock(void)
         if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
             rcu_reader_left(self);
     } else {
-        if (__builtin_expect((counter & RCU_INNER_MASK) == 0, 0))
+        if (__builtin_expect(counter == 0, 0))
             rcu_misuse("rcu_read_unlock() without a matching rcu_read_lock() in this thread");
-        counter--;
-        if ((counter & RCU_INNER_MASK) == 0)
-            counter |= RCU_OUTER_LEVEL;
         /* Orders: LOAD *p in the section before -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that loads this store and none before it frees *p while the section before
          * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
-        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        atomic_store_explicit(&self->counter, counter + 1, memory_order_release);
     }
 }
 
@@ -215,7 +212,7 @@ static inline bool rcu_read_locked(void)
 
     if (RCU_SECTIONS_ARE_FREE)
         return rcu_reader.online;
-    return counter != 0 && (counter & RCU_INNER_MASK) >= rcu_reader.online;
+    return counter != 0 && !(rcu_reader.online && (counter & RCU_OUTER_LEVEL));
 }
 
 /* For programs that were written for other libraries; nothing needs to be set up, but that the main
