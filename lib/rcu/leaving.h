@@ -4,7 +4,7 @@
 
 struct rcu_reader;
 
-/* => Its thread, after its counter shows that it has left or renewed: a leader may wait for that. */
+/* => Its thread, after its counter shows that it has left or renewed: a leader may wait for it. */
 void rcu_answer_leader(struct rcu_reader *self);
 
 #endif
