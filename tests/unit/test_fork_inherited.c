@@ -157,6 +157,7 @@ START_TEST(the_section_of_the_fork_holds_them_up_in_the_child)
     rcu_read_lock();
     call_rcu(&heads[0], run_in_order);
     queue_the_others();
+    UNTIL(leader_waits_for(1)); /* the thread that a fork leaves behind has begun */
     succeeds(child_of(expect_to_hold_them_up));
     ck_assert_uint_eq(atomic_load(&ran), 0);
     rcu_read_unlock();
