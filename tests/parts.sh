@@ -178,7 +178,7 @@ compile_32_bits() {
     echo 'int main(void) { return 0; }' | ${CC-gcc} -m32 -o "$1" -x c - "${@:2}"
 }
 
-# Most of what these tests do is wait, so three files a CPU run at once, each with a copy of the build.
+# Most of what these tests do is wait, so two files a CPU run at once, each with a copy of the build.
 part_cli() {
     local file files reports
     reports=$(mktemp -d) files=$(cd tests/cli && ls -S -- *.bats)
@@ -190,7 +190,7 @@ part_cli() {
         return
     }
     for file in $files; do
-        while [ "$(jobs -rp | wc -l)" -ge $((3 * $(nproc))) ]; do wait -n; done
+        while [ "$(jobs -rp | wc -l)" -ge $((2 * $(nproc))) ]; do wait -n; done
         bats --formatter tap --timing "tests/cli/$file" </dev/null >"$reports/$file" 2>&1 &
     done
     wait
