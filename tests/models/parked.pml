@@ -11,9 +11,9 @@
  * Numbers are not counted: a counter shows the current one or an older one, and what shows the
  * current one shows an older one when the next gets to memory.
  *
- * No round is counted either: readers and leaders go on for ever.
+ * No round is counted either: readers and leaders go on for ever. Of two readers, in a group each,
+ * there are too many states for a complete search; two make one of the mutations.
  *
- * VARIANT TWO_READERS: in a group each
  * VARIANT HANDLER: a signal handler that reads interrupts the entry of a reader at any point
  * VARIANT FULL: both fences are full ones
  *
