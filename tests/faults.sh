@@ -29,7 +29,13 @@ field() { # FIELD NAME: the text of a header field, folded lines joined
 
 not_ok() { # NAME FILE: says what went wrong
     echo "not ok $1"
-    tail -n 40 "$2" | sed 's/^/# /'
+    if [ "$(wc -l <"$2")" -gt 60 ]; then
+        head -n 25 "$2"
+        echo ...
+        tail -n 30 "$2"
+    else
+        cat "$2"
+    fi | sed 's/^/# /'
 }
 
 # run LOG SCENARIO [KEY=VALUE...] [-- OPTION...]: the exit code of the run; its result is in $result.
