@@ -88,7 +88,7 @@ void rcu_register_thread(void)
                           memory_order_relaxed);
     link_init(&self->notifiers);
     link_init(&self->link);
-    platform_call_at_thread_exit();
+    rcu_thread_exit_request();
     /* A grace period that is under way need not wait for us: the first section announces itself. */
     rcu_group_join(self);
     self->registered = true;

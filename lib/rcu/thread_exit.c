@@ -5,6 +5,7 @@
 
 #include "sync/platform.h"
 
+static struct platform_exit at_exit;
 static atomic_ulong exits_registered;
 
 /* After most of the thread's other destructors have had their chance to use RCU. */
@@ -15,25 +16,23 @@ static void thread_ends(void)
     if (!self->registered)
         return;
     if (++self->exit_calls < PLATFORM_EXIT_CALLS) {
-        platform_call_at_thread_exit();
+        rcu_thread_exit_request();
         return;
     }
-    atomic_fetch_add_explicit(&exits_registered, 1, memory_order_relaxed);
-    if (rcu_read_locked()) {
-#ifdef STILLPOINT_DEBUG
+    if (rcu_read_locked())
         rcu_misuse("a thread ended inside a read section; leave it with rcu_read_unlock() first");
-#endif
-        reader_set_online(self, false);
-        /* The outermost level; the unlock is the one that ends it. */
-        atomic_store_explicit(&self->counter, RCU_OUTER_LEVEL, memory_order_relaxed);
-        rcu_read_unlock();
-    }
+    atomic_fetch_add_explicit(&exits_registered, 1, memory_order_relaxed);
     rcu_unregister_thread();
 }
 
 void rcu_thread_exit_start(void)
 {
-    platform_at_thread_exit(thread_ends);
+    platform_exit_init(&at_exit, thread_ends);
+}
+
+void rcu_thread_exit_request(void)
+{
+    platform_exit_request(&at_exit);
 }
 
 unsigned long rcu_exits_registered(void)

@@ -140,27 +140,23 @@ int platform_process_id(void)
     return (int)getpid();
 }
 
-static pthread_key_t exit_key;
-static void (*at_exit)(void);
-
 _Static_assert(PLATFORM_EXIT_CALLS < _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "rounds of destructors");
 
-static void thread_exits(void *value)
+static void thread_exits(void *e)
 {
-    (void)value;
-    at_exit();
+    ((struct platform_exit *)e)->run();
 }
 
-void platform_at_thread_exit(void (*run)(void))
+void platform_exit_init(struct platform_exit *e, void (*run)(void))
 {
-    at_exit = run;
-    if (pthread_key_create(&exit_key, thread_exits) != 0)
+    e->run = run;
+    if (pthread_key_create(&e->key, thread_exits) != 0)
         platform_fail("no key for thread-specific data is left for the library");
 }
 
-void platform_call_at_thread_exit(void)
+void platform_exit_request(struct platform_exit *e)
 {
-    pthread_setspecific(exit_key, &exit_key); /* anything but NULL */
+    pthread_setspecific(e->key, e);
 }
 
 void platform_at_fork(void (*in_child)(void))

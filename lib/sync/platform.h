@@ -174,8 +174,13 @@ void platform_signal_send(int thread_id, int signal);
  * in which it requests it again, PLATFORM_EXIT_CALLS times at most. Not in the very last round,
  * which is the sanitizers' own. */
 #define PLATFORM_EXIT_CALLS 3
-void platform_at_thread_exit(void (*run)(void));
-void platform_call_at_thread_exit(void);
+struct platform_exit {
+    pthread_key_t key;
+    void (*run)(void);
+};
+/* Once, at the start of the program. */
+void platform_exit_init(struct platform_exit *e, void (*run)(void));
+void platform_exit_request(struct platform_exit *e);
 /* Adds what is called in the child of a fork. */
 void platform_at_fork(void (*in_child)(void));
 

@@ -3,6 +3,7 @@
 
 #include "sync/platform.h"
 #include "vcpu/misuse.h"
+#include "vcpu/thread_exit.h"
 
 static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 /* Where the calling thread took it; NULL: it does not hold it. */
@@ -29,6 +30,7 @@ void bql_lock_at(const char *file, int line)
             "bql_lock() at %s:%d by the thread that holds the big lock, taken at %s:%d; it is not "
             "recursive",
             file, line, taken_file, taken_line);
+    vcpu_watch_thread_exit();
     platform_mutex_lock(&lock);
     taken_file = file;
     taken_line = line;
@@ -47,9 +49,14 @@ bool bql_locked(void)
     return taken_file != NULL;
 }
 
+struct bql_place bql_place(void)
+{
+    return (struct bql_place){.file = taken_file, .line = taken_line};
+}
+
 struct bql_place bql_drop(void)
 {
-    struct bql_place place = {.file = taken_file, .line = taken_line};
+    struct bql_place place = bql_place();
 
     if (taken_file)
         bql_unlock();

@@ -10,6 +10,7 @@ struct bql_place {
     const char *file; /* NULL: it was not held */
     int line;
 };
+struct bql_place bql_place(void); /* where the calling thread has taken it */
 struct bql_place bql_drop(void);
 void bql_regain(struct bql_place place);
 /* Aborts with both places when the calling thread holds it. */

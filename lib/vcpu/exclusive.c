@@ -49,6 +49,7 @@
 #include "vcpu/list.h"
 #include "vcpu/misuse.h"
 #include "vcpu/statistics.h"
+#include "vcpu/thread_exit.h"
 #include "vcpu/wait.h"
 
 /* How long a starter spins, for vCPUs that leave at once, before it sleeps; a wake-up takes
@@ -121,6 +122,12 @@ static bool wake_next(void)
 
 /* --- vCPUs --- */
 
+void vcpu_exec_nested(struct vcpu *cpu)
+{
+    vcpu_misuse("cpu_exec_start() of vCPU %u, which executes already; it does not nest",
+                cpu->index);
+}
+
 void vcpu_check_exec_start(struct vcpu *cpu)
 {
     if (current_cpu != cpu)
@@ -128,8 +135,7 @@ void vcpu_check_exec_start(struct vcpu *cpu)
             "cpu_exec_start() of vCPU %u by a thread that is not its own; call vcpu_attach() first",
             cpu->index);
     if (atomic_load_explicit(&cpu->running, memory_order_relaxed))
-        vcpu_misuse("cpu_exec_start() of vCPU %u, which executes already; it does not nest",
-                    cpu->index);
+        vcpu_exec_nested(cpu);
     if (depth > 0)
         vcpu_misuse("cpu_exec_start() in an exclusive section of the same thread, which waits for "
                     "itself; call end_exclusive() first");
@@ -342,6 +348,7 @@ void start_exclusive_at(const char *file, int line)
             "period would wait for it; call rcu_read_unlock() first",
             file, line);
     bql_check_not_held("start_exclusive()", file, line);
+    vcpu_watch_thread_exit();
     /* Relaxed: what orders the sections is the lock. */
     self.ticket = atomic_fetch_add_explicit(&tickets, 1, memory_order_relaxed);
     platform_mutex_lock(&vcpu_lock);

@@ -7,6 +7,7 @@
 #include "vcpu/list.h"
 #include "vcpu/misuse.h"
 #include "vcpu/statistics.h"
+#include "vcpu/thread_exit.h"
 #include "vcpu/wait.h"
 
 struct pauser {
@@ -130,6 +131,7 @@ void pause_all_vcpus(void)
     if (vcpu_paused_by_me())
         vcpu_misuse("pause_all_vcpus() by the thread that has paused them already; call "
                     "resume_all_vcpus() first");
+    vcpu_watch_thread_exit();
     platform_mutex_lock(&pause.lock);
     if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0)
         wait_for_turn();

@@ -138,7 +138,6 @@ START_TEST(an_execution_by_a_thread_that_is_not_the_vcpus_is_diagnosed)
 }
 END_TEST
 
-#ifdef STILLPOINT_DEBUG
 static void execute_twice(void)
 {
     become_new_vcpu(&own_cpu);
@@ -151,7 +150,6 @@ START_TEST(an_execution_in_an_execution_is_diagnosed)
     dies_saying(execute_twice, "cpu_exec_start() of vCPU 0, which executes already");
 }
 END_TEST
-#endif
 
 /* ---- the suite ---- */
 
@@ -168,9 +166,7 @@ static Suite *exclusive_misuse_suite(void)
     tcase_add_loop_test(misuse, an_execution_inside_a_read_section_is_diagnosed, 0, MISUSE_WAYS);
     tcase_add_loop_test(misuse, an_execution_by_a_thread_that_is_not_the_vcpus_is_diagnosed, 0,
                         MISUSE_WAYS);
-#ifdef STILLPOINT_DEBUG
     tcase_add_test(misuse, an_execution_in_an_execution_is_diagnosed);
-#endif
     return suite;
 }
 

@@ -43,13 +43,16 @@ extern atomic_uint exclusive_pending;
 void vcpu_exec_start_slow(struct vcpu *cpu);
 void vcpu_exec_end_slow(struct vcpu *cpu);
 void vcpu_check_exec_start(struct vcpu *cpu);
+void vcpu_exec_nested(struct vcpu *cpu) __attribute__((noreturn, cold));
 
 /* => The thread that has attached the vCPU; outside of read sections, with the big lock not held,
  *    and outside of exclusive sections: each is diagnosed where it would wait, and at once in
- *    builds with DEBUG=1. What needs a read section takes it inside. Does not nest.
+ *    builds with DEBUG=1. What needs a read section takes it inside. Does not nest (aborts).
  * => Waits while an exclusive section is on. */
 static inline void cpu_exec_start(struct vcpu *cpu)
 {
+    bool nested = atomic_load_explicit(&cpu->running, memory_order_relaxed);
+
 #ifdef STILLPOINT_DEBUG
     vcpu_check_exec_start(cpu);
 #endif
@@ -64,7 +67,9 @@ static inline void cpu_exec_start(struct vcpu *cpu)
      * Broken: the vCPU executes on what the section has replaced. */
     unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
 
-    if (__builtin_expect(pending != 0, 0)) {
+    if (__builtin_expect((pending | nested) != 0, 0)) {
+        if (nested)
+            vcpu_exec_nested(cpu);
         if (pending & EXCLUSIVE_FENCES) {
             /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), the next one.
              * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
