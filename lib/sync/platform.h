@@ -170,9 +170,9 @@ bool platform_signal_take(int signal);
 /* To a thread of this process; one that has ended gets nothing. */
 void platform_signal_send(int thread_id, int signal);
 
-/* Sets, once, what is called at the end of threads that requested it: in each round of destructors
- * in which it requests it again, PLATFORM_EXIT_CALLS times at most. Not in the very last round,
- * which is the sanitizers' own. */
+/* What is called at the end of threads that requested it: in each round of destructors in which it
+ * requests it again, PLATFORM_EXIT_CALLS times at most. Not in the very last round, which is the
+ * sanitizers' own. */
 #define PLATFORM_EXIT_CALLS 3
 struct platform_exit {
     pthread_key_t key;

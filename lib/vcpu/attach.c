@@ -4,9 +4,10 @@
 #include "stillpoint/accel.h"
 #include "stillpoint/vcpu_kick.h"
 #include "sync/platform.h"
+#include "vcpu/kick.h"
 #include "vcpu/misuse.h"
 #include "vcpu/pause.h"
-#include "vcpu/work.h"
+#include "vcpu/wait.h"
 
 #include <stddef.h>
 
@@ -14,8 +15,12 @@ STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
 
 bool vcpu_is_mine(struct vcpu *cpu)
 {
-    return cpu == vcpu_closing ||
-           (current_cpu && (cpu == current_cpu || (cpu->rr && cpu->rr == current_cpu->rr)));
+    if (!current_cpu)
+        return false;
+    for (const struct vcpu_frame *f = vcpu_frames; f; f = f->outer)
+        if (f->cpu == cpu)
+            return true;
+    return cpu == current_cpu || (vcpu_shares_thread(current_cpu) && cpu->rr == current_cpu->rr);
 }
 
 bool vcpu_executes(void)

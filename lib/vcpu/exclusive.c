@@ -40,9 +40,10 @@
  *   long each time that this happens to it again. That counts vCPUs which had a CPU: those without
  *   one lose nothing to the section.
  */
-#include "stillpoint/exclusive.h"
+#include "vcpu/exclusive.h"
 
 #include "rcu/parked.h"
+#include "stillpoint/exclusive.h"
 #include "sync/platform.h"
 #include "vcpu/attach.h"
 #include "vcpu/big_lock.h"
@@ -407,4 +408,20 @@ void end_exclusive(void)
 bool in_exclusive_section(void)
 {
     return depth > 0;
+}
+
+void vcpu_exclusive_after_fork(void)
+{
+    unsigned fences = asymmetric_fence_is_full ? EXCLUSIVE_FENCES : 0;
+
+    platform_cond_init(&exclusive.resume);
+    event_init(&exclusive.left, false);
+    TAILQ_INIT(&exclusive.queue);
+    exclusive.queued = exclusive.batch = exclusive.waiting = exclusive.returning = 0;
+    exclusive.door_ns = 0;
+    exclusive.leads = true;
+    /* The section that is on has the ticket that is served; the next one comes after it. */
+    atomic_store_explicit(&tickets, exclusive.serving + (depth > 0), memory_order_relaxed);
+    atomic_store_explicit(&exclusive_pending, depth > 0 ? EXCLUSIVE_FENCES | 1 : fences,
+                          memory_order_relaxed);
 }

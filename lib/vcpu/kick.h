@@ -17,10 +17,17 @@ static inline void vcpu_leave_request(struct vcpu *cpu)
     atomic_exchange_explicit(&cpu->exit_request, 1, memory_order_relaxed);
 }
 
+/* Its thread runs others in turn. One of rr that never ran, and is removed, is its remover's alone.
+ * => Of a vCPU whose thread waits, or is the calling one. */
+static inline bool vcpu_shares_thread(const struct vcpu *cpu)
+{
+    return cpu->rr && cpu->in_rr;
+}
+
 /* What the vCPU's thread sleeps on in its loop. */
 static inline struct event *vcpu_wake_event(struct vcpu *cpu)
 {
-    return cpu->rr ? &cpu->rr->wake : &cpu->wake;
+    return vcpu_shares_thread(cpu) ? &cpu->rr->wake : &cpu->wake;
 }
 
 /* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will check for

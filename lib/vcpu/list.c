@@ -2,12 +2,19 @@
 #include "vcpu/list.h"
 
 #include "stillpoint/rcu_list.h"
+#include "stillpoint/vcpu_kick.h"
+#include "vcpu/accel/rr.h"
+#include "vcpu/attach.h"
+#include "vcpu/big_lock.h"
+#include "vcpu/kick.h"
 #include "vcpu/misuse.h"
+#include "vcpu/pause.h"
 #include "vcpu/wait.h"
 #include "vcpu/work.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 platform_mutex vcpu_lock = PLATFORM_MUTEX_INITIALIZER;
 struct vcpu_list vcpu_list = TAILQ_HEAD_INITIALIZER(vcpu_list);
@@ -44,15 +51,15 @@ int vcpu_add(struct vcpu *cpu)
 
     platform_mutex_lock(&vcpu_lock);
     if (cpu->listed)
-        vcpu_misuse("vcpu_add() of vCPU %u, which is in the list already", cpu->index);
-    if (cpu->leaves)
-        vcpu_misuse("vcpu_add() of vCPU %u before vcpu_remove() has returned", cpu->index);
+        vcpu_misuse("vcpu_add() of vCPU %u, which is in the list already%s", cpu->index,
+                    cpu->leaves ? ": vcpu_remove() has not returned" : "");
     index = take_index();
     if (index < VCPU_LIMIT) {
         cpu->index = index;
         cpu->listed = true;
         /* One that was removed begins anew. */
         atomic_store_explicit(&cpu->unplug, false, memory_order_relaxed);
+        vcpu_pause_add(cpu);
         vcpu_open_work(cpu);
         TAILQ_INSERT_TAIL_RCU(&vcpu_list, cpu, link);
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
@@ -66,35 +73,66 @@ int vcpu_add(struct vcpu *cpu)
     return index < VCPU_LIMIT ? 0 : -ENOSPC;
 }
 
+/* In place of the vCPU's thread: with the lock that its work runs with, and in no pause. */
+static void close_work(struct vcpu *cpu)
+{
+    bool lock = vcpu_lock_for_work(cpu);
+
+    do
+        vcpu_stay_stopped();
+    while (!vcpu_close_first_work(cpu));
+    if (lock)
+        bql_unlock();
+}
+
+/* The vCPU never ran. A thread that runs no vCPU runs this one for the time, so that pauses wait
+ * for its work; in the thread of another its work is work of that one. */
+static void close_work_of_idle(struct vcpu *cpu)
+{
+    struct vcpu_frame frame;
+
+    if (in_exclusive_section() || rcu_read_locked())
+        vcpu_misuse("vcpu_remove() of vCPU %u in an exclusive section or in a read section, with "
+                    "work to run, which may wait for a vCPU; leave it first",
+                    cpu->index);
+    if (current_cpu) {
+        vcpu_frame_enter(&frame, cpu);
+        close_work(cpu);
+        vcpu_frame_leave(&frame);
+        return;
+    }
+    vcpu_pause_attach(cpu);
+    current_cpu = cpu;
+    close_work(cpu);
+    current_cpu = NULL;
+    vcpu_pause_detach(cpu);
+}
+
 void vcpu_remove(struct vcpu *cpu)
 {
-    bool lock;
-
     platform_mutex_lock(&vcpu_lock);
     if (!cpu->listed)
         vcpu_misuse("vcpu_remove() of a vCPU that is not in the list");
-    if (cpu->attached || cpu->in_rr || atomic_load_explicit(&cpu->running, memory_order_relaxed))
+    if (cpu->leaves || cpu->attached || cpu->in_rr ||
+        atomic_load_explicit(&cpu->running, memory_order_relaxed))
         vcpu_misuse("vcpu_remove() of vCPU %u, which runs; call vcpu_unplug() and wait until its "
                     "thread has left vcpu_run()",
                     cpu->index);
-    cpu->listed = false;
     cpu->leaves = true;
+    /* It has no thread that ends, and that somebody may wait for in a pause. */
+    atomic_store_explicit(&cpu->unplug, false, memory_order_relaxed);
+    platform_mutex_unlock(&vcpu_lock);
+    if (!vcpu_close_empty_work(cpu))
+        close_work_of_idle(cpu);
+    platform_mutex_lock(&vcpu_lock);
+    cpu->listed = cpu->leaves = false;
     TAILQ_REMOVE_RCU(&vcpu_list, cpu, link);
     atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
     /* Orders: STORE link (in TAILQ_REMOVE_RCU()) -> STORE generation (release half).
      * Pairs with: vcpu_list_generation(), LOAD generation (acquire).
      * Broken: a walk after the new number meets the vCPU yet. */
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
-    platform_mutex_unlock(&vcpu_lock);
-    /* In place of the vCPU's thread, and so with the lock that its work runs with. */
-    lock = vcpu_lock_for_work(cpu);
-    vcpu_close_work(cpu);
-    if (lock)
-        bql_unlock();
-    /* Until now the vCPU's work could use the index. */
-    platform_mutex_lock(&vcpu_lock);
     give_index(cpu->index);
-    cpu->leaves = false;
     platform_mutex_unlock(&vcpu_lock);
 }
 
@@ -110,4 +148,53 @@ unsigned long vcpu_list_generation(void)
 unsigned vcpu_count(void)
 {
     return atomic_load_explicit(&count, memory_order_relaxed);
+}
+
+/* --- In the child of a fork --- */
+
+/* What other threads may have been about to change. */
+static void renew(struct vcpu *cpu)
+{
+    cpu->has_waiter = false;
+    event_init(&cpu->wake, false);
+    event_init(&cpu->cancel, false);
+    atomic_store_explicit(&cpu->thread_id, cpu->attached ? platform_thread_id() : 0,
+                          memory_order_relaxed);
+    vcpu_work_after_fork(cpu);
+    vcpu_leave_request(cpu);
+}
+
+static void drop(struct vcpu *cpu)
+{
+    if (cpu->rr)
+        vcpu_rr_drop(cpu->rr);
+    cpu->listed = cpu->leaves = cpu->attached = cpu->in_rr = false;
+    atomic_store_explicit(&cpu->running, false, memory_order_relaxed);
+    atomic_store_explicit(&cpu->waits, false, memory_order_relaxed);
+    renew(cpu);
+}
+
+void vcpu_list_after_fork(void)
+{
+    struct vcpu *cpu = TAILQ_FIRST(&vcpu_list), *next;
+    unsigned kept = 0;
+
+    platform_mutex_init(&vcpu_lock);
+    memset(indexes, 0, sizeof indexes);
+    TAILQ_INIT(&vcpu_list);
+    for (; cpu; cpu = next) {
+        next = TAILQ_NEXT(cpu, link);
+        if (!vcpu_is_mine(cpu)) {
+            drop(cpu);
+            continue;
+        }
+        renew(cpu);
+        indexes[cpu->index / BITS] |= 1UL << cpu->index % BITS;
+        TAILQ_INSERT_TAIL(&vcpu_list, cpu, link);
+        kept++;
+    }
+    if (current_cpu && current_cpu->rr)
+        vcpu_rr_after_fork(current_cpu->rr);
+    atomic_store_explicit(&count, kept, memory_order_relaxed);
+    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
 }

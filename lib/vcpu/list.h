@@ -9,4 +9,7 @@
  * its holder waits for a vCPU to act. Taken after the lock of pauses. */
 extern platform_mutex vcpu_lock;
 
+/* => vcpu_fork_child(): the calling thread's vCPUs stay in the list, and no others. */
+void vcpu_list_after_fork(void);
+
 #endif

@@ -24,9 +24,14 @@ static struct {
     atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
 } pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
 
+STILLPOINT_THREAD_LOCAL bool vcpu_acts_for_pauser;
+/* The id under which the calling thread has paused last; 0: it has not. */
+static STILLPOINT_THREAD_LOCAL int paused_as;
+
 bool vcpu_paused_by_me(void)
 {
-    return atomic_load_explicit(&pause.pauser, memory_order_relaxed) == platform_thread_id();
+    return vcpu_acts_for_pauser ||
+           atomic_load_explicit(&pause.pauser, memory_order_relaxed) == platform_thread_id();
 }
 
 /* => pause.lock. */
@@ -49,6 +54,15 @@ bool vcpu_report_stopped(struct vcpu *cpu)
         count_stopped(cpu);
     platform_mutex_unlock(&pause.lock);
     return stop;
+}
+
+void vcpu_pause_add(struct vcpu *cpu)
+{
+    /* Relaxed, and vcpu_lock: a pause stores who has paused before it takes the lock to stop all in
+     * the list, and a resume stores that nobody has before it takes the lock to let them go. */
+    atomic_store_explicit(&cpu->stop,
+                          atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0,
+                          memory_order_relaxed);
 }
 
 void vcpu_pause_attach(struct vcpu *cpu)
@@ -76,7 +90,6 @@ void vcpu_pause_detach(struct vcpu *cpu)
     platform_mutex_unlock(&vcpu_lock);
     if (atomic_load_explicit(&cpu->stop, memory_order_relaxed) && !cpu->stopped)
         count_stopped(cpu);
-    atomic_store_explicit(&cpu->stop, false, memory_order_relaxed);
     platform_mutex_unlock(&pause.lock);
     /* In a pause it may have cleared the request for work that waits for the resume: the thread
      * that attaches it next has to find one. */
@@ -105,10 +118,12 @@ static unsigned ask_to_stop(void)
     platform_mutex_lock(&vcpu_lock);
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
-        if (!cpu->attached || cpu == current_cpu)
+        if (cpu == current_cpu)
+            continue;
+        atomic_store_explicit(&cpu->stop, true, memory_order_relaxed);
+        if (!cpu->attached)
             continue;
         cpu->stopped = false;
-        atomic_store_explicit(&cpu->stop, true, memory_order_relaxed);
         cpu_exit(cpu);
         asked++;
     }
@@ -135,7 +150,8 @@ void pause_all_vcpus(void)
     platform_mutex_lock(&pause.lock);
     if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0)
         wait_for_turn();
-    atomic_store_explicit(&pause.pauser, platform_thread_id(), memory_order_relaxed);
+    paused_as = platform_thread_id();
+    atomic_store_explicit(&pause.pauser, paused_as, memory_order_relaxed);
     vcpu_wait_init(&stopped, SERVE_PAUSE);
     pause.waiter = &stopped;
     pause.running = ask_to_stop();
@@ -148,7 +164,7 @@ void pause_all_vcpus(void)
     vcpu_wait_for(&stopped);
 }
 
-/* => pause.lock. */
+/* => pause.lock. All before the first is woken: a thread may wait for more than one of them. */
 static void let_go(void)
 {
     struct vcpu *cpu;
@@ -156,14 +172,16 @@ static void let_go(void)
     platform_mutex_lock(&vcpu_lock);
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
-        if (!cpu->attached)
-            continue;
         cpu->stopped = false;
         /* Orders: accesses of the pausing thread -> STORE stop (release).
          * Pairs with: vcpu_must_stop(), LOAD stop (acquire).
          * Broken: a vCPU goes on, on what the pausing thread has replaced. */
         atomic_store_explicit(&cpu->stop, false, memory_order_release);
-        cpu_exit(cpu);
+    }
+    TAILQ_FOREACH(cpu, &vcpu_list, link)
+    {
+        if (cpu->attached)
+            cpu_exit(cpu);
     }
     platform_mutex_unlock(&vcpu_lock);
 }
@@ -176,18 +194,35 @@ void resume_all_vcpus(void)
     if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) <= 0 || pause.running > 0)
         vcpu_misuse(
             "resume_all_vcpus() while no pause is on, or before pause_all_vcpus() has returned");
-    let_go();
     next = pause.first;
+    /* No other thread comes in between: the pause passes to one that has yet to store its id. */
+    atomic_store_explicit(&pause.pauser, next ? -1 : 0, memory_order_relaxed);
+    let_go();
     if (next) {
         pause.first = next->next;
         if (!pause.first)
             pause.last = &pause.first;
-        /* No other thread comes in between: the pause passes to one that has yet to store its
-         * id. */
-        atomic_store_explicit(&pause.pauser, -1, memory_order_relaxed);
         vcpu_wait_done(&next->turn);
-    } else {
-        atomic_store_explicit(&pause.pauser, 0, memory_order_relaxed);
     }
     platform_mutex_unlock(&pause.lock);
+}
+
+void vcpu_pause_after_fork(void)
+{
+    int pauser = atomic_load_explicit(&pause.pauser, memory_order_relaxed);
+    bool mine = paused_as != 0 && pauser == paused_as;
+    struct vcpu *cpu;
+
+    vcpu_acts_for_pauser = false;
+    paused_as = mine ? platform_thread_id() : 0;
+    platform_mutex_init(&pause.lock);
+    pause.first = NULL;
+    pause.last = &pause.first;
+    pause.running = 0;
+    atomic_store_explicit(&pause.pauser, paused_as, memory_order_relaxed);
+    TAILQ_FOREACH(cpu, &vcpu_list, link)
+    {
+        cpu->stopped = mine;
+        atomic_store_explicit(&cpu->stop, mine && cpu != current_cpu, memory_order_relaxed);
+    }
 }

@@ -16,9 +16,15 @@ static inline bool vcpu_must_stop(struct vcpu *cpu)
 
 /* Counts the vCPU as stopped if a pause is on; true when it is. */
 bool vcpu_report_stopped(struct vcpu *cpu);
+/* => vcpu_lock; it is about to come into the list. */
+void vcpu_pause_add(struct vcpu *cpu);
 void vcpu_pause_attach(struct vcpu *cpu);
 void vcpu_pause_detach(struct vcpu *cpu);
-/* True when it is the calling thread that has paused. */
+/* => vcpu_fork_child(): the calling thread's pause is on, or none. */
+void vcpu_pause_after_fork(void);
+/* True when it is the calling thread that has paused, or that runs urgent work for who has. */
 bool vcpu_paused_by_me(void);
+/* Set while the calling thread runs work that the thread which has paused waits for. */
+extern STILLPOINT_THREAD_LOCAL bool vcpu_acts_for_pauser;
 
 #endif

@@ -8,7 +8,7 @@
 #define VCPU_COUNTERS(row)                                                                    \
     row(exclusive_sections) row(exclusive_handed) row(exclusive_opened) row(exclusive_waited) \
         row(exec_waits) row(exec_overtaken) row(exec_counted) row(pauses) row(work_run)       \
-            row(safe_work_run) row(signals) row(rr_timer_kicks)
+            row(safe_work_run) row(work_dropped) row(signals) row(rr_timer_kicks)
 
 /* Counters of vcpu_get_stats(): several writers. */
 #define VCPU_COUNTER(name) atomic_ulong name;

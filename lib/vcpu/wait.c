@@ -8,10 +8,13 @@
 #include "vcpu/accel/rr.h"
 #include "vcpu/attach.h"
 #include "vcpu/big_lock.h"
+#include "vcpu/fork.h"
 #include "vcpu/kick.h"
 #include "vcpu/list.h"
 #include "vcpu/misuse.h"
 #include "vcpu/pause.h"
+
+STILLPOINT_THREAD_LOCAL struct vcpu_frame *vcpu_frames;
 
 void vcpu_sleep(struct event *e)
 {
@@ -42,6 +45,8 @@ void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
 {
     w->service = service;
     w->cpu = current_cpu;
+    w->frames = vcpu_frames;
+    w->forks = vcpu_forks;
     atomic_init(&w->done, false);
     event_init(&w->event, false);
 }
@@ -54,30 +59,45 @@ static bool is_done(struct vcpu_wait *w)
     return atomic_load_explicit(&w->done, memory_order_acquire);
 }
 
-/* A vCPU that has counted itself as stopped stays so: it does not go on in the middle of another's
- * pause, though what it waits for is done. */
+static bool may_go_on(struct vcpu *cpu)
+{
+    return !vcpu_must_stop(cpu) || atomic_load_explicit(&cpu->unplug, memory_order_relaxed);
+}
+
+/* One that has counted itself as stopped stays so: it does not go on in the middle of another's
+ * pause, though what it waits for is done. Nor do those whose work would go on with it. */
+static bool is_held(struct vcpu_wait *w)
+{
+    const struct vcpu_frame *f = w->frames;
+    bool may = may_go_on(w->cpu);
+
+    for (; may && f && f->cpu; f = f->outer)
+        may = may_go_on(f->cpu);
+    return !may && !vcpu_paused_by_me();
+}
+
 static bool is_over(struct vcpu_wait *w)
 {
-    struct vcpu *cpu = w->cpu;
-
-    return is_done(w) &&
-           (!vcpu_must_stop(cpu) || atomic_load_explicit(&cpu->unplug, memory_order_relaxed) ||
-            vcpu_paused_by_me());
+    return (is_done(w) || w->forks != vcpu_forks) && !is_held(w);
 }
 
 static void serve_thread(struct vcpu_wait *w)
 {
-    if (w->cpu->rr)
+    struct vcpu_frame wait;
+
+    vcpu_frame_enter(&wait, NULL);
+    if (vcpu_shares_thread(w->cpu))
         vcpu_rr_serve(w->cpu->rr, w->service);
     else
         vcpu_serve(w->cpu, w->service);
+    vcpu_frame_leave(&wait);
 }
 
 /* A wait within what the thread serves leaves a request behind, for which no requester would kick
  * again. */
 static bool is_asked(struct vcpu *cpu)
 {
-    return cpu->rr ? vcpu_rr_kicked(cpu->rr) : cpu_exit_requested(cpu);
+    return vcpu_shares_thread(cpu) ? vcpu_rr_kicked(cpu->rr) : cpu_exit_requested(cpu);
 }
 
 static void wait_and_serve(struct vcpu_wait *w)
@@ -99,19 +119,31 @@ static void wait_and_serve(struct vcpu_wait *w)
     if (lock)
         bql_unlock();
     /* What was taken here may have been for the guest as well: its loop is to call events(). */
-    if (cpu->rr)
+    if (vcpu_shares_thread(cpu))
         vcpu_rr_rearm(cpu->rr);
     else
         vcpu_leave_request(cpu);
 }
 
-void vcpu_wait_for(struct vcpu_wait *w)
+bool vcpu_wait_for(struct vcpu_wait *w)
 {
     if (w->cpu)
         wait_and_serve(w);
     else
         vcpu_sleep(&w->event);
     event_destroy(&w->event);
+    return !w->cpu || is_done(w);
+}
+
+void vcpu_stay_stopped(void)
+{
+    struct vcpu_wait resume;
+
+    vcpu_wait_init(&resume, SERVE_WORK);
+    atomic_store_explicit(&resume.done, true, memory_order_relaxed);
+    if (is_held(&resume))
+        wait_and_serve(&resume);
+    event_destroy(&resume.event);
 }
 
 void vcpu_wait_done(struct vcpu_wait *w)

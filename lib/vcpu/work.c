@@ -5,6 +5,7 @@
 #include "sync/platform.h"
 #include "vcpu/attach.h"
 #include "vcpu/big_lock.h"
+#include "vcpu/fork.h"
 #include "vcpu/pause.h"
 #include "vcpu/statistics.h"
 #include "vcpu/wait.h"
@@ -20,8 +21,6 @@ struct vcpu_work_item {
     bool safe;                /* runs in an exclusive section */
     bool urgent;              /* its caller is the thread that has paused the vCPUs */
 };
-
-STILLPOINT_THREAD_LOCAL struct vcpu *vcpu_closing;
 
 void vcpu_work_init(struct vcpu *cpu)
 {
@@ -86,26 +85,46 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
     return queue_new(cpu, func, data, true);
 }
 
-static int run_inline(struct vcpu *cpu, vcpu_work_func *func, void *data)
+static bool refuses(struct vcpu *cpu)
 {
-    struct vcpu *before = current_cpu;
-    bool refused, lock;
+    bool refused;
 
     platform_mutex_lock(&cpu->work_lock);
     refused = cpu->work_closed;
     platform_mutex_unlock(&cpu->work_lock);
-    if (refused)
+    return refused;
+}
+
+static int run_here(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    bool lock;
+
+    if (refuses(cpu))
         return -ESHUTDOWN;
     lock = vcpu_lock_for_work(cpu); /* safe work has let go of it */
+    func(cpu, data);
+    if (lock)
+        bql_unlock();
+    return 0;
+}
+
+/* In the work of another vCPU of the thread, which goes on after it. */
+static int run_beside(struct vcpu *cpu, vcpu_work_func *func, void *data)
+{
+    struct vcpu *before = current_cpu;
+    struct vcpu_frame outer;
+    int result;
+
+    vcpu_frame_enter(&outer, before);
     /* One that no thread has attached does not become current: a pause in `func` would then stop
      * the one that is. */
     if (cpu->attached)
         current_cpu = cpu;
-    func(cpu, data);
+    vcpu_stay_stopped();
+    result = run_here(cpu, func, data);
     current_cpu = before;
-    if (lock)
-        bql_unlock();
-    return 0;
+    vcpu_frame_leave(&outer);
+    return result;
 }
 
 int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
@@ -115,8 +134,8 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
         .func = func, .data = data, .caller = &wait, .urgent = vcpu_paused_by_me()};
     int result;
 
-    if (vcpu_is_mine(cpu) && !vcpu_executes())
-        return run_inline(cpu, func, data);
+    if (cpu == current_cpu && !vcpu_executes())
+        return run_here(cpu, func, data);
     vcpu_check_may_wait(
         "run_on_cpu() between cpu_exec_start() and cpu_exec_end(): safe work that the other vCPU "
         "waits for would wait for this one; call cpu_exec_end() first, or "
@@ -125,10 +144,12 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
         "end_exclusive() first, or async_run_on_cpu()",
         "run_on_cpu() inside a read section, which work of the vCPU may wait for; call "
         "rcu_read_unlock() first");
+    if (vcpu_is_mine(cpu))
+        return run_beside(cpu, func, data);
     vcpu_wait_init(&wait, SERVE_WORK);
     result = queue(cpu, &item);
-    if (result == 0)
-        vcpu_wait_for(&wait);
+    if (result == 0 && !vcpu_wait_for(&wait))
+        result = -ESHUTDOWN;
     return result;
 }
 
@@ -154,7 +175,10 @@ static struct vcpu_work_item *take(struct vcpu *cpu, bool urgent_only)
 static void run(struct vcpu *cpu, struct vcpu_work_item *item)
 {
     struct vcpu_wait *caller = item->caller;
+    bool before = vcpu_acts_for_pauser;
+    unsigned forks = vcpu_forks;
 
+    vcpu_acts_for_pauser = item->urgent;
     if (item->safe) {
         struct bql_place place = bql_drop();
 
@@ -166,11 +190,13 @@ static void run(struct vcpu *cpu, struct vcpu_work_item *item)
     } else {
         item->func(cpu, item->data);
     }
+    if (forks == vcpu_forks)
+        vcpu_acts_for_pauser = before;
     vcpu_count_up(&vcpu_counts.work_run);
-    if (caller)
-        vcpu_wait_done(caller); /* the item goes with it */
-    else
+    if (!caller)
         free(item);
+    else if (forks == vcpu_forks) /* else the caller is the parent's, and so is its stack */
+        vcpu_wait_done(caller);   /* the item goes with it */
 }
 
 void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
@@ -184,19 +210,51 @@ void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
         run(cpu, item);
 }
 
-void vcpu_close_work(struct vcpu *cpu)
+bool vcpu_close_empty_work(struct vcpu *cpu)
 {
-    struct vcpu *before = vcpu_closing;
-    struct vcpu_work_item *item;
     bool closed;
 
-    vcpu_closing = cpu;
-    do {
-        while ((item = take(cpu, false)) != NULL)
-            run(cpu, item);
-        platform_mutex_lock(&cpu->work_lock);
-        closed = cpu->work_closed = cpu->work_first == NULL;
-        platform_mutex_unlock(&cpu->work_lock);
-    } while (!closed);
-    vcpu_closing = before;
+    platform_mutex_lock(&cpu->work_lock);
+    closed = cpu->work_closed = cpu->work_first == NULL;
+    platform_mutex_unlock(&cpu->work_lock);
+    return closed;
+}
+
+bool vcpu_close_first_work(struct vcpu *cpu)
+{
+    struct vcpu_work_item *item = take(cpu, false);
+
+    if (item)
+        run(cpu, item);
+    return vcpu_close_empty_work(cpu);
+}
+
+void vcpu_close_work(struct vcpu *cpu)
+{
+    while (!vcpu_close_first_work(cpu))
+        ;
+}
+
+void vcpu_work_after_fork(struct vcpu *cpu)
+{
+    struct vcpu_work_item *item = cpu->work_first, *next;
+
+    platform_mutex_init(&cpu->work_lock);
+    cpu->work_first = NULL;
+    cpu->work_last = &cpu->work_first;
+    cpu->work_urgent = 0;
+    cpu->work_closed = cpu->work_closed || !cpu->listed;
+    for (; item; item = next) {
+        next = item->next;
+        if (cpu->listed && !item->caller) {
+            item->next = NULL;
+            *cpu->work_last = item;
+            cpu->work_last = &item->next;
+            continue;
+        }
+        vcpu_count_up(&vcpu_counts.work_dropped);
+        if (!item->caller)
+            free(item);
+    }
+    atomic_store_explicit(&cpu->work_here, cpu->work_first != NULL, memory_order_relaxed);
 }

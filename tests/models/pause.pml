@@ -103,12 +103,12 @@ inline count_stopped(v)
 inline ask(v, self)
 {
     atomic {
+        stop[v] = stop[v] || thread_of(v) != self;
         if
         :: attached[v] && thread_of(v) != self ->
 #ifndef STOPPED_STAYS
             stopped[v] = false;
 #endif
-            stop[v] = true;
 #ifndef NOT_ASKED
             cpu_exit(v);
 #endif
@@ -170,12 +170,17 @@ inline note_paused(self)
 inline let_go(v)
 {
     d_step {
+        stopped[v] = false;
+        stop[v] = false
+    }
+}
+
+inline wake_up(v)
+{
+    d_step {
         if
-        :: attached[v] ->
-            stopped[v] = false;
-            stop[v] = false;
 #ifndef RESUMED_WITHOUT_KICK
-            cpu_exit(v)
+        :: attached[v] -> cpu_exit(v)
 #endif
         :: else
         fi
@@ -187,20 +192,25 @@ inline resume_all(self)
     paused = 0;
     lock();
     assert(pauser == self && still_running == 0);
+    d_step {
+        if
+#ifndef NOT_HANDED_OVER
+        :: len(queue) > 0 -> pauser = HANDED_OVER
+#endif
+        :: else -> pauser = 0
+        fi
+    }
     let_go(0);
     let_go(1);
+    wake_up(0);
+    wake_up(1);
     atomic {
         if
         :: len(queue) > 0 ->
-#ifdef NOT_HANDED_OVER
-            pauser = 0;
-#else
-            pauser = HANDED_OVER;
-#endif
             queue?next;
             wait_done(next);
             next = 0
-        :: else -> pauser = 0
+        :: else
         fi;
         pause_lock = false
     }
@@ -357,7 +367,6 @@ inline detach()
 #endif
         :: else
         fi;
-        stop[v] = false;
         stopped[v] = false; /* of no meaning until vcpu_pause_attach() */
         exit_request[v] = true /* vcpu_leave_request() */
     }

@@ -2,6 +2,7 @@
 /* Left out of DEBUG TWO_PHASE M32 FENCE: none changes who has the turn or who stands still. */
 #include <stillpoint/vcpu.h>
 
+#include "child.h"
 #include "rr_turns.h"
 
 #include <check.h>
@@ -226,6 +227,56 @@ START_TEST(a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus)
 }
 END_TEST
 
+/* ---- fork ---- */
+
+static pid_t parent;
+static atomic_bool forks;
+
+/* In events() of the first of two. */
+static void fork_once(struct vcpu *cpu)
+{
+    pid_t child;
+
+    (void)cpu;
+    if (!atomic_exchange(&forks, false))
+        return;
+    fflush(NULL);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child != 0) {
+        succeeds(child);
+        return;
+    }
+    use_new_stacks();
+    vcpu_fork_child();
+    for (unsigned i = 0; i < 2; i++)
+        atomic_store(&cpus[i].blocks, 0);
+}
+
+/* The child ends when both have had turns, which the timer ends. */
+static void end_the_child(struct vcpu *cpu)
+{
+    (void)cpu;
+    if (getpid() != parent && blocks_of(0) > 10 && blocks_of(1) > 10)
+        _exit(EXIT_SUCCESS);
+}
+
+START_TEST(all_go_on_in_the_child_of_their_thread)
+{
+    parent = getpid();
+    cpus[0].on_events = fork_once;
+    cpus[1].on_events = end_the_child;
+    begin_test(MS_NS, 2);
+    until_it_runs(0);
+    until_it_runs(1);
+    atomic_store(&forks, true);
+    make_act(&cpus[0]);
+    UNTIL(!atomic_load(&forks));
+    until_it_runs(1);
+    end_test(2);
+}
+END_TEST
+
 /* ---- the suite ---- */
 
 int main(void)
@@ -243,5 +294,8 @@ int main(void)
     c = add_case(suite, "work");
     tcase_add_test(c, vcpus_of_two_threads_may_run_on_one_another);
     tcase_add_test(c, a_thread_that_waits_for_work_takes_in_and_serves_all_its_vcpus);
+
+    c = add_case(suite, "fork");
+    tcase_add_test(c, all_go_on_in_the_child_of_their_thread);
     return run_suite(suite);
 }

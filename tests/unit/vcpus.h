@@ -148,4 +148,25 @@ static inline void begin_and_wait_for_turn(struct actor *a, void (*job)(void))
     ck_assert_msg(is_busy(a), "start_exclusive() did not wait for its turn");
 }
 
+/* The end of the queue of its work. */
+static inline struct vcpu_work_item **last_work_of(struct vcpu *cpu)
+{
+    struct vcpu_work_item **last;
+
+    pthread_mutex_lock(&cpu->work_lock);
+    last = cpu->work_last;
+    pthread_mutex_unlock(&cpu->work_lock);
+    return last;
+}
+
+/* Begins the job, which calls run_on_cpu(), and comes back when its work is queued.
+ * => The vCPU takes none meanwhile. */
+static inline void begin_and_wait_to_queue(struct actor *a, void (*job)(void), struct vcpu *cpu)
+{
+    struct vcpu_work_item **last = last_work_of(cpu);
+
+    begin(a, job);
+    UNTIL(last_work_of(cpu) != last);
+}
+
 #endif

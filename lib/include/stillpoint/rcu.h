@@ -95,7 +95,7 @@ extern atomic_ulong rcu_gp_number;
  *    inside the library aborts with a message. An online thread goes offline first.
  * => A thread that ends without unregistering is unregistered by a hook, after its other
  *    thread-specific destructors, and counted (rcu_stats.exits_registered). Ending inside a section
- *    aborts in builds with DEBUG=1; else the section ends there.
+ *    aborts with a message.
  * => A section in a thread that is not registered would protect nothing, and aborts with a message.
  *    The main thread is no exception: it registers as any other. */
 void rcu_register_thread(void);

@@ -119,9 +119,11 @@ void vcpu_destroy(struct vcpu *cpu);
  *    both.
  * => -ENOSPC when VCPU_LIMIT are there. */
 int vcpu_add(struct vcpu *cpu);
-/* => Any thread, outside of read sections; not while a thread has attached it, or it executes
- *    (aborts).
- * => Work that is queued for it is run, by the caller, before it returns; later work is refused. */
+/* => Any thread; not while a thread has attached it, or it executes (aborts).
+ * => Work that is queued for it is run, by the caller, before it is out of the list; later work is
+ *    refused. As any work it does not run in another thread's pause: the caller waits for the
+ *    resume, with the big lock let go of. So with work queued it aborts in read sections and in
+ *    exclusive sections. */
 void vcpu_remove(struct vcpu *cpu);
 
 /* For threads with loops of their own, in place of vcpu_run() and vcpu_rr_run(): makes the calling
@@ -162,6 +164,7 @@ struct vcpu_stats {
     unsigned long pauses;
     unsigned long work_run;
     unsigned long safe_work_run;
+    unsigned long work_dropped; /* in children of a fork: vcpu_fork.h */
     unsigned long signals; /* kicks that took a signal */
     unsigned long rr_timer_kicks;
 };
@@ -170,6 +173,7 @@ void vcpu_get_stats(struct vcpu_stats *stats);
 #include <stillpoint/accel.h>
 #include <stillpoint/big_lock.h>
 #include <stillpoint/exclusive.h>
+#include <stillpoint/vcpu_fork.h>
 #include <stillpoint/vcpu_kick.h>
 #include <stillpoint/vcpu_work.h>
 

@@ -15,13 +15,16 @@
 typedef void vcpu_work_func(struct vcpu *cpu, void *data);
 
 /* Runs func(cpu, data) in the vCPU's thread and returns when it has returned. If that is the
- * calling thread, at once, before what is queued.
+ * calling thread, at once, before what is queued; but after the resume when another thread has
+ * paused the vCPU, and it is not the caller's own.
  * => Lets go of the big lock while it waits. A vCPU that waits runs its own work meanwhile, so two
  *    may call one another.
- * => Aborts with a message: between cpu_exec_start() and cpu_exec_end() of the calling thread, in
- *    an exclusive section or in a read section, where the vCPU might wait for the caller.
- * => For a vCPU that is paused: at once when the calling thread has paused it, after what was
- *    queued before, which must not wait for a paused vCPU; else after the resume. */
+ * => Aborts with a message, but for the caller's own vCPU: between cpu_exec_start() and
+ *    cpu_exec_end() of the calling thread, in an exclusive section or in a read section, where the
+ *    vCPU might wait for the caller.
+ * => For a vCPU that is paused: at once when the calling thread has paused it, or runs work for the
+ *    one that has, after what was queued before, which must not wait for a paused vCPU; else after
+ *    the resume. */
 int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 /* Queues it and returns. -ENOMEM when there is no memory for the item.
  * => Any thread, anywhere but in signal handlers and force notifiers. */
@@ -36,12 +39,13 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
  * => One pause at a time: another caller waits until the resume, as a stopped one if it is a vCPU.
  * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with
  *    what it was stopped in, and runs its work first; not before the resume if that work waits in
- *    run_on_cpu() for a vCPU that is paused.
+ *    run_on_cpu() for a vCPU that is paused, or is itself called by work of one, as vCPUs of one
+ *    thread may.
  * => The work that the pausing thread queues with run_on_cpu() is run, after what was queued
- *    before. */
+ *    before.
+ * => A thread that ends in its pause aborts with a message. */
 void pause_all_vcpus(void);
-/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. If
- *    the thread that paused ends, another has to resume. */
+/* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. */
 void resume_all_vcpus(void);
 
 #endif

@@ -42,6 +42,7 @@ static void kick(struct vcpu *cpu)
     request_round(rr);
     platform_mutex_unlock(&rr->lock);
     event_set(&rr->wake);
+    event_set(&cpu->wake); /* who removes one that never ran sleeps on this */
 }
 
 /* --- The timer --- */
@@ -334,6 +335,30 @@ void vcpu_rr_end(struct vcpu_rr *rr)
     /* Under the lock: after it the thread may have ended, and the rr may be destroyed. */
     event_set(&rr->wake);
     platform_mutex_unlock(&rr->lock);
+}
+
+/* --- In the child of a fork --- */
+
+void vcpu_rr_after_fork(struct vcpu_rr *rr)
+{
+    struct vcpu *cpu = TAILQ_FIRST(&rr->coming), *next;
+
+    platform_mutex_init(&rr->lock);
+    platform_cond_init(&rr->left);
+    event_init(&rr->wake, true);
+    event_init(&rr->change, true);
+    TAILQ_INIT(&rr->coming);
+    for (; cpu; cpu = next) {
+        next = TAILQ_NEXT(cpu, rr_link);
+        TAILQ_INSERT_TAIL(&rr->coming, cpu, rr_link);
+    }
+    rr->kicked = true;
+    rr->has_timer = false; /* the next round starts another */
+}
+
+void vcpu_rr_drop(struct vcpu_rr *rr)
+{
+    vcpu_rr_init(rr, rr->turn_ns);
 }
 
 const struct vcpu_accel vcpu_accel_rr = {

@@ -209,6 +209,7 @@ static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu
     struct pause_state *state = state_of(t);
 
     hold->exempt = v;
+    hold->on = true;
     hold->number = ++state->number;
     torture_note(t, NOTE_PAUSED, hold->number, 0);
     if (state->owner != 0)
@@ -327,6 +328,7 @@ void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *
         awaited = hold->readings[random_below(&t->random, hold->count)];
     if (awaited.vcpu)
         atomic_fetch_add_explicit(&awaited.vcpu->base.references, 1, memory_order_relaxed);
+    hold->on = false;
     if (!random_one_in(&t->random, (uint64_t)p->hand_one_in) || !hand_over(t, hold)) {
         resume(t, hold);
         give_back(hold);

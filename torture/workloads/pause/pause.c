@@ -5,7 +5,7 @@
  * all the time. Each vCPU counts the blocks, rounds of events and items of work that it runs, in
  * words that nobody else writes: between the two readings none changes, but for the work of one
  * that ends and for the vCPU that has paused the others. Each also compares the words that only
- * pausers change.
+ * pausers change. So does the work of vCPUs that never ran, when they are removed.
  */
 #include "pause.h"
 #include "torture/runner/violation.h"
@@ -25,6 +25,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [IDLE] = {.name = "paused_idle"},
     [BY_VCPU] = {.name = "paused_by_vcpu"},
     [OWN_WORK] = {.name = "own_work"},
+    [REMOVED_WORK] = {.name = "removed_work"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [PAUSE_ENTER] = {.name = "pause.enter", .unit = "ns"},
@@ -34,8 +35,9 @@ static const char *const checks[CHECK_COUNT] = {
     [PAUSE_CHECK] = "pause",
 };
 static const char *const coverage[] = {
-    "handed_over", "waited_for_pauser", "plugged_in_pause", "unplugged_in_pause",
-    "paused_idle", "paused_by_vcpu",    "own_work",         NULL};
+    "handed_over",        "waited_for_pauser", "plugged_in_pause",
+    "unplugged_in_pause", "paused_idle",       "paused_by_vcpu",
+    "own_work",           "removed_work",      NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_PAUSE] = {.format = "is to pause the vCPUs (workload %lu)"},
     [NOTE_PAUSED] = {.format = "has paused the vCPUs, pause %lu"},
@@ -49,6 +51,11 @@ static const struct note_format notes[NOTE_COUNT] = {
 /* --- vCPUs --- */
 
 static __thread struct hold *own_hold;
+
+bool pause_is_own(void)
+{
+    return own_hold->on || pause_is_out(own_hold);
+}
 
 static void check_words(struct pause_vcpu *v)
 {
@@ -88,10 +95,18 @@ static void ask(struct torture_thread *t, struct pause_vcpu *v)
     target = fleet_take(t);
     if (!target)
         return;
-    if (random_one_in(&t->random, 2))
+    switch (random_below(&t->random, 8)) {
+    case 0:
+        pause_remove_one(t);
+        break;
+    case 1:
+    case 2:
+    case 3:
         pause_queue_async(target, 0);
-    else
+        break;
+    default:
         pause_call(t, v, target);
+    }
     fleet_give(&target->base);
 }
 
@@ -112,7 +127,7 @@ static void events(struct vcpu *cpu)
     if (!torture_running(t))
         return;
     /* While its pause is out, its requests count as the pauser's own: it makes none. */
-    if (pause_is_out(own_hold))
+    if (pause_is_own())
         return;
     if (random_one_in(&t->random, (uint64_t)p->vcpu_pause_one_in))
         pause_once(t, own_hold, v);
@@ -225,7 +240,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     struct pause_state *state =
         fleet_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
 
-    if (!state)
+    if (!state || !fleet_promise(in, (uint64_t)(p->removers + p->fleet.vcpus), d))
         return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;
@@ -265,6 +280,13 @@ static const struct option options[] = {
      .max = 4096,
      .unit = "threads",
      .help = "threads that resume what others have paused, and disturb vCPUs"},
+    {.name = "removers",
+     .type = OPTION_INT,
+     .offset = FIELD(removers),
+     .default_text = "1",
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads that remove vCPUs which never ran, and have work"},
     {.name = "pause",
      .type = OPTION_DURATION,
      .stays = 2,
@@ -331,6 +353,7 @@ static const struct role roles[] = {
     {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(vcpu)},
     {.name = "plugger", .run = fleet_plugger},
     {.name = "pauser", .count_option = "pausers", .run = NEEDS_VCPU(pauser)},
+    {.name = "remover", .count_option = "removers", .run = NEEDS_VCPU(pause_remover)},
     {.name = "resumer", .count_option = "resumers", .run = NEEDS_VCPU(resumer)},
     {.name = NULL},
 };

@@ -6,7 +6,8 @@
 
 struct pause_params {
     struct fleet_params fleet;
-    int64_t pausers, resumers, vcpu_pause_one_in, hand_one_in, own_work_one_in, await_one_in;
+    int64_t pausers, resumers, removers, vcpu_pause_one_in, hand_one_in, own_work_one_in,
+        await_one_in;
     int64_t unplug_one_in, vcpu_call_one_in;
     int64_t pause_ns, stay_ns, noise_ns;
 };
@@ -24,6 +25,7 @@ enum {
     IDLE,
     BY_VCPU,
     OWN_WORK,
+    REMOVED_WORK,
     COUNTER_COUNT
 };
 enum { PAUSE_ENTER, PAUSE_STAY, MEASURE_COUNT };
@@ -62,6 +64,7 @@ struct hold {
     int64_t paused_ns;
     struct reading *readings;
     unsigned count;
+    bool on;  /* paused, and neither resumed nor handed over; its thread's */
     bool out; /* handed over, not yet resumed; under the lock of the queue */
 };
 
@@ -92,10 +95,23 @@ static inline void pause_bump(atomic_ulong *word)
 void pause_check_may_move(struct pause_vcpu *v, const char *what);
 /* Queues an item that frees itself; `number`: among those of pausers, 0 for others. */
 void pause_queue_async(struct pause_vcpu *v, unsigned long number);
-/* run_on_cpu() from a vCPU's events. */
+/* run_on_cpu() from a vCPU's events or work. */
 void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct pause_vcpu *target);
 /* => Under the calling thread's pause: its own work runs at once, behind what it has queued. */
 void pause_own_work(struct torture_thread *t, struct hold *hold);
+
+/* --- removal.c --- */
+
+/* Adds a vCPU with work, and removes it. */
+void pause_remove_one(struct torture_thread *t);
+/* The role `remover`. */
+void pause_remover(struct torture_thread *t);
+
+/* --- pause.c --- */
+
+/* True while the calling vCPU's thread has paused the others: its requests count as the pauser's
+ * own. */
+bool pause_is_own(void);
 
 /* --- hold.c --- */
 

@@ -34,6 +34,22 @@ void pause_check_may_move(struct pause_vcpu *v, const char *what)
                           v->base.serial, what, on);
 }
 
+/* Now and then work that is waited for waits for that of another vCPU: of one thread, the second is
+ * called inside the first. */
+static void call_further(struct torture_thread *t, struct pause_vcpu *v)
+{
+    struct pause_vcpu *target;
+
+    if (!torture_running(t) || !random_one_in(&t->random, 4) || pause_is_own() ||
+        atomic_load_explicit(&v->serves, memory_order_relaxed))
+        return;
+    target = fleet_take(t);
+    if (!target)
+        return;
+    pause_call(t, v, target);
+    fleet_give(&target->base);
+}
+
 static void work(struct vcpu *cpu, void *data)
 {
     struct item *item = data;
@@ -49,6 +65,8 @@ static void work(struct vcpu *cpu, void *data)
     torture_count(t, WORK, 1);
     torture_beat(t);
     if (item->synchronous) {
+        if (item->number == 0)
+            call_further(t, v);
         item->done = true;
         return;
     }

@@ -1,0 +1,81 @@
+/* pause: vCPUs that are added, given work, and removed without having run. Their work is run by who
+ * removes them, and in no pause either. */
+#include "pause.h"
+#include "torture/runner/violation.h"
+#include "torture/workloads/cache_lines.h"
+
+#if FLAVOR_CAN_VCPU
+
+#include <stdlib.h>
+#include <string.h>
+
+struct brief_vcpu {
+    struct vcpu cpu;
+    struct torture_thread *remover;
+    flavor_head head;
+};
+
+static void check_no_pause(struct torture_thread *t, const char *when)
+{
+    struct pause_state *state = t->instance->state;
+    unsigned long on = atomic_load_explicit(&state->on, memory_order_relaxed);
+
+    torture_count(t, CHECKS, 1);
+    if (__builtin_expect(on != 0, 0))
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Work of a vCPU that never ran, and is removed, %s during pause %lu.",
+                          when, on);
+    else if (state->left != state->right)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "Work of a vCPU that never ran, and is removed, %s and found the "
+                          "pauser's words at %lu and %lu.",
+                          when, state->left, state->right);
+}
+
+static void work_of_brief(struct vcpu *cpu, void *unused)
+{
+    struct torture_thread *t = ((struct brief_vcpu *)cpu)->remover;
+
+    (void)unused;
+    check_no_pause(t, "began");
+    torture_spin(random_below(&t->random, 2000));
+    check_no_pause(t, "went on");
+    torture_count(t, REMOVED_WORK, 1);
+}
+
+static void free_brief(flavor_head *head)
+{
+    struct brief_vcpu *v = (struct brief_vcpu *)((char *)head - offsetof(struct brief_vcpu, head));
+
+    vcpu_destroy(&v->cpu);
+    memset(v, 0x5a, sizeof *v);
+    free(v);
+}
+
+void pause_remove_one(struct torture_thread *t)
+{
+    struct brief_vcpu *v = cache_lines(sizeof *v);
+
+    v->remover = t;
+    vcpu_init(&v->cpu, NULL);
+    vcpu_add(&v->cpu);
+    for (uint64_t i = random_below(&t->random, 3); i < 3; i++)
+        async_run_on_cpu(&v->cpu, work_of_brief, NULL);
+    vcpu_remove(&v->cpu);
+    flavor_call(&v->head, free_brief);
+}
+
+void pause_remover(struct torture_thread *t)
+{
+    const struct pause_params *p = t->instance->params;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        pause_remove_one(t);
+        torture_beat(t);
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
+    }
+    flavor_unregister_thread();
+}
+
+#endif
