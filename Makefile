@@ -157,7 +157,7 @@ LIBS_ck-epoch   := -lck
 # ---- Building -----------------------------------------------------------------------------------
 
 .PHONY: all run check check-full install clean help flavor fault faults models lint lint-format \
-        lint-comments lint-includes lint-tidy lint-cppcheck docs tests library-tests FORCE
+        lint-comments lint-includes lint-seam lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
 all: $(BUILD)/stillpoint $(BUILD)/libstillpoint.a $(runners)
@@ -324,7 +324,7 @@ tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy$(ANALYZE),$(filter-out tests/%
 lint_flags := -std=gnu11 -D_GNU_SOURCE= $(filter-out -Werror,$(warnings)) -I. -Ilib/include -Ilib -Itests/unit \
               -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
 
-lint: lint-format lint-comments lint-includes lint-tidy lint-cppcheck
+lint: lint-format lint-comments lint-includes lint-seam lint-tidy lint-cppcheck
 
 # clang-format leaves comments as long as they are.
 lint-format:
@@ -334,6 +334,10 @@ lint-format:
 
 lint-includes:
 	@tests/includes.sh
+
+# What checkers rely on; the rules are in the head of tests/seam.py.
+lint-seam:
+	@python3 tests/seam.py
 
 # What is checked is in the head of tests/comments.py.
 lint-comments:

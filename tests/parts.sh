@@ -141,6 +141,8 @@ part_library() {
     STILLPOINT_FENCE=full check_programs 'STILLPOINT_FENCE=full ' $(programs_without library_tests FENCE)
     one "a program of the field's shape compiles and runs after changing only its include" 90 \
         try_program
+    one 'a program without constructors, and with limits of its own, uses the library' 120 \
+        try_started_by_hand
 }
 
 # With liburcu first: what it does not pass would say nothing about the library.
@@ -158,6 +160,18 @@ urcu-qsbr.h -lurcu-qsbr
 stillpoint/rcu.h -Ilib/include $BUILD/libstillpoint.a
 stillpoint/rcu.h -Ilib/include -DSTILLPOINT_TWO_PHASE $BUILD/libstillpoint-two-phase.a
 END
+}
+
+# Its .c files unchanged, as a checker builds them.
+try_started_by_hand() {
+    local program=$BUILD/started_by_hand
+    ${CC-gcc} -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -pthread -Ilib -Ilib/include \
+        '-DPLATFORM_CONSTRUCTOR(priority)=' \
+        '-DRCU_SELF()=reader_of_this_thread()' -include tests/programs/reader_of_this_thread.h \
+        -DRCU_GROUPS=1U -DOUTSIDE_LIMIT=1 -DMISSED_SPINS_LIMIT=1 -DSPIN_AGAIN_EVERY=2 -DLINGER_NS=0 \
+        -DVCPU_LIMIT=64 -DEXCLUSIVE_QUIET=2 -DOVERTAKEN=1 -DDOOR_OPEN_NS=1 -DDOOR_DOUBLINGS=1 -DSPIN_NS=0 \
+        -o "$program" tests/programs/started_by_hand.c lib/*/*.c lib/vcpu/accel/*.c &&
+        timeout -s ABRT 30 "$program"
 }
 
 # What is missing for tests in 32 bits; silent when nothing is.
@@ -249,7 +263,7 @@ short_run() {
     rm -rf "$out"
     [ $status -eq 0 ] || [ $status -eq 2 ]
 }
-export -f short_run try_installed try_program make_says programs_without sanitized_programs build_sanitized
+export -f short_run try_installed try_program try_started_by_hand make_says programs_without sanitized_programs build_sanitized
 
 part_address() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
@@ -296,5 +310,6 @@ part_lint() {
         fi
     done
     one 'every folder includes what it may' 10 tests/includes.sh
+    one 'lib/ is fit for what replaces threads, memory or storage under it' 10 make -s lint-seam
     one 'comments name what exists, and partners that pair' 60 make -s lint-comments
 }

@@ -10,6 +10,7 @@
 #include "replay.h"
 #include "settings.h"
 
+#include "start.h"
 #include "stillpoint/event.h"
 #include "stillpoint/rcu.h"
 #include "sync/platform.h"
@@ -25,7 +26,9 @@
 /* While callbacks come in so fast, the thread lets them come for so long before it looks again. If
  * it took each as it came, producers would wait for a cache line with each, or wake it with each:
  * 180 ns in place of 25. */
+#ifndef LINGER_NS
 #define LINGER_NS (100 * 1000)
+#endif
 
 static struct {
     struct event urgent; /* no more piling up */
@@ -51,7 +54,7 @@ static void forget_thread(void)
     event_init(&callbacks.urgent, false);
 }
 
-static void __attribute__((constructor(102))) callbacks_init(void)
+void rcu_callbacks_start(void)
 {
     callback_queue_init();
     forget_thread();
@@ -93,7 +96,7 @@ static bool may_delay(void)
 {
     struct rcu_callback_lock lock = callbacks.lock_set;
 
-    if (in_callback || rcu_read_locked() || rcu_reader.online)
+    if (in_callback || rcu_read_locked() || rcu_self()->online)
         return false;
     return !lock.lock || (lock.held && !lock.held(lock.data));
 }
@@ -272,7 +275,7 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
         if (callbacks.forks != forks)
             rcu_misuse("a callback forked, and returned in the child; the child must exec or exit "
                        "inside the callback");
-        if (atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed) != 0)
+        if (atomic_load_explicit(&rcu_self()->counter, memory_order_relaxed) != 0)
             rcu_misuse(
                 "a callback returned inside a read section, or online; the thread would wait "
                 "for itself");

@@ -5,10 +5,10 @@
 
 void rcu_add_force_notifier(struct rcu_force_notifier *notifier)
 {
-    if (!rcu_reader.registered)
+    if (!rcu_self()->registered)
         rcu_misuse("rcu_add_force_notifier() in a thread that is not registered");
     rcu_registry_enter();
-    link_insert(&notifier->link, &rcu_reader.notifiers);
+    link_insert(&notifier->link, &rcu_self()->notifiers);
     rcu_registry_leave();
 }
 

@@ -22,6 +22,7 @@
 #include "settings.h"
 #include "stats.h"
 
+#include "start.h"
 #include "stillpoint/asymmetric_fence.h"
 #include "stillpoint/event.h"
 #include "stillpoint/rcu.h"
@@ -38,7 +39,7 @@ static struct {
     struct event event; /* the leader's: a reader left, or a request came */
 } gp;
 
-static void __attribute__((constructor(102))) gp_init(void)
+void rcu_grace_periods_start(void)
 {
     platform_mutex_init(&gp.lock);
     platform_cond_init(&gp.ended);
@@ -396,7 +397,7 @@ void rcu_wait_for(unsigned long goal, bool force)
 
 void rcu_check_may_wait(const char *inside_section)
 {
-    if (rcu_reader.in_wait)
+    if (rcu_self()->in_wait)
         rcu_misuse(
             "waiting for a grace period while the thread waits for one already; do not do it in "
             "a signal handler");
@@ -451,7 +452,7 @@ void rcu_grace_periods_after_fork(void)
 {
     unsigned long sequence = atomic_load_explicit(&rcu_sequence, memory_order_relaxed);
 
-    gp_init();
+    rcu_grace_periods_start();
     gp.leading = false;
     gp.followers = 0;
     /* A grace period that was under way has no leader any more: back to before it. A wait for its

@@ -125,7 +125,7 @@ void rcu_reader_entered(struct rcu_reader *self)
 
 void rcu_park(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     if (!self->registered ||
         (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
@@ -139,18 +139,18 @@ void rcu_park(void)
 
 bool rcu_parked_begin(void)
 {
-    bool online = rcu_reader.online;
+    bool online = rcu_self()->online;
 
     if (online)
         rcu_thread_offline();
     rcu_park();
-    rcu_reader.in_wait = true;
+    rcu_self()->in_wait = true;
     return online;
 }
 
 void rcu_parked_end(bool online)
 {
-    rcu_reader.in_wait = false;
+    rcu_self()->in_wait = false;
     if (online)
         rcu_thread_online();
 }

@@ -10,6 +10,7 @@
 #include "grace_period.h"
 #include "parked.h"
 
+#include "start.h"
 #include "stillpoint/event.h"
 #include "stillpoint/rcu.h"
 #include "sync/platform.h"
@@ -65,7 +66,7 @@ static void choose_tag(void)
 }
 #endif
 
-static void __attribute__((constructor(102))) polled_init(void)
+void rcu_polled_start(void)
 {
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
@@ -81,7 +82,7 @@ void rcu_polled_reset(unsigned long sequence)
 
 void rcu_polled_after_fork(void)
 {
-    polled_init();
+    rcu_polled_start();
 }
 
 static bool reached(unsigned long goal)

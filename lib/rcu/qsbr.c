@@ -12,7 +12,7 @@
 
 void rcu_thread_online(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     if (!self->registered)
         rcu_misuse("rcu_thread_online() in a thread that is not registered; "
@@ -28,7 +28,7 @@ void rcu_thread_online(void)
 
 void rcu_thread_offline(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     if (rcu_read_locked())
         rcu_misuse("rcu_thread_offline() inside a read section; "

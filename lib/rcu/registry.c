@@ -6,6 +6,7 @@
 #include "parked.h"
 #include "thread_exit.h"
 
+#include "start.h"
 #include "stillpoint/asymmetric_fence.h"
 
 _Static_assert(sizeof(struct rcu_reader) == 2 * RCU_CACHE_LINE || sizeof(long) < 8,
@@ -33,7 +34,7 @@ static void registry_init(void)
     atomic_store_explicit(&rcu_registry.wanting, 0, memory_order_relaxed);
 }
 
-static void __attribute__((constructor(102))) registry_start(void)
+void rcu_registry_start(void)
 {
     registry_init();
     rcu_thread_exit_start();
@@ -74,7 +75,7 @@ void rcu_registry_leave(void)
 
 void rcu_register_thread(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     if (self->registered)
         rcu_misuse("rcu_register_thread() in a thread that is registered already");
@@ -96,7 +97,7 @@ void rcu_register_thread(void)
 
 void rcu_unregister_thread(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
     bool removed;
 
     if (!self->registered)
@@ -153,7 +154,7 @@ unsigned rcu_holdouts(int *thread_ids, unsigned room)
 
 void rcu_registry_after_fork(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     registry_init();
     if (!self->registered)

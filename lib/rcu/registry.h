@@ -9,7 +9,9 @@
 
 /* Parked readers are in groups, one for each bit of a long, so that those which announced
  * themselves are found without a search of all groups. */
+#ifndef RCU_GROUPS
 #define RCU_GROUPS (8 * (unsigned)sizeof(unsigned long))
+#endif
 
 struct reader_group {
     platform_mutex lock;

@@ -37,12 +37,16 @@
 
 /* How many grace periods in a row a reader may let the spin run out before it is no longer spun
  * for, and how often it then gets another chance. */
+#ifndef MISSED_SPINS_LIMIT
 #define MISSED_SPINS_LIMIT 3
 #define SPIN_AGAIN_EVERY   64
+#endif
 /* A reader that so many grace periods in a row found outside is parked. A heavy fence that is a
  * system call takes as long as many sections; one that is not is so short that a reader would be
  * parked between two of its sections, and gain nothing. */
+#ifndef OUTSIDE_LIMIT
 #define OUTSIDE_LIMIT (asymmetric_fence_is_full ? 1000 : 3)
+#endif
 
 enum state { INSIDE, PERHAPS_OUTSIDE, OUTSIDE, ENTERED_SINCE, PARKED };
 

@@ -11,7 +11,7 @@ static atomic_ulong exits_registered;
 /* After most of the thread's other destructors have had their chance to use RCU. */
 static void thread_ends(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
 
     if (!self->registered)
         return;

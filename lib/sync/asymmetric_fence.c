@@ -1,5 +1,6 @@
 #include "stillpoint/asymmetric_fence.h"
 
+#include "start.h"
 #include "sync/platform.h"
 
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 bool asymmetric_fence_is_full = true;
 
 /* Early: threads that register take over the choice. */
-static void __attribute__((constructor(101))) choose_fence(void)
+void asymmetric_fence_start(void)
 {
     const char *wish = getenv("STILLPOINT_FENCE");
 

@@ -1,5 +1,7 @@
 #include "sync/platform.h"
 
+#include "start.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -113,9 +115,9 @@ void platform_nap(int64_t ns)
 static unsigned cpus = 1;
 static cpu_set_t allowed; /* empty: more CPUs than the set has room for */
 
-/* In a constructor: threads may be pinned later, the process's own limits are those at its
+/* Before main(): threads may be pinned later, the process's own limits are those at its
  * start. */
-static void __attribute__((constructor)) count_cpus(void)
+void platform_start(void)
 {
     long configured = sysconf(_SC_NPROCESSORS_CONF);
 

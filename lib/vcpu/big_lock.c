@@ -1,6 +1,7 @@
 /* The big lock, and the order in which it is taken. */
 #include "vcpu/big_lock.h"
 
+#include "start.h"
 #include "sync/platform.h"
 #include "vcpu/misuse.h"
 #include "vcpu/thread_exit.h"
@@ -18,7 +19,7 @@ static void in_child_of_fork(void)
         platform_mutex_init(&lock);
 }
 
-static void __attribute__((constructor)) big_lock_init(void)
+void bql_start(void)
 {
     platform_at_fork(in_child_of_fork);
 }

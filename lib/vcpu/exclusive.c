@@ -43,6 +43,7 @@
 #include "vcpu/exclusive.h"
 
 #include "rcu/parked.h"
+#include "start.h"
 #include "stillpoint/exclusive.h"
 #include "sync/platform.h"
 #include "vcpu/attach.h"
@@ -55,13 +56,19 @@
 
 /* How long a starter spins, for vCPUs that leave at once, before it sleeps; a wake-up takes
  * longer. */
+#ifndef SPIN_NS
 #define SPIN_NS 20000
+#endif
 
 /* With fewer, vCPUs that are woken get a CPU just while others are being stopped, and the door is
  * open for them most of the time. */
-#define OVERTAKEN      64
+#ifndef OVERTAKEN
+#define OVERTAKEN 64
+#endif
+#ifndef DOOR_OPEN_NS
 #define DOOR_OPEN_NS   100000
 #define DOOR_DOUBLINGS 10
+#endif
 
 /* A section that is to begin when its ticket is served. */
 struct starter {
@@ -96,7 +103,7 @@ _Alignas(RCU_CACHE_LINE) atomic_uint exclusive_pending;
 static STILLPOINT_THREAD_LOCAL unsigned depth;
 
 /* After the choice of the fence. */
-static void __attribute__((constructor(102))) exclusive_init(void)
+void vcpu_exclusive_start(void)
 {
     atomic_store_explicit(&exclusive_pending, asymmetric_fence_is_full ? EXCLUSIVE_FENCES : 0,
                           memory_order_relaxed);

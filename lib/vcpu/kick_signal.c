@@ -1,6 +1,7 @@
 /* The signal that some accelerators kick with. */
 #include "vcpu/kick_signal.h"
 
+#include "start.h"
 #include "stillpoint/vcpu_kick.h"
 #include "sync/platform.h"
 #include "vcpu/statistics.h"
@@ -25,7 +26,7 @@ static void in_child_of_fork(void)
     platform_mutex_init(&lock);
 }
 
-static void __attribute__((constructor)) kick_init(void)
+void vcpu_kick_signal_start(void)
 {
     platform_at_fork(in_child_of_fork);
 }

@@ -56,7 +56,7 @@ static void loop(struct vcpu *cpu)
 
 bool vcpu_go_offline(void)
 {
-    bool online = rcu_reader.online;
+    bool online = rcu_self()->online;
 
     if (online)
         rcu_thread_offline();

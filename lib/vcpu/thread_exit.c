@@ -1,6 +1,7 @@
 /* Threads that end with what others wait for. */
 #include "vcpu/thread_exit.h"
 
+#include "start.h"
 #include "stillpoint/exclusive.h"
 #include "sync/platform.h"
 #include "vcpu/big_lock.h"
@@ -42,7 +43,7 @@ static void thread_ends(void)
                 "resume_all_vcpus() first");
 }
 
-static void __attribute__((constructor(102))) thread_exit_init(void)
+void vcpu_thread_exit_start(void)
 {
     platform_exit_init(&at_exit, thread_ends);
 }

@@ -25,8 +25,11 @@ struct vcpu_work_item {
 void vcpu_work_init(struct vcpu *cpu)
 {
     platform_mutex_init(&cpu->work_lock);
+    cpu->work_first = NULL;
     cpu->work_last = &cpu->work_first;
+    cpu->work_urgent = 0;
     cpu->work_closed = true;
+    atomic_init(&cpu->work_here, false);
 }
 
 void vcpu_work_destroy(struct vcpu *cpu)

@@ -37,7 +37,9 @@
 extern atomic_uint exclusive_pending;
 /* After so many executions without a section fences are light again. Their full fences have taken
  * as long as the heavy one that the next section then runs. */
+#ifndef EXCLUSIVE_QUIET
 #define EXCLUSIVE_QUIET 1024
+#endif
 
 /* Slow paths of the inline functions below; not for programs. */
 void vcpu_exec_start_slow(struct vcpu *cpu);

@@ -84,7 +84,16 @@ struct rcu_reader {
 #define STILLPOINT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #endif
 
+/* The calling thread's record. One that has no such storage defines RCU_SELF(), a pointer. */
 extern STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
+#ifndef RCU_SELF
+#define RCU_SELF() (&rcu_reader)
+#endif
+static inline struct rcu_reader *rcu_self(void)
+{
+    return RCU_SELF();
+}
+
 extern atomic_ulong rcu_gp_number;
 
 /* => The calling thread; once; outside sections. Neither waits for a grace period: they take locks
@@ -121,7 +130,7 @@ void rcu_misuse(const char *what) __attribute__((noreturn, cold));
 /* => Registered threads. Never blocks. Sections nest, to 32768 levels; deeper aborts. */
 static inline void rcu_read_lock(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
 
     if (RCU_SECTIONS_ARE_FREE)
@@ -173,7 +182,7 @@ static inline void rcu_read_lock(void)
  *    leader that sleeps for this reader. */
 static inline void rcu_read_unlock(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
 
     if (RCU_SECTIONS_ARE_FREE)
@@ -208,11 +217,11 @@ static inline void rcu_read_unlock(void)
  * free and nobody knows. */
 static inline bool rcu_read_locked(void)
 {
-    unsigned long counter = atomic_load_explicit(&rcu_reader.counter, memory_order_relaxed);
+    unsigned long counter = atomic_load_explicit(&rcu_self()->counter, memory_order_relaxed);
 
     if (RCU_SECTIONS_ARE_FREE)
-        return rcu_reader.online;
-    return counter != 0 && !(rcu_reader.online && (counter & RCU_OUTER_LEVEL));
+        return rcu_self()->online;
+    return counter != 0 && !(rcu_self()->online && (counter & RCU_OUTER_LEVEL));
 }
 
 /* For programs that were written for other libraries; nothing needs to be set up, but that the main

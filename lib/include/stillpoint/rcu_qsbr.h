@@ -50,7 +50,7 @@ void rcu_thread_offline(void);
 static inline void rcu_online_read_lock(void)
 {
 #ifdef STILLPOINT_DEBUG
-    if (!rcu_reader.online)
+    if (!rcu_self()->online)
         rcu_misuse("rcu_online_read_lock() in a thread that is not online, which protects nothing; "
                    "call rcu_thread_online() first");
     rcu_read_lock();
@@ -72,7 +72,7 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number);
  *    begun. */
 static inline void rcu_quiescent_state(void)
 {
-    struct rcu_reader *self = &rcu_reader;
+    struct rcu_reader *self = rcu_self();
     unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
     /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
      * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).

@@ -105,7 +105,9 @@ struct vcpu {
     bool guest_io;
 };
 
+#ifndef VCPU_LIMIT
 #define VCPU_LIMIT 4096
+#endif
 
 /* `config` is copied; NULL: no accelerator. */
 void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config);
@@ -165,7 +167,7 @@ struct vcpu_stats {
     unsigned long work_run;
     unsigned long safe_work_run;
     unsigned long work_dropped; /* in children of a fork: vcpu_fork.h */
-    unsigned long signals; /* kicks that took a signal */
+    unsigned long signals;      /* kicks that took a signal */
     unsigned long rr_timer_kicks;
 };
 void vcpu_get_stats(struct vcpu_stats *stats);

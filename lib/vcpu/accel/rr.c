@@ -85,7 +85,10 @@ static void arm_timer(struct vcpu_rr *rr)
 
 void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns)
 {
-    *rr = (struct vcpu_rr){.turn_ns = turn_ns > 0 ? turn_ns : TURN_NS};
+    rr->turn_ns = turn_ns > 0 ? turn_ns : TURN_NS;
+    rr->current = rr->last = NULL;
+    rr->count = 0;
+    rr->kicked = rr->ending = rr->ended = rr->has_timer = false;
     platform_mutex_init(&rr->lock);
     platform_cond_init(&rr->left);
     event_init(&rr->wake, false);
