@@ -16,6 +16,29 @@
 
 #define NAMED 8
 
+static rcu_warning_handler *_Atomic handler;
+
+void rcu_set_warning_handler(rcu_warning_handler *new_handler)
+{
+    /* Orders: STORE of what the handler uses -> STORE handler (release).
+     * Pairs with: warn(), LOAD handler (acquire).
+     * Broken: the handler runs on what was there before. */
+    atomic_store_explicit(&handler, new_handler, memory_order_release);
+}
+
+static void warn(const char *line)
+{
+    /* Orders: LOAD handler (acquire) -> accesses of the handler.
+     * Pairs with: rcu_set_warning_handler(), STORE handler (release).
+     * Broken: the handler runs on what was there before. */
+    rcu_warning_handler *now = atomic_load_explicit(&handler, memory_order_acquire);
+
+    if (now)
+        now(line);
+    else
+        platform_warn(line);
+}
+
 int64_t rcu_warning_due_ns(struct grace_period *g)
 {
     int64_t after = tuned(warn_after_ns), due;
@@ -75,6 +98,6 @@ void rcu_warn_of_long_wait(struct grace_period *g)
     }
     if (count > NAMED)
         add(text, sizeof text, length, " and %u more", count - NAMED);
-    platform_warn(text);
+    warn(text);
     platform_mutex_lock(&rcu_registry.lock);
 }

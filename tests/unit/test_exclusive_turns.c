@@ -311,6 +311,87 @@ START_TEST(many_vcpus_execute_about_as_often_as_one_another)
 }
 END_TEST
 
+/* Each round wakes the vCPU, which finds the next section on: it is held until it does. Without a
+ * door that opens for it, it would be let in by luck alone. */
+START_TEST(a_vcpu_that_is_overtaken_again_and_again_has_the_door_opened_for_it)
+{
+    begin_test(1, 0);
+    begin(&vcpus[0], execute_again_and_again);
+    for (int i = 0; i < 3; i++) {
+        unsigned long opened = vcpu_stats_now().exclusive_opened;
+        unsigned executed = 0;
+
+        start_exclusive();
+        while (vcpu_stats_now().exclusive_opened == opened) {
+            unsigned long overtaken = vcpu_stats_now().exec_overtaken;
+
+            executed = atomic_load(&executions);
+            end_exclusive();
+            start_exclusive();
+            UNTIL(vcpu_stats_now().exec_overtaken != overtaken ||
+                  atomic_load(&executions) != executed ||
+                  vcpu_stats_now().exclusive_opened != opened);
+        }
+        end_exclusive();
+        UNTIL(atomic_load(&executions) != executed);
+    }
+    atomic_store(&stop, true);
+    finish(&vcpus[0]);
+    end_test(1, 0);
+}
+END_TEST
+
+static atomic_ulong sections_of[2];
+
+#define ALTERNATIONS 1000
+/* Sections of the other between this one's request and its turn. */
+static unsigned long between[ALTERNATIONS];
+
+static void note_sections_between(void)
+{
+    for (int i = 0; i < ALTERNATIONS; i++) {
+        unsigned long before = atomic_load(&sections_of[1]);
+
+        start_exclusive();
+        between[i] = atomic_load(&sections_of[1]) - before;
+        end_exclusive();
+    }
+    atomic_store(&stop, true);
+}
+
+static void start_until_the_first_is_done(void)
+{
+    while (goes_on()) {
+        start_exclusive();
+        atomic_fetch_add(&sections_of[1], 1);
+        end_exclusive();
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* One is before it, or on. More come between only where its thread loses the CPU just before it
+ * takes its ticket, which is no turn lost. */
+START_TEST(two_looping_starters_alternate)
+{
+    begin_test(1, 2);
+    begin(&vcpus[0], execute_again_and_again);
+    begin(&starters[1], start_until_the_first_is_done);
+    UNTIL(atomic_load(&sections_of[1]) > 0);
+    make(&starters[0], note_sections_between);
+    finish(&starters[1]);
+    finish(&vcpus[0]);
+    qsort(between, ALTERNATIONS, sizeof *between, by_number);
+    ck_assert_uint_le(between[ALTERNATIONS / 2], 2);
+    end_test(1, 2);
+}
+END_TEST
+
 static void start_sections_again_and_again(void)
 {
     while (goes_on()) {
@@ -395,6 +476,8 @@ static Suite *exclusive_turns_suite(void)
                    a_section_asked_for_later_is_served_in_the_same_row_while_no_vcpu_waits);
     tcase_add_test(several, a_looping_starter_does_not_starve_vcpus);
     tcase_add_test(several, many_vcpus_execute_about_as_often_as_one_another);
+    tcase_add_test(several, a_vcpu_that_is_overtaken_again_and_again_has_the_door_opened_for_it);
+    tcase_add_test(several, two_looping_starters_alternate);
     tcase_add_test(several, looping_starters_do_not_starve_a_vcpu);
     tcase_add_test(several, looping_vcpus_do_not_starve_starters);
     tcase_add_test(several, a_vcpus_thread_may_start_a_section_while_it_does_not_execute);

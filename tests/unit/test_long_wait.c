@@ -112,6 +112,38 @@ START_TEST(a_reader_that_stays_is_named_once_in_each_grace_period)
 }
 END_TEST
 
+static char handled[1024];
+static atomic_uint handled_count;
+
+static void handle(const char *line)
+{
+    snprintf(handled, sizeof handled, "%s", line);
+    atomic_fetch_add(&handled_count, 1);
+}
+
+START_TEST(a_handler_takes_the_warning_in_place_of_stderr)
+{
+    begin_test(warning_after(the_policy, 50 * MS_NS));
+    rcu_set_warning_handler(handle);
+    make(&reader, enter);
+    begin_and_wait(&updater, the_wait, 1);
+    UNTIL(atomic_load(&handled_count) == 1);
+    ck_assert_msg(strstr(handled, "a grace period has lasted for 0.") == handled, "%s", handled);
+    ck_assert_msg(strstr(handled, "(slow-reader)") != NULL, "%s", handled);
+    make(&reader, leave);
+    finish(&updater);
+    ck_assert(is_quiet());
+    rcu_set_warning_handler(NULL);
+    make(&reader, enter);
+    begin_and_wait(&updater, the_wait, 1);
+    ck_assert_msg(strstr(next_line(), "stillpoint: a grace period") != NULL, "nothing on stderr");
+    ck_assert_uint_eq(atomic_load(&handled_count), 1);
+    make(&reader, leave);
+    finish(&updater);
+    end_test();
+}
+END_TEST
+
 START_TEST(all_in_the_way_are_counted)
 {
     struct actor others[9];
@@ -217,6 +249,7 @@ int main(void)
     TCase *warning = add_case(suite, "warning");
 
     tcase_add_loop_test(warning, a_reader_that_stays_is_named_once_in_each_grace_period, 0, WAYS);
+    tcase_add_loop_test(warning, a_handler_takes_the_warning_in_place_of_stderr, 0, WAYS);
     tcase_add_loop_test(warning, all_in_the_way_are_counted, 0, POLICIES);
     tcase_add_loop_test(warning, it_may_be_turned_on_and_off_meanwhile, 0, POLICIES);
     tcase_add_loop_test(warning, short_grace_periods_are_none_of_its_business, 0, POLICIES);

@@ -41,9 +41,9 @@ struct rcu_settings {
      * held: there it would hold up the very grace period or the callbacks. */
     unsigned long callback_bound;
     bool drop_at_fork; /* the child of a fork drops its parent's callbacks: see rcu_fork.h */
-    /* A grace period that lasts for so long is warned of, once: a line on stderr, by its leader,
-     * with the threads in its way. 0: none. It comes when the leader next looks after that time, or
-     * out of its sleep; where stderr takes nothing at that moment, it is left out. */
+    /* A grace period that lasts for so long is warned of, once, by its leader, with the threads in
+     * its way: see rcu_set_warning_handler(). 0: none. It comes when the leader next looks after
+     * that time, or out of its sleep. */
     int64_t warn_after_ns;
     bool gp_times;   /* record when grace periods start and end, for rcu_gp_times() */
     bool gp_records; /* and what their leaders did meanwhile, for rcu_gp_records() */
@@ -56,6 +56,13 @@ int rcu_set_settings(const struct rcu_settings *settings);
 void rcu_get_settings(struct rcu_settings *settings);
 /* The defaults, with which a program starts: adaptive. */
 extern const struct rcu_settings rcu_default_settings;
+
+/* What takes warnings: one line each, without an end of line, which is gone when the handler
+ * returns. NULL, as at the start: to stderr; where that takes nothing at the moment, it is left out.
+ * => Any thread, any time. The handler runs in a thread that leads a grace period, with no lock of
+ *    the library held; it must not wait for a grace period. */
+typedef void rcu_warning_handler(const char *line);
+void rcu_set_warning_handler(rcu_warning_handler *handler);
 
 /* For tests: grace periods are counted from here on, so that what happens when the counts wrap need
  * not be waited for. The number takes the upper bits of `number`, the sequence the even part of
