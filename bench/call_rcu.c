@@ -43,11 +43,6 @@ static void invoked(flavor_head *head)
     called++;
 }
 
-static uint64_t ps_each(uint64_t ticks, uint64_t count)
-{
-    return (uint64_t)((double)ticks * clock_ns_per_tick * 1000 / (double)count);
-}
-
 /* True for one of them. */
 static bool meet(struct state *s)
 {
@@ -62,7 +57,7 @@ static void queue(struct torture_thread *t, flavor_head *heads, uint64_t count)
 
     for (uint64_t i = 0; i < count; i++)
         flavor_call(&heads[i], invoked);
-    torture_measure(t, QUEUE, ps_each(clock_ticks() - begun, count));
+    torture_measure(t, QUEUE, clock_ps_each(clock_ticks() - begun, count));
 }
 
 /* Once for all producers. */
@@ -74,8 +69,8 @@ static void await_callbacks(struct torture_thread *t, struct state *s, uint64_t 
     ended = clock_ticks();
     if (called == count) { /* else the barrier was none, and there is nothing to tell */
         if (filled)
-            torture_measure(t, CALL, ps_each(ended - queued, count));
-        torture_measure(t, WHOLE, ps_each(ended - s->begun, count));
+            torture_measure(t, CALL, clock_ps_each(ended - queued, count));
+        torture_measure(t, WHOLE, clock_ps_each(ended - s->begun, count));
         torture_count(t, CALLBACKS, count);
     }
     called = 0;

@@ -23,11 +23,6 @@ static const struct measure measures[MEASURE_COUNT] = {
     [OVER_EMPTY] = {.name = "exec.over_empty", .unit = "ps"},
 };
 
-static uint64_t ps_each(uint64_t ticks, uint64_t batch)
-{
-    return (uint64_t)((double)ticks * clock_ns_per_tick * 1000 / (double)batch);
-}
-
 static uint64_t time_pairs(flavor_vcpu *v, uint64_t batch)
 {
     uint64_t start = clock_ticks();
@@ -37,7 +32,7 @@ static uint64_t time_pairs(flavor_vcpu *v, uint64_t batch)
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps what lies between */
         flavor_exec_end(v);
     }
-    return ps_each(clock_ticks() - start, batch);
+    return clock_ps_each(clock_ticks() - start, batch);
 }
 
 static uint64_t time_nothing(uint64_t batch)
@@ -46,7 +41,7 @@ static uint64_t time_nothing(uint64_t batch)
 
     for (uint64_t i = 0; i < batch; i++)
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the loop */
-    return ps_each(clock_ticks() - start, batch);
+    return clock_ps_each(clock_ticks() - start, batch);
 }
 
 static void pair_vcpu(struct torture_thread *t)

@@ -174,9 +174,7 @@ static void time_batch(struct torture_thread *t, const struct params *p)
 
     for (int64_t i = 0; i < p->batch; i++)
         wait_once(p);
-    torture_measure(
-        t, GP_MEAN,
-        (uint64_t)((double)(clock_ticks() - begun) * clock_ns_per_tick * 1000 / (double)p->batch));
+    torture_measure(t, GP_MEAN, clock_ps_each(clock_ticks() - begun, (uint64_t)p->batch));
 }
 
 static void caller(struct torture_thread *t)

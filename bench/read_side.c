@@ -30,11 +30,6 @@ static const struct measure measures[MEASURE_COUNT] = {
     [QSBR_OVER_EMPTY] = {.name = "read_side.qsbr_over_empty", .unit = "ps"},
 };
 
-static uint64_t ps_each(uint64_t ticks, uint64_t batch)
-{
-    return (uint64_t)((double)ticks * clock_ns_per_tick * 1000 / (double)batch);
-}
-
 static uint64_t time_pairs(uint64_t batch)
 {
     uint64_t start = clock_ticks();
@@ -44,7 +39,7 @@ static uint64_t time_pairs(uint64_t batch)
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the section */
         flavor_read_unlock();
     }
-    return ps_each(clock_ticks() - start, batch);
+    return clock_ps_each(clock_ticks() - start, batch);
 }
 
 static uint64_t time_online_pairs(uint64_t batch)
@@ -56,7 +51,7 @@ static uint64_t time_online_pairs(uint64_t batch)
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the section */
         flavor_online_read_unlock();
     }
-    return ps_each(clock_ticks() - start, batch);
+    return clock_ps_each(clock_ticks() - start, batch);
 }
 
 static uint64_t time_nothing(uint64_t batch)
@@ -65,7 +60,7 @@ static uint64_t time_nothing(uint64_t batch)
 
     for (uint64_t i = 0; i < batch; i++)
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the loop */
-    return ps_each(clock_ticks() - start, batch);
+    return clock_ps_each(clock_ticks() - start, batch);
 }
 
 static void time_both(struct torture_thread *t, uint64_t (*time_them)(uint64_t batch),

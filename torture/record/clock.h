@@ -38,6 +38,12 @@ static inline uint64_t clock_ticks_to_ns(uint64_t ticks)
     return (uint64_t)((double)ticks * clock_ns_per_tick);
 }
 
+/* Picoseconds of each of `count`. */
+static inline uint64_t clock_ps_each(uint64_t ticks, uint64_t count)
+{
+    return (uint64_t)((double)ticks * clock_ns_per_tick * 1000 / (double)count);
+}
+
 static inline uint64_t clock_ns_to_ticks(uint64_t ns)
 {
     return (uint64_t)((double)ns / clock_ns_per_tick);

@@ -113,6 +113,7 @@ void fork_reader(struct torture_thread *t);
 void fork_updater_role(struct torture_thread *t);
 void fork_waiter(struct torture_thread *t);
 void fork_lock_user(struct torture_thread *t);
+void fork_forker(struct torture_thread *t);
 
 /* A callback that an ancestor queued runs in a child. */
 void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t expected, bool again,

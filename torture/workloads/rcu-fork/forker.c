@@ -1,0 +1,169 @@
+/* rcu-fork: forkers. Where the thread is when it forks, and what it makes of its child. */
+#include "rcu_fork.h"
+
+#include "torture/runner/violation.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- Being somewhere when the fork comes --- */
+
+void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,
+                   struct fork_birth *birth)
+{
+    size_t updater = random_below(random, state->updater_count);
+
+    *birth = (struct fork_birth){
+        .from = (enum fork_from)random_below(random, FORK_FROM_COUNT),
+        .locked = p->big_lock && random_one_in(random, 3),
+        .nest = 1 + (unsigned)random_below(random, 3),
+    };
+    if (birth->from == FROM_ONLINE && !FLAVOR_CAN_QSBR)
+        birth->from = FROM_SECTION;
+    if (birth->locked)
+        big_lock_take(state->big_lock);
+    if (birth->from == FROM_UNREGISTERED)
+        flavor_unregister_thread();
+    else if (birth->from == FROM_ONLINE)
+        flavor_thread_online();
+    else if (birth->from == FROM_SECTION)
+        for (unsigned level = 0; level < birth->nest; level++)
+            flavor_read_lock();
+    if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE)
+        birth->item = flavor_dereference(state->updaters[updater].current);
+}
+
+void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth)
+{
+    if (birth->from == FROM_UNREGISTERED)
+        flavor_register_thread();
+    else if (birth->from == FROM_ONLINE)
+        flavor_thread_offline();
+    else if (birth->from == FROM_SECTION)
+        for (unsigned level = 0; level < birth->nest; level++)
+            flavor_read_unlock();
+    if (birth->locked)
+        big_lock_release(state->big_lock);
+}
+
+/* --- Forkers --- */
+
+static void judge_child(struct torture_thread *t, struct fork_report *report, int status)
+{
+    enum child_step step = atomic_load_explicit(&report->step, memory_order_relaxed);
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return;
+    /* Orders: LOAD report->ready -> LOAD report->message.
+     * Pairs with: fail(), STORE c->report->message -> STORE c->report->ready (release).
+     * Broken: half a message is reported. */
+    if (atomic_load_explicit(&report->ready, memory_order_acquire))
+        torture_violation(t->instance, t, FORK, "%s It %s.", report->message, child_steps[step]);
+    else if (WIFSIGNALED(status))
+        torture_violation(t->instance, t, FORK, "A child was killed by signal %d (%s) when it %s.",
+                          WTERMSIG(status), strsignal(WTERMSIG(status)), child_steps[step]);
+    else
+        torture_violation(t->instance, t, FORK, "A child ended with exit code %d when it %s.",
+                          WEXITSTATUS(status), child_steps[step]);
+}
+
+static uint64_t take(_Atomic uint64_t *counter)
+{
+    return atomic_exchange_explicit(counter, 0, memory_order_relaxed);
+}
+
+static void count_child(struct torture_thread *t, struct fork_report *report,
+                        const struct fork_birth *birth)
+{
+    struct fork_state *state = t->instance->state;
+    uint64_t children = take(&report->children), inherited, dropped;
+
+    torture_count(t, FORKS, 1);
+    torture_count(t, FORKS_IN_SECTION, birth->from == FROM_SECTION);
+    torture_count(t, FORKS_ONLINE, birth->from == FROM_ONLINE);
+    torture_count(t, FORKS_UNREGISTERED, birth->from == FROM_UNREGISTERED);
+    torture_count(t, FORKS_LOCKED, birth->locked);
+    torture_count(t, GRANDCHILDREN, children > 0 ? children - 1 : 0);
+    torture_count(t, CHILD_READS, take(&report->reads));
+    torture_count(t, CHILD_CALLBACKS, take(&report->callbacks));
+    torture_count(t, CHILD_SECTIONS, take(&report->kept_sections));
+    inherited = take(&report->inherited);
+    dropped = take(&report->dropped);
+    torture_count(t, CHILD_INHERITED, inherited);
+    torture_count(t, CHILD_DROPPED, dropped);
+    atomic_fetch_add_explicit(&state->inherited, inherited, memory_order_relaxed);
+    atomic_fetch_add_explicit(&state->pending, inherited + dropped, memory_order_relaxed);
+}
+
+/* Does not beat: a child that hangs is to be noticed. It dies with this process. */
+static int wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid)
+{
+    unsigned seen = STEP_NONE, step;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        step = atomic_load_explicit(&report->step, memory_order_relaxed);
+        if (step != seen)
+            torture_note(t, NOTE_STEP, (unsigned long)pid, step);
+        seen = step;
+        shared_wait(&t->header->stop, torture_running(t) ? 0 : 1, 300 * 1000);
+    }
+    return status;
+}
+
+static void fork_once(struct torture_thread *t, struct fork_report *report)
+{
+    const struct fork_params *p = t->instance->params;
+    struct fork_state *state = t->instance->state;
+    uint64_t seed = random_next(&t->random), checked, refused = shared_refusals(t->header);
+    struct fork_birth birth;
+    int64_t begun;
+    int status;
+    pid_t pid;
+
+    atomic_store(&report->step, STEP_NONE);
+    fork_get_into(p, state, &t->random, &birth);
+    torture_note(t, NOTE_FORKS, seed, (unsigned long)birth.from);
+    begun = clock_monotonic_ns();
+    pid = fork();
+    if (pid == 0)
+        fork_child_main(t->instance, report, seed, &birth);
+    torture_measure(t, FORK_TIME, (uint64_t)(clock_monotonic_ns() - begun));
+    fork_get_out_of(state, &birth);
+    if (pid < 0) { /* no room for more processes now */
+        torture_sleep(t, 10 * 1000 * 1000);
+        torture_beat(t);
+        return;
+    }
+    status = wait_for_child(t, report, pid);
+    torture_measure(t, CHILD_LIFE, (uint64_t)(clock_monotonic_ns() - begun));
+    checked = take(&report->checks);
+    torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checked);
+    torture_count(t, CHECKS, checked + 1);
+    /* A child to which the system refused what it needs has not failed. */
+    if (fork_given_up(status) || (status != 0 && shared_refusals(t->header) != refused)) {
+        torture_count(t, FORKS_GIVEN_UP, 1);
+        take(&report->children);
+    } else {
+        judge_child(t, report, status);
+        count_child(t, report, &birth);
+    }
+    torture_beat(t);
+}
+
+void fork_forker(struct torture_thread *t)
+{
+    const struct fork_params *p = t->instance->params;
+    struct fork_state *state = t->instance->state;
+
+    flavor_register_thread();
+    while (torture_running(t)) {
+        fork_once(t, &state->reports[t->index]);
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->fork_pause_ns + 1));
+    }
+    if (flavor_in_section())
+        torture_violation(t->instance, t, QUIESCENCE, "%s-%u is still inside a section at its end.",
+                          t->role->name, t->index);
+    flavor_unregister_thread();
+}
