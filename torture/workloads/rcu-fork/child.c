@@ -268,15 +268,26 @@ static void invoked(flavor_head *head)
         atomic_store_explicit(&caller->last, 1, memory_order_release);
 }
 
-/* One callback at most was running at the fork: it is lost, and the one after it comes first. */
+/* One callback at most was running at each fork: it is lost, and the one after it comes first. */
 void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t expected, bool again,
                         bool locked)
 {
-    bool in_turn =
-        sequence == expected || (sequence == expected + 1 && atomic_exchange(&state->half_run, 0));
+    uint64_t missing = sequence - expected;
+    const char *wrong = NULL;
 
-    if (!in_turn || again || !locked)
-        atomic_store_explicit(&state->inherited_wrong, 1, memory_order_relaxed);
+    if (missing > state->half_run)
+        wrong = sequence < expected ? "again" : "before its turn";
+    else
+        state->half_run -= (unsigned)missing;
+    if (again)
+        wrong = "again";
+    if (!locked)
+        wrong = "without the big lock";
+    if (wrong && !state->inherited_wrong) {
+        state->wrong_sequence = sequence;
+        state->wrong_expected = expected;
+        state->inherited_wrong = wrong;
+    }
     atomic_fetch_add_explicit(&state->inherited_ran, 1, memory_order_relaxed);
 }
 
@@ -334,9 +345,12 @@ static void expect_inherited(struct child *c)
 
     if (ran > 0 && !flavor_inherits())
         fail(c, "Callbacks that were queued before a fork ran in the child.");
-    if (atomic_load_explicit(&c->state->inherited_wrong, memory_order_relaxed))
-        fail(c, "A callback that was queued before a fork ran in the child again, out of its order "
-                "or without the big lock.");
+    if (c->state->inherited_wrong)
+        fail(c,
+             "Callback %lu of a thread, queued before a fork, ran in a child of generation %u %s: "
+             "%lu was next.",
+             (unsigned long)c->state->wrong_sequence, c->generation, c->state->inherited_wrong,
+             (unsigned long)c->state->wrong_expected);
     count(&c->report->inherited, ran);
     count(&c->report->dropped, c->pending > ran ? c->pending - ran : 0);
 }
@@ -433,8 +447,8 @@ static void begin(struct child *c, const struct fork_birth *birth)
     fork_take_sanitizer_locks();
     c->generation = ++state->generation;
     atomic_store(&state->inherited_ran, 0);
-    atomic_store(&state->inherited_wrong, 0);
-    atomic_store(&state->half_run, 1);
+    state->inherited_wrong = NULL;
+    state->half_run++;
     fork_use_new_stacks(c->generation);
     big_lock_after_fork(state->big_lock);
     /* Its threads are to run at the same time. */

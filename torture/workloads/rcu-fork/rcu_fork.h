@@ -95,8 +95,11 @@ struct fork_state {
     cpu_set_t cpus;              /* before any thread was placed */
     unsigned generation;         /* how many forks away from the runner; its process's own */
     /* Callbacks of an ancestor's that ran in this process, and what was wrong with one of them. */
-    atomic_uint inherited_ran, inherited_wrong;
-    atomic_uint half_run; /* an ancestor was running one when it forked, and it is not seen yet */
+    atomic_uint inherited_ran;
+    /* The callback thread's, loaded behind a barrier. */
+    unsigned half_run; /* as many may be lost: one that ran at each fork, not yet missed */
+    const char *inherited_wrong;
+    uint64_t wrong_sequence, wrong_expected;
     _Atomic uint64_t inherited, pending; /* by all children; the runner's */
 };
 
