@@ -213,6 +213,8 @@ refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill)
 $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 	$(call write_if_changed,$(patsubst %,'#include "%"',$(sort $(wildcard $*/*.c))))
 
+# A loop of one cycle takes two where it lies across a boundary, as the empty ones of benchmarks may.
+bench_flags := -falign-loops=32
 # A runner is what it needs of the harness, linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
 define flavor_rules
@@ -220,7 +222,7 @@ objects_$(1) := $$(flavor_units:%=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1):$$(BUILD)/%=%)))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
-	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+	$$(compile) $$(harness_flags) $$(bench_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 $$(BUILD)/flavor-$(1)/%.o: $$(BUILD)/units/%.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
 -include $$(objects_$(1):.o=.d)
