@@ -85,7 +85,9 @@ static void add_in_its_last_work(void)
 START_TEST(an_addition_before_the_removal_has_returned_is_diagnosed)
 {
     add_all(1);
-    dies_saying(add_in_its_last_work, "vcpu_add() of vCPU 0, which is in the list already: vcpu_remove() has not returned");
+    dies_saying(
+        add_in_its_last_work,
+        "vcpu_add() of vCPU 0, which is in the list already: vcpu_remove() has not returned");
 }
 END_TEST
 
