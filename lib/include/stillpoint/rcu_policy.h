@@ -58,7 +58,7 @@ void rcu_get_settings(struct rcu_settings *settings);
 extern const struct rcu_settings rcu_default_settings;
 
 /* What takes warnings: one line each, without an end of line, which is gone when the handler
- * returns. NULL, as at the start: to stderr; where that takes nothing at the moment, it is left out.
+ * returns. NULL, as at the start: to stderr; where that takes nothing just then, it is left out.
  * => Any thread, any time. The handler runs in a thread that leads a grace period, with no lock of
  *    the library held; it must not wait for a grace period. */
 typedef void rcu_warning_handler(const char *line);
