@@ -24,14 +24,22 @@ static struct {
     atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
 } pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
 
-STILLPOINT_THREAD_LOCAL bool vcpu_acts_for_pauser;
+STILLPOINT_THREAD_LOCAL int vcpu_acts_for;
 /* The id under which the calling thread has paused last; 0: it has not. */
 static STILLPOINT_THREAD_LOCAL int paused_as;
 
-bool vcpu_paused_by_me(void)
+bool vcpu_is_pauser(int thread_id)
 {
-    return vcpu_acts_for_pauser ||
-           atomic_load_explicit(&pause.pauser, memory_order_relaxed) == platform_thread_id();
+    return thread_id != 0 && atomic_load_explicit(&pause.pauser, memory_order_relaxed) == thread_id;
+}
+
+int vcpu_my_pauser(void)
+{
+    int self = platform_thread_id();
+
+    if (vcpu_is_pauser(vcpu_acts_for))
+        return vcpu_acts_for;
+    return vcpu_is_pauser(self) ? self : 0;
 }
 
 /* => pause.lock. */
@@ -213,7 +221,7 @@ void vcpu_pause_after_fork(void)
     bool mine = paused_as != 0 && pauser == paused_as;
     struct vcpu *cpu;
 
-    vcpu_acts_for_pauser = false;
+    vcpu_acts_for = 0;
     paused_as = mine ? platform_thread_id() : 0;
     platform_mutex_init(&pause.lock);
     pause.first = NULL;

@@ -22,9 +22,16 @@ void vcpu_pause_attach(struct vcpu *cpu);
 void vcpu_pause_detach(struct vcpu *cpu);
 /* => vcpu_fork_child(): the calling thread's pause is on, or none. */
 void vcpu_pause_after_fork(void);
-/* True when it is the calling thread that has paused, or that runs urgent work for who has. */
-bool vcpu_paused_by_me(void);
-/* Set while the calling thread runs work that the thread which has paused waits for. */
-extern STILLPOINT_THREAD_LOCAL bool vcpu_acts_for_pauser;
+/* Whether the pause that is on is this thread's; 0 is none. */
+bool vcpu_is_pauser(int thread_id);
+/* The thread that has paused, if that is the calling one, or one for which it runs work: its id;
+ * otherwise 0. */
+int vcpu_my_pauser(void);
+static inline bool vcpu_paused_by_me(void)
+{
+    return vcpu_my_pauser() != 0;
+}
+/* Whose work the calling thread runs, of those that paused and waited for it; 0: nobody's. */
+extern STILLPOINT_THREAD_LOCAL int vcpu_acts_for;
 
 #endif

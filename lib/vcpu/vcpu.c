@@ -50,6 +50,8 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
     init_thread_part(cpu, config ? config : &no_accelerator);
     init_requests(cpu);
     vcpu_work_init(cpu);
+    cpu->link.tqe_next = cpu->rr_link.tqe_next = NULL;
+    cpu->link.tqe_prev = cpu->rr_link.tqe_prev = NULL;
     cpu->index = 0;
     cpu->listed = cpu->leaves = cpu->has_waiter = cpu->attached = cpu->stopped = false;
 }

@@ -21,6 +21,16 @@ struct vcpu_frame {
 };
 extern STILLPOINT_THREAD_LOCAL struct vcpu_frame *vcpu_frames;
 
+/* Whether its work goes on when the innermost wait is over: it is not held then. */
+static inline bool vcpu_in_work_of(const struct vcpu *cpu)
+{
+    const struct vcpu_frame *f = vcpu_frames;
+
+    while (f && f->cpu && f->cpu != cpu)
+        f = f->outer;
+    return f && f->cpu;
+}
+
 static inline void vcpu_frame_enter(struct vcpu_frame *f, struct vcpu *cpu)
 {
     *f = (struct vcpu_frame){.cpu = cpu, .outer = vcpu_frames};

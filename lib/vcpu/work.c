@@ -19,7 +19,7 @@ struct vcpu_work_item {
     void *data;
     struct vcpu_wait *caller; /* waits for it, and owns the item; NULL: freed when it has run */
     bool safe;                /* runs in an exclusive section */
-    bool urgent;              /* its caller is the thread that has paused the vCPUs */
+    int pauser;               /* who has paused the vCPUs, and waits for it; 0: nobody */
 };
 
 void vcpu_work_init(struct vcpu *cpu)
@@ -27,7 +27,6 @@ void vcpu_work_init(struct vcpu *cpu)
     platform_mutex_init(&cpu->work_lock);
     cpu->work_first = NULL;
     cpu->work_last = &cpu->work_first;
-    cpu->work_urgent = 0;
     cpu->work_closed = true;
     atomic_init(&cpu->work_here, false);
 }
@@ -54,7 +53,6 @@ static int queue(struct vcpu *cpu, struct vcpu_work_item *item)
     if (!refused) {
         *cpu->work_last = item;
         cpu->work_last = &item->next;
-        cpu->work_urgent += item->urgent;
         atomic_store_explicit(&cpu->work_here, true, memory_order_relaxed);
     }
     platform_mutex_unlock(&cpu->work_lock);
@@ -134,11 +132,13 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
 {
     struct vcpu_wait wait;
     struct vcpu_work_item item = {
-        .func = func, .data = data, .caller = &wait, .urgent = vcpu_paused_by_me()};
+        .func = func, .data = data, .caller = &wait, .pauser = vcpu_my_pauser()};
     int result;
 
     if (cpu == current_cpu && !vcpu_executes())
         return run_here(cpu, func, data);
+    if (vcpu_in_work_of(cpu) && !vcpu_executes())
+        return run_beside(cpu, func, data);
     vcpu_check_may_wait(
         "run_on_cpu() between cpu_exec_start() and cpu_exec_end(): safe work that the other vCPU "
         "waits for would wait for this one; call cpu_exec_end() first, or "
@@ -156,16 +156,26 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
     return result;
 }
 
+/* => work_lock. Whether the thread that has paused waits for any of it. One whose pause another has
+ * ended waits like anybody. */
+static bool has_urgent(struct vcpu *cpu)
+{
+    struct vcpu_work_item *item = cpu->work_first;
+
+    while (item && !vcpu_is_pauser(item->pauser))
+        item = item->next;
+    return item != NULL;
+}
+
 /* The first one, out of the queue; NULL when there is none, or none that may run. */
 static struct vcpu_work_item *take(struct vcpu *cpu, bool urgent_only)
 {
     struct vcpu_work_item *item = NULL;
 
     platform_mutex_lock(&cpu->work_lock);
-    if (cpu->work_first && (!urgent_only || cpu->work_urgent > 0)) {
+    if (cpu->work_first && (!urgent_only || has_urgent(cpu))) {
         item = cpu->work_first;
         cpu->work_first = item->next;
-        cpu->work_urgent -= item->urgent;
         if (!cpu->work_first) {
             cpu->work_last = &cpu->work_first;
             atomic_store_explicit(&cpu->work_here, false, memory_order_relaxed);
@@ -178,10 +188,10 @@ static struct vcpu_work_item *take(struct vcpu *cpu, bool urgent_only)
 static void run(struct vcpu *cpu, struct vcpu_work_item *item)
 {
     struct vcpu_wait *caller = item->caller;
-    bool before = vcpu_acts_for_pauser;
+    int before = vcpu_acts_for;
     unsigned forks = vcpu_forks;
 
-    vcpu_acts_for_pauser = item->urgent;
+    vcpu_acts_for = item->pauser;
     if (item->safe) {
         struct bql_place place = bql_drop();
 
@@ -194,7 +204,7 @@ static void run(struct vcpu *cpu, struct vcpu_work_item *item)
         item->func(cpu, item->data);
     }
     if (forks == vcpu_forks)
-        vcpu_acts_for_pauser = before;
+        vcpu_acts_for = before;
     vcpu_count_up(&vcpu_counts.work_run);
     if (!caller)
         free(item);
@@ -245,7 +255,6 @@ void vcpu_work_after_fork(struct vcpu *cpu)
     platform_mutex_init(&cpu->work_lock);
     cpu->work_first = NULL;
     cpu->work_last = &cpu->work_first;
-    cpu->work_urgent = 0;
     cpu->work_closed = cpu->work_closed || !cpu->listed;
     for (; item; item = next) {
         next = item->next;

@@ -200,6 +200,47 @@ START_TEST(work_that_the_pausing_thread_waits_for_may_call_paused_vcpus)
 }
 END_TEST
 
+static void pause_only(void)
+{
+    pause_all_vcpus();
+}
+
+static void call_first(void)
+{
+    ck_assert_int_eq(run_on_cpu(&cpus[0].vcpu, serve, (void *)1), 0);
+}
+
+/* Its caller's pause has been ended by another thread meanwhile: it waits as any work does. */
+START_TEST(work_of_a_pausing_thread_does_not_run_in_the_pause_after_its_own)
+{
+    struct actor caller, pauser;
+
+    begin_running_cpus(the_accel);
+    hire(&caller);
+    hire(&pauser);
+    make(&caller, pause_only);
+    /* Queued before the caller's, it comes first, and keeps the vCPU busy. */
+    ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, wait_at_gate, NULL), 0);
+    begin(&caller, call_first);
+    UNTIL(atomic_load(&ran) == 1);
+    UNTIL(last_work_of(&cpus[0].vcpu) != &cpus[0].vcpu.work_first);
+    resume_all_vcpus();
+    begin(&pauser, pause_only);
+    UNTIL(atomic_load(&cpus[0].vcpu.stop));
+    atomic_store(&gate, true);
+    finish(&pauser);
+    let_others_run();
+    ck_assert_uint_eq(atomic_load(&served_count), 0);
+    ck_assert(is_busy(&caller));
+    resume_all_vcpus();
+    finish(&caller);
+    ck_assert_uint_eq(atomic_load(&served_count), 1);
+    dismiss(&caller);
+    dismiss(&pauser);
+    end_cpus(CPUS);
+}
+END_TEST
+
 /* ---- vCPUs that never ran ---- */
 
 static struct test_cpu *const never_ran = &cpus[2];
@@ -209,9 +250,12 @@ static void remove_it(void)
     vcpu_remove(&never_ran->vcpu);
 }
 
+static atomic_bool removes;
+
 static void remove_it_as_work(struct vcpu *cpu, void *unused)
 {
     (void)cpu, (void)unused;
+    atomic_store(&removes, true);
     remove_it();
 }
 
@@ -316,7 +360,7 @@ START_TEST(the_work_of_one_that_a_vcpu_removes_waits_for_the_resume)
     ck_assert_int_eq(async_run_on_cpu(&cpus[0].vcpu, remove_it_as_work, NULL), 0);
     if (_i % 2 == 1) {
         vcpu_unplug(&cpus[0].vcpu);
-        UNTIL(atomic_load(&never_ran->vcpu.leaves));
+        UNTIL(atomic_load(&removes));
     }
     let_others_run();
     ck_assert_uint_eq(atomic_load(&served_count), 0);
@@ -341,6 +385,8 @@ int main(void)
                         IS_UNPLUGGED + 1);
     tcase_add_test(c, work_of_one_that_ends_does_not_call_a_paused_one_of_its_thread);
     tcase_add_loop_test(c, work_that_the_pausing_thread_waits_for_may_call_paused_vcpus, 0, ACCELS);
+    tcase_add_loop_test(c, work_of_a_pausing_thread_does_not_run_in_the_pause_after_its_own, 0,
+                        ACCELS);
     c = add_case(suite, "never ran");
     tcase_add_loop_test(c, the_work_of_one_that_never_ran_waits_for_the_resume, 0, ACCELS);
     tcase_add_test(c, a_pause_waits_for_work_of_one_that_never_ran);

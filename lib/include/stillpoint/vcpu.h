@@ -86,7 +86,6 @@ struct vcpu {
     /* Work queue. */
     pthread_mutex_t work_lock;
     struct vcpu_work_item *work_first, **work_last;
-    unsigned work_urgent;  /* items that the thread that has paused waits for */
     bool work_closed;      /* no more is taken */
     atomic_bool work_here; /* something is queued */
     /* Under the list's lock. */
