@@ -100,17 +100,24 @@ find_fault() { # NAME LOG [-- OPTION...]
 
 # Hundredths of a second for which CPUs were busy: all of them, and with what this shell has started.
 busy_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
-own_ticks() { times | awk -F'[ms ]' 'NR == 2 { printf "%d", ($1 * 60 + $2 + $4 * 60 + $5) * 100 }'; }
+# Into $ticks: in a process of its own, as $() makes one, times would begin at 0.
+own_ticks() {
+    local file=$out/times-$BASHPID
+    times >"$file"
+    ticks=$(awk -F'[ms ]' 'NR == 2 { printf "%d", ($1 * 60 + $2 + $4 * 60 + $5) * 100 }' "$file")
+}
 
 # A window of nanoseconds is met by luck, and other programs on the machine take luck away: what was missed
 # is looked for once more, alone and for longer. TAP says so, and what the first try ended with. A race that needs
 # two CPUs and did not have them is skipped.
 try_missed() { # NAME
-    local name=$1 log=$out/missed-$1 others started=$EPOCHREALTIME
+    local name=$1 log=$out/missed-$1 others ticks started=$EPOCHREALTIME
     sed -n '$s/^/# first try: /p' "$log"
-    others=$(($(busy_ticks) - $(own_ticks)))
+    own_ticks
+    others=$(($(busy_ticks) - ticks))
     find_fault "$name" "$log" -- --duration 60s && return
-    others=$(($(busy_ticks) - $(own_ticks) - others))
+    own_ticks
+    others=$(($(busy_ticks) - ticks - others))
     others=$(awk "BEGIN { printf \"%.1f\", $others / 100 / ($EPOCHREALTIME - $started) }")
     if [[ $(field Needs "$name") == *"two CPUs"* ]] && awk "BEGIN { exit !($others >= 0.5) }"; then
         echo "ok fault $name # skip it needs two CPUs, and other processes took $others of them"

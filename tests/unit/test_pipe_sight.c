@@ -32,6 +32,17 @@ START_TEST(an_object_that_is_not_whole_was_published_too_early)
 }
 END_TEST
 
+START_TEST(what_a_pointer_into_an_object_leads_to_was_never_published)
+{
+    struct sight s = sight_of(UINT64_C(7) << 56, 0, 0);
+
+    s.object = (struct object *)(uintptr_t)65;
+    ck_assert_uint_eq(pipe_check_of(&s), PUBLISH_ORDER);
+    s.object = (struct object *)(uintptr_t)64;
+    ck_assert_uint_eq(pipe_check_of(&s), EARLY_REUSE);
+}
+END_TEST
+
 START_TEST(an_object_that_is_freed_or_another_one_was_used_again)
 {
     struct sight s = sight_of(POISON, 1, 2);
@@ -68,6 +79,7 @@ int main(void)
     TCase *c = tcase_create("checks");
 
     tcase_add_test(c, an_object_that_is_whole_and_old_is_too_old);
+    tcase_add_test(c, what_a_pointer_into_an_object_leads_to_was_never_published);
     tcase_add_test(c, an_object_that_is_not_whole_was_published_too_early);
     tcase_add_test(c, an_object_that_is_freed_or_another_one_was_used_again);
     tcase_add_test(c, memory_that_is_the_heaps_again_is_no_object_that_was_published_too_early);

@@ -13,8 +13,15 @@ static bool was_an_object(const struct sight *s)
     return s->id >> 48 == 0 && s->first_age <= PIPE_LENGTH && s->age <= PIPE_LENGTH;
 }
 
+static bool is_published(const struct sight *s)
+{
+    return (uintptr_t)s->object % _Alignof(struct object) == 0;
+}
+
 unsigned pipe_check_of(const struct sight *s)
 {
+    if (!is_published(s))
+        return PUBLISH_ORDER;
     if (s->id == POISON || s->id_again != s->id || !was_an_object(s))
         return EARLY_REUSE;
     return s->check != id_check(s->id) ? PUBLISH_ORDER : PIPE_AGE;
@@ -36,6 +43,10 @@ void pipe_accuse(struct torture_thread *t, const struct sight *s)
             "A reader held object %lu, and its memory was %s before the section ended.",
             (unsigned long)s->id,
             s->id_again == POISON || s->id == POISON ? "freed" : "used again");
+    else if (!is_published(s))
+        torture_violation(t->instance, t, check,
+                          "A reader loaded a pointer that no updater had published: it leads into "
+                          "the middle of an object.");
     else if (check == PUBLISH_ORDER)
         torture_violation(t->instance, t, check,
                           "A reader reached object %lu before what was written to it: its check "
