@@ -63,7 +63,7 @@
 /* With fewer, vCPUs that are woken get a CPU just while others are being stopped, and the door is
  * open for them most of the time. */
 #ifndef OVERTAKEN
-#define OVERTAKEN 64
+#define OVERTAKEN 128
 #endif
 #ifndef DOOR_OPEN_NS
 #define DOOR_OPEN_NS   100000

@@ -13,14 +13,14 @@
  *    follow it while vCPUs stay out. Then vCPUs are let in, for 100 us at most when another section
  *    was requested meanwhile, and until the next request otherwise.
  * => Neither side starves. A section waits for vCPUs that execute, and for none that was let in and
- *    has no CPU yet: so one starter in a loop may come before it. A vCPU that woke up 64 times and
- *    found the next section on is let in for 100 us; 64 times later for twice as long, and so on up
+ *    has no CPU yet: so one starter in a loop may come before it. A vCPU that woke up 128 times and
+ *    found the next section on is let in for 100 us; 128 times later for twice as long, and so on up
  *    to 100 ms.
  * => Order: what vCPUs did before is seen in the section, and what it does is seen by vCPUs after.
  *
  * The pair of cpu_exec_start() and cpu_exec_end() has no fence instruction where membarrier works
  * and sections are rare. A section switches vCPUs to full fences, by one heavy fence, so that those
- * after it interrupt nobody; a vCPU that has executed 1024 times without meeting one switches all
+ * after it interrupt nobody; a vCPU that has executed 8192 times without meeting one switches all
  * back. Meanwhile a pair costs two full fences, some 10 to 20 ns. Source: the lock-free design is
  * QEMU's (Paolo Bonzini, 2016); see docs/architecture.md for what is ours.
  */
@@ -35,10 +35,11 @@
  * and cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
 #define EXCLUSIVE_FENCES 0x80000000U
 extern atomic_uint exclusive_pending;
-/* After so many executions without a section fences are light again. Their full fences have taken
- * as long as the heavy one that the next section then runs. */
+/* After so many executions without a section fences are light again. The full ones have taken a
+ * vCPU some 0.1 ms by then. The heavy one that the next section runs instead takes its starter 15 to
+ * 30 us, while others wait, and interrupts each CPU that runs a vCPU. */
 #ifndef EXCLUSIVE_QUIET
-#define EXCLUSIVE_QUIET 1024
+#define EXCLUSIVE_QUIET 8192
 #endif
 
 /* Slow paths of the inline functions below; not for programs. */
