@@ -14,8 +14,8 @@
  *    was requested meanwhile, and until the next request otherwise.
  * => Neither side starves. A section waits for vCPUs that execute, and for none that was let in and
  *    has no CPU yet: so one starter in a loop may come before it. A vCPU that woke up 128 times and
- *    found the next section on is let in for 100 us; 128 times later for twice as long, and so on up
- *    to 100 ms.
+ *    found the next section on is let in for 100 us; 128 times later for twice as long, and so on
+ *    up to 100 ms.
  * => Order: what vCPUs did before is seen in the section, and what it does is seen by vCPUs after.
  *
  * The pair of cpu_exec_start() and cpu_exec_end() has no fence instruction where membarrier works
@@ -36,8 +36,8 @@
 #define EXCLUSIVE_FENCES 0x80000000U
 extern atomic_uint exclusive_pending;
 /* After so many executions without a section fences are light again. The full ones have taken a
- * vCPU some 0.1 ms by then. The heavy one that the next section runs instead takes its starter 15 to
- * 30 us, while others wait, and interrupts each CPU that runs a vCPU. */
+ * vCPU some 0.1 ms by then. The heavy one that the next section runs instead takes its starter 15
+ * to 30 us, while others wait, and interrupts each CPU that runs a vCPU. */
 #ifndef EXCLUSIVE_QUIET
 #define EXCLUSIVE_QUIET 8192
 #endif
