@@ -3,6 +3,8 @@
 
 #include "torture/runner/violation.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,13 +98,72 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
     atomic_fetch_add_explicit(&state->pending, inherited + dropped, memory_order_relaxed);
 }
 
-/* Does not beat: a child that hangs is to be noticed. It dies with this process. */
+/* --- Children that the kernel keeps --- */
+
+/* Whether a thread is where nothing ends it: in the middle of a fork, or of its process's end. */
+static bool is_kept(pid_t process, const char *thread)
+{
+    char path[320], line[512] = "";
+    const char *state;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)process, thread);
+    file = fopen(path, "r");
+    if (!file)
+        return false;
+    state = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    fclose(file);
+    return state && state[1] == ' ' && state[2] && strchr("DZX", state[2]);
+}
+
+/* The first child of a process; 0: it has none, or the kernel does not tell. */
+static pid_t child_of_process(pid_t process)
+{
+    char path[64];
+    int child = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)process, (int)process);
+    file = fopen(path, "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%d", &child) != 1)
+        child = 0;
+    fclose(file);
+    return child;
+}
+
+/* A fork, and the end of a process, take the locks of each of its mappings, for which all its
+ * relatives queue. Where there are many more busy threads than CPUs either has taken 12 s. */
+static bool kernel_keeps(pid_t process)
+{
+    bool kept = false;
+
+    for (; process > 0 && !kept; process = child_of_process(process)) {
+        char path[64];
+        struct dirent *thread;
+        DIR *threads;
+
+        snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+        threads = opendir(path);
+        while (threads && !kept && (thread = readdir(threads)))
+            kept = thread->d_name[0] != '.' && is_kept(process, thread->d_name);
+        if (threads)
+            closedir(threads);
+    }
+    return kept;
+}
+
+/* Does not beat, but for the kernel: a child that hangs is to be noticed. It dies with this
+ * process. */
 static int wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid)
 {
-    unsigned seen = STEP_NONE, step;
+    unsigned seen = STEP_NONE, step, turns = 0;
     int status = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (++turns % 1000 == 0 && kernel_keeps(pid))
+            torture_beat(t);
         step = atomic_load_explicit(&report->step, memory_order_relaxed);
         if (step != seen)
             torture_note(t, NOTE_STEP, (unsigned long)pid, step);
