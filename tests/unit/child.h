@@ -64,6 +64,22 @@ static inline void succeeds(pid_t child)
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child: %d", status);
 }
 
+/* For what is to return in both: true in the child; false in the parent, when the child has
+ * succeeded. */
+static inline bool forked(void)
+{
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        use_new_stacks();
+    else
+        succeeds(child);
+    return child == 0;
+}
+
 static atomic_uint own_ran;
 
 static inline void run_own(struct rcu_head *head)

@@ -235,19 +235,9 @@ static atomic_bool forks;
 /* In events() of the first of two. */
 static void fork_once(struct vcpu *cpu)
 {
-    pid_t child;
-
     (void)cpu;
-    if (!atomic_exchange(&forks, false))
+    if (!atomic_exchange(&forks, false) || !forked())
         return;
-    fflush(NULL);
-    child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child != 0) {
-        succeeds(child);
-        return;
-    }
-    use_new_stacks();
     vcpu_fork_child();
     for (unsigned i = 0; i < 2; i++)
         atomic_store(&cpus[i].blocks, 0);
