@@ -60,13 +60,18 @@ static void collect_group(struct reader_group *group)
     list_for_each (l, after, &group->readers) {
         struct rcu_reader *r = reader_of(l);
 
-        /* Orders: LOAD counter (acquire) -> LOAD attention (relaxed).
+        /* Orders: LOAD counter (acquire) -> LOAD attention (acquire).
          * Pairs with: rcu_reader_entered(), STORE attention (relaxed) -> rcu_read_unlock(), STORE
          * counter (release).
          * Broken: of a reader that announced itself and left, the new 0 is loaded with the old
          * flag. It stays in its group without the flag, and no leader ever waits for it again. */
-        if (atomic_load_explicit(&r->counter, memory_order_acquire) == 0 &&
-            (atomic_load_explicit(&r->attention, memory_order_relaxed) & RCU_PARKED))
+        bool outside = atomic_load_explicit(&r->counter, memory_order_acquire) == 0;
+
+        /* Orders: LOAD attention (acquire) -> STORE *p by the callers.
+         * Pairs with: rcu_park(), LOAD *p in the sections before -> STORE attention (release).
+         * Broken: the 0 is older than a section that needed no announcement, and ended before the
+         * flag was set; *p is freed while that still reads it. Not on x86. */
+        if (outside && (atomic_load_explicit(&r->attention, memory_order_acquire) & RCU_PARKED))
             continue;
         link_move(l, &rcu_registry.readers);
         r->in_group = false;
@@ -131,7 +136,7 @@ void rcu_park(void)
         (atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED))
         return;
     /* Orders: LOAD *p in the sections before -> STORE attention (release).
-     * Pairs with: reader_state(), LOAD attention (acquire) -> STORE *p.
+     * Pairs with: reader_state(), collect_group(), LOAD attention (acquire) -> STORE *p.
      * Broken: a leader that loads an older 0 of the counter with this flag frees *p while a section
      * in between still reads it. Not on x86. */
     atomic_fetch_or_explicit(&self->attention, RCU_PARKED, memory_order_release);
