@@ -23,12 +23,18 @@ enum vcpu_state vcpu_serve(struct vcpu *cpu, enum vcpu_service service)
         vcpu_report_stopped(cpu);
         return VCPU_READY;
     }
-    if (atomic_load_explicit(&cpu->unplug, memory_order_relaxed)) {
-        vcpu_close_work(cpu);
-        return VCPU_ENDED;
+    for (;;) {
+        if (atomic_load_explicit(&cpu->unplug, memory_order_relaxed)) {
+            vcpu_close_work(cpu);
+            return VCPU_ENDED;
+        }
+        if (vcpu_report_stopped(cpu))
+            return VCPU_STOPPED;
+        /* Held back by a pause that is over by now, and whose resume may not have kicked yet. */
+        if (!vcpu_has_work(cpu))
+            break;
+        vcpu_run_work(cpu, false);
     }
-    if (vcpu_report_stopped(cpu))
-        return VCPU_STOPPED;
     if (cpu->guest && cpu->guest->events)
         cpu->guest->events(cpu);
     if (cpu->guest && cpu->guest->idle && (!cpu->accel || cpu->accel->idles) &&

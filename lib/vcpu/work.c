@@ -223,6 +223,11 @@ void vcpu_run_work(struct vcpu *cpu, bool urgent_only)
         run(cpu, item);
 }
 
+bool vcpu_has_work(struct vcpu *cpu)
+{
+    return atomic_load_explicit(&cpu->work_here, memory_order_relaxed);
+}
+
 bool vcpu_close_empty_work(struct vcpu *cpu)
 {
     bool closed;

@@ -13,6 +13,9 @@ void vcpu_work_after_fork(struct vcpu *cpu);
 /* Runs what is queued, in order, until a pause is requested; during a pause, or with `urgent_only`,
  * until nothing is left that the pausing thread waits for. */
 void vcpu_run_work(struct vcpu *cpu, bool urgent_only);
+/* Whether something is queued. => The vCPU's thread; what it has not been asked for yet may be
+ *    missed. */
+bool vcpu_has_work(struct vcpu *cpu);
 /* Runs all of it, pause or not, and refuses more. */
 void vcpu_close_work(struct vcpu *cpu);
 /* Refuses more when nothing is queued; false when something is. */

@@ -5,6 +5,8 @@
  * waits look at, and each store to these is followed by an exchange of the same thread (kick.pml
  * has those).
  *
+ * What was asked of a vCPU by the end of a block has been done when the next block begins.
+ *
  * A vCPU moves from when it begins to run work, to act on reasons or to execute until it is through
  * with it; while it waits in between it does not. One that is being unplugged may. Nobody moves in
  * a pause but its pauser; nobody counts itself twice, or without being waited for.
@@ -33,6 +35,7 @@
  * MUTATION WAITER_GOES_ON: is_over() does not look whether a pause is on
  * MUTATION WAITER_NOT_COUNTED: vcpu_serve() in a wait does not count the vCPU as stopped
  * MUTATION WORK_IN_PAUSE: vcpu_run_work() does not look whether a pause is on
+ * MUTATION WORK_LEFT_BEHIND: vcpu_serve() does not run what a pause that has just ended held back
  */
 #define HANDED_OVER 255 /* -1 */
 
@@ -53,8 +56,11 @@ bool wake[2] = true; /* the event; set while its thread does not look at it: it 
 /* struct vcpu_wait: a turn or the end of stopping, of a thread; and in run_on_cpu(), of a vCPU. */
 bool done[4], wanted, worked;
 
+bool work; /* vcpu.work_here of vCPU 1; the other has some, or none */
+
 /* Only for the properties. */
 byte paused; /* by whom */
+bool seen; /* there was work at the end of a block of vCPU 1 */
 bool moving[2];
 #ifdef STOPPED_UNLESS_EXECUTING
 bool executing[2];
@@ -251,17 +257,23 @@ inline begin_to_move()
     }
 }
 
-/* vcpu_run_work(): something, or nothing is queued; what is urgent is not modelled. */
+/* vcpu_run_work(); what is urgent is not modelled. */
 inline run_work()
 {
     if
 #ifdef WORK_IN_PAUSE
-    :: begin_to_move(); moving[v] = false
+    :: atomic { v == 0 || work -> begin_to_move() }
 #else
-    :: atomic { !stop[v] -> begin_to_move() }
-        moving[v] = false
+    :: atomic { (v == 0 || work) && !stop[v] -> begin_to_move() }
 #endif
-    :: skip
+        d_step {
+            moving[v] = false;
+            if
+            :: v == 1 -> work = false; seen = false
+            :: else
+            fi
+        }
+    :: v == 0 || !work || stop[v]
     fi
 }
 
@@ -368,6 +380,10 @@ inline detach()
         :: else
         fi;
         stopped[v] = false; /* of no meaning until vcpu_pause_attach() */
+        if
+        :: v == 1 -> work = false; seen = false /* vcpu_close_work() */
+        :: else
+        fi;
         exit_request[v] = true /* vcpu_leave_request() */
     }
 }
@@ -413,8 +429,9 @@ inline execute()
     if
     :: exit_request[v]
     :: else ->
+        assert(v == 0 || !seen);
 end_inner_loop:
-        exit_request[v]
+        atomic { exit_request[v] -> seen = seen || (v == 1 && work) }
     fi;
 #ifdef STOPPED_UNLESS_EXECUTING
     executing[v] = false;
@@ -437,6 +454,7 @@ active [2] proctype vcpu()
         fi;
         do
         :: exit_request[v] = false;
+again:
             run_work();
             if
             :: unplug[v] -> break
@@ -445,6 +463,9 @@ active [2] proctype vcpu()
             report_stopped();
             if
             :: must_stop -> must_stop = false; wait_for_kick()
+#ifndef WORK_LEFT_BEHIND
+            :: !must_stop && v == 1 && work -> goto again
+#endif
             :: else ->
 progress_moves:
                 events();
@@ -487,6 +508,7 @@ progress_kicks:
         :: d_step { unplug[0] = true; cpu_exit(0) }
 #endif
         :: d_step { unplug[1] = true; cpu_exit(1) }
+        :: d_step { work = true; cpu_exit(1) }
         :: cpu_exit(0)
         fi
     od
