@@ -5,9 +5,8 @@
  * the system refuses it (runner/refused.h). It passes on what it found through the forker's report
  * and its exit code.
  */
-#include "rcu_fork.h"
+#include "child.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@ const char *const child_steps[] = {
     [STEP_SECTION] = "went on with the section it inherited",
     [STEP_CALL] = "queued its first callbacks",
     [STEP_LOCK] = "went on with the big lock it inherited",
+    [STEP_VCPUS] = "went on as a vCPU, and in exclusive sections",
     [STEP_WAIT] = "waited for grace periods",
     [STEP_FORK] = "waited for a child of its own",
     [STEP_BARRIER] = "waited for its callbacks",
@@ -34,32 +34,14 @@ const char *const child_steps[] = {
 
 enum { CHILD_REFUSED = 99 }; /* an exit code: no step is as high */
 
-struct child {
-    const struct fork_params *params;
-    struct fork_state *state;
-    struct fork_report *report;
-    struct instance *instance;
-    unsigned generation;
-    struct random random;
-    struct child_caller *callers;
-    bool polls;         /* its first threads poll */
-    uint64_t pending;   /* callbacks at the fork */
-    atomic_uint gate;   /* threads that stand ready */
-    atomic_uint called; /* a callback of its own has run, in this thread */
-    atomic_uint forked; /* it has made its own child, if it does */
-};
-
 /* --- Failures --- */
 
-static void at_step(struct child *c, enum child_step step)
+void child_at(struct child *c, enum child_step step)
 {
     atomic_store_explicit(&c->report->step, (unsigned)step, memory_order_relaxed);
 }
 
-static void fail(struct child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The first one is reported; the process ends. */
-static void fail(struct child *c, const char *format, ...)
+void child_fail(struct child *c, const char *format, ...)
 {
     va_list arguments;
 
@@ -75,19 +57,19 @@ static void fail(struct child *c, const char *format, ...)
     _exit((int)atomic_load_explicit(&c->report->step, memory_order_relaxed));
 }
 
-static void count(_Atomic uint64_t *counter, uint64_t by)
+void child_count(_Atomic uint64_t *counter, uint64_t by)
 {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-static void nap(int64_t ns)
+void child_nap(int64_t ns)
 {
     struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 
     nanosleep(&time, NULL);
 }
 
-static pthread_t start_thread(struct child *c, void *(*run)(void *), void *argument)
+pthread_t child_start_thread(struct child *c, void *(*run)(void *), void *argument)
 {
     pthread_t thread;
     int error = pthread_create(&thread, NULL, run, argument);
@@ -95,110 +77,15 @@ static pthread_t start_thread(struct child *c, void *(*run)(void *), void *argum
     if (error && refusal_remedy(error, "pthread_create")) /* noted: runner/refused.h */
         _exit(CHILD_REFUSED);
     if (error)
-        fail(c, "A child cannot make a thread: error %d.", error);
+        child_fail(c, "A child cannot make a thread: error %d.", error);
     return thread;
 }
 
-/* --- What came over the fork --- */
-
-/* Whether the calling thread is inside, where the flavor knows. */
-static void expect_inside(struct child *c, bool inside, const char *when)
+void child_expect_inside(struct child *c, bool inside, const char *when)
 {
     if (FLAVOR_CAN_TELL_SECTION && flavor_in_section() != inside)
-        fail(c, "%s a child is %s a section.", when, inside ? "not inside" : "inside");
-    count(&c->report->checks, 1);
-}
-
-/* Replaces what the inherited section holds, waits for a grace period, and marks the old one as
- * done. Not registered: any thread may wait. */
-struct replacer {
-    bool polls, published;
-    struct item *old, *fresh;
-    unsigned long cookie;
-    atomic_uint waits, returned;
-};
-
-static void *replace(void *argument)
-{
-    struct replacer *r = argument;
-    struct items *u = r->old->items;
-
-    /* When its ancestor has replaced it, a callback is on its way that marks it as done. */
-    r->published = u->current == r->old;
-    r->fresh->items = u;
-    flavor_assign_pointer(u->current, r->fresh);
-    if (r->polls)
-        r->cookie = flavor_start_poll();
-    /* Orders: STORE r->cookie -> STORE r->waits.
-     * Pairs with: use_inherited(), LOAD r.waits (acquire) -> LOAD r->cookie.
-     * Broken: the first thread polls for a cookie that nobody took. */
-    atomic_store_explicit(&r->waits, 1, memory_order_release);
-    flavor_synchronize();
-    if (r->published)
-        atomic_store_explicit(&r->old->done, 1, memory_order_relaxed);
-    /* Orders: flavor_synchronize() -> STORE r->returned.
-     * Pairs with: use_inherited(), LOAD r.returned (acquire) -> flavor_thread_offline().
-     * Broken: nothing that is used; the thread is joined before its memory goes. */
-    atomic_store_explicit(&r->returned, 1, memory_order_release);
-    return NULL;
-}
-
-static void expect_held(struct child *c, struct replacer *r, const char *what)
-{
-    if (atomic_load_explicit(&r->old->done, memory_order_relaxed) ||
-        atomic_load_explicit(&r->returned, memory_order_relaxed))
-        fail(c, "A grace period of a child's ended while its first thread was still %s.", what);
-    if (r->polls && flavor_poll_state(r->cookie))
-        fail(c, "A cookie expired in a child while its first thread was still %s.", what);
-    count(&c->report->checks, 2);
-}
-
-/* The section, or being online, protects what was loaded before the fork: a thread that replaces it
- * waits. */
-static void use_inherited(struct child *c, const struct fork_birth *birth)
-{
-    const char *what =
-        birth->from == FROM_ONLINE ? "online" : "inside the section in which it was forked";
-    struct replacer r = {
-        .polls = c->polls, .old = birth->item, .fresh = calloc(1, sizeof *r.fresh)};
-    pthread_t thread;
-
-    if (atomic_load_explicit(&birth->item->done, memory_order_relaxed))
-        fail(c, "What a thread held when it forked had been freed.");
-    thread = start_thread(c, replace, &r);
-    /* Orders: LOAD r.waits -> LOAD r.cookie (in expect_held()).
-     * Pairs with: replace(), STORE r->cookie -> STORE r->waits (release).
-     * Broken: the first thread polls for a cookie that nobody took. */
-    while (!atomic_load_explicit(&r.waits, memory_order_acquire))
-        nap(10 * 1000);
-    nap((int64_t)random_below(&c->random, 2 * (uint64_t)c->params->child_stay_ns + 1));
-    expect_held(c, &r, what);
-    if (birth->from == FROM_ONLINE) {
-        while (!atomic_load_explicit(&r.returned, memory_order_acquire)) {
-            flavor_quiescent_state();
-            nap(10 * 1000);
-        }
-        flavor_thread_offline();
-    } else {
-        for (unsigned level = birth->nest; level > 1; level--)
-            flavor_read_unlock();
-        expect_inside(c, true, "At the outermost level of the section in which it was forked");
-        expect_held(c, &r, what);
-        flavor_read_unlock();
-    }
-    pthread_join(thread, NULL);
-    count(&c->report->kept_sections, 1);
-}
-
-static void use_inherited_lock(struct child *c)
-{
-    if (!big_lock_held(c->state->big_lock))
-        fail(c, "A child lost the big lock of the thread that forked it.");
-    flavor_barrier();
-    if (!big_lock_held(c->state->big_lock))
-        fail(c, "A barrier that a child called with the big lock returned without it.");
-    big_lock_release(c->state->big_lock);
-    count(&c->report->checks, 2);
+        child_fail(c, "%s a child is %s a section.", when, inside ? "not inside" : "inside");
+    child_count(&c->report->checks, 1);
 }
 
 /* --- What it does itself --- */
@@ -215,10 +102,10 @@ static void read_some(struct child *c)
         after = atomic_load_explicit(&item->done, memory_order_relaxed);
         flavor_read_unlock();
         if (before || after)
-            fail(c, "A child read an item that is published, and whose callback has run.");
-        count(&c->report->reads, 1);
+            child_fail(c, "A child read an item that is published, and whose callback has run.");
+        child_count(&c->report->reads, 1);
     }
-    expect_inside(c, false, "After reading");
+    child_expect_inside(c, false, "After reading");
 }
 
 /* One of the threads that queue the first callbacks of the process, all at once. */
@@ -252,43 +139,20 @@ static void invoked(flavor_head *head)
     }
     before = atomic_exchange_explicit(&c->called, self, memory_order_relaxed);
     if (before != 0 && before != self)
-        fail(c, "Callbacks of a child ran in two threads.");
+        child_fail(c, "Callbacks of a child ran in two threads.");
     if (call->sequence != caller->invoked)
-        fail(c, "In a child, callback %lu of thread %zu ran when %lu was next.",
-             (unsigned long)call->sequence, (size_t)(caller - c->callers),
-             (unsigned long)caller->invoked);
+        child_fail(c, "In a child, callback %lu of thread %zu ran when %lu was next.",
+                   (unsigned long)call->sequence, (size_t)(caller - c->callers),
+                   (unsigned long)caller->invoked);
     if (c->params->big_lock && !big_lock_held(c->state->big_lock))
-        fail(c, "A callback ran in a child without the big lock.");
+        child_fail(c, "A callback ran in a child without the big lock.");
     caller->invoked++;
-    count(&c->report->callbacks, 1);
+    child_count(&c->report->callbacks, 1);
     /* Orders: STORE caller->invoked -> STORE caller->last.
      * Pairs with: expect_callbacks(), LOAD last (acquire).
      * Broken: nothing that is used; the barrier itself has to order what callbacks did. */
     if (caller->invoked == (uint64_t)c->params->child_callbacks)
         atomic_store_explicit(&caller->last, 1, memory_order_release);
-}
-
-/* One callback at most was running at each fork: it is lost, and the one after it comes first. */
-void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t expected, bool again,
-                        bool locked)
-{
-    uint64_t missing = sequence - expected;
-    const char *wrong = NULL;
-
-    if (missing > state->half_run)
-        wrong = sequence < expected ? "again" : "before its turn";
-    else
-        state->half_run -= (unsigned)missing;
-    if (again)
-        wrong = "again";
-    if (!locked)
-        wrong = "without the big lock";
-    if (wrong && !state->inherited_wrong) {
-        state->wrong_sequence = sequence;
-        state->wrong_expected = expected;
-        state->inherited_wrong = wrong;
-    }
-    atomic_fetch_add_explicit(&state->inherited_ran, 1, memory_order_relaxed);
 }
 
 static void *call_first(void *argument)
@@ -313,10 +177,10 @@ static void *call_first(void *argument)
         flavor_unregister_thread();
     }
     while (c->polls && !flavor_poll_state(cookie))
-        nap(50 * 1000);
+        child_nap(50 * 1000);
     /* No thread ends during a fork: see wait_for_threads(). */
     while (!atomic_load_explicit(&c->forked, memory_order_relaxed))
-        nap(50 * 1000);
+        child_nap(50 * 1000);
     return NULL;
 }
 
@@ -334,25 +198,8 @@ static void start_callers(struct child *c)
             caller->calls[j].caller = caller;
             caller->calls[j].sequence = j;
         }
-        caller->thread = start_thread(c, call_first, caller);
+        caller->thread = child_start_thread(c, call_first, caller);
     }
-}
-
-/* Those that were pending at the fork have run, or never will. */
-static void expect_inherited(struct child *c)
-{
-    uint64_t ran = atomic_load_explicit(&c->state->inherited_ran, memory_order_relaxed);
-
-    if (ran > 0 && !flavor_inherits())
-        fail(c, "Callbacks that were queued before a fork ran in the child.");
-    if (c->state->inherited_wrong)
-        fail(c,
-             "Callback %lu of a thread, queued before a fork, ran in a child of generation %u %s: "
-             "%lu was next.",
-             (unsigned long)c->state->wrong_sequence, c->generation, c->state->inherited_wrong,
-             (unsigned long)c->state->wrong_expected);
-    count(&c->report->inherited, ran);
-    count(&c->report->dropped, c->pending > ran ? c->pending - ran : 0);
 }
 
 static void expect_callbacks(struct child *c)
@@ -362,10 +209,11 @@ static void expect_callbacks(struct child *c)
     flavor_barrier();
     for (int64_t i = 0; i < c->params->child_callers; i++)
         if (!atomic_load_explicit(&c->callers[i].last, memory_order_acquire))
-            fail(c, "A barrier returned in a child before all callbacks of thread %ld had run.",
-                 (long)i);
-    expect_inherited(c);
-    count(&c->report->checks, (uint64_t)c->params->child_callers + 1);
+            child_fail(c,
+                       "A barrier returned in a child before all callbacks of thread %ld had run.",
+                       (long)i);
+    child_expect_inherited(c);
+    child_count(&c->report->checks, (uint64_t)c->params->child_callers + 1);
 }
 
 static void poll_some(struct child *c)
@@ -373,15 +221,15 @@ static void poll_some(struct child *c)
     unsigned long cookie = flavor_get_state(), polled = flavor_start_poll();
 
     while (!flavor_poll_state(polled))
-        nap(50 * 1000);
+        child_nap(50 * 1000);
     if (!flavor_poll_state(cookie))
-        fail(c, "In a child, a cookie expired, and one that was taken before it did not.");
+        child_fail(c, "In a child, a cookie expired, and one that was taken before it did not.");
     cookie = flavor_get_state();
     flavor_synchronize();
     if (!flavor_poll_state(cookie))
-        fail(c, "In a child, a cookie outlasted a whole grace period.");
+        child_fail(c, "In a child, a cookie outlasted a whole grace period.");
     flavor_cond_synchronize(flavor_start_poll());
-    count(&c->report->checks, 2);
+    child_count(&c->report->checks, 2);
 }
 
 /* --- Its own children --- */
@@ -393,9 +241,9 @@ static void wait_for_threads(struct child *c)
 {
     while (atomic_load_explicit(&c->gate, memory_order_relaxed) <
            (unsigned)c->params->child_callers)
-        nap(10 * 1000);
+        child_nap(10 * 1000);
     while (FORK_SANITIZED && !atomic_load_explicit(&c->called, memory_order_relaxed))
-        nap(10 * 1000);
+        child_nap(10 * 1000);
 }
 
 static void fork_again(struct child *c)
@@ -408,7 +256,7 @@ static void fork_again(struct child *c)
 
     wait_for_threads(c);
     fork_get_into(c->params, c->state, &c->random, &birth);
-    at_step(c, STEP_FORK);
+    child_at(c, STEP_FORK);
     pid = fork();
     if (pid == 0)
         fork_child_main(c->instance, c->report, seed, &birth);
@@ -419,10 +267,10 @@ static void fork_again(struct child *c)
     if (fork_given_up(status) || (status != 0 && shared_refusals(c->instance->shared) != refused))
         return;
     if (WIFSIGNALED(status))
-        fail(c, "A child's child was killed by signal %d (%s).", WTERMSIG(status),
-             strsignal(WTERMSIG(status)));
+        child_fail(c, "A child's child was killed by signal %d (%s).", WTERMSIG(status),
+                   strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) != 0)
-        fail(c, "A child's child ended with exit code %d.", WEXITSTATUS(status));
+        child_fail(c, "A child's child ended with exit code %d.", WEXITSTATUS(status));
 }
 
 /* --- Its life --- */
@@ -444,6 +292,8 @@ static void begin(struct child *c, const struct fork_birth *birth)
     set_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it hangs no longer than the run lasts */
     prctl(PR_SET_NAME, "rcu-fork-child");
+    /* Before there is a thread: it may get the stack where another thread had its vCPU. */
+    child_forget_vcpus(c, birth);
     fork_take_sanitizer_locks();
     c->generation = ++state->generation;
     atomic_store(&state->inherited_ran, 0);
@@ -462,34 +312,38 @@ static void begin(struct child *c, const struct fork_birth *birth)
     }
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();
-    expect_inside(c, birth->from == FROM_SECTION, "Just forked,");
+    child_expect_inside(c, birth->from == FROM_SECTION, "Just forked,");
 }
 
 void fork_child_main(struct instance *in, struct fork_report *report, uint64_t seed,
-                     const struct fork_birth *birth)
+                     struct fork_birth *birth)
 {
     struct child c = {.params = in->params, .state = in->state, .report = report, .instance = in};
 
     bool last;
 
-    at_step(&c, STEP_START);
-    count(&report->children, 1);
+    child_at(&c, STEP_START);
+    child_count(&report->children, 1);
     random_start(&c.random, seed, 0);
     begin(&c, birth);
     last = c.generation >= (unsigned)c.params->depth;
     /* The flavor may start a thread for it: see wait_for_threads(). */
     c.polls = FLAVOR_CAN_POLL && (last || !FORK_SANITIZED);
     if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE) {
-        at_step(&c, STEP_SECTION);
-        use_inherited(&c, birth);
+        child_at(&c, STEP_SECTION);
+        child_use_inherited(&c, birth);
     }
-    at_step(&c, STEP_CALL);
+    child_at(&c, STEP_CALL);
     start_callers(&c);
     if (birth->locked) {
-        at_step(&c, STEP_LOCK);
-        use_inherited_lock(&c);
+        child_at(&c, STEP_LOCK);
+        child_use_inherited_lock(&c);
     }
-    at_step(&c, STEP_WAIT);
+    if (c.params->vcpus > 0) {
+        child_at(&c, STEP_VCPUS);
+        child_use_vcpus(&c, birth);
+    }
+    child_at(&c, STEP_WAIT);
     read_some(&c);
     flavor_synchronize();
     if (FLAVOR_CAN_EXPEDITE)
@@ -498,16 +352,16 @@ void fork_child_main(struct instance *in, struct fork_report *report, uint64_t s
     if (!last)
         fork_again(&c);
     atomic_store_explicit(&c.forked, 1, memory_order_relaxed);
-    at_step(&c, STEP_BARRIER);
+    child_at(&c, STEP_BARRIER);
     expect_callbacks(&c);
     if (FLAVOR_CAN_POLL) {
-        at_step(&c, STEP_POLL);
+        child_at(&c, STEP_POLL);
         poll_some(&c);
     }
-    at_step(&c, STEP_REGISTER);
+    child_at(&c, STEP_REGISTER);
     flavor_unregister_thread();
     flavor_register_thread();
     read_some(&c);
-    at_step(&c, STEP_END);
+    child_at(&c, STEP_END);
     _exit(0);
 }

@@ -23,6 +23,8 @@ void fork_get_into(const struct fork_params *p, struct fork_state *state, struct
     };
     if (birth->from == FROM_ONLINE && !FLAVOR_CAN_QSBR)
         birth->from = FROM_SECTION;
+    if (p->vcpus > 0)
+        fork_get_into_vcpu(random, birth);
     if (birth->locked)
         big_lock_take(state->big_lock);
     if (birth->from == FROM_UNREGISTERED)
@@ -36,7 +38,7 @@ void fork_get_into(const struct fork_params *p, struct fork_state *state, struct
         birth->item = flavor_dereference(state->updaters[updater].current);
 }
 
-void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth)
+void fork_get_out_of(struct fork_state *state, struct fork_birth *birth)
 {
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();
@@ -47,6 +49,7 @@ void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth)
             flavor_read_unlock();
     if (birth->locked)
         big_lock_release(state->big_lock);
+    fork_get_out_of_vcpu(birth);
 }
 
 /* --- Forkers --- */
@@ -58,7 +61,7 @@ static void judge_child(struct torture_thread *t, struct fork_report *report, in
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
     /* Orders: LOAD report->ready -> LOAD report->message.
-     * Pairs with: fail(), STORE c->report->message -> STORE c->report->ready (release).
+     * Pairs with: child_fail(), STORE c->report->message -> STORE c->report->ready (release).
      * Broken: half a message is reported. */
     if (atomic_load_explicit(&report->ready, memory_order_acquire))
         torture_violation(t->instance, t, FORK, "%s It %s.", report->message, child_steps[step]);
@@ -86,10 +89,13 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
     torture_count(t, FORKS_ONLINE, birth->from == FROM_ONLINE);
     torture_count(t, FORKS_UNREGISTERED, birth->from == FROM_UNREGISTERED);
     torture_count(t, FORKS_LOCKED, birth->locked);
+    torture_count(t, FORKS_EXECUTING, birth->at == AT_EXECUTION);
+    torture_count(t, FORKS_EXCLUSIVE, birth->at == AT_SECTION || birth->at == AT_SECTION_OF_VCPU);
     torture_count(t, GRANDCHILDREN, children > 0 ? children - 1 : 0);
     torture_count(t, CHILD_READS, take(&report->reads));
     torture_count(t, CHILD_CALLBACKS, take(&report->callbacks));
     torture_count(t, CHILD_SECTIONS, take(&report->kept_sections));
+    torture_count(t, CHILD_VCPU_TURNS, take(&report->vcpu_turns));
     inherited = take(&report->inherited);
     dropped = take(&report->dropped);
     torture_count(t, CHILD_INHERITED, inherited);
@@ -185,7 +191,7 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
 
     atomic_store(&report->step, STEP_NONE);
     fork_get_into(p, state, &t->random, &birth);
-    torture_note(t, NOTE_FORKS, seed, (unsigned long)birth.from);
+    torture_note(t, NOTE_FORKS, (unsigned long)birth.from, (unsigned long)birth.at);
     begun = clock_monotonic_ns();
     pid = fork();
     if (pid == 0)

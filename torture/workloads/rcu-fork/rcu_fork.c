@@ -2,11 +2,11 @@
  *
  * While readers, updaters with callbacks, threads that wait for grace periods and users of the big
  * lock torture the parent, forkers fork: outside, inside nested sections, online, not registered,
- * and any of these with the big lock held. Each child finds its section, its lock and its
- * registration as they were, and the callbacks of its ancestors that it can reach, which run in
- * their order and under the lock (or none, where the flavor drops them); it reads, waits, queues,
- * polls, makes threads, and forks again (child.c). A child that hangs silences its forker, which
- * is a stall.
+ * and any of these with the big lock held, as a vCPU that executes, and in an exclusive section.
+ * Each child finds its section, its lock and its registration as they were, and the callbacks of
+ * its ancestors that it can reach, which run in their order and under the lock (or none, where the
+ * flavor drops them); it reads, waits, queues, polls, makes threads, is a vCPU and enters exclusive
+ * sections, and forks again (child.c). A child that hangs silences its forker, which is a stall.
  */
 #include "rcu_fork.h"
 
@@ -25,16 +25,20 @@ static const struct counter counters[COUNTER_COUNT] = {
     [QUEUED] = {.name = "queued"},
     [INVOKED] = {.name = "invoked"},
     [LOCKED] = {.name = "locked"},
+    [EXECUTIONS] = {.name = "executions", .needs = CAN_VCPU},
     [FORKS] = {.name = "forks"},
     [FORKS_IN_SECTION] = {.name = "forks_in_section"},
     [FORKS_ONLINE] = {.name = "forks_online", .needs = CAN_QSBR},
     [FORKS_UNREGISTERED] = {.name = "forks_unregistered"},
     [FORKS_LOCKED] = {.name = "forks_locked", .needs = CAN_CALLBACK_LOCK},
+    [FORKS_EXECUTING] = {.name = "forks_executing", .needs = CAN_VCPU},
+    [FORKS_EXCLUSIVE] = {.name = "forks_exclusive", .needs = CAN_VCPU},
     [FORKS_GIVEN_UP] = {.name = "forks_given_up"},
     [GRANDCHILDREN] = {.name = "grandchildren"},
     [CHILD_READS] = {.name = "child_reads"},
     [CHILD_CALLBACKS] = {.name = "child_callbacks"},
     [CHILD_SECTIONS] = {.name = "child_sections"},
+    [CHILD_VCPU_TURNS] = {.name = "child_vcpu_turns", .needs = CAN_VCPU},
     [CHILD_INHERITED] = {.name = "child_inherited", .needs = CAN_INHERIT},
     [CHILD_DROPPED] = {.name = "child_dropped"},
 };
@@ -48,12 +52,12 @@ static const char *const checks[CHECK_COUNT] = {
     [QUIESCENCE] = "quiescence",
 };
 static const char *const coverage[] = {
-    "forks_in_section", "forks_online",    "forks_unregistered", "forks_locked",
-    "grandchildren",    "child_inherited", "child_sections",     NULL};
+    "forks_in_section", "forks_online",  "forks_unregistered", "forks_locked",   "forks_executing",
+    "forks_exclusive",  "grandchildren", "child_inherited",    "child_sections", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
     [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},
-    [NOTE_FORKS] = {.format = "forks child %lu, from state %lu"},
+    [NOTE_FORKS] = {.format = "forks from state %lu, at %lu"},
     [NOTE_STEP] = {.format = "child %lu is at step %lu"},
     [NOTE_ENDED] = {.format = "child %lu ended, its descendants did %lu checks"},
 };
@@ -157,6 +161,14 @@ static const struct option options[] = {
      .max = 4096,
      .unit = "threads",
      .help = "threads in the parent that take the big lock now and then"},
+    {.name = "vcpus",
+     .type = OPTION_INT,
+     .offset = FIELD(vcpus),
+     .default_text = "1",
+     .max = 1024,
+     .unit = "threads",
+     .help = "vCPUs in the parent that execute and enter exclusive sections; when there are any, "
+             "forkers and children do so, too"},
     {.name = "big_lock",
      .type = OPTION_BOOL,
      .offset = FIELD(big_lock),
@@ -239,6 +251,7 @@ static const struct role roles[] = {
      .count_option = "lock_users",
      .run = fork_lock_user,
      .needs = CAN_CALLBACK_LOCK},
+    {.name = "fork-vcpu", .count_option = "vcpus", .run = fork_vcpu, .needs = CAN_VCPU},
     {.name = NULL},
 };
 

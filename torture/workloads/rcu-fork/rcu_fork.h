@@ -27,7 +27,7 @@
 #define FORK_SANITIZED (FORK_THREAD_SANITIZED || FORK_ADDRESS_SANITIZED)
 
 struct fork_params {
-    int64_t forkers, readers, updaters, waiters, lock_users;
+    int64_t forkers, readers, updaters, waiters, lock_users, vcpus;
     int64_t pending_max, section_ns, fork_pause_ns;
     int64_t child_callers, child_callbacks, child_stay_ns, depth;
     bool big_lock;
@@ -40,16 +40,20 @@ enum {
     QUEUED,
     INVOKED,
     LOCKED,
+    EXECUTIONS,
     FORKS,
     FORKS_IN_SECTION,
     FORKS_ONLINE,
     FORKS_UNREGISTERED,
     FORKS_LOCKED,
+    FORKS_EXECUTING,
+    FORKS_EXCLUSIVE,
     FORKS_GIVEN_UP,
     GRANDCHILDREN,
     CHILD_READS,
     CHILD_CALLBACKS,
     CHILD_SECTIONS,
+    CHILD_VCPU_TURNS,
     CHILD_INHERITED,
     CHILD_DROPPED,
     COUNTER_COUNT
@@ -58,8 +62,17 @@ enum { FORK_TIME, CHILD_LIFE, MEASURE_COUNT };
 enum { FORK, CALLBACK_LEDGER, QUIESCENCE, CHECK_COUNT };
 enum { NOTE_QUEUED, NOTE_ENTERED, NOTE_FORKS, NOTE_STEP, NOTE_ENDED, NOTE_COUNT };
 
-/* What the forking thread is when it forks; one of the first four, and the lock besides. */
+/* What the forking thread is when it forks; one of these, and the lock besides. */
 enum fork_from { FROM_OUTSIDE, FROM_SECTION, FROM_ONLINE, FROM_UNREGISTERED, FORK_FROM_COUNT };
+/* And what it is among vCPUs. */
+enum fork_at {
+    AT_NO_VCPU,
+    AT_SECTION, /* exclusive */
+    AT_REST,    /* the thread of a vCPU from here on */
+    AT_EXECUTION,
+    AT_SECTION_OF_VCPU,
+    FORK_AT_COUNT
+};
 
 /* What a child is at, in the order in which it does it; its exit code when that fails. */
 enum child_step {
@@ -68,6 +81,7 @@ enum child_step {
     STEP_SECTION,
     STEP_CALL,
     STEP_LOCK,
+    STEP_VCPUS,
     STEP_WAIT,
     STEP_FORK,
     STEP_BARRIER,
@@ -84,7 +98,8 @@ struct fork_report {
     atomic_uint step; /* of the youngest */
     atomic_uint claimed, ready;
     char message[384];
-    _Atomic uint64_t children, reads, checks, callbacks, inherited, dropped, kept_sections;
+    _Atomic uint64_t children, reads, checks, callbacks, inherited, dropped, kept_sections,
+        vcpu_turns;
 };
 
 struct fork_state {
@@ -109,6 +124,8 @@ struct fork_birth {
     bool locked;
     unsigned nest;     /* levels of sections, at least 1 when from is FROM_SECTION */
     struct item *item; /* loaded inside, or since online */
+    enum fork_at at;
+    flavor_vcpu cpu; /* of the thread's, if any */
 };
 
 /* Roles of the parent's. */
@@ -116,6 +133,7 @@ void fork_reader(struct torture_thread *t);
 void fork_updater_role(struct torture_thread *t);
 void fork_waiter(struct torture_thread *t);
 void fork_lock_user(struct torture_thread *t);
+void fork_vcpu(struct torture_thread *t);
 void fork_forker(struct torture_thread *t);
 
 /* A callback that an ancestor queued runs in a child. */
@@ -125,7 +143,10 @@ void fork_inherited_ran(struct fork_state *state, uint64_t sequence, uint64_t ex
 /* Gets the calling thread, registered and outside, into such a state, and back. */
 void fork_get_into(const struct fork_params *p, struct fork_state *state, struct random *random,
                    struct fork_birth *birth);
-void fork_get_out_of(struct fork_state *state, const struct fork_birth *birth);
+void fork_get_out_of(struct fork_state *state, struct fork_birth *birth);
+/* => Outside of sections, without the lock. The part of it that is about vCPUs. */
+void fork_get_into_vcpu(struct random *random, struct fork_birth *birth);
+void fork_get_out_of_vcpu(struct fork_birth *birth);
 
 /* => Before the first thread of a process. Nothing, but under ThreadSanitizer. */
 void fork_use_new_stacks(unsigned generation);
@@ -137,6 +158,6 @@ bool fork_given_up(int status);
 
 /* All of a child's life. */
 void fork_child_main(struct instance *in, struct fork_report *report, uint64_t seed,
-                     const struct fork_birth *birth) __attribute__((noreturn));
+                     struct fork_birth *birth) __attribute__((noreturn));
 
 #endif
