@@ -14,6 +14,7 @@
  *   child    leaves a child process behind that holds all descriptors
  *   poor     the machine does not let it expedite anything
  *   starved  one reader gets no CPU for 4 s in a section, and grace periods wait for it
+ *   kept     the same, but that the kernel keeps it, where nothing ends its wait
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
  *   careless its grace periods wait for readers, unless their thread never published
  *   slow     its first grace period takes 2 s
@@ -166,6 +167,15 @@ static inline void starve(void)
     sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
+/* Until its child ends. */
+static inline void stay_in_kernel(void)
+{
+    if (vfork() == 0) {
+        sleep(4);
+        _exit(0);
+    }
+}
+
 static inline int signals_are_fresh(void)
 {
     struct sigaction now;
@@ -242,9 +252,12 @@ static inline void flavor_read_lock(void)
         stay_for_ever();
     if (writing && is_time_to_write() && atomic_exchange(&written, 1) == 0)
         scribble();
-    if (sections > 1000 && misbehaves("starved") && atomic_load(&starved) == 0 &&
-        atomic_exchange(&starved, 1) == 0) {
-        starve();
+    if (sections > 1000 && (misbehaves("starved") || misbehaves("kept")) &&
+        atomic_load(&starved) == 0 && atomic_exchange(&starved, 1) == 0) {
+        if (misbehaves("kept"))
+            stay_in_kernel();
+        else
+            starve();
         starved = 2;
     }
     if (crashing == SIGSEGV && sections > 1000)

@@ -247,28 +247,43 @@ for_signal() {
     lacks "$(result '.runs[0].findings[0].message')" 'told to end'
 }
 
-# A reader gets no CPU for 4 s, inside a section, and an updater waits for it. starved LIMIT
-starved() {
-    chrt -d -T 20000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null || skip 'needs the right to starve a thread'
-    MISBEHAVE=starved run sp run "$(scenario starved '{"name": "starved", "duration": "1s", "warmup": "0s",
-        "flavor": "broken", "stall_limit": "'"$1"'", "placement": {"policy": "none"},
+# A reader gets no CPU for 4 s, inside a section, or is kept in the kernel, and an updater waits for it.
+# held_up starved|kept LIMIT
+held_up() {
+    [ "$1" = kept ] || chrt -d -T 20000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null ||
+        skip 'needs the right to starve a thread'
+    MISBEHAVE=$1 run sp run "$(scenario held '{"name": "held", "duration": "1s", "warmup": "0s",
+        "flavor": "broken", "stall_limit": "'"$2"'", "placement": {"policy": "none"},
         "workloads": [{"type": "gp-latency", "readers": 1, "callers": 1}]}')" --out "$OUT" --quiet
     [ "$(result '.runs[0].findings | length')" -eq 0 ]
 }
 
 @test "an updater that waits for a reader without a CPU is not stalled: the run goes on with both" {
-    starved 2s
+    held_up starved 2s
     expect 0
     [ "$(result '.runs[0].seconds > 2')" = true ]
 }
 
 @test "where a reader has no CPU for twice the limit the run is inconclusive, and says who" {
-    starved 1s
+    held_up starved 1s
     expect 2
     reason=$(result '.verdict.reasons[0]')
     [[ $reason =~ ^latency-(reader|caller)-0' made no progress for '[0-9.]+' s by the wall clock (limit 1.0 s; ' ]]
     [[ $reason =~ 'latency-reader-0 could run and had no CPU for '[0-9.]+' s' ]]
-    has "$reason" '), and that is no fault of the code under test: find out what keeps a CPU from latency-reader-0 ('
+    has "$reason" '), and that is no fault of the code under test: find out what keeps latency-reader-0 without a CPU ('
+    is_valid_result
+}
+
+@test "nor is a reader stalled that the kernel keeps, or who waits for it" {
+    held_up kept 2s
+    expect 0
+    [ "$(result '.runs[0].seconds > 2')" = true ]
+    rm -r "$OUT"
+    held_up kept 1s
+    expect 2
+    reason=$(result '.verdict.reasons[0]')
+    [[ $reason =~ 'latency-reader-0 was kept in the kernel for '[0-9.]+' s' ]]
+    has "$reason" '), and that is no fault of the code under test: find out what keeps latency-reader-0 in the kernel ('
     is_valid_result
 }
 

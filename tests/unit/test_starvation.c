@@ -89,7 +89,7 @@ static const struct {
     unsigned ticks;
     const char *account;
 } others[] = {
-    {'S', 3, "1000 20 7\n"}, {'D', 3, "1000 20 7\n"},
+    {'S', 3, "1000 20 7\n"}, {'D', 4, "1000 20 7\n"},
     {'T', 3, "1000 20 7\n"}, {'R', 4, "1000 20 7\n"},
     {'R', 3, "1001 20 7\n"}, {'R', 3, "1000 20 8\n"},
     {'R', 3, "1000 21 7\n"}, {'R', 3, ""},
@@ -103,6 +103,17 @@ START_TEST(who_ran_or_slept_is_not)
     ck_assert(look());
     set(101, others[_i].state, others[_i].ticks, others[_i].account);
     ck_assert(!look());
+}
+END_TEST
+
+START_TEST(who_is_kept_in_the_kernel_is_too)
+{
+    set(101, 'D', 3, "1000 20 7\n");
+    look();
+    look();
+    ck_assert(look());
+    ck_assert_int_eq(starvation.tid, 101);
+    ck_assert_int_eq(starvation.state, 'D');
 }
 END_TEST
 
@@ -206,6 +217,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, who_could_run_and_did_not_is_starved_from_look_to_look);
+    tcase_add_test(tests, who_is_kept_in_the_kernel_is_too);
     tcase_add_loop_test(tests, who_ran_or_slept_is_not, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, who_slept_is_starved_since_then_at_most);
     tcase_add_test(tests, threads_come_and_go);

@@ -91,6 +91,7 @@ static bool name_holdouts(const struct finding_stacks *stacks, char *text, size_
 /* The machine did not let the run go on; whether the thread would have, nobody knows. */
 static void report_starvation(struct execution *e, int thread)
 {
+    const char *starving = watchdog_starving(&e->watchdog, thread);
     char silence[256];
 
     if (e->starved)
@@ -100,10 +101,13 @@ static void report_starvation(struct execution *e, int thread)
     json_array_append_new(
         e->outside,
         json_sprintf("%s made no progress for %s, and that is no fault of the code under test: "
-                     "find out what keeps a CPU from %s (a real-time process, a CPU of a virtual "
-                     "machine that stands still), and run it again",
-                     e->view.threads[thread].name, silence,
-                     watchdog_starving(&e->watchdog, thread)));
+                     "find out what keeps %s %s, and run it again",
+                     e->view.threads[thread].name, silence, starving,
+                     watchdog_kept_in_kernel(&e->watchdog, thread)
+                         ? "in the kernel (a disk, or the locks of mappings, for which the threads "
+                           "of a process queue)"
+                         : "without a CPU (a real-time process, a CPU of a virtual machine that "
+                           "stands still)"));
 }
 
 void execution_report_stall(struct execution *e, int thread)

@@ -14,6 +14,7 @@ struct starved {
     int tid;
     char account[96]; /* ran, waited, turns */
     uint64_t ticks;   /* ran, by another account: on a CPU without ticks that one stands still */
+    char state;
     int64_t since_ns; /* CLOCK_MONOTONIC: it has not run since */
 };
 
@@ -50,20 +51,21 @@ static bool read_line(const struct starvation *s, int tid, const char *what, cha
     return read;
 }
 
-/* Whether it could run but has not, by its kernel ticks, which are brought up to date. */
+/* Whether it is kept from running, and has not run by its kernel ticks, which are brought up to
+ * date. */
 static bool is_kept_waiting(const struct starvation *s, struct starved *t)
 {
-    char line[512], state = '\0', *name_end;
+    char line[512], *name_end;
     uint64_t user = 0, system = 0, before = t->ticks;
 
     if (!read_line(s, t->tid, "stat", line, sizeof line))
         return false;
     name_end = strrchr(line, ')'); /* "tid (name) state ..." */
     if (!name_end || sscanf(name_end + 1, " %c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%" SCNu64 "%" SCNu64,
-                            &state, &user, &system) != 3)
+                            &t->state, &user, &system) != 3)
         return false;
     t->ticks = user + system;
-    return state == 'R' && t->ticks == before;
+    return (t->state == 'R' || t->state == 'D') && t->ticks == before;
 }
 
 /* The thread as it was at the look before, whose listing goes on at *at. */
@@ -96,6 +98,7 @@ static void add(struct starvation *s, const struct starved *t, int64_t now)
     if (now - t->since_ns > s->longest_ns) {
         s->longest_ns = now - t->since_ns;
         s->tid = t->tid;
+        s->state = t->state;
     }
     if ((s->count & (s->count - 1)) == 0) /* doubles it */
         s->threads = realloc(s->threads, 2 * (s->count + 1) * sizeof *s->threads);

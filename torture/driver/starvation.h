@@ -1,7 +1,9 @@
-/* Threads that could run and get no CPU, by the kernel's account of them. One that spins runs, and
- * one that sleeps, also in a system call, could not run. Of threads that share a CPU each gets a
- * turn before long: what lasts is due to a CPU that stands still, or to one that another process
- * keeps for itself. */
+/* Threads that the machine keeps from running, by the kernel's account of them: they could run and
+ * get no CPU, or are where the kernel lets nothing end their wait. One that spins runs, and one
+ * that sleeps waits for somebody. Of threads that share a CPU each gets a turn before long: what
+ * lasts is due to a CPU that stands still, or to one that another process keeps for itself. In the
+ * kernel threads wait for a disk, and for the locks of mappings, which each fork, page fault and
+ * allocation takes. */
 #ifndef STILLPOINT_STARVATION_H
 #define STILLPOINT_STARVATION_H
 
@@ -13,8 +15,10 @@ struct starvation {
     struct starved *threads; /* at the last look, as the kernel lists them */
     size_t count;
     int64_t next_ns; /* no look before: of thousands of threads one takes its time */
-    /* By the last look, who has had no CPU for longest, and for how long. */
+    /* By the last look, who has not run for longest, and for how long; R: it had no CPU, D: in the
+     * kernel. */
     int tid;
+    char state;
     int64_t longest_ns;
 };
 

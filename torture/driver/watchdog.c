@@ -42,14 +42,21 @@ static bool is_noticeable(const struct watchdog *w, const struct watched *t)
     return t->silent_ns > w->limit_ns / 8;
 }
 
-/* How much of the step the thread was kept from running. */
-static int64_t kept_waiting(struct watchdog *w, size_t i, int64_t step)
+/* How much of the step counts: not what the thread was kept from running. */
+static int64_t own_silence(struct watchdog *w, size_t i, int64_t step)
 {
     struct watched *t = &w->threads[i];
     int tid = atomic_load_explicit(&w->view->threads[i].shared->tid, memory_order_relaxed);
-    int64_t waited = cpu_wait_since(&t->wait, w->pid, tid, step);
+    int64_t most = step - step / 10, waited = cpu_wait_since(&t->wait, w->pid, tid, step);
 
-    return waited < step - step / 10 ? waited : step - step / 10;
+    if (waited > most)
+        waited = most;
+    t->waited_ns += waited;
+    if (cpu_wait_state(w->pid, tid) == 'D') {
+        t->kernel_ns += most - waited;
+        waited = most;
+    }
+    return step - waited;
 }
 
 /* For longer than a turn may have to wait for the others, however low the limit is. */
@@ -65,14 +72,13 @@ static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t aw
 {
     struct watched *t = &w->threads[i];
     bool noticeable = is_noticeable(w, t);
-    int64_t waited = noticeable ? kept_waiting(w, i, step) : 0;
 
     if (noticeable && is_starved(w)) {
         t->starved_ns += step;
         t->starved_tid = w->starvation.tid;
+        t->starved_state = w->starvation.state;
     } else {
-        t->waited_ns += waited;
-        t->silent_ns += step - waited;
+        t->silent_ns += noticeable ? own_silence(w, i, step) : step;
     }
     t->away_ns += away;
     if (t->silent_ns > w->longest_ns) {
@@ -182,10 +188,15 @@ const char *watchdog_starving(const struct watchdog *w, int thread)
     return "a thread that is none of the workloads'";
 }
 
+bool watchdog_kept_in_kernel(const struct watchdog *w, int thread)
+{
+    return w->threads[thread].starved_state == 'D';
+}
+
 void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t room)
 {
     const struct watched *t = &w->threads[thread];
-    int64_t off = t->waited_ns + t->starved_ns + t->away_ns;
+    int64_t off = t->waited_ns + t->kernel_ns + t->starved_ns + t->away_ns;
     const char *separator = "";
     char starving[96];
     int at =
@@ -196,8 +207,10 @@ void watchdog_describe(const struct watchdog *w, int thread, char *text, size_t 
         at += snprintf(text + at, room - (size_t)at,
                        "; %.1f s of it do not count:", (double)off / 1e9);
     at = tell(text, room, at, &separator, "it waited for a CPU", t->waited_ns);
-    snprintf(starving, sizeof starving, "%s could run and had no CPU",
-             watchdog_starving(w, thread));
+    at = tell(text, room, at, &separator, "it was kept in the kernel", t->kernel_ns);
+    snprintf(starving, sizeof starving, "%s %s", watchdog_starving(w, thread),
+             watchdog_kept_in_kernel(w, thread) ? "was kept in the kernel"
+                                                : "could run and had no CPU");
     at = tell(text, room, at, &separator, starving, t->starved_ns);
     at = tell(text, room, at, &separator, "the driver or the runner stood still", t->away_ns);
     if ((size_t)at < room)

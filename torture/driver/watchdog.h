@@ -12,8 +12,10 @@ struct watched {
     int64_t since_ns;   /* CLOCK_MONOTONIC */
     int64_t silent_ns;  /* of that, what counts */
     int64_t waited_ns;  /* what does not: it waited for a CPU */
-    int64_t starved_ns; /* what does not: some thread of the run could run and had no CPU */
+    int64_t kernel_ns;  /* what does not: it waited in the kernel, where nothing ends a wait */
+    int64_t starved_ns; /* what does not: the machine kept some thread of the run from running */
     int starved_tid;    /* and which, at last */
+    char starved_state; /* and how: starvation.h */
     int64_t away_ns; /* what does not: the driver itself did not run, or the runner was stopped */
     struct cpu_wait wait;
     bool held; /* it holds up the end of the run */
@@ -40,17 +42,19 @@ void watchdog_close(struct watchdog *w);
  * have ended are not watched.
  *
  * Where the driver itself did not run, the machine was suspended or starved, and so were the
- * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU does
- * not count, but for a tenth. Nor does the time in which any thread of the process could run and
- * has had no CPU for a quarter of the limit, but at least 0.5 s, on end: the silent one may wait
- * for that. Where that adds up to twice the limit, the thread is returned as well. */
+ * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU, or in
+ * the kernel where nothing ends a wait, does not count, but for a tenth. Nor does the time in which
+ * any thread of the process has been waiting so for a quarter of the limit, but at least 0.5 s, on
+ * end: the silent one may wait for that. Where that adds up to twice the limit, the thread is
+ * returned as well. */
 int watchdog_look(struct watchdog *w);
 /* After the runner has ended: notices what has ended since the last look. */
 void watchdog_look_back(struct watchdog *w);
 /* Whether it is that what the thread was returned for: it is not known to be stalled. */
 bool watchdog_starved(const struct watchdog *w, int thread);
-/* The name of who had no CPU. */
+/* The name of who did not run, and whether the kernel kept it, or it had no CPU. */
 const char *watchdog_starving(const struct watchdog *w, int thread);
+bool watchdog_kept_in_kernel(const struct watchdog *w, int thread);
 /* The run is to end: threads that are silent for noticeably long by now hold it up, until each has
  * got somewhere. What they wait for must not end because the run does. */
 void watchdog_hold(struct watchdog *w);
