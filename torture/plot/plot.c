@@ -1,46 +1,22 @@
-/* Data files out of the result, one gnuplot run per picture and format.
- *
- * A script in plots/ gets all it needs as variables, set in a small program written here, and one
- * data file per point of the sweep. Text from the result goes into single quotes, where gnuplot
- * substitutes nothing.
+/* The pictures of a result: which there are, and what their scripts are told. A script in plots/
+ * gets one data file for each point of the sweep.
  */
 #include "plot.h"
 
+#include "canvas.h"
 #include "plot_data.h"
-#include "torture/host/paths.h"
 #include "torture/record/workload.h"
 #include "torture/result/part.h"
 #include "torture/scenario/document.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* In single quotes nothing is substituted; a quote is doubled, control characters are dropped. */
-static void write_quoted(FILE *out, const char *value)
-{
-    fputc('\'', out);
-    for (const char *c = value; *c; c++) {
-        if (*c == '\'')
-            fputc('\'', out);
-        if ((unsigned char)*c >= ' ')
-            fputc(*c, out);
-    }
-    fputc('\'', out);
-}
-
-static void set_text(FILE *out, const char *name, const char *value)
-{
-    fprintf(out, "%s = ", name);
-    write_quoted(out, value);
-    fputc('\n', out);
-}
 
 /* "Intel Xeon, 2 CPUs, Linux 6.18 - stillpoint 0.1.0 (1a2b3c4, modified) - 2026-11-20 14:15 UTC" */
 static void write_caption(struct drawing *g, FILE *out)
@@ -57,7 +33,7 @@ static void write_caption(struct drawing *g, FILE *out)
                  strncmp(kernel, "Linux", 5) == 0 ? "" : "Linux ", kernel,
                  document_text(tool, "version"), *commit ? commit : "unknown commit",
                  modified ? ", modified" : "", *started ? "  ·  " : "", started) >= 0) {
-        set_text(out, "caption", caption);
+        canvas_text(out, "caption", caption);
         free(caption);
     }
 }
@@ -75,7 +51,7 @@ static void write_subject(struct drawing *g, FILE *out)
         snprintf(more, sizeof more, "; the first %d points only", POINTS_MAX);
     if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
                  plot_number(g->result, "seed"), times, more) >= 0) {
-        set_text(out, "subject", subject);
+        canvas_text(out, "subject", subject);
         free(subject);
     }
 }
@@ -115,14 +91,14 @@ static void write_heading(struct drawing *g, const struct picture *picture, FILE
     char *heading;
 
     if (!picture->before || (g->gp && !m)) {
-        set_text(out, "heading", picture->heading);
+        canvas_text(out, "heading", picture->heading);
     } else if (!g->latency) {
-        set_text(out, "heading", picture->of_several);
+        canvas_text(out, "heading", picture->of_several);
     } else if (asprintf(&heading, "%s%s%s", picture->before, m ? m->called : g->latency,
                         picture->after) >= 0) {
         if (m)
             heading[0] = (char)toupper((unsigned char)heading[0]);
-        set_text(out, "heading", heading);
+        canvas_text(out, "heading", heading);
         free(heading);
     }
 }
@@ -141,12 +117,12 @@ static void write_latency(struct drawing *g, FILE *out)
 {
     const struct measure *m = with_heading(g);
 
-    set_text(out, "latency", latency_words(g));
-    set_text(out, "values", m ? m->samples : g->gp ? "grace periods" : "values");
-    set_text(out, "nothing",
-             g->lost ? "nothing that counts"
-             : g->gp ? "no grace period ended"
-                     : "nothing was measured");
+    canvas_text(out, "latency", latency_words(g));
+    canvas_text(out, "values", m ? m->samples : g->gp ? "grace periods" : "values");
+    canvas_text(out, "nothing",
+                g->lost ? "nothing that counts"
+                : g->gp ? "no grace period ended"
+                        : "nothing was measured");
 }
 
 static void write_names(FILE *out, const char *array, char *const *names, size_t count)
@@ -155,7 +131,7 @@ static void write_names(FILE *out, const char *array, char *const *names, size_t
     for (size_t i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s[%zu]", array, i + 1);
-        set_text(out, name, names[i] ? names[i] : "");
+        canvas_text(out, name, names[i] ? names[i] : "");
     }
 }
 
@@ -166,7 +142,7 @@ static void write_layout(struct drawing *g, FILE *out)
 
     fprintf(out, "panels = %zu\nlines = %zu\ncolumns = %zu\ngrid = %d\nalone = %d\nbanded = %d\n",
             g->panel_count, g->line_count, g->columns, g->grid, g->alone, repeats > 1);
-    set_text(out, "line_key", g->key ? plot_short_key(g->key) : "");
+    canvas_text(out, "line_key", g->key ? plot_short_key(g->key) : "");
     write_names(out, "panel_title", g->panels, g->panel_count);
     write_names(out, "line_name", g->lines, g->line_count);
     fprintf(out, "array panel[%zu]\narray line[%zu]\n", g->count, g->count);
@@ -187,7 +163,7 @@ static void write_causes(struct drawing *g, FILE *out)
         char name[32];
 
         snprintf(name, sizeof name, "cause[%zu]", i + 1);
-        set_text(out, name, m->causes[i].words);
+        canvas_text(out, name, m->causes[i].words);
         fprintf(out, "seen[%zu] = %d\n", i + 1, (g->causes_seen >> i & 1) != 0);
     }
 }
@@ -199,7 +175,7 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
     write_subject(g, out);
     write_caption(g, out);
     write_latency(g, out);
-    set_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
+    canvas_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
     fprintf(out, "lowest = %.9g\nhighest = %.9g\nlast = %.9g\ncount = %zu\n", g->low, g->high,
             fmax(g->last, 1e-3), g->count);
     write_layout(g, out);
@@ -211,9 +187,9 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
         struct point *p = &g->points[i];
         char name[32];
         snprintf(name, sizeof name, "label[%zu]", i + 1);
-        set_text(out, name, p->legend);
+        canvas_text(out, name, p->legend);
         snprintf(name, sizeof name, "file[%zu]", i + 1);
-        set_text(out, name, p->file);
+        canvas_text(out, name, p->file);
         fprintf(out,
                 "rows[%zu] = %zu\ntotal[%zu] = %.0f.0\nlongest[%zu] = %.9g\nleast[%zu] = %.9g\n",
                 i + 1, p->rows, i + 1, p->total, i + 1, p->longest, i + 1, p->least);
@@ -242,61 +218,26 @@ static void name_apart(struct drawing *g, char *file, size_t size)
         }
 }
 
-/* Moves a finished file to its name in the directory and lists it. */
-static bool keep(struct drawing *g, const char *unfinished, const char *file)
+struct described {
+    struct drawing *drawing;
+    const struct picture *picture;
+};
+
+static void describe(void *context, FILE *out)
 {
-    char *path;
-    if (asprintf(&path, "%s/%s", g->directory, file) < 0)
-        return false;
-    bool kept = rename(unfinished, path) == 0;
-    if (kept)
-        json_array_append_new(g->made, json_string(file));
-    else
-        diagnose(g->d, "%s: cannot be written: %s", path, strerror(errno));
-    free(path);
-    return kept;
+    const struct described *it = context;
+
+    write_variables(it->drawing, it->picture, out);
 }
 
-/* Draws one picture in one format. The output is made in the directory itself, under a name that
- * begins with a dot, since only there can it be renamed. */
 static bool render(struct drawing *g, const struct picture *picture, const char *format)
 {
-    char *house = paths_shared("plots/house.gp");
-    char *script = NULL, *program = NULL, *said = NULL, *unfinished = NULL;
-    char relative[96], file[96];
-    snprintf(relative, sizeof relative, "plots/%s.gp", picture->name);
+    struct described it = {g, picture};
+    char file[96];
+
     file_name(g, picture, format, file, sizeof file);
     name_apart(g, file, sizeof file);
-    script = paths_shared(relative);
-    bool drawn = false;
-    FILE *out = NULL;
-    if (!house || !script)
-        diagnose(g->d, "%s: not found beside the program or under its prefix", relative);
-    else if (asprintf(&program, "%s/program.gp", g->temporary) >= 0 &&
-             asprintf(&said, "%s/said", g->temporary) >= 0 &&
-             asprintf(&unfinished, "%s/.%s.%d", g->directory, file, (int)getpid()) >= 0)
-        out = fopen(program, "we");
-    if (out) {
-        set_text(out, "format", format);
-        set_text(out, "output_file", unfinished);
-        set_text(out, "house", house);
-        write_variables(g, picture, out);
-        fputs("load ", out);
-        write_quoted(out, script);
-        fputs("\nunset output\n", out);
-        if (fclose(out) != 0)
-            diagnose(g->d, "%s: cannot be written: %s", program, strerror(errno));
-        else if (plot_gnuplot(g, program, said, unfinished, file, format))
-            drawn = keep(g, unfinished, file);
-        if (!drawn)
-            unlink(unfinished);
-    }
-    free(unfinished);
-    free(said);
-    free(program);
-    free(script);
-    free(house);
-    return drawn;
+    return canvas_draw(g->canvas, picture->name, file, format, describe, &it);
 }
 
 static void reset_point(struct drawing *g, const struct picture *picture, struct point *p)
@@ -322,20 +263,16 @@ static bool draw(struct drawing *g, const struct picture *picture)
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
         reset_point(g, picture, p);
-        FILE *out = NULL;
-        if (asprintf(&p->file, "%s/%s-%zu", g->temporary, picture->name, i) < 0)
-            p->file = NULL;
-        else
-            out = fopen(p->file, "we");
-        if (!out) {
-            diagnose(g->d, "%s: cannot be written: %s", g->temporary, strerror(errno));
+        char name[64];
+        FILE *out;
+
+        snprintf(name, sizeof name, "%s-%zu", picture->name, i);
+        out = canvas_data(g->canvas, name, &p->file);
+        if (!out)
             return false;
-        }
         picture->write(g, p, out);
-        if (fclose(out) != 0) {
-            diagnose(g->d, "%s: cannot be written: %s", p->file, strerror(errno));
+        if (!canvas_data_end(g->canvas, out, p->file))
             return false;
-        }
         rows += p->rows;
     }
     if (rows == 0)
@@ -346,6 +283,7 @@ static bool draw(struct drawing *g, const struct picture *picture)
 /* True also when there is nothing to show. */
 static bool draw_table(struct drawing *g, const struct workload *w)
 {
+    struct canvas c = {.directory = g->directory, .made = g->made, .d = g->d};
     bool written, any = false, kept;
     char *unfinished, file[96];
     FILE *out;
@@ -363,7 +301,7 @@ static bool draw_table(struct drawing *g, const struct workload *w)
     }
     if (!written)
         diagnose(g->d, "%s: cannot be written: %s", g->directory, strerror(errno));
-    kept = written && any && keep(g, unfinished, file);
+    kept = written && any && canvas_keep(&c, unfinished, file);
     if (!kept)
         unlink(unfinished);
     free(unfinished);
@@ -378,12 +316,6 @@ static bool draw_tables(struct drawing *g)
         if ((*w)->distribution)
             drawn = draw_table(g, *w) && drawn;
     return drawn;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    (void)status, (void)type, (void)at;
-    return remove(path);
 }
 
 static const struct picture pictures[] = {
@@ -410,22 +342,16 @@ static const struct picture pictures[] = {
 
 static bool draw_all(struct drawing *g)
 {
-    if (!plot_can_draw(g->d))
-        return false;
-    const char *place = getenv("TMPDIR");
-    char temporary[4096];
-    snprintf(temporary, sizeof temporary, "%s/stillpoint-plot-XXXXXX",
-             place && *place ? place : "/tmp");
-    if (!mkdtemp(temporary)) {
-        diagnose(g->d, "%s: cannot be made: %s", temporary, strerror(errno));
-        return false;
-    }
-    g->temporary = temporary;
+    struct canvas canvas;
     bool drawn = true;
+
+    if (!canvas_open(&canvas, g->directory, g->made, g->d))
+        return false;
+    g->canvas = &canvas;
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         drawn = draw(g, &pictures[i]) && drawn;
-    nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    g->temporary = NULL;
+    g->canvas = NULL;
+    canvas_close(&canvas);
     return drawn;
 }
 

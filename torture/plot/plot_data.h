@@ -33,6 +33,7 @@ struct repeats {
     double median, smallest, largest;
 };
 
+struct canvas;
 struct measure;
 struct workload;
 
@@ -41,7 +42,7 @@ struct drawing {
     const char *part;    /* its name, or NULL */
     const char *picture; /* that is being drawn: its script */
     const char *directory;
-    const char *temporary; /* where the data files are */
+    struct canvas *canvas;
     struct point points[POINTS_MAX];
     size_t count;
     size_t left_out;          /* points beyond POINTS_MAX */
@@ -88,12 +89,6 @@ void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out);
 void plot_write_causes(struct drawing *g, struct point *p, FILE *out);
 /* The table of a workload's distribution; false when there is none to show. In plot_table.c. */
 bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
-
-/* Whether there is what draws; else a line in d. In plot_gnuplot.c, as the next. */
-bool plot_can_draw(struct diagnostics *d);
-/* Draws `unfinished`, which is to become `file`. False with a line in g->d, unless it is whole. */
-bool plot_gnuplot(struct drawing *g, const char *program, const char *said, const char *unfinished,
-                  const char *file, const char *format);
 
 /* Members of an object: 0 and "" when there is no such number or string. */
 double plot_number(json_t *object, const char *key);

@@ -1,5 +1,5 @@
 /* The process that draws a picture, and whether it did. */
-#include "plot_data.h"
+#include "canvas.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,8 +68,8 @@ static bool is_whole(const char *path, const char *format)
     return false;
 }
 
-bool plot_gnuplot(struct drawing *g, const char *program, const char *said, const char *unfinished,
-                  const char *file, const char *format)
+bool plot_gnuplot(const struct canvas *c, const char *program, const char *said,
+                  const char *unfinished, const char *file, const char *format)
 {
     int code = run_gnuplot(program, said);
     char line[256];
@@ -78,13 +78,13 @@ bool plot_gnuplot(struct drawing *g, const char *program, const char *said, cons
         return true;
     first_words(said, line, sizeof line);
     if (code < 0)
-        diagnose(g->d, "%s/%s: not drawn: gnuplot was killed by signal %d (%s)", g->directory, file,
+        diagnose(c->d, "%s/%s: not drawn: gnuplot was killed by signal %d (%s)", c->directory, file,
                  -code, strsignal(-code));
     else if (code == 0 && !*line)
-        diagnose(g->d, "%s/%s: could not be written whole, and was removed; is the disk full?",
-                 g->directory, file);
+        diagnose(c->d, "%s/%s: could not be written whole, and was removed; is the disk full?",
+                 c->directory, file);
     else
-        diagnose(g->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
+        diagnose(c->d, "gnuplot could not draw %s%s%s", file, *line ? ": " : "", line);
     return false;
 }
 
