@@ -82,6 +82,8 @@ endif
 
 lib_flags    := -fPIC -Ilib/include -Ilib
 harness_flags := -I. -Ilib/include
+# The program's alone: what is tortured links no database.
+program_libs   = $(or $(shell pkg-config --libs sqlite3 2>/dev/null),-lsqlite3)
 harness_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
                      -ljansson -lhwloc -lnuma -lunwind) -lm
 check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)
@@ -107,19 +109,21 @@ atomic_libs  := $(if $(filter long=4,$(compiler_facts)),-Wl$(comma)--as-needed -
 
 # What host.c is told about the build, as string literals. HOST_DIRTY: "true", "false" or "unknown".
 commit := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
+committed := $(or $(shell git show -s --format=%ct HEAD 2>/dev/null),0)
 dirty  := $(if $(filter unknown,$(commit)),unknown,$(if \
           $(shell git status --porcelain --untracked-files=no 2>/dev/null | head -n 1),true,false))
 host_define = '-D$(1)="$(subst ",,$(subst ',,$(2)))"'
 host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
                $(call host_define,HOST_FLAGS,$(flags)) \
                $(call host_define,STILLPOINT_VERSION,$(VERSION)) \
-               $(call host_define,HOST_COMMIT,$(commit)) $(call host_define,HOST_DIRTY,$(dirty))
+               $(call host_define,HOST_COMMIT,$(commit)) $(call host_define,HOST_DIRTY,$(dirty)) \
+               -DHOST_COMMITTED=$(committed)
 
 # ---- Sources ------------------------------------------------------------------------------------
 
 lib_sources    := $(patsubst lib/%,%,$(wildcard lib/*/*.c lib/*/*/*.c))
 harness_mains   := torture/driver/main.c torture/runner/runner_main.c
-rooms          := driver runner record scenario placement host result plot
+rooms          := driver runner record scenario placement host result plot compare
 harness_sources := $(filter-out $(harness_mains),$(wildcard $(rooms:%=torture/%/*.c)))
 # What is compiled against each flavor, without the .c. A workload's folder is one unit, which takes half the
 # time of its files: a source that includes them is made for it.
@@ -156,7 +160,7 @@ LIBS_ck-epoch   := -lck
 
 # ---- Building -----------------------------------------------------------------------------------
 
-.PHONY: all run check check-full install clean help flavor fault faults models lint lint-format \
+.PHONY: all run compare check check-full install clean help flavor fault faults models lint lint-format \
         lint-comments lint-includes lint-seam lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
@@ -235,7 +239,7 @@ $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 
 # The driver knows the workloads' tables; they are the ones compiled against the flavor `null`.
 $(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(harness_archive)
-	$(link) $^ $(harness_libs) $(atomic_libs)
+	$(link) $^ $(harness_libs) $(program_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags $(BUILD)/tests/flags
 	$(compile) $(harness_flags) -Ilib -Itests/unit $(CFLAGS_TESTS)
@@ -287,6 +291,10 @@ run:
 	@scripts/deps.sh run
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/stillpoint run configs/quick.json --out results
+
+compare:
+	@scripts/deps.sh run
+	@scripts/compare.sh '$(BASE)' '$(SCENARIO)' '$(PAIRS)' '$(AA)'
 
 check:
 	@scripts/deps.sh check
@@ -374,6 +382,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
 
   make              build the library, the program and a runner for each flavor
   make run          install what is missing, build, measure and torture for 45 s, plot
+  make compare BASE=REVISION   is this tree slower than that? builds both, runs them by turns
   make check        install what is missing, run the tests (under 7 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer (90 minutes; can be stopped)
   make faults       every seeded fault must be found by its check
@@ -399,6 +408,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   BUILD=                       where everything goes; the variables above choose it ($(BUILD))
   CFLAGS_FLAVOR=               for make flavor
   SEED=                        for make check-full: what it samples
+  SCENARIO=, PAIRS=, AA=1      for make compare: what is run, how often, and BASE beside itself
 
   flavors in the tree: $(or $(flavors),none)
 endef

@@ -15,6 +15,7 @@ build  libjansson-dev      scenarios and results are JSON
 build  libhwloc-dev        topology, placement of threads
 build  libnuma-dev         placement of memory
 build  libunwind-dev       stacks of all threads when one stalls
+build  libsqlite3-dev      the database of `history`
 build  liburcu-dev         the peers: flavors urcu-memb, urcu-mb, urcu-qsbr, urcu-bp
 build? libck-dev           the peer: flavor ck-epoch
 run    gnuplot-nox         pictures of a result
@@ -31,7 +32,7 @@ check  clang-format        formatting is checked
 check  clang-tidy          static analysis
 check  cppcheck            static analysis
 check? gcc-multilib        the library in 32 bits
-check? python3-scipy       its bootstrap, against that of budgets
+check? python3-scipy       its bootstrap and tests, against those of budgets and of compare
 check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs

@@ -15,7 +15,8 @@ torture/runner      : record placement
 torture/scenario    : record placement host
 torture/result      : record placement host scenario
 torture/plot        : record placement host scenario result
-torture/driver      : record placement host scenario result plot
+torture/compare     : record host scenario result plot
+torture/driver      : record placement host scenario result plot compare
 torture/flavors     : record lib peer
 torture/workloads   : record runner flavors
 torture/workloads/* : record runner flavors workloads
@@ -23,11 +24,12 @@ bench               : record runner flavors workloads
 '
 # Libraries beyond libc and pthreads, and which folders may use them.
 libraries='
-jansson.h   : record placement host runner scenario result plot driver
+jansson.h   : record placement host runner scenario result plot compare driver
 hwloc.h     : placement host
 numa.h      : placement
 numaif.h    : placement
 libunwind.h : runner
+sqlite3.h   : compare
 argp.h      : driver
 urcu*       : peer
 ck_*        : peer

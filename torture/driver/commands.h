@@ -4,6 +4,22 @@
 
 #include "driver.h"
 #include "night.h"
+#include "torture/compare/history.h"
+
+enum text_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_MARKDOWN };
+
+struct compare_arguments {
+    double margin; /* 0.05: 5 % */
+    const char **metrics;
+    size_t metric_count;
+    const char *same; /* further results of BASE's build */
+    bool anyway;      /* whatever the sides are of */
+};
+
+struct history_arguments {
+    const char *database;
+    struct history_selection selection;
+};
 
 /* What the options of all commands set. */
 struct arguments {
@@ -18,6 +34,11 @@ struct arguments {
     bool takes_several;
     const char *synthetic;
     bool json, schema, markdown;
+    enum text_format format;
+    bool bench_quick;
+    const char *pictures; /* the directory where they go, or NULL */
+    struct compare_arguments compare;
+    struct history_arguments history;
 };
 
 /* Each returns an exit code; what went wrong is in d. */
@@ -27,5 +48,8 @@ int command_validate(struct arguments *a, struct diagnostics *d);
 int command_topology(struct arguments *a, struct diagnostics *d);
 int command_plot(struct arguments *a, struct diagnostics *d);
 int command_salvage(struct arguments *a, struct diagnostics *d);
+int command_compare(struct arguments *a, struct diagnostics *d); /* command_compare.c */
+int command_bench(struct arguments *a, struct diagnostics *d);   /* command_bench.c */
+int command_history(struct arguments *a, struct diagnostics *d); /* command_history.c */
 
 #endif

@@ -92,6 +92,7 @@ static int run_scenario(const struct driver_options *o, struct console *console,
     if (!output_open(&output, o->out, json_string_value(json_object_get(effective, "name")),
                      effective, d))
         return code;
+    output.no_pictures = o->no_plot;
     result = driver_execute(o, console, planned, &output, d);
     if (result)
         code = writers_conclude(result, output.directory, &output, console, d);

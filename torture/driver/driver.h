@@ -20,6 +20,7 @@ struct driver_options {
     bool until_failure;  /* all runs again and again */
     bool gdb;
     bool dry_run;
+    bool no_plot; /* draws no pictures */
 };
 
 /* A scenario and the runs that it makes. */

@@ -33,6 +33,19 @@ enum {
     KEY_SYNTHETIC,
     KEY_SCHEMA,
     KEY_MARKDOWN,
+    KEY_MARGIN,
+    KEY_METRIC,
+    KEY_FORMAT,
+    KEY_AA,
+    KEY_ANYWAY,
+    KEY_DB,
+    KEY_HOST,
+    KEY_SCENARIO,
+    KEY_POINT,
+    KEY_JSON,
+    KEY_PLOT,
+    KEY_QUICK,
+    KEY_NO_PLOT,
 };
 
 #define SCENARIO_OPTIONS                                                                   \
@@ -52,6 +65,7 @@ static const struct argp_option run_options[] = {
     SCENARIO_OPTIONS,
     {"out", 'o', "DIR", 0, "Where results go (default: results)", 2},
     {"quiet", 'q', NULL, 0, "No table at the end, no status line", 2},
+    {"no-plot", KEY_NO_PLOT, NULL, 0, "No pictures; `plot` draws them later", 2},
     {"progress", KEY_PROGRESS, "MODE", 0,
      "Status line: auto, tty (every second), plain (every 15 s), none", 2},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Show runs, placement and expected time; run nothing", 2},
@@ -81,6 +95,39 @@ static const struct argp_option topology_options[] = {
 static const struct argp_option list_options[] = {
     {"markdown", KEY_MARKDOWN, NULL, 0, "The scenario reference, as in docs/", 1},
     {"schema", KEY_SCHEMA, NULL, 0, "The JSON Schema of a scenario", 1},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option compare_options[] = {
+    {"margin", KEY_MARGIN, "PERCENT", 0, "What is no difference yet (default: 5)", 1},
+    {"aa", KEY_AA, "DIR", 0,
+     "Further results of BASE's build: no margin is below what these differ from BASE by", 1},
+    {"metric", KEY_METRIC, "NAME", 0,
+     "Compare this one, as budgets name it: gp.wait.p99; may be given again. Without: each "
+     "point's headline latency, p50 and p99, and what its budgets name",
+     1},
+    {"format", KEY_FORMAT, "FORMAT", 0, "table, json, or markdown", 2},
+    {"plot", KEY_PLOT, "DIR", 0, "Draw the ratios there, as SVG and PNG", 2},
+    {"anyway", KEY_ANYWAY, NULL, 0, "Also where hosts, scenarios or environments differ", 2},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option bench_options[] = {
+    {"quick", KEY_QUICK, NULL, 0, "Three repeats, without intervals", 1},
+    {"out", 'o', "DIR", 0, "Where results go (default: results)", 2},
+    {"progress", KEY_PROGRESS, "MODE", 0, "Status line: auto, tty, plain, none", 2},
+    {"format", KEY_FORMAT, "FORMAT", 0, "table, json, or markdown", 2},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const struct argp_option history_options[] = {
+    {"db", KEY_DB, "FILE", 0, "The database (default: history.db)", 1},
+    {"host", KEY_HOST, "ID", 0, "Only what was measured there, as `list` names it", 2},
+    {"scenario", KEY_SCENARIO, "NAME", 0, "Only of this scenario", 2},
+    {"flavor", KEY_FLAVOR, "NAME", 0, "Only of this implementation", 2},
+    {"point", KEY_POINT, "LABEL", 0, "Only of the point that tables name so", 2},
+    {"plot", KEY_PLOT, "DIR", 0, "Draw what `show` shows there, as SVG and PNG", 3},
+    {"json", KEY_JSON, NULL, 0, "As JSON", 3},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -117,6 +164,36 @@ static enum progress_mode progress_named(const char *name, struct argp_state *st
     return PROGRESS_AUTO;
 }
 
+static void set_margin(struct compare_arguments *c, const char *text, struct argp_state *state)
+{
+    char *end;
+    double percent = strtod(text, &end);
+
+    if (end == text || strcmp(end, *end == '%' ? "%" : "") != 0 ||
+        !(percent >= 0 && percent <= 1000))
+        argp_error(state, "--margin %s: expected a percentage, as 5", text);
+    c->margin = percent / 100;
+}
+
+static enum text_format format_named(const char *name, struct argp_state *state)
+{
+    static const char *const names[] = {"table", "json", "markdown", NULL};
+
+    for (int i = 0; names[i]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum text_format)i;
+    argp_error(state, "--format %s: expected table, json or markdown", name);
+    return FORMAT_TABLE;
+}
+
+/* The list is NULL-ended. */
+static void add_metric(struct compare_arguments *c, const char *name)
+{
+    c->metrics = realloc(c->metrics, (c->metric_count + 2) * sizeof *c->metrics);
+    c->metrics[c->metric_count++] = name;
+    c->metrics[c->metric_count] = NULL;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *a = state->input;
@@ -133,6 +210,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_FLAVOR:
         add_override(a, "flavor", text);
+        a->history.selection.flavor = text;
         break;
     case 'o':
         a->run.out = text;
@@ -178,6 +256,45 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_MARKDOWN:
         a->markdown = true;
         break;
+    case KEY_MARGIN:
+        set_margin(&a->compare, text, state);
+        break;
+    case KEY_METRIC:
+        add_metric(&a->compare, text);
+        break;
+    case KEY_FORMAT:
+        a->format = format_named(text, state);
+        break;
+    case KEY_AA:
+        a->compare.same = text;
+        break;
+    case KEY_DB:
+        a->history.database = text;
+        break;
+    case KEY_HOST:
+        a->history.selection.host = text;
+        break;
+    case KEY_SCENARIO:
+        a->history.selection.scenario = text;
+        break;
+    case KEY_POINT:
+        a->history.selection.label = text;
+        break;
+    case KEY_JSON:
+        a->json = true;
+        break;
+    case KEY_NO_PLOT:
+        a->run.no_plot = true;
+        break;
+    case KEY_QUICK:
+        a->bench_quick = true;
+        break;
+    case KEY_PLOT:
+        a->pictures = text;
+        break;
+    case KEY_ANYWAY:
+        a->compare.anyway = true;
+        break;
     case ARGP_KEY_ARG:
         if (a->positional && !a->takes_several)
             argp_error(state, "%s: one argument too many", text);
@@ -219,6 +336,26 @@ static const struct command {
     {"plot", "DIR", true, NULL, "Draw the pictures of a result again", command_plot},
     {"salvage", "DIR", true, NULL,
      "Rebuild the result of an invocation that was cut short, from its events", command_salvage},
+    {"bench", "[ROWS...]", false, bench_options,
+     "Which is better here? Every question, beside every peer\v"
+     "ROWS are pair, grace-periods, callbacks, exclusive; without any: all, which takes a quarter "
+     "of an hour on a machine that should do nothing else. Peers that are not built have no "
+     "column.",
+     command_bench},
+    {"compare", "BASE NEW", true, compare_options,
+     "Is NEW slower than BASE?\v"
+     "BASE and NEW are directories that `stillpoint run` made, or folders of such: the i-th result "
+     "of one is compared with the i-th of the other, so they should have run by turns. The first "
+     "pair is dropped, and it takes ten. `make compare BASE=REVISION` builds, runs and "
+     "compares.\n\n"
+     "Exit codes: 3 a metric regressed, 2 none could be decided, 0 otherwise, 64 usage.",
+     command_compare},
+    {"history", "ACTION [ARGUMENT...]", true, history_options,
+     "Since when, and by how much: figures over commits\v"
+     "Actions: `add DIR...` adds results, or folders of them; `list` tells what there is; `show "
+     "METRIC` shows it commit by commit, with the commits since which its level is another; "
+     "`rebuild [DIR...]` makes the database anew from results.",
+     command_history},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -263,12 +400,14 @@ static int run_command(const struct command *command, const char *program, int a
                         .parser = parse,
                         .args_doc = command->arguments,
                         .doc = command->help};
-    struct arguments a = {.run = {.out = "results", .program = program}};
+    struct arguments a = {.run = {.out = "results", .program = program},
+                          .compare = {.margin = 0.05},
+                          .history = {.database = "history.db"}};
     struct diagnostics d = {.text = NULL};
     char name[64];
     int code;
 
-    a.takes_several = strstr(command->arguments, "...") != NULL;
+    a.takes_several = strpbrk(command->arguments, ". ") != NULL;
     snprintf(name, sizeof name, "stillpoint %s", command->name);
     argv[0] = name;
     argp_err_exit_status = EXIT_CODE_USAGE;
@@ -291,6 +430,7 @@ static int run_command(const struct command *command, const char *program, int a
     diagnostics_free(&d);
     free(a.overrides);
     free(a.positionals);
+    free(a.compare.metrics);
     return code;
 }
 

@@ -29,7 +29,8 @@ static void write_pictures(struct conclusion *c)
     json_t *made = json_array(), *name;
     size_t i;
 
-    if (c->whole && !plot_result(c->result, c->directory, made, &plots))
+    if (c->whole && !(c->output && c->output->no_pictures) &&
+        !plot_result(c->result, c->directory, made, &plots))
         console_notes(c->console, plots.text);
     json_array_foreach (made, i, name)
         if (strstr(json_string_value(name), ".svg") || strstr(json_string_value(name), ".txt"))

@@ -28,6 +28,9 @@
 #ifndef HOST_FLAGS
 #define HOST_FLAGS "unknown"
 #endif
+#ifndef HOST_COMMITTED
+#define HOST_COMMITTED 0 /* seconds since 1970; 0: not known */
+#endif
 #ifndef HOST_DIRTY
 #define HOST_DIRTY "unknown" /* "true" or "false" otherwise */
 #endif
@@ -360,6 +363,8 @@ json_t *host_tool(void)
     set(tool, "name", json_string("stillpoint"));
     set(tool, "version", json_string(STILLPOINT_VERSION));
     set(tool, "commit", json_string(HOST_COMMIT));
+    if (HOST_COMMITTED > 0)
+        set(tool, "committed", json_integer(HOST_COMMITTED));
     set(tool, "dirty",
         strcmp(dirty, "unknown") != 0 ? json_boolean(strcmp(dirty, "true") == 0) : NULL);
     set(tool, "compiler", json_string(HOST_COMPILER));

@@ -13,7 +13,8 @@ struct output {
     int events_fd;          /* events.jsonl, one line an event */
     struct writing *events; /* synced line by line; NULL: not open */
     bool events_failed;
-    char *first;   /* line of the events: the invocation */
+    char *first; /* line of the events: the invocation */
+    bool no_pictures;
     bool is_round; /* of a night, which has the rest: no pictures, no table, no `latest` */
 };
 

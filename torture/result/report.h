@@ -10,6 +10,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define RED   "\033[31;1m"
+#define GREEN "\033[32;1m"
+#define AMBER "\033[33;1m"
+#define PLAIN "\033[0m"
+
 /* report_format.c. "14.9 us", "2.1 ms", "50 s"; the buffer holds at least 32 bytes. */
 const char *report_duration(double ns, char *buffer);
 /* "1.2 G", "812 338". */

@@ -4,11 +4,6 @@
 
 #include "report.h"
 
-#define RED   "\033[31;1m"
-#define GREEN "\033[32;1m"
-#define AMBER "\033[33;1m"
-#define PLAIN "\033[0m"
-
 /* report_format.c. A value of a latency, or a percentile ("99"), in nanoseconds, whatever the
  * unit. */
 double report_ns(json_t *latency, json_t *value);

@@ -1,0 +1,134 @@
+#include "identity.h"
+
+#include "torture/record/text.h"
+#include "torture/scenario/document.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Differences --- */
+
+/* Of a host what makes figures others, and does not change by itself. */
+static const char *const host_keys[] = {"cpu_model", "cpus_allowed", "topology", "kernel",
+                                        "governor",  "membarrier",   NULL};
+
+static char *value_text(json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    return text ? text : strdup("none");
+}
+
+static char *differ(const char *what, json_t *one, json_t *other)
+{
+    char *a, *b, *text;
+
+    if (one == other || (one && other && json_equal(one, other)))
+        return NULL;
+    a = value_text(one);
+    b = value_text(other);
+    text = text_format("%s: %.60s and %.60s", what, a, b);
+    free(a);
+    free(b);
+    return text;
+}
+
+/* A scenario without what changes no figure. */
+static json_t *measured(json_t *scenario)
+{
+    static const char *const beside[] = {"seed", "description", "repeat", "budgets", NULL};
+    json_t *copy = json_copy(scenario);
+
+    for (size_t i = 0; beside[i]; i++)
+        json_object_del(copy, beside[i]);
+    return copy;
+}
+
+static char *scenarios_differ(json_t *one, json_t *other)
+{
+    json_t *a = measured(one), *b = measured(other), *value;
+    char *text = NULL;
+    const char *key;
+
+    json_object_update_missing(a, b); /* so that each key of either is looked at */
+    json_object_foreach (a, key, value) {
+        char *pointer = text_format("scenario /%s", key);
+
+        text =
+            text ? text : differ(pointer, json_object_get(one, key), json_object_get(other, key));
+        free(pointer);
+    }
+    json_decref(a);
+    json_decref(b);
+    return text;
+}
+
+char *identity_difference(json_t *one, json_t *other)
+{
+    json_t *host = json_object_get(one, "host"), *other_host = json_object_get(other, "host");
+    char *text = NULL;
+
+    for (size_t i = 0; host_keys[i] && !text; i++) {
+        char *what = text_format("host %s", host_keys[i]);
+
+        text = differ(what, json_object_get(host, host_keys[i]),
+                      json_object_get(other_host, host_keys[i]));
+        free(what);
+    }
+    text = text ? text
+                : differ("environment", json_object_get(one, "environment"),
+                         json_object_get(other, "environment"));
+    return text ? text
+                : scenarios_differ(json_object_get(one, "scenario"),
+                                   json_object_get(other, "scenario"));
+}
+
+/* --- Keys --- */
+
+/* Source: Fowler, Noll and Vo, FNV-1a; half of it. */
+static uint32_t digest(json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+    for (const char *c = text; c && *c; c++)
+        sum = (sum ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    free(text);
+    return (uint32_t)(sum ^ (sum >> 32));
+}
+
+char *identity_host(json_t *host)
+{
+    json_t *kept = json_object();
+    char *key;
+
+    for (size_t i = 0; host_keys[i]; i++)
+        if (json_object_get(host, host_keys[i]))
+            json_object_set(kept, host_keys[i], json_object_get(host, host_keys[i]));
+    key = text_format("%08" PRIx32, digest(kept));
+    json_decref(kept);
+    return key;
+}
+
+char *identity_scenario(json_t *result)
+{
+    json_t *scenario = json_object_get(result, "scenario"), *kept = measured(scenario);
+    json_t *environment = json_object_get(result, "environment");
+    char *key;
+
+    if (json_object_size(environment) > 0)
+        json_object_set(kept, "environment", environment);
+    key = text_format("%s %08" PRIx32, document_text(scenario, "name"), digest(kept));
+    json_decref(kept);
+    return key;
+}
+
+char *identity_machine(json_t *host)
+{
+    long long cpus = json_integer_value(json_object_get(host, "cpus_allowed"));
+
+    return text_format("%s, %lld CPU%s, %s", document_text(host, "cpu_model"), cpus,
+                       cpus == 1 ? "" : "s", document_text(host, "kernel"));
+}
