@@ -1,0 +1,150 @@
+/* The table of `stillpoint bench` as people read it. */
+#include "bench.h"
+
+#include "metric.h"
+#include "torture/result/report.h"
+#include "torture/scenario/document.h"
+
+#include <string.h>
+
+#define NARROWEST 24
+
+static double end_of(json_t *interval, size_t i)
+{
+    return json_number_value(json_array_get(interval, i));
+}
+
+/* By its interval, or, without one, by its ratio. */
+static bool is_better(json_t *cell)
+{
+    json_t *interval = json_object_get(cell, "interval");
+    json_t *ratio = json_object_get(cell, "ratio");
+
+    return interval ? end_of(interval, 1) < 1 : ratio && json_number_value(ratio) < 1;
+}
+
+static const char *ratio_text(double ratio, char *buffer)
+{
+    snprintf(buffer, 32, ratio >= 99.5 ? "%.0f" : ratio >= 9.95 ? "%.1f" : "%.2f", ratio);
+    return buffer;
+}
+
+/* "2.40 ±4%", "0.57 ±3%*", "99.1" without an interval, "" for none. */
+static void cell_text(json_t *cell, char *text, size_t room)
+{
+    json_t *ratio = json_object_get(cell, "ratio"), *interval = json_object_get(cell, "interval");
+    char number[32];
+
+    *text = '\0';
+    if (!ratio) {
+        if (cell)
+            snprintf(text, room, "-");
+        return;
+    }
+    ratio_text(json_number_value(ratio), number);
+    if (interval)
+        snprintf(text, room, "%s ±%.0f%%%s", number,
+                 50 * (end_of(interval, 1) - end_of(interval, 0)) / json_number_value(ratio),
+                 is_better(cell) ? "*" : "");
+    else
+        snprintf(text, room, "%s%s", number, is_better(cell) ? "*" : "");
+}
+
+/* A figure of the row's metric; "" for none. */
+static const char *figure_text(json_t *row, const char *key, char *buffer)
+{
+    json_t *value = json_object_get(row, key);
+
+    if (!json_is_number(value))
+        return "";
+    return metric_text(document_text(row, "metric"), json_number_value(value), buffer);
+}
+
+/* On a screen "±" takes one column, and two bytes. */
+static int shown_width(const char *text)
+{
+    int width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void put_right(FILE *f, int width, const char *text)
+{
+    fprintf(f, "%*s%s", width > shown_width(text) ? width - shown_width(text) : 0, "", text);
+}
+
+static bool any_better(json_t *bench)
+{
+    json_t *row, *cell;
+    const char *flavor;
+    size_t i;
+
+    json_array_foreach (json_object_get(bench, "rows"), i, row)
+        json_object_foreach (json_object_get(row, "peers"), flavor, cell)
+            if (is_better(cell))
+                return true;
+    return false;
+}
+
+void bench_report(FILE *f, json_t *bench)
+{
+    json_t *rows = json_object_get(bench, "rows"), *flavors = json_object_get(bench, "flavors");
+    json_t *row, *flavor;
+    int width = NARROWEST;
+    char text[64];
+    size_t i, j;
+
+    json_array_foreach (rows, i, row)
+        if ((int)strlen(document_text(row, "row")) > width)
+            width = (int)strlen(document_text(row, "row"));
+    fprintf(f, "  %-*s %9s %9s", width, "", "ours", "limit");
+    json_array_foreach (flavors, j, flavor)
+        fprintf(f, " %11s", json_string_value(flavor));
+    putc('\n', f);
+    json_array_foreach (rows, i, row) {
+        fprintf(f, "  %-*s", width, document_text(row, "row"));
+        fprintf(f, " %9s", figure_text(row, "ours", text));
+        fprintf(f, " %9s", figure_text(row, "limit", text));
+        json_array_foreach (flavors, j, flavor) {
+            cell_text(json_object_get(json_object_get(row, "peers"), json_string_value(flavor)),
+                      text, sizeof text);
+            putc(' ', f);
+            put_right(f, 11, text);
+        }
+        putc('\n', f);
+    }
+    fputs("  Cells: how many times ours it costs, and the 95 % interval of that", f);
+    fputs(any_better(bench) ? "; * it is better than ours.\n" : ".\n", f);
+    fputs(
+        "  Limit: what the machine takes for the transfers of a line, or exchanges, without which "
+        "it cannot be.\n",
+        f);
+}
+
+void bench_markdown(FILE *f, json_t *bench)
+{
+    json_t *rows = json_object_get(bench, "rows"), *flavors = json_object_get(bench, "flavors");
+    json_t *row, *flavor;
+    char text[64];
+    size_t i, j;
+
+    fputs("|  | ours | limit |", f);
+    json_array_foreach (flavors, j, flavor)
+        fprintf(f, " %s |", json_string_value(flavor));
+    fputs("\n| --- | ---: | ---: |", f);
+    json_array_foreach (flavors, j, flavor)
+        fputs(" ---: |", f);
+    putc('\n', f);
+    json_array_foreach (rows, i, row) {
+        fprintf(f, "| %s | %s |", document_text(row, "row"), figure_text(row, "ours", text));
+        fprintf(f, " %s |", figure_text(row, "limit", text));
+        json_array_foreach (flavors, j, flavor) {
+            cell_text(json_object_get(json_object_get(row, "peers"), json_string_value(flavor)),
+                      text, sizeof text);
+            fprintf(f, " %s |", text);
+        }
+        putc('\n', f);
+    }
+}
