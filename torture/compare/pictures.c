@@ -150,13 +150,13 @@ bool pictures_of_comparison(json_t *comparison, const char *directory, json_t *m
 
     if (!can_write(directory, d) || !canvas_open(&c, directory, made, d))
         return false;
-    f.rows = calloc(json_array_size(metrics) + 1, sizeof *f.rows);
+    f.rows = calloc(json_array_size(metrics) + 1, sizeof(json_t *));
     json_array_foreach (metrics, i, metric)
         if (f.rows && json_is_number(json_object_get(metric, "ratio")))
             f.rows[f.count++] = metric;
     drawn = f.count == 0;
     if (f.count > 0) {
-        qsort(f.rows, f.count, sizeof *f.rows, largest_first);
+        qsort(f.rows, f.count, sizeof(json_t *), largest_first);
         drawn =
             write_forest(&f, &c) && draw_both(&c, "comparison", "comparison", describe_forest, &f);
     }
