@@ -96,10 +96,12 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 
 @test "who adds at the same time loses nothing" {
     for i in 1 2 3 4 5 6 7 8; do made "r$i" $((10 * i)) 4 1; done
+    adding=()
     for i in 1 2 3 4 5 6 7 8; do
         sp history add "r$i" r1 >/dev/null 3>&- &
+        adding+=($!)
     done
-    wait
+    wait "${adding[@]}"
     [ "$(sp history list --json | jq -r '.[0].results')" = 64 ]
     [ "$(sqlite3 history.db 'PRAGMA integrity_check' 2>/dev/null || echo ok)" = ok ]
 }

@@ -17,7 +17,8 @@ static const char *const host_keys[] = {
     "membarrier", "kvm",      "virtualised", "boot_id",  "memory_bytes",
 };
 static const char *const load_keys[] = {"load1", "load5", "running", "steal_ticks", "total_ticks"};
-static const char *const tool_keys[] = {"name", "version", "commit", "dirty", "compiler", "flags"};
+static const char *const tool_keys[] = {"name",  "version",  "commit", "committed",
+                                        "dirty", "compiler", "flags"};
 
 static void expect_exactly(json_t *object, const char *const *keys, size_t count)
 {

@@ -363,8 +363,7 @@ json_t *host_tool(void)
     set(tool, "name", json_string("stillpoint"));
     set(tool, "version", json_string(STILLPOINT_VERSION));
     set(tool, "commit", json_string(HOST_COMMIT));
-    if (HOST_COMMITTED > 0)
-        set(tool, "committed", json_integer(HOST_COMMITTED));
+    set(tool, "committed", HOST_COMMITTED > 0 ? json_integer(HOST_COMMITTED) : NULL);
     set(tool, "dirty",
         strcmp(dirty, "unknown") != 0 ? json_boolean(strcmp(dirty, "true") == 0) : NULL);
     set(tool, "compiler", json_string(HOST_COMPILER));
