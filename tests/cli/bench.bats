@@ -10,7 +10,7 @@ load helper
     bench() { jq -er "$1" "$BATS_TEST_TMPDIR/bench.json"; }
     [ "$(bench .schema)" = stillpoint-bench/1 ]
     [ "$(bench '[.rows[].group] | unique | join(" ")')" = pair ]
-    [ "$(bench '.rows[0].ours >= 0')" = true ]
+    [ "$(bench '.rows[0] | has("ours") and has("limit")')" = true ]
     for peer in $(bench '.flavors[]'); do
         [ -e "$CLI_BUILD/runner-$peer" ]
         [ "$(bench ".rows[0].peers[\"$peer\"].pairs <= 3")" = true ]

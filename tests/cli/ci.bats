@@ -22,7 +22,7 @@ setup() {
     base=$(git rev-parse --short=12 HEAD~1)
     ln -s "$TREE" "build/compare/$base"
     SCENARIO=$(scenario tiny '{"name": "tiny", "duration": "100ms", "warmup": "0s",
-        "workloads": [{"type": "read-side"}]}')
+        "workloads": [{"type": "gp-latency", "readers": 0}]}')
     export SCENARIO
 }
 
@@ -33,7 +33,7 @@ setup() {
     [ "$(ls -d out/base/2* | wc -l)" = 11 ]
     [ "$(ls -d out/new/2* | wc -l)" = 11 ]
     has "$(cat out/summary.md)" "### Against $base"
-    has "$(cat out/summary.md)" '| read_side.pair p50 |'
+    has "$(cat out/summary.md)" '| gp p50 |'
     # Nothing of an earlier run is taken for this one's.
     run docs/ci/pull-request.sh HEAD~1 out
     expect 64

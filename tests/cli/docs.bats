@@ -176,7 +176,7 @@ PYTHON
 }
 
 @test "docs: every command and option that they name exists" {
-    for command in run list validate topology plot salvage; do
+    for command in run list validate topology plot salvage bench compare history; do
         "$STILLPOINT" $command --help >"$work/$command.help"
     done
     "$STILLPOINT" --help >"$work/help"
@@ -194,9 +194,9 @@ PYTHON
         *--- | *-) ;; # a rule of a table, a line of a diagram
         --cflags | --libs | --synthetic | --git) ;; # pkg-config's; topology's is below
         --run | --help | --markdown) ;;
-        *) grep -qE -- "$option\b" "$work"/run.help || echo "$option" ;;
+        *) cat "$work"/*.help | grep -qE -- "$option\b" || echo "$option" ;;
         esac
-    done <"$work/options" | nothing 'no such option of stillpoint run'
+    done <"$work/options" | nothing 'no such option of stillpoint'
     grep -q -- --synthetic "$work/topology.help"
 }
 

@@ -48,13 +48,13 @@ blames_the_machine() {
 }
 
 @test "too few processes for what comes and goes in a run" {
-    limited 'ulimit -u 36' torture/rcu.json --duration 1s
+    limited 'ulimit -u 37' torture/rcu.json --duration 1s
     blames_the_machine 'pthread_create was refused '
     has "$(result '.verdict.reasons | join("; ")')" 'fork was refused '
 }
 
 @test "too few processes for a child's threads is not the child's failure" {
-    limited 'ulimit -u 12' torture/fork.json --duration 1s --set rcu-fork.forkers=1
+    limited 'ulimit -u 13' torture/fork.json --duration 1s --set rcu-fork.forkers=1
     blames_the_machine 'pthread_create was refused '
     lacks "$output" VIOLATION
 }
