@@ -6,7 +6,7 @@ load helper
 two() {
     scenario two '{"name": "two", "duration": "200ms", "warmup": "0s", "stall_limit": "5s"'"${1:+, $1}"',
         "parts": [
-            {"name": "waits", "workloads": [{"type": "gp-wait", "long_readers": 0, "requesters": 100}]},
+            {"name": "waits", "warmup": "300ms", "workloads": [{"type": "gp-wait", "long_readers": 0, "requesters": 100}]},
             {"name": "torture", "workloads": [{"type": "rcu-pipe", "readers": 1, "fake_updaters": 0}],
              "require": {"reads": 1, "gps": 1}, "sweep": {"rcu-pipe.readers": [1, 2]}}]}'
 }
