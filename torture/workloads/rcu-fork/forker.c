@@ -160,8 +160,8 @@ static bool kernel_keeps(pid_t process)
     return kept;
 }
 
-/* Does not beat, but for the kernel: a child that hangs is to be noticed. It dies with this
- * process. */
+/* Beats when the child gets on, or the kernel keeps it: one that hangs is to be noticed. Its whole
+ * life may take long, as it has its share of the CPUs and no more. It dies with this process. */
 static int wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid)
 {
     unsigned seen = STEP_NONE, step, turns = 0;
@@ -171,8 +171,10 @@ static int wait_for_child(struct torture_thread *t, struct fork_report *report, 
         if (++turns % 1000 == 0 && kernel_keeps(pid))
             torture_beat(t);
         step = atomic_load_explicit(&report->step, memory_order_relaxed);
-        if (step != seen)
+        if (step != seen) {
             torture_note(t, NOTE_STEP, (unsigned long)pid, step);
+            torture_beat(t);
+        }
         seen = step;
         shared_wait(&t->header->stop, torture_running(t) ? 0 : 1, 300 * 1000);
     }
