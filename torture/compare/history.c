@@ -180,13 +180,6 @@ static int add_result(struct history *h, json_t *result, const char *path, struc
     return added;
 }
 
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
 /* Those that count, sorted; returns how many. */
 static size_t counted(double *values, size_t count)
 {
@@ -195,7 +188,7 @@ static size_t counted(double *values, size_t count)
     for (size_t i = 0; i < count; i++)
         if (!isnan(values[i]))
             values[kept++] = values[i];
-    qsort(values, kept, sizeof *values, ascending);
+    sort_values(values, kept);
     return kept;
 }
 

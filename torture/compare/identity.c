@@ -1,6 +1,7 @@
 #include "identity.h"
 
 #include "torture/record/text.h"
+#include "torture/result/fingerprint.h"
 #include "torture/scenario/document.h"
 
 #include <inttypes.h>
@@ -87,14 +88,11 @@ char *identity_difference(json_t *one, json_t *other)
 
 /* --- Keys --- */
 
-/* Source: Fowler, Noll and Vo, FNV-1a; half of it. */
 static uint32_t digest(json_t *value)
 {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    uint64_t sum = fingerprint_hash(FINGERPRINT_BASIS, text ? text : "");
 
-    for (const char *c = text; c && *c; c++)
-        sum = (sum ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
     free(text);
     return (uint32_t)(sum ^ (sum >> 32));
 }

@@ -34,13 +34,6 @@ double ratio_of_medians(const struct pairs *p)
 
 /* --- The bootstrap --- */
 
-static int ascending(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-
-    return (a > b) - (a < b);
-}
-
 struct interval interval_of_ratio(const struct pairs *p, uint64_t seed, size_t draws)
 {
     double *base = room_for(p->count, sizeof *base), *fresh = room_for(p->count, sizeof *fresh);
@@ -58,7 +51,7 @@ struct interval interval_of_ratio(const struct pairs *p, uint64_t seed, size_t d
         }
         ratios[i] = median_of(fresh, p->count) / median_of(base, p->count);
     }
-    qsort(ratios, draws, sizeof *ratios, ascending);
+    sort_values(ratios, draws);
     interval = (struct interval){.low = ratios[draws / 40], .high = ratios[draws - 1 - draws / 40]};
     free(ratios);
     free(fresh);

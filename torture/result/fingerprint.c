@@ -151,7 +151,7 @@ static json_t *stack_of(json_t *finding)
 
 /* --- The whole --- */
 
-static uint64_t hash(uint64_t sum, const char *text)
+uint64_t fingerprint_hash(uint64_t sum, const char *text)
 {
     do {
         sum = (sum ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
@@ -165,7 +165,7 @@ json_t *fingerprint_of(json_t *finding)
     const char *workload = document_text(finding, "workload"), *line = sanitizer_line(output);
     json_t *stack = stack_of(finding), *frames, *frame, *written;
     bool stall = strcmp(check, "stall") == 0;
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    uint64_t sum = FINGERPRINT_BASIS;
     char *what, *place, *id;
     size_t i;
 
@@ -177,9 +177,9 @@ json_t *fingerprint_of(json_t *finding)
         frames = frames_of_sanitizer(line);
     }
     place = text_format("%s: %s", workload, what);
-    sum = hash(hash(sum, check), place);
+    sum = fingerprint_hash(fingerprint_hash(sum, check), place);
     json_array_foreach (frames, i, frame)
-        sum = hash(sum, json_string_value(frame));
+        sum = fingerprint_hash(sum, json_string_value(frame));
     sum ^= sum >> (64 - 4 * DIGITS);
     id = text_format("%s-%0*" PRIx64, check, DIGITS, sum & (UINT64_MAX >> (64 - 4 * DIGITS)));
     written = json_pack("{ss ss ss so}", "fingerprint", id, "check", check, "place", place,

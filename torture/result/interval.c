@@ -15,9 +15,14 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-double median_of(double *values, size_t count)
+void sort_values(double *values, size_t count)
 {
     qsort(values, count, sizeof *values, ascending);
+}
+
+double median_of(double *values, size_t count)
+{
+    sort_values(values, count);
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
@@ -49,10 +54,10 @@ struct interval interval_of_median(double *values, size_t count, uint64_t seed)
     if (!medians || !times)
         abort();
     random_start(&random, seed, 0);
-    qsort(values, count, sizeof *values, ascending);
+    sort_values(values, count);
     for (size_t i = 0; i < RESAMPLES; i++)
         medians[i] = draw_median(values, times, count, &random);
-    qsort(medians, RESAMPLES, sizeof *medians, ascending);
+    sort_values(medians, RESAMPLES);
     interval = (struct interval){.low = medians[RESAMPLES / 40],
                                  .high = medians[RESAMPLES - 1 - RESAMPLES / 40]};
     free(medians);

@@ -9,6 +9,8 @@ struct interval {
     double low, high;
 };
 
+/* The smallest first. */
+void sort_values(double *values, size_t count);
 /* => At least one value; the call sorts them. */
 double median_of(double *values, size_t count);
 /* The percentile bootstrap's 95 % interval of the median: what lies between is where the medians of
