@@ -3,8 +3,9 @@
  * In rounds: the producers start together, queue their callbacks as fast as they can, and one waits
  * in the flavor's barrier for all of them. `filled`: they queue inside a read section, so that no
  * callback is called before the queue is full; else the thread that calls them is at work at the
- * same time. A callback counts itself and does nothing else; the structures that it is queued by
- * are side by side in memory, which favours whoever walks along them.
+ * same time. Then the barrier alone is timed, for one callback. A callback counts itself and does
+ * nothing else; the structures that it is queued by are side by side in memory, which favours
+ * whoever walks along them.
  */
 #include "torture/flavors/flavor.h"
 #include "torture/runner/thread.h"
@@ -21,11 +22,12 @@ enum { CALLBACKS, COUNTER_COUNT };
 static const struct counter counters[COUNTER_COUNT] = {
     [CALLBACKS] = {.name = "callbacks"},
 };
-enum { QUEUE, CALL, WHOLE, MEASURE_COUNT };
+enum { QUEUE, CALL, WHOLE, BARRIER, MEASURE_COUNT };
 static const struct measure measures[MEASURE_COUNT] = {
     [QUEUE] = {.name = "call_rcu.queue", .unit = "ps"},
     [CALL] = {.name = "call_rcu.call", .unit = "ps"},
     [WHOLE] = {.name = "call_rcu.whole", .unit = "ps"},
+    [BARRIER] = {.name = "call_rcu.barrier", .unit = "ns"},
 };
 
 struct state {
@@ -76,6 +78,18 @@ static void await_callbacks(struct torture_thread *t, struct state *s, uint64_t 
     called = 0;
 }
 
+/* For the one callback that is on its way. */
+static void time_barrier(struct torture_thread *t, flavor_head *head)
+{
+    uint64_t begun;
+
+    flavor_call(head, invoked);
+    begun = clock_ticks();
+    flavor_barrier();
+    torture_measure(t, BARRIER, clock_ticks_to_ns(clock_ticks() - begun));
+    called = 0;
+}
+
 static void producer(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
@@ -99,8 +113,10 @@ static void producer(struct torture_thread *t)
         if (s->ends)
             break;
         torture_beat(t);
-        if (meet(s))
+        if (meet(s)) {
             await_callbacks(t, s, count * (uint64_t)p->producers, p->filled);
+            time_barrier(t, heads);
+        }
         torture_beat(t);
     }
     flavor_unregister_thread();

@@ -1,86 +1,20 @@
 #include "bench.h"
 
+#include "bench_rows.h"
 #include "comparison.h"
+#include "figures.h"
 #include "metric.h"
 #include "statistics.h"
-#include "torture/result/left_out.h"
-#include "torture/result/verdict.h"
+#include "torture/record/text.h"
 #include "torture/scenario/document.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OURS "stillpoint"
-#define SEED 1
-
-/* --- The rows --- */
-
-/* Limits are what the machine takes at least for the same: so many of one of its own. */
-static const struct row {
-    const char *group, *text;
-    const char *scenario, *part;
-    const char *where; /* JSON: of the points only these; NULL: all */
-    const char *metric;
-    const char *limit;
-    double limits;
-} rows[] = {
-    {"pair", "lock and unlock, beyond the loop", "peers", "pair", NULL, "read_side.over_empty.p50",
-     NULL, 0},
-    {"pair", "the same of an online thread", "peers", "online-pair", NULL,
-     "read_side.qsbr_over_empty.p50", NULL, 0},
-    {"grace-periods", "one looping reader, p50", "peers", "one-reader", NULL, "gp.total.p50",
-     "limit.transfer.p50", 2},
-    {"grace-periods", "one looping reader, mean", "peers", "one-reader", NULL, "gp.total.mean",
-     "limit.transfer.p50", 2},
-    {"grace-periods", "one looping online reader, p50", "peers", "one-online-reader", NULL,
-     "gp.total.p50", "limit.transfer.p50", 2},
-    {"grace-periods", "nobody inside", "peers", "nobody-inside", NULL, "gp.mean.p50",
-     "limit.exchange.p50", 2},
-    {"grace-periods", "4096 sleepers", "peers", "sleepers", NULL, "gp.mean.p50",
-     "limit.exchange.p50", 2},
-    {"grace-periods", "64 callers", "peers", "updaters", NULL, "rate.gps", NULL, 0},
-    {"callbacks", "call_rcu, queue filled first", "peers", "queue", NULL, "call_rcu.queue.p50",
-     "limit.exchange.p50", 1},
-    {"callbacks", "a callback of a full queue", "peers", "queue", NULL, "call_rcu.call.p50", NULL,
-     0},
-    {"callbacks", "call_rcu, consumer at work", "peers", "queue-at-work", NULL,
-     "call_rcu.queue.p50", "limit.exchange.p50", 1},
-    {"callbacks", "a callback, consumer at work", "peers", "queue-at-work", NULL,
-     "call_rcu.whole.p50", "limit.exchange.p50", 1},
-    {"callbacks", "call_rcu, two producers", "peers", "two-queue-at-work", NULL,
-     "call_rcu.queue.p50", "limit.transfer.p50", 1},
-    {"callbacks", "a callback, two producers", "peers", "two-queue-at-work", NULL,
-     "call_rcu.whole.p50", "limit.transfer.p50", 1},
-#define SECTIONS(vcpus, rest)                                                                      \
-    {"exclusive",                                                                                  \
-     "start_exclusive, " #vcpus " vCPUs, rest " rest ", p50",                                      \
-     "exclusive-classic",                                                                          \
-     NULL,                                                                                         \
-     "{\"exclusive-latency.vcpus\": " #vcpus ", \"exclusive-latency.rest\": \"" rest "\"}",        \
-     "exclusive.enter.p50",                                                                        \
-     NULL,                                                                                         \
-     0},                                                                                           \
-    {                                                                                              \
-        "exclusive", "start_exclusive, " #vcpus " vCPUs, rest " rest ", p99", "exclusive-classic", \
-            NULL,                                                                                  \
-            "{\"exclusive-latency.vcpus\": " #vcpus ", \"exclusive-latency.rest\": \"" rest "\"}", \
-            "exclusive.enter.p99", NULL, 0                                                         \
-    }
-    SECTIONS(1, "0s"),
-    SECTIONS(4, "0s"),
-    SECTIONS(16, "0s"),
-    SECTIONS(64, "0s"),
-    SECTIONS(1, "1ms"),
-    SECTIONS(4, "1ms"),
-    SECTIONS(16, "1ms"),
-    SECTIONS(64, "1ms"),
-#undef SECTIONS
-};
-
-#define ROW_COUNT (sizeof rows / sizeof *rows)
-
-const char *const bench_groups[] = {"pair", "grace-periods", "callbacks", "exclusive", NULL};
+#define OURS    "stillpoint"
+#define NOTHING "null" /* the flavor that does nothing */
+#define SEED    1
 
 static bool same_text(const char *a, const char *b)
 {
@@ -99,17 +33,18 @@ static void add_source(struct bench_source *sources, const char *scenario, const
 
 struct bench_source *bench_sources(const char *const *groups, size_t count)
 {
-    struct bench_source *sources = calloc(ROW_COUNT + 2, sizeof *sources);
+    struct bench_source *sources = calloc(bench_row_count + 2, sizeof *sources);
 
     if (!sources)
         abort();
-    for (size_t i = 0; i < ROW_COUNT; i++) {
+    for (size_t i = 0; i < bench_row_count; i++) {
+        const struct bench_row *row = &bench_rows[i];
         bool wanted = count == 0;
 
         for (size_t j = 0; j < count; j++)
-            wanted = wanted || strcmp(groups[j], rows[i].group) == 0;
+            wanted = wanted || strcmp(groups[j], row->group) == 0;
         if (wanted)
-            add_source(sources, rows[i].scenario, rows[i].part);
+            add_source(sources, row->scenario, row->part);
     }
     add_source(sources, "limits", NULL);
     return sources;
@@ -129,55 +64,28 @@ static json_t *result_of(json_t *results, const char *scenario, const char *part
     return NULL;
 }
 
-static bool is_at(json_t *run, json_t *where)
+static json_t *point_of(const char *text)
 {
-    json_t *point = json_object_get(run, "point"), *wanted;
-    const char *key;
-
-    json_object_foreach (where, key, wanted)
-        if (!json_equal(json_object_get(point, key), wanted))
-            return false;
-    return true;
+    return text ? json_loads(text, 0, NULL) : NULL;
 }
 
-/* Of the repeats of a flavor at the row's point, in their order; NAN where one does not count. */
-static double *values_of(json_t *result, const struct row *row, const char *flavor, size_t *count)
+static double *values_at(json_t *result, const char *flavor, const struct bench_row *row,
+                         size_t *count)
 {
-    json_t *where = row->where ? json_loads(row->where, 0, NULL) : NULL, *run;
-    double *values = calloc(json_array_size(json_object_get(result, "runs")) + 1, sizeof *values);
-    size_t i;
+    json_t *where = point_of(row->where);
+    double *values = figures_of(result, flavor, where, row->metric, count);
 
-    if (!values)
-        abort();
-    *count = 0;
-    json_array_foreach (json_object_get(result, "runs"), i, run) {
-        double value;
-
-        if (strcmp(document_text(run, "flavor"), flavor) != 0 || !is_at(run, where) ||
-            strcmp(document_text(run, "verdict"), "skipped") == 0)
-            continue;
-        if (!left_out_is_not(run) || !verdict_metric(run, row->metric, &value) || value < 0)
-            value = NAN;
-        values[(*count)++] = value;
-    }
     json_decref(where);
     return values;
 }
 
-static double median_of_counted(const double *values, size_t count)
+static double median_at(json_t *result, const char *flavor, const char *at, const char *metric)
 {
-    double *kept = calloc(count + 1, sizeof *kept), result = NAN;
-    size_t n = 0;
+    json_t *where = point_of(at);
+    double median = figure_median(result, flavor, where, metric);
 
-    if (!kept)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
-            kept[n++] = values[i];
-    if (n > 0)
-        result = median_of(kept, n);
-    free(kept);
-    return result;
+    json_decref(where);
+    return median;
 }
 
 static json_t *number(double value)
@@ -201,7 +109,7 @@ static json_t *judge_cell(const double *ours, size_t our_count, const double *pe
         base[count] = more_is_better ? peers[i] : ours[i];
         fresh[count++] = more_is_better ? ours[i] : peers[i];
     }
-    json_object_set_new(cell, "value", number(median_of_counted(peers, peer_count)));
+    json_object_set_new(cell, "value", number(median_of_figures(peers, peer_count)));
     if (count > 0) {
         struct pairs pairs = {.base = base, .fresh = fresh, .count = count};
 
@@ -225,7 +133,8 @@ static void add_flavors(json_t *flavors, json_t *result)
 
     json_array_foreach (json_object_get(result, "runs"), i, run) {
         json_t *flavor = json_object_get(run, "flavor"), *known;
-        bool found = strcmp(document_text(run, "flavor"), OURS) == 0;
+        const char *name = document_text(run, "flavor");
+        bool found = strcmp(name, OURS) == 0 || strcmp(name, NOTHING) == 0;
         size_t j;
 
         json_array_foreach (flavors, j, known)
@@ -235,36 +144,31 @@ static void add_flavors(json_t *flavors, json_t *result)
     }
 }
 
-static double limit_of(json_t *results, const struct row *row)
+static double limit_of(json_t *results, json_t *result, const struct bench_row *row)
 {
-    static const struct row any = {.metric = NULL};
-    json_t *result = result_of(results, "limits", NULL);
-    struct row limit = any;
-    double *values, median;
-    size_t count;
+    double times = row->limits > 0 ? row->limits : 1;
 
-    if (!row->limit || !result)
-        return NAN;
-    limit.metric = row->limit;
-    values = values_of(result, &limit, OURS, &count);
-    median = median_of_counted(values, count);
-    free(values);
-    return row->limits * median;
+    if (row->limit && strncmp(row->limit, "limit.", 6) == 0)
+        return times * median_at(result_of(results, "limits", NULL), OURS, NULL, row->limit);
+    if (row->limit || row->limit_where)
+        return times * median_at(result, OURS, row->limit_where ? row->limit_where : row->where,
+                                 row->limit ? row->limit : row->metric);
+    return median_at(result, NOTHING, row->where, row->metric);
 }
 
-static json_t *judge_row(json_t *results, const struct row *row, json_t *flavors)
+static json_t *judge_row(json_t *results, const struct bench_row *row, json_t *flavors)
 {
     json_t *result = result_of(results, row->scenario, row->part), *cells = json_object(), *flavor;
     size_t count, i;
-    double *ours = values_of(result, row, OURS, &count);
+    double *ours = values_at(result, OURS, row, &count);
     json_t *judged = json_pack("{ss ss ss so so}", "group", row->group, "row", row->text, "metric",
-                               row->metric, "ours", number(median_of_counted(ours, count)), "limit",
-                               number(limit_of(results, row)));
+                               row->metric, "ours", number(median_of_figures(ours, count)), "limit",
+                               number(limit_of(results, result, row)));
 
     json_array_foreach (flavors, i, flavor) {
         const char *name = json_string_value(flavor);
         size_t peer_count;
-        double *peers = values_of(result, row, name, &peer_count);
+        double *peers = values_at(result, name, row, &peer_count);
 
         if (peer_count > 0)
             json_object_set_new(
@@ -277,6 +181,22 @@ static json_t *judge_row(json_t *results, const struct row *row, json_t *flavors
     return judged;
 }
 
+/* {"limit.loop": 312.0, ...}: medians, as the workload has them. */
+static json_t *limits_of(json_t *results)
+{
+    json_t *result = result_of(results, "limits", NULL), *limits = json_object(), *ignored;
+    json_t *run = json_array_get(json_object_get(result, "runs"), 0);
+    const char *name;
+
+    json_object_foreach (json_object_get(run, "latency"), name, ignored) {
+        char *metric = text_format("%s.p50", name);
+
+        json_object_set_new(limits, name, number(median_at(result, OURS, NULL, metric)));
+        free(metric);
+    }
+    return limits;
+}
+
 json_t *bench_judge(json_t *results)
 {
     json_t *flavors = json_array(), *list = json_array(), *one;
@@ -284,9 +204,9 @@ json_t *bench_judge(json_t *results)
 
     json_array_foreach (results, i, one)
         add_flavors(flavors, json_object_get(one, "result"));
-    for (i = 0; i < ROW_COUNT; i++)
-        if (result_of(results, rows[i].scenario, rows[i].part))
-            json_array_append_new(list, judge_row(results, &rows[i], flavors));
-    return json_pack("{ss so so}", "schema", "stillpoint-bench/1", "flavors", flavors, "rows",
-                     list);
+    for (i = 0; i < bench_row_count; i++)
+        if (result_of(results, bench_rows[i].scenario, bench_rows[i].part))
+            json_array_append_new(list, judge_row(results, &bench_rows[i], flavors));
+    return json_pack("{ss so so so}", "schema", "stillpoint-bench/1", "flavors", flavors, "limits",
+                     limits_of(results), "rows", list);
 }

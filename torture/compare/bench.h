@@ -11,8 +11,6 @@ struct bench_source {
     const char *scenario, *part; /* part NULL: all of it */
 };
 
-/* The groups of rows: a NULL-ended list. */
-extern const char *const bench_groups[];
 /* Sources of the rows of these groups (`count` 0: of all), each once, and that of the limits; a
  * NULL scenario ends them. Heap. */
 struct bench_source *bench_sources(const char *const *groups, size_t count);

@@ -1,6 +1,7 @@
 /* The table of `stillpoint bench` as people read it. */
 #include "bench.h"
 
+#include "bench_rows.h"
 #include "metric.h"
 #include "torture/result/report.h"
 #include "torture/scenario/document.h"
@@ -88,18 +89,58 @@ static bool any_better(json_t *bench)
     return false;
 }
 
-void bench_report(FILE *f, json_t *bench)
+static json_t *cell_of(json_t *row, json_t *flavor)
 {
-    json_t *rows = json_object_get(bench, "rows"), *flavors = json_object_get(bench, "flavors");
-    json_t *row, *flavor;
+    return json_object_get(json_object_get(row, "peers"), json_string_value(flavor));
+}
+
+static json_t *rows_of(json_t *bench, const char *group)
+{
+    json_t *rows = json_array(), *row;
+    size_t i;
+
+    json_array_foreach (json_object_get(bench, "rows"), i, row)
+        if (strcmp(document_text(row, "group"), group) == 0)
+            json_array_append(rows, row);
+    return rows;
+}
+
+/* Those with a cell in any of these rows. */
+static json_t *flavors_of(json_t *bench, json_t *rows)
+{
+    json_t *flavors = json_array(), *flavor, *row;
+    size_t i, j;
+
+    json_array_foreach (json_object_get(bench, "flavors"), i, flavor) {
+        bool found = false;
+
+        json_array_foreach (rows, j, row)
+            found = found || cell_of(row, flavor);
+        if (found)
+            json_array_append(flavors, flavor);
+    }
+    return flavors;
+}
+
+static int widest(json_t *bench)
+{
     int width = NARROWEST;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (json_object_get(bench, "rows"), i, row)
+        if ((int)strlen(document_text(row, "row")) > width)
+            width = (int)strlen(document_text(row, "row"));
+    return width;
+}
+
+static void put_group(FILE *f, json_t *rows, json_t *flavors, const char *heading, int width)
+{
+    json_t *row, *flavor;
     char text[64];
     size_t i, j;
 
-    json_array_foreach (rows, i, row)
-        if ((int)strlen(document_text(row, "row")) > width)
-            width = (int)strlen(document_text(row, "row"));
-    fprintf(f, "  %-*s %9s %9s", width, "", "ours", "limit");
+    fprintf(f, "%s\n  %-*s %9s %9s", heading, width, "", "ours", "limit");
     json_array_foreach (flavors, j, flavor)
         fprintf(f, " %11s", json_string_value(flavor));
     putc('\n', f);
@@ -108,29 +149,69 @@ void bench_report(FILE *f, json_t *bench)
         fprintf(f, " %9s", figure_text(row, "ours", text));
         fprintf(f, " %9s", figure_text(row, "limit", text));
         json_array_foreach (flavors, j, flavor) {
-            cell_text(json_object_get(json_object_get(row, "peers"), json_string_value(flavor)),
-                      text, sizeof text);
+            cell_text(cell_of(row, flavor), text, sizeof text);
             putc(' ', f);
             put_right(f, 11, text);
         }
         putc('\n', f);
     }
-    fputs("  Cells: how many times ours it costs, and the 95 % interval of that", f);
-    fputs(any_better(bench) ? "; * it is better than ours.\n" : ".\n", f);
-    fputs(
-        "  Limit: what the machine takes for the transfers of a line, or exchanges, without which "
-        "it cannot be.\n",
-        f);
 }
 
-void bench_markdown(FILE *f, json_t *bench)
+/* "limit.heavy_fence" is called "heavy fence". */
+static void put_limit(FILE *f, const char *name, json_t *value, const char *between)
 {
-    json_t *rows = json_object_get(bench, "rows"), *flavors = json_object_get(bench, "flavors");
+    char text[64];
+
+    fputs(between, f);
+    for (name += strlen("limit."); *name; name++)
+        putc(*name == '_' ? ' ' : *name, f);
+    fprintf(f, " %s", metric_text("limit", json_number_value(value), text));
+}
+
+static void put_limits(FILE *f, json_t *bench)
+{
+    json_t *limits = json_object_get(bench, "limits"), *value;
+    const char *name, *between = "This machine: ";
+
+    json_object_foreach (limits, name, value) {
+        if (!json_is_number(value))
+            continue;
+        put_limit(f, name, value, between);
+        between = ", ";
+    }
+    if (json_object_size(limits) > 0)
+        putc('\n', f);
+}
+
+void bench_report(FILE *f, json_t *bench)
+{
+    int width = widest(bench);
+
+    for (const struct bench_group *group = bench_groups; group->name; group++) {
+        json_t *rows = rows_of(bench, group->name), *flavors = flavors_of(bench, rows);
+
+        if (json_array_size(rows) > 0) {
+            put_group(f, rows, flavors, group->heading, width);
+            putc('\n', f);
+        }
+        json_decref(rows);
+        json_decref(flavors);
+    }
+    put_limits(f, bench);
+    fputs("Cells: how many times ours it costs, and the 95 % interval of that", f);
+    fputs(any_better(bench) ? "; * it is better than ours.\n" : ".\n", f);
+    fputs("Limit: what the machine takes for what cannot be left out, or the loop without any "
+          "protection.\n",
+          f);
+}
+
+static void put_group_markdown(FILE *f, json_t *rows, json_t *flavors, const char *heading)
+{
     json_t *row, *flavor;
     char text[64];
     size_t i, j;
 
-    fputs("|  | ours | limit |", f);
+    fprintf(f, "| %s | ours | limit |", heading);
     json_array_foreach (flavors, j, flavor)
         fprintf(f, " %s |", json_string_value(flavor));
     fputs("\n| --- | ---: | ---: |", f);
@@ -141,10 +222,23 @@ void bench_markdown(FILE *f, json_t *bench)
         fprintf(f, "| %s | %s |", document_text(row, "row"), figure_text(row, "ours", text));
         fprintf(f, " %s |", figure_text(row, "limit", text));
         json_array_foreach (flavors, j, flavor) {
-            cell_text(json_object_get(json_object_get(row, "peers"), json_string_value(flavor)),
-                      text, sizeof text);
+            cell_text(cell_of(row, flavor), text, sizeof text);
             fprintf(f, " %s |", text);
         }
         putc('\n', f);
     }
+    putc('\n', f);
+}
+
+void bench_markdown(FILE *f, json_t *bench)
+{
+    for (const struct bench_group *group = bench_groups; group->name; group++) {
+        json_t *rows = rows_of(bench, group->name), *flavors = flavors_of(bench, rows);
+
+        if (json_array_size(rows) > 0)
+            put_group_markdown(f, rows, flavors, group->heading);
+        json_decref(rows);
+        json_decref(flavors);
+    }
+    put_limits(f, bench);
 }

@@ -2,11 +2,11 @@
 #include "commands.h"
 #include "execution.h"
 #include "torture/compare/bench.h"
+#include "torture/compare/bench_rows.h"
 #include "torture/host/paths.h"
 #include "torture/record/text.h"
 #include "torture/scenario/nearest_name.h"
 #include "torture/scenario/parts.h"
-#include "writers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,67 +22,63 @@ static json_t *run_source(const struct arguments *a, const struct bench_source *
     struct override overrides[2];
     struct driver_options o = a->run;
     struct planned_scenario planned;
-    struct output output;
     json_t *result = NULL;
 
     o.path = path ? path : relative;
     o.overrides = overrides;
     o.override_count = 0;
+    o.no_plot = true;
     if (source->part)
         overrides[o.override_count++] = (struct override){PART_KEY, source->part};
     if (a->bench_quick)
         overrides[o.override_count++] = (struct override){"repeat", QUICK_REPEAT};
-    if (driver_plan(&o, &planned, d)) {
-        execution_signals(false);
-        if (output_open(&output, o.out,
-                        json_string_value(json_object_get(planned.scenario.effective, "name")),
-                        planned.scenario.effective, d)) {
-            output.no_pictures = true;
-            result = driver_execute(&o, console, &planned, &output, d);
-            if (result)
-                *code = writers_conclude(result, output.directory, &output, console, d);
-            else
-                output_discard(&output);
-            output_free(&output);
-        }
-    }
+    if (driver_plan(&o, &planned, d))
+        result = driver_measure(&o, console, &planned, code, d);
     planned_scenario_free(&planned);
     free(path);
     free(relative);
     return result;
 }
 
+/* The names of all groups, NULL-ended, and as one text. Heap. */
+static const char **group_names(char **text)
+{
+    const char **names;
+    size_t count = 0;
+
+    while (bench_groups[count].name)
+        count++;
+    names = calloc(count + 1, sizeof *names);
+    *text = text_format("%s", "");
+    for (size_t i = 0; i < count; i++) {
+        names[i] = bench_groups[i].name;
+        *text = text_append(*text, i > 0 ? ", " : "");
+        *text = text_append(*text, names[i]);
+    }
+    return names;
+}
+
 static bool are_groups(const struct arguments *a, struct diagnostics *d)
 {
+    char *text;
+    const char **names = group_names(&text);
+
     for (size_t i = 0; i < a->positional_count; i++) {
-        const char *name = a->positionals[i], *near = nearest_name(name, bench_groups);
+        const char *name = a->positionals[i], *near = nearest_name(name, names);
         bool known = false;
 
-        for (size_t j = 0; bench_groups[j]; j++)
-            known = known || strcmp(bench_groups[j], name) == 0;
+        for (size_t j = 0; names[j]; j++)
+            known = known || strcmp(names[j], name) == 0;
         if (known)
             continue;
         if (near)
             diagnose(d, "stillpoint bench: no rows \"%s\"; did you mean \"%s\"?", name, near);
         else
-            diagnose(d,
-                     "stillpoint bench: no rows \"%s\"; there are pair, grace-periods, callbacks "
-                     "and exclusive",
-                     name);
+            diagnose(d, "stillpoint bench: no rows \"%s\"; there are %s", name, text);
     }
+    free(names);
+    free(text);
     return d->count == 0;
-}
-
-static void show(json_t *bench, enum text_format format)
-{
-    if (format == FORMAT_MARKDOWN) {
-        bench_markdown(stdout, bench);
-    } else if (format == FORMAT_TABLE) {
-        bench_report(stdout, bench);
-    } else {
-        json_dumpf(bench, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-        putchar('\n');
-    }
 }
 
 int command_bench(struct arguments *a, struct diagnostics *d)
@@ -115,7 +111,7 @@ int command_bench(struct arguments *a, struct diagnostics *d)
     console_close(&console);
     if (json_array_size(results) > 0) {
         bench = bench_judge(results);
-        show(bench, a->format);
+        show_as(a->format, bench, bench_report, bench_markdown);
         json_decref(bench);
     }
     json_decref(results);

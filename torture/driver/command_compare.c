@@ -24,32 +24,9 @@ static bool may_compare(const struct arguments *a, const struct side *base,
     return d->count == 0;
 }
 
-static void show(json_t *comparison, enum text_format format)
+static void table(FILE *f, json_t *comparison)
 {
-    if (format == FORMAT_MARKDOWN) {
-        comparison_markdown(stdout, comparison);
-    } else if (format == FORMAT_TABLE) {
-        comparison_report(stdout, comparison, isatty(STDOUT_FILENO));
-    } else {
-        json_dumpf(comparison, stdout,
-                   JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
-        putchar('\n');
-    }
-}
-
-/* Names the files where people read. */
-static bool draw(json_t *comparison, const char *directory, enum text_format format,
-                 struct diagnostics *d)
-{
-    json_t *made = json_array(), *name;
-    bool drawn = pictures_of_comparison(comparison, directory, made, d);
-    size_t i;
-
-    if (format == FORMAT_TABLE)
-        json_array_foreach (made, i, name)
-            printf("%s/%s\n", directory, json_string_value(name));
-    json_decref(made);
-    return drawn;
+    comparison_report(f, comparison, isatty(fileno(f)));
 }
 
 int command_compare(struct arguments *a, struct diagnostics *d)
@@ -75,9 +52,10 @@ int command_compare(struct arguments *a, struct diagnostics *d)
     good = good && (!a->compare.same || may_compare(a, &base, &same, notes, d));
     if (good) {
         comparison = compare_sides(&base, &fresh, &options);
-        show(comparison, a->format);
+        show_as(a->format, comparison, table, comparison_markdown);
         code = comparison_exit_code(comparison);
-        if (a->pictures && !draw(comparison, a->pictures, a->format, d))
+        if (a->pictures && !show_pictures(pictures_of_comparison, comparison, a->pictures,
+                                          a->format == FORMAT_TABLE, d))
             code = code == EXIT_CODE_PASS ? EXIT_CODE_USAGE : code;
         json_decref(comparison);
     }

@@ -98,38 +98,19 @@ static int rebuild(struct arguments *a, struct diagnostics *d)
 
 /* --- Looking --- */
 
-static void print_json(json_t *value)
-{
-    json_dumpf(value, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-}
-
 static int list(struct arguments *a, struct diagnostics *d)
 {
     struct history *h = history_open(a->history.database, false, d);
     json_t *contents = h ? history_contents(h, d) : NULL;
 
     if (contents && a->json)
-        print_json(contents);
+        show_json(contents);
     else if (contents)
         history_report_contents(stdout, contents);
     json_decref(contents);
     if (h)
         history_close(h);
     return contents ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
-}
-
-static bool draw(json_t *series, const struct arguments *a, struct diagnostics *d)
-{
-    json_t *made = json_array(), *name;
-    bool drawn = pictures_of_history(series, a->pictures, made, d);
-    size_t i;
-
-    if (!a->json)
-        json_array_foreach (made, i, name)
-            printf("%s/%s\n", a->pictures, json_string_value(name));
-    json_decref(made);
-    return drawn;
 }
 
 static int show(struct arguments *a, struct diagnostics *d)
@@ -148,10 +129,12 @@ static int show(struct arguments *a, struct diagnostics *d)
                  a->history.database, selection.metric);
     } else if (series) {
         if (a->json)
-            print_json(series);
+            show_json(series);
         else
             history_report_series(stdout, series);
-        code = !a->pictures || draw(series, a, d) ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
+        code = EXIT_CODE_PASS;
+        if (a->pictures && !show_pictures(pictures_of_history, series, a->pictures, !a->json, d))
+            code = EXIT_CODE_USAGE;
     }
     json_decref(series);
     if (h)

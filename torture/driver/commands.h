@@ -2,11 +2,10 @@
 #ifndef STILLPOINT_COMMANDS_H
 #define STILLPOINT_COMMANDS_H
 
+#include "command_show.h"
 #include "driver.h"
 #include "night.h"
 #include "torture/compare/history.h"
-
-enum text_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_MARKDOWN };
 
 struct compare_arguments {
     double margin; /* 0.05: 5 % */

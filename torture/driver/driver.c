@@ -80,27 +80,26 @@ json_t *driver_execute(const struct driver_options *o, struct console *console,
     return result;
 }
 
-static int run_scenario(const struct driver_options *o, struct console *console,
-                        const struct planned_scenario *planned, struct diagnostics *d)
+json_t *driver_measure(const struct driver_options *o, struct console *console,
+                       const struct planned_scenario *planned, int *code, struct diagnostics *d)
 {
     json_t *effective = planned->scenario.effective;
     struct output output;
     json_t *result;
-    int code = EXIT_CODE_USAGE;
 
+    *code = EXIT_CODE_USAGE;
     execution_signals(o->gdb);
     if (!output_open(&output, o->out, json_string_value(json_object_get(effective, "name")),
                      effective, d))
-        return code;
+        return NULL;
     output.no_pictures = o->no_plot;
     result = driver_execute(o, console, planned, &output, d);
     if (result)
-        code = writers_conclude(result, output.directory, &output, console, d);
+        *code = writers_conclude(result, output.directory, &output, console, d);
     else
         output_discard(&output);
-    json_decref(result);
     output_free(&output);
-    return code;
+    return result;
 }
 
 bool driver_plan(const struct driver_options *o, struct planned_scenario *p, struct diagnostics *d)
@@ -133,7 +132,7 @@ int driver_run(const struct driver_options *o, struct console *console, struct d
         dry_run(console->out, &planned.scenario, planned.plans, planned.count, o->until_failure, d);
         code = d->count > 0 ? EXIT_CODE_USAGE : EXIT_CODE_PASS;
     } else if (ok) {
-        code = run_scenario(o, console, &planned, d);
+        json_decref(driver_measure(o, console, &planned, &code, d));
     }
     planned_scenario_free(&planned);
     return code;

@@ -40,6 +40,10 @@ void planned_scenario_free(struct planned_scenario *planned);
 json_t *driver_execute(const struct driver_options *options, struct console *console,
                        const struct planned_scenario *planned, struct output *output,
                        struct diagnostics *d);
+/* Runs the plans into a directory of their own under `out`, and writes what comes out. The result
+ * and its exit code; NULL, with lines in d, when nothing could be run. */
+json_t *driver_measure(const struct driver_options *options, struct console *console,
+                       const struct planned_scenario *planned, int *code, struct diagnostics *d);
 /* Returns the exit code; what went wrong besides is in d. */
 int driver_run(const struct driver_options *options, struct console *console,
                struct diagnostics *d);

@@ -164,15 +164,17 @@ static enum progress_mode progress_named(const char *name, struct argp_state *st
     return PROGRESS_AUTO;
 }
 
-static void set_margin(struct compare_arguments *c, const char *text, struct argp_state *state)
+/* Of so much at most; "5", "5%". */
+static double percentage(const char *option, const char *text, double most,
+                         struct argp_state *state)
 {
     char *end;
     double percent = strtod(text, &end);
 
     if (end == text || strcmp(end, *end == '%' ? "%" : "") != 0 ||
-        !(percent >= 0 && percent <= 1000))
-        argp_error(state, "--margin %s: expected a percentage, as 5", text);
-    c->margin = percent / 100;
+        !(percent >= 0 && percent <= most))
+        argp_error(state, "%s %s: expected a percentage, as 5", option, text);
+    return percent;
 }
 
 static enum text_format format_named(const char *name, struct argp_state *state)
@@ -257,7 +259,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->markdown = true;
         break;
     case KEY_MARGIN:
-        set_margin(&a->compare, text, state);
+        a->compare.margin = percentage("--margin", text, 1000, state) / 100;
         break;
     case KEY_METRIC:
         add_metric(&a->compare, text);
@@ -338,9 +340,9 @@ static const struct command {
      "Rebuild the result of an invocation that was cut short, from its events", command_salvage},
     {"bench", "[ROWS...]", false, bench_options,
      "Which is better here? Every question, beside every peer\v"
-     "ROWS are pair, grace-periods, callbacks, exclusive; without any: all, which takes a quarter "
-     "of an hour on a machine that should do nothing else. Peers that are not built have no "
-     "column.",
+     "ROWS are pair, grace-periods, waits, callbacks, exclusive, kicks; without any: all, "
+     "which takes half an hour on a machine that should do nothing else. Peers that are not built "
+     "have no column.",
      command_bench},
     {"compare", "BASE NEW", true, compare_options,
      "Is NEW slower than BASE?\v"
