@@ -1,18 +1,18 @@
 #!/bin/bash
-# Runs every unit test program and every bats file again and again: half of the times alone, half beside two busy
-# processes. What fails once is no test to rely on.
+# Runs every unit test program and every bats file again and again: half of the times by themselves, half beside two
+# busy processes. What fails once is no test to rely on.
 #
-#   tests/repeat.sh [-n RUNS] [-t SECONDS] [-l SECONDS] [VARIABLE=VALUE...] [NAME...]
+#   tests/repeat.sh [-n RUNS] [-j JOBS] [-t SECONDS] [-l SECONDS] [VARIABLE=VALUE...] [NAME...]
 #   tests/repeat.sh --status [VARIABLE=VALUE...] [NAME...]
 #
-# -n: of each, 50; -t: how long this sitting may take, an hour; -l: how long a run may take, 600 s: a hang is a
-# failure. The next sitting goes on where this one ends: results are kept by commit, in BUILD/repeat/COMMIT, a line
+# -n: of each, 50; -j: how many at a time, two a CPU; -t: how long this sitting may take, an hour; -l: how long a run
+# may take, 600 s: a hang is a failure. The next sitting goes on where this one ends: results are kept by commit, in BUILD/repeat/COMMIT, a line
 # for each run in NAME.quiet and NAME.busy, and the output of each failure in a file that the line names.
 # Variables are make's, as in SANITIZE=thread, where there are no bats files. A name is test_rcu or signals.bats.
 # Exit code: 0, none failed; 1, some did; 64, usage; 70, it does not build; 75, another instance runs here.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 70
-runs=50 budget=3600 limit=600 status_only='' settings=() wanted=()
+runs=50 jobs=$((2 * $(nproc))) budget=3600 limit=600 status_only='' settings=() wanted=()
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
@@ -20,9 +20,9 @@ usage() {
 }
 while [ $# -gt 0 ]; do
     case $1 in
-    -n | -t | -l)
+    -n | -j | -t | -l)
         [[ ${2-} =~ ^[1-9][0-9]*$ ]] || usage
-        case $1 in -n) runs=$2 ;; -t) budget=$2 ;; -l) limit=$2 ;; esac
+        case $1 in -n) runs=$2 ;; -j) jobs=$2 ;; -t) budget=$2 ;; -l) limit=$2 ;; esac
         shift
         ;;
     --status) status_only=1 ;;
@@ -48,7 +48,9 @@ export ROOT=$root BUILD STILLPOINT=$BUILD/stillpoint LC_ALL=C PATH=/usr/bin:$PAT
 export CK_DEFAULT_TIMEOUT=120 CK_VERBOSITY=normal BATS_TEST_TIMEOUT=600
 
 names=()
-for file in tests/unit/test_*.c tests/cli/*.bats; do
+# What takes longest first: a round ends with what is short.
+# shellcheck disable=SC2012
+for file in $(ls -S tests/cli/*.bats) tests/unit/test_*.c; do
     name=$(basename "$file" .c)
     [[ $name != *.bats || $BUILD = "$root/build" ]] || continue # which test the default build only
     [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]] || names+=("$name")
@@ -74,37 +76,57 @@ show_status() {
     return $((any > 0))
 }
 
-# Killed when the script ends, by their numbers; `at_work` is what runs now, with what it has started.
-busy=() at_work=''
+# Killed when the script ends, by their numbers; those that run are each a group of its own.
+busy=()
+declare -A running=() log_of=() started=() # by number: NAME.quiet or NAME.busy
 clean_up() {
     [ ${#busy[@]} -eq 0 ] || kill "${busy[@]}"
-    [ -z "$at_work" ] || kill -- "-$at_work" || kill "$at_work"
-    busy=() at_work=''
+    for pid in "${!running[@]}"; do kill -- "-$pid" || kill "$pid"; done
+    busy=() running=()
+    [ -z "${CLI_PREPARED-}" ] || rm -rf "$CLI_PREPARED"
 } 2>/dev/null
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-run_once() { # NAME quiet|busy
-    local name=$1 how=$2 log started=$EPOCHREALTIME code command=("$BUILD/tests/$1")
-    log=$results/$name.$how.$(($(count "$name.$how") + 1)).log
-    [[ $name != *.bats ]] || command=(bats --formatter tap --timing "tests/cli/$name")
-    if [ "$how" = busy ]; then
-        for _ in 1 2; do
-            while :; do :; done 9>&- &
-            busy+=($!)
-        done
-    fi
+start() { # NAME quiet|busy
+    local log command=("$BUILD/tests/$1")
+    log=$results/$1.$2.$(($(count "$1.$2") + 1)).log
+    [[ $1 != *.bats ]] || command=(bats --formatter tap --timing "tests/cli/$1")
     timeout -k 10 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null 9>&- &
-    at_work=$!
-    wait "$at_work"
-    code=$?
-    at_work=''
-    clean_up
+    running[$!]=$1.$2 log_of[$!]=$log started[$!]=$EPOCHREALTIME
+}
+
+# Waits for one of them, and keeps what became of it.
+reap() {
+    local pid code log
+    wait -n -p pid "${!running[@]}"
+    code=$? log=${log_of[$pid]}
     case $code in
     0) rm "$log" && echo ok ;;
     124 | 137) echo "not ok: over $limit s: $log" ;;
     *) echo "not ok: exit code $code: $log" ;;
-    esac | awk "{ printf \"%s %.1f s\\n\", \$0, $EPOCHREALTIME - $started }" >>"$results/$name.$how"
+    esac | awk "{ printf \"%s %.1f s\\n\", \$0, $EPOCHREALTIME - ${started[$pid]} }" >>"$results/${running[$pid]}"
+    unset "running[$pid]"
+}
+
+run_round() { # NUMBER
+    local how=quiet
+    [ $(($1 % 2)) -eq 1 ] || how=busy
+    for name in "${names[@]}"; do
+        [ "$SECONDS" -lt "$budget" ] || break
+        [ "$(count "$name.$how")" -lt $((($1 + 1) / 2)) ] || continue
+        if [ $how = busy ] && [ ${#busy[@]} -eq 0 ]; then
+            for _ in 1 2; do
+                while :; do :; done 9>&- &
+                busy+=($!)
+            done
+        fi
+        while [ ${#running[@]} -ge "$jobs" ]; do reap; done
+        start "$name" $how
+    done
+    while [ ${#running[@]} -gt 0 ]; do reap; done
+    [ ${#busy[@]} -eq 0 ] || kill "${busy[@]}"
+    busy=()
 }
 
 if [ -z "$status_only" ]; then
@@ -112,13 +134,14 @@ if [ -z "$status_only" ]; then
     flock -n 9 || { echo "tests/repeat.sh: another instance writes to $results" >&2; exit 75; }
     make -s "${settings[@]}" all tests 9>&- || exit 70
     SECONDS=0
+    if [[ ${names[*]} == *.bats* ]]; then # the build that they share
+        export CLI_PREPARED=$results/prepared
+        tests/cli/prepare.sh "$CLI_PREPARED" >"$results/prepare.log" 2>&1 9>&- || exit 70
+    fi
     # In rounds, so that each sitting adds some of everything.
     for ((round = 1; round <= runs; round++)); do
-        how=$([ $((round % 2)) -eq 1 ] && echo quiet || echo busy)
-        for name in "${names[@]}"; do
-            [ "$SECONDS" -lt "$budget" ] || break 2
-            [ "$(count "$name.$how")" -ge $(((round + 1) / 2)) ] || run_once "$name" "$how"
-        done
+        [ "$SECONDS" -lt "$budget" ] || break
+        run_round "$round"
     done
 fi
 show_status
