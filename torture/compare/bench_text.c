@@ -171,7 +171,7 @@ static void put_limit(FILE *f, const char *name, json_t *value, const char *betw
 static void put_limits(FILE *f, json_t *bench)
 {
     json_t *limits = json_object_get(bench, "limits"), *value;
-    const char *name, *between = "This machine: ";
+    const char *name, *const begins = "This machine: ", *between = begins;
 
     json_object_foreach (limits, name, value) {
         if (!json_is_number(value))
@@ -179,7 +179,7 @@ static void put_limits(FILE *f, json_t *bench)
         put_limit(f, name, value, between);
         between = ", ";
     }
-    if (json_object_size(limits) > 0)
+    if (between != begins)
         putc('\n', f);
 }
 
@@ -198,8 +198,10 @@ void bench_report(FILE *f, json_t *bench)
         json_decref(flavors);
     }
     put_limits(f, bench);
-    fputs("Cells: how many times ours it costs, and the 95 % interval of that", f);
-    fputs(any_better(bench) ? "; * it is better than ours.\n" : ".\n", f);
+    if (json_array_size(json_object_get(bench, "flavors")) > 0) {
+        fputs("Cells: how many times ours it costs, and the 95 % interval of that", f);
+        fputs(any_better(bench) ? "; * it is better than ours.\n" : ".\n", f);
+    }
     fputs("Limit: what the machine takes for what cannot be left out, or the loop without any "
           "protection.\n",
           f);
