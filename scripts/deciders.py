@@ -1,83 +1,104 @@
 #!/usr/bin/python3
 """How often three ways to decide are mistaken, and what they find, on one pool of runs of one build.
 
-    stillpoint compare POOL/base POOL/same --format json | scripts/deciders.py [PAIRS [SHIFT...]]
+    scripts/deciders.py [-n PAIRS] [-d COMPARISONS] [POOL.json [PERCENT...]]
 
-Comparisons of PAIRS pairs (12) are drawn from the pool as they might have come, either way round: each is of one build
-with itself. Counted is in how many of them any metric is called slower or faster, by
-  ours     stillpoint compare, with the margin and the family error that it was given
+The pool is tests/pool.json, which scripts/pool.sh makes. Comparisons of PAIRS pairs (16, which five minutes give) are
+drawn from it as they might have come, either way round: each is of one build with itself. Counted is in how many of them
+any metric is called slower or faster, by
+  ours     stillpoint compare, with the margins that it takes from as many pairs of one build (--aa)
   Welch    two means differ, p < 0.05, as beside hyperfine
   U        two samples differ (Mann and Whitney), p < 0.05, as google/benchmark and asv have it
-and then, with one metric made larger by SHIFT, in how many that metric is called slower. Needs python3-scipy.
+and then, with one metric made larger by 5, 10 and 20 %, or PERCENT, in how many that metric is called slower. Written as
+Markdown. Needs python3-scipy.
 """
+import argparse
 import json
-import sys
+import pathlib
 
 import numpy
 import scipy.stats
 
-DRAWS = 1000
+BOOTSTRAPS = 400
 random = numpy.random.default_rng(1)
 
 
-def medians_interval(base, new):
-    at = random.integers(0, len(base), (400, len(base)))
+def ratio_interval(base, new):
+    at = random.integers(0, len(base), (BOOTSTRAPS, len(base)))
     return numpy.percentile(numpy.median(new[at], axis=1) / numpy.median(base[at], axis=1), [2.5, 97.5])
+
+
+def noise(base, new):
+    low, high = ratio_interval(base, new)
+    return max(high, 1 / low) - 1
 
 
 def ours(base, new, margin, family_error, metrics):
     logs, limit = numpy.log(new / base), numpy.log1p(margin)
     for side, alternative, shift in ((1, "greater", -limit), (-1, "less", limit)):
-        shifted = logs + shift
-        if numpy.all(shifted == 0):
+        shifted = (logs + shift)[logs + shift != 0]
+        if not len(shifted):
             continue
         chance = 2 * scipy.stats.wilcoxon(shifted, alternative=alternative, mode="exact").pvalue
         if chance * metrics <= family_error:
-            low, high = medians_interval(base, new)
+            low, high = ratio_interval(base, new)
             if (low > 1 + margin) if side > 0 else (high < 1 / (1 + margin)):
                 return side
     return 0
 
 
 def welch(base, new, *_):
-    return int(numpy.sign(new.mean() - base.mean())) * (
-        scipy.stats.ttest_ind(base, new, equal_var=False).pvalue < 0.05)
+    sure = scipy.stats.ttest_ind(base, new, equal_var=False).pvalue < 0.05
+    return int(numpy.sign(new.mean() - base.mean())) * sure
 
 
 def u_test(base, new, *_):
-    return int(numpy.sign(numpy.median(new) - numpy.median(base))) * (
-        scipy.stats.mannwhitneyu(base, new, alternative="two-sided").pvalue < 0.05)
+    sure = scipy.stats.mannwhitneyu(base, new, alternative="two-sided").pvalue < 0.05
+    return int(numpy.sign(numpy.median(new) - numpy.median(base))) * sure
+
+
+WAYS = {"ours": ours, "Welch": welch, "U": u_test}
+
+
+def draw(values, pairs):
+    """The same runs of every metric: what the machine did at that moment is in all of them."""
+    at, turned = random.integers(0, len(values[0][0]), pairs), random.random(pairs) < 0.5
+    return [(numpy.where(turned, new[at], base[at]), numpy.where(turned, base[at], new[at])) for base, new in values]
 
 
 def main():
-    pool = json.load(sys.stdin)
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 12
-    shifts = [float(s) for s in sys.argv[2:]] or [0.05, 0.1, 0.2]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=16, metavar="PAIRS")
+    parser.add_argument("-d", type=int, default=1000, metavar="COMPARISONS")
+    parser.add_argument("pool", nargs="?", default=pathlib.Path(__file__).parent.parent / "tests" / "pool.json")
+    parser.add_argument("percent", nargs="*", type=float)
+    asked = parser.parse_args()
+    pool, shifts = json.load(open(asked.pool)), [p / 100 for p in asked.percent or (5, 10, 20)]
     metrics = [m for m in pool["metrics"] if m["pairs"] > 1]
     values = [(numpy.array(m["values"]["base"]), numpy.array(m["values"]["new"])) for m in metrics]
-    ways = {"ours": ours, "Welch": welch, "U": u_test}
-    mistakes = dict.fromkeys(ways, 0)
-    found = {(way, i, s): 0 for way in ways for i in range(len(metrics)) for s in shifts}
-    for _ in range(DRAWS):
-        draws = random.random(pairs), random.random(pairs) < 0.5
-        drawn = []
-        for base, new in values:
-            at, turned = (draws[0] * len(base)).astype(int), draws[1]
-            drawn.append((numpy.where(turned, new[at], base[at]), numpy.where(turned, base[at], new[at])))
-        for way, decide in ways.items():
+    mistakes = dict.fromkeys(WAYS, 0)
+    found = {(way, i, s): 0 for way in WAYS for i in range(len(metrics)) for s in shifts}
+    for _ in range(asked.d):
+        drawn, same = draw(values, asked.n), draw(values, asked.n)
+        margins = [max(m["margin"], noise(*pair)) for m, pair in zip(metrics, same)]
+        for way, decide in WAYS.items():
             more = pool["family_error"], len(metrics)
-            mistakes[way] += any(decide(b, n, m["margin"], *more) for (b, n), m in zip(drawn, metrics))
-            for i, ((b, n), m) in enumerate(zip(drawn, metrics)):
+            mistakes[way] += any(decide(b, n, margin, *more) for (b, n), margin in zip(drawn, margins))
+            for i, ((b, n), margin) in enumerate(zip(drawn, margins)):
                 for s in shifts:
-                    found[way, i, s] += decide(b, n * (1 + s), m["margin"], *more) > 0
-    print(f"{pairs} pairs of a pool of {len(values[0][0])}, {len(metrics)} metrics, {DRAWS} comparisons")
-    print(f"\n| | {' | '.join(ways)} |\n| --- |{' ---: |' * len(ways)}")
-    print("| the same build is called another, % | " +
-          " | ".join(f"{100 * mistakes[way] / DRAWS:.1f}" for way in ways) + " |")
+                    found[way, i, s] += decide(b, n * (1 + s), margin, *more) > 0
+    print(f"{asked.d} comparisons of {asked.n} pairs, from a pool of {len(values[0][0])} runs a side, "
+          f"{len(metrics)} metrics:\n")
+    print(f"| % of the comparisons | {' | '.join(WAYS)} |\n| --- |{' ---: |' * len(WAYS)}")
+    print("| the same build is called another | " + " | ".join(
+        f"{100 * mistakes[way] / asked.d:.1f} (at most "
+        f"{100 * scipy.stats.beta.ppf(0.95, mistakes[way] + 1, asked.d - mistakes[way]):.1f})"
+        if mistakes[way] < asked.d else "100" for way in WAYS) + " |")
     for i, m in enumerate(metrics):
         for s in shifts:
-            print(f"| {m['metric']}{' (' + m['label'] + ')' if m['label'] else ''}, {100 * s:.0f} % slower is found, % | " +
-                  " | ".join(f"{100 * found[way, i, s] / DRAWS:.0f}" for way in ways) + " |")
+            label = f" ({m['label']})" if m["label"] else ""
+            print(f"| {m['metric']}{label}, {100 * s:.3g} % slower is found | " + " | ".join(
+                f"{100 * found[way, i, s] / asked.d:.0f}" for way in WAYS) + " |")
 
 
 main()
