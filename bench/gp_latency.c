@@ -440,6 +440,7 @@ const struct workload gp_latency_workload = {
     .name = "gp-latency",
     .summary = "how long grace periods and callbacks take, against readers of a given kind",
     .bench = true,
+    .needs = CAN_SECTIONS,
     .needs_by_params = needs_by_params,
     .refuse = refuse,
     .options = options,

@@ -411,6 +411,7 @@ const struct workload gp_wait_workload = {
     .name = "gp-wait",
     .summary = "how long a caller waits for a grace period that it asks for at a random moment",
     .bench = true,
+    .needs = CAN_SECTIONS,
     .needs_by_params = needs_by_params,
     .options = options,
     .params_size = sizeof(struct params),

@@ -222,6 +222,7 @@ const struct workload registry_workload = {
     .name = "registry",
     .summary = "what it costs to register threads while grace periods run without a pause",
     .bench = true,
+    .needs = CAN_SECTIONS,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,

@@ -911,7 +911,8 @@ END_TEST
 /* Ten calls: it waits for readers, and that is all. */
 static void write_small_flavor(void)
 {
-    write_flavor("small", "{\"capabilities\": [\"synchronize\", \"protect\"], \"statistics\": []}");
+    write_flavor("small", "{\"capabilities\": [\"synchronize\", \"protect\", \"sections\"],"
+                          " \"statistics\": []}");
 }
 
 /* A scenario for the small flavor, of workloads and members more. */

@@ -33,6 +33,8 @@ static inline void flavor_register_thread(void)
 
 static inline void flavor_unregister_thread(void)
 {
+    if (ck_epoch_flavor_record->n_pending > 0)
+        ck_epoch_barrier(ck_epoch_flavor_record);
     ck_epoch_unregister(ck_epoch_flavor_record);
     ck_epoch_flavor_record = NULL;
 }
@@ -69,6 +71,20 @@ static inline void ck_epoch_flavor_yield(ck_epoch_t *epoch, ck_epoch_record_t *r
 static inline void flavor_synchronize(void)
 {
     ck_epoch_synchronize_wait(&ck_epoch_flavor, ck_epoch_flavor_yield, NULL);
+}
+
+/* What is old enough is reclaimed in the thread that retired it, at one call in so many. */
+#define CK_EPOCH_FLAVOR_POLLS 64
+
+#define FLAVOR_CAN_RETIRE 1
+typedef ck_epoch_entry_t flavor_retired;
+static inline void flavor_retire(flavor_retired *retired, void *object,
+                                 void (*reclaim)(flavor_retired *))
+{
+    (void)object;
+    ck_epoch_call(ck_epoch_flavor_record, retired, reclaim);
+    if (ck_epoch_flavor_record->n_pending % CK_EPOCH_FLAVOR_POLLS == 0)
+        ck_epoch_poll(ck_epoch_flavor_record);
 }
 
 #ifdef FLAVOR_TABLES

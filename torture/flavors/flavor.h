@@ -265,6 +265,37 @@ static inline bool flavor_inherits(void)
 #define FLAVOR_CAN_PROTECT 0
 #endif
 
+/* Without it a section protects nothing but what flavor_protect(slot, pointer) has loaded: that
+ * stays until the same slot, 0 or 1, is used again, or until the section ends. A pointer in an
+ * object that is unlinked must change before what it leads to is retired. With it, a slot is
+ * nothing. */
+#ifndef FLAVOR_CAN_SECTIONS
+#define FLAVOR_CAN_SECTIONS 1
+#endif
+#if FLAVOR_CAN_SECTIONS
+#define flavor_protect(slot, pointer) ((void)(slot), flavor_dereference(pointer))
+#endif
+
+/* Registered threads, outside of sections, with an object that no reader finds any more: has
+ * `reclaim` called when none holds it, in whichever thread. May block. A flavor with a way of its
+ * own has reclaimed all that a thread retired when that thread has unregistered. */
+#ifndef FLAVOR_CAN_RETIRE
+#define FLAVOR_CAN_RETIRE (FLAVOR_CAN_CALL || FLAVOR_CAN_SYNCHRONIZE || !FLAVOR_CAN_PROTECT)
+typedef flavor_head flavor_retired;
+static inline void flavor_retire(flavor_retired *retired, void *object,
+                                 void (*reclaim)(flavor_retired *))
+{
+    (void)object;
+    if (FLAVOR_CAN_CALL) {
+        flavor_call(retired, reclaim);
+        return;
+    }
+    if (FLAVOR_CAN_SYNCHRONIZE)
+        flavor_synchronize();
+    reclaim(retired);
+}
+#endif
+
 /* A name of the list without a FLAVOR_CAN_... here does not compile. */
 #define FLAVOR_CAPABILITY(name, text) | (FLAVOR_CAN_##name ? (unsigned)CAN_##name : 0u)
 #define FLAVOR_CAPABILITIES           (0u CAPABILITIES(FLAVOR_CAPABILITY))

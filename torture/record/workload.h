@@ -35,6 +35,8 @@ struct torture_thread;
     X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
     X(GP_FACTS, "gp-facts")           /* and what its leader did meanwhile */                    \
     X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
+    X(SECTIONS, "sections")           /* a section protects whatever is read in it */            \
+    X(RETIRE, "retire")               /* hands what readers may still hold to a reclaimer */     \
     X(QSBR, "qsbr")                   /* quiescent-state mode beside ordinary sections */        \
     X(POLL, "poll")                   /* polled grace periods */                                 \
     X(FORK, "fork")                   /* goes on in a forked child */                            \
