@@ -96,6 +96,7 @@ PEER_urcu-mb   := urcu/urcu-mb.h liburcu-dev
 PEER_urcu-qsbr := urcu/urcu-qsbr.h liburcu-dev
 PEER_urcu-bp   := urcu/urcu-bp.h liburcu-dev
 PEER_ck-epoch  := ck_epoch.h libck-dev
+PEER_ck-hp     := ck_hp.h libck-dev
 peers := $(patsubst PEER_%,%,$(filter PEER_%,$(.VARIABLES)))
 
 # Asked of the compiler once: "long=8", and each peer whose header it finds.
@@ -157,6 +158,7 @@ LIBS_urcu-mb    := -lurcu-mb
 LIBS_urcu-qsbr  := -lurcu-qsbr
 LIBS_urcu-bp    := -lurcu-bp
 LIBS_ck-epoch   := -lck
+LIBS_ck-hp      := -lck
 
 # ---- Building -----------------------------------------------------------------------------------
 

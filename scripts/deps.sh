@@ -17,7 +17,7 @@ build  libnuma-dev         placement of memory
 build  libunwind-dev       stacks of all threads when one stalls
 build  libsqlite3-dev      the database of `history`
 build  liburcu-dev         the peers: flavors urcu-memb, urcu-mb, urcu-qsbr, urcu-bp
-build? libck-dev           the peer: flavor ck-epoch
+build? libck-dev           the peers: flavors ck-epoch and ck-hp
 run    gnuplot-nox         pictures of a result
 run    fonts-dejavu-core   their letters: without a font gnuplot draws none, and says nothing
 check  git                 commit of the build in each result; faults
