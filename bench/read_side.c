@@ -1,4 +1,5 @@
-/* read-side: what an uncontended pair of rcu_read_lock() and rcu_read_unlock() costs.
+/* read-side: what an uncontended pair of rcu_read_lock() and rcu_read_unlock() costs, by itself, as
+ * an inner one, or around the load that it is for.
  *
  * Timed in batches, so that reading the clock costs nothing; a figure is a batch's time divided by
  * its pairs, in picoseconds. The loop around the pair is part of it, the same for every flavor.
@@ -11,8 +12,10 @@
 
 struct params {
     int64_t readers, qsbr_readers, batch, pause_ns;
+    int timed;
     bool qsbr_counted;
 };
+enum { TIMED_PAIR, TIMED_NESTED, TIMED_DEPENDENT };
 
 enum { READS, COUNTER_COUNT };
 static const struct counter counters[COUNTER_COUNT] = {
@@ -30,6 +33,11 @@ static const struct measure measures[MEASURE_COUNT] = {
     [QSBR_OVER_EMPTY] = {.name = "read_side.qsbr_over_empty", .unit = "ps"},
 };
 
+/* What a dependent load is of. */
+static struct item {
+    _Alignas(64) atomic_ulong value;
+} item, *published;
+
 static uint64_t time_pairs(uint64_t batch)
 {
     uint64_t start = clock_ticks();
@@ -37,6 +45,28 @@ static uint64_t time_pairs(uint64_t batch)
     for (uint64_t i = 0; i < batch; i++) {
         flavor_read_lock();
         atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the section */
+        flavor_read_unlock();
+    }
+    return clock_ps_each(clock_ticks() - start, batch);
+}
+
+static uint64_t time_inner_pairs(uint64_t batch)
+{
+    uint64_t each;
+
+    flavor_read_lock();
+    each = time_pairs(batch);
+    flavor_read_unlock();
+    return each;
+}
+
+static uint64_t time_dependent_loads(uint64_t batch)
+{
+    uint64_t start = clock_ticks();
+
+    for (uint64_t i = 0; i < batch; i++) {
+        flavor_read_lock();
+        (void)atomic_load_explicit(&flavor_protect(0, published)->value, memory_order_relaxed);
         flavor_read_unlock();
     }
     return clock_ps_each(clock_ticks() - start, batch);
@@ -79,11 +109,16 @@ static void time_both(struct torture_thread *t, uint64_t (*time_them)(uint64_t b
 
 static void reader(struct torture_thread *t)
 {
+    static uint64_t (*const time_them[])(uint64_t batch) = {
+        [TIMED_PAIR] = time_pairs,
+        [TIMED_NESTED] = time_inner_pairs,
+        [TIMED_DEPENDENT] = time_dependent_loads,
+    };
     const struct params *p = t->instance->params;
 
     flavor_register_thread();
     while (torture_running(t)) {
-        time_both(t, time_pairs, PAIR, OVER_EMPTY);
+        time_both(t, time_them[p->timed], PAIR, OVER_EMPTY);
         if (p->pause_ns > 0)
             torture_sleep(t, (uint64_t)p->pause_ns);
     }
@@ -109,6 +144,35 @@ static void qsbr_reader(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
+static unsigned needs_by_params(const void *params)
+{
+    static const unsigned needs[] = {
+        [TIMED_PAIR] = CAN_SECTIONS,
+        [TIMED_NESTED] = CAN_SECTIONS | CAN_NEST,
+        [TIMED_DEPENDENT] = 0,
+    };
+    const struct params *p = params;
+
+    return p->readers > 0 ? needs[p->timed] : 0;
+}
+
+static const char *refuse(const void *params)
+{
+    const struct params *p = params;
+
+    return p->qsbr_readers > 0 && p->timed != TIMED_PAIR
+               ? "readers in quiescent-state mode have pairs only: `timed` is \"pair\" then"
+               : NULL;
+}
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    (void)in;
+    (void)d;
+    flavor_assign_pointer(published, &item);
+    return true;
+}
+
 #define FIELD(name) offsetof(struct params, name)
 static const struct option options[] = {
     {.name = "readers",
@@ -130,6 +194,13 @@ static const struct option options[] = {
      .offset = FIELD(qsbr_counted),
      .default_text = "false",
      .help = "those use the pair that any thread may use"},
+    {.name = "timed",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(timed),
+     .default_text = "pair",
+     .choices = "pair nested dependent",
+     .help = "what readers do: an empty section, the same inside an outer one, or a section with a "
+             "published pointer in it and a load of what it points to"},
     {.name = "batch",
      .type = OPTION_INT,
      .offset = FIELD(batch),
@@ -164,6 +235,8 @@ const struct workload read_side_workload = {
     .name = "read-side",
     .summary = "what an uncontended lock and unlock pair costs",
     .bench = true,
+    .needs_by_params = needs_by_params,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,
@@ -171,4 +244,5 @@ const struct workload read_side_workload = {
     .counter_count = COUNTER_COUNT,
     .measures = measures,
     .measure_count = MEASURE_COUNT,
+    .setup = setup,
 };
