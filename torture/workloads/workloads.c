@@ -5,7 +5,8 @@ extern const struct workload rcu_pipe_workload, rcu_callback_workload, rcu_fork_
     rcu_replay_workload, rcu_list_workload, exclusive_workload, safe_work_workload, kick_workload,
     run_on_cpu_workload, pause_workload, unmap_workload, gp_wait_workload, gp_latency_workload,
     poll_latency_workload, read_side_workload, registry_workload, exec_pair_workload,
-    exclusive_latency_workload, kick_latency_workload, call_rcu_workload, limits_workload;
+    exclusive_latency_workload, kick_latency_workload, call_rcu_workload, update_mix_workload,
+    limits_workload;
 
 const struct workload *const workloads[] = {
     &rcu_pipe_workload,
@@ -25,6 +26,7 @@ const struct workload *const workloads[] = {
     &read_side_workload,
     &registry_workload,
     &call_rcu_workload,
+    &update_mix_workload,
     &exec_pair_workload,
     &exclusive_latency_workload,
     &kick_latency_workload,
