@@ -249,6 +249,7 @@ static uint64_t operate(struct torture_thread *t, struct worker *w, uint64_t ele
         }
         fresh = take(t, w);
         if (!fresh) {
+            flavor_reclaim();
             w->put_off++;
             search(w, key);
             continue;

@@ -65,6 +65,14 @@ can() { "$CLI_BUILD/runner-$1" --describe | jq -e ".capabilities | index(\"$2\")
     [ "$(count unreclaimed_peak)" -ge 1000 ]
 }
 
+@test "what is reclaimed in the thread that retired it comes back when its pool is empty" {
+    [ -e "$CLI_BUILD/runner-ck-hp" ] || skip 'libck-dev is not installed'
+    for flavor in ck-hp ck-epoch; do
+        measured "$(mix '"updates": 100, "pool": 4')" "$flavor"
+        [ "$(count updates)" -gt 64 ]
+    done
+}
+
 @test "hazard pointers are measured by what needs no section, and the rest is skipped by name" {
     [ -e "$CLI_BUILD/runner-ck-hp" ] || skip 'libck-dev is not installed'
     run --separate-stderr sp run "$(scenario sections '{"name": "sections", "duration": "200ms", "warmup": "0s", "workloads": [

@@ -87,6 +87,11 @@ static inline void flavor_retire(flavor_retired *retired, void *object,
         ck_epoch_poll(ck_epoch_flavor_record);
 }
 
+static inline void flavor_reclaim(void)
+{
+    ck_epoch_poll(ck_epoch_flavor_record);
+}
+
 #ifdef FLAVOR_TABLES
 ck_epoch_t ck_epoch_flavor;
 __thread ck_epoch_record_t *ck_epoch_flavor_record;

@@ -82,7 +82,7 @@ static inline void flavor_read_unlock(void)
  * the hazard could be seen. So whoever reclaims it scans later, and finds the hazard.
  *
  * Orders: STORE of the hazard -> LOAD pointer.
- * Pairs with: ck_hp_reclaim(), LOAD of the hazards, behind the fence in flavor_retire().
+ * Pairs with: ck_hp_reclaim(), LOAD of the hazards, behind the fence in flavor_reclaim().
  * Broken: the scan misses a hazard that is in the store buffer, and the reader's pointer is stale.
  *
  * Orders: LOAD pointer (acquire) -> accesses of the object.
@@ -106,17 +106,19 @@ typedef struct ck_hp_flavor_retired {
     void (*reclaim)(struct ck_hp_flavor_retired *);
 } flavor_retired;
 
+static inline void flavor_reclaim(void)
+{
+    ck_hp_flavor_fence();
+    ck_hp_reclaim(&ck_hp_flavor_self->record);
+}
+
 static inline void flavor_retire(flavor_retired *retired, void *object,
                                  void (*reclaim)(flavor_retired *))
 {
-    ck_hp_record_t *record = &ck_hp_flavor_self->record;
-
     retired->reclaim = reclaim;
-    ck_hp_retire(record, &retired->hazard, retired, object);
-    if (record->n_pending >= CK_HP_FLAVOR_THRESHOLD) {
-        ck_hp_flavor_fence();
-        ck_hp_reclaim(record);
-    }
+    ck_hp_retire(&ck_hp_flavor_self->record, &retired->hazard, retired, object);
+    if (ck_hp_flavor_self->record.n_pending >= CK_HP_FLAVOR_THRESHOLD)
+        flavor_reclaim();
 }
 
 #ifdef FLAVOR_TABLES

@@ -278,7 +278,8 @@ static inline bool flavor_inherits(void)
 
 /* Registered threads, outside of sections, with an object that no reader finds any more: has
  * `reclaim` called when none holds it, in whichever thread. May block. A flavor with a way of its
- * own has reclaimed all that a thread retired when that thread has unregistered. */
+ * own has reclaimed all that a thread retired when that thread has unregistered, and what it can of
+ * that, if it is left to that thread, when flavor_reclaim() returns. */
 #ifndef FLAVOR_CAN_RETIRE
 #define FLAVOR_CAN_RETIRE (FLAVOR_CAN_CALL || FLAVOR_CAN_SYNCHRONIZE || !FLAVOR_CAN_PROTECT)
 typedef flavor_head flavor_retired;
@@ -293,6 +294,9 @@ static inline void flavor_retire(flavor_retired *retired, void *object,
     if (FLAVOR_CAN_SYNCHRONIZE)
         flavor_synchronize();
     reclaim(retired);
+}
+static inline void flavor_reclaim(void)
+{
 }
 #endif
 

@@ -61,8 +61,8 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_EXPEDITE       flavor_synchronize_expedited()
  *     FLAVOR_CAN_CALL           flavor_head, flavor_call()
  *     FLAVOR_CAN_BARRIER        flavor_barrier()
- *     FLAVOR_CAN_RETIRE         flavor_retired, flavor_retire(), where a callback, or to wait for a
- *                               grace period, is not the way
+ *     FLAVOR_CAN_RETIRE         flavor_retired, flavor_retire(), flavor_reclaim(), where a callback
+ *                               is not the way, nor to wait for a grace period
  *     FLAVOR_CAN_SECTIONS       flavor_protect(), with 0: sections do not protect what is read in
  *                               them
  *     FLAVOR_CAN_CALLBACK_LOCK  flavor_set_callback_lock()
