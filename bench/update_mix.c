@@ -342,6 +342,24 @@ static void open_pool(struct pool *pool, size_t idle, size_t count)
     atomic_init(&pool->returned, idle);
 }
 
+static void discard(flavor_retired *retired)
+{
+    free(retired);
+}
+
+/* A thread of the flavor's that reclaims starts with the first call, and inherits where the caller
+ * may run: not on the CPU that a worker is bound to. */
+static void start_reclaiming(void)
+{
+    flavor_retired *first = calloc(1, sizeof *first);
+
+    flavor_register_thread();
+    flavor_retire(first, first, discard);
+    if (FLAVOR_CAN_BARRIER)
+        flavor_barrier();
+    flavor_unregister_thread();
+}
+
 /* Those that are in the list at first are of each pool in turn. */
 static bool setup(struct instance *in, struct diagnostics *d)
 {
@@ -362,6 +380,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
         e->next = s->head;
         s->head = e;
     }
+    start_reclaiming();
     in->state = s;
     return true;
 }
