@@ -36,14 +36,6 @@ static json_t *part_of(json_t *scenario, const char *name)
     return NULL;
 }
 
-/* What the part, or else the scenario, varies. */
-static json_t *sweep_of(json_t *scenario, json_t *part)
-{
-    json_t *own = json_object_get(part, "sweep");
-
-    return own ? own : json_object_get(scenario, "sweep");
-}
-
 static bool are_same(json_t *a, json_t *b)
 {
     int64_t a_ns, b_ns;
@@ -55,31 +47,51 @@ static bool are_same(json_t *a, json_t *b)
             duration_parse(json_string_value(b), &b_ns) && a_ns == b_ns);
 }
 
-static void expect_points(const struct bench_row *row, json_t *sweep, const char *text)
+static bool varies(json_t *of, const char *key, json_t *wanted)
 {
-    json_t *where = json_loads(text, 0, NULL), *wanted, *value;
-    const char *key;
+    json_t *value;
     size_t i;
 
-    ck_assert_msg(json_is_object(where), "%s: %s", row->text, text);
-    json_object_foreach (where, key, wanted) {
-        bool found = false;
+    json_array_foreach (json_object_get(json_object_get(of, "sweep"), key), i, value)
+        if (are_same(value, wanted))
+            return true;
+    return false;
+}
 
-        json_array_foreach (json_object_get(sweep, key), i, value)
-            found = found || are_same(value, wanted);
-        ck_assert_msg(found, "%s: no point with %s of %s", row->text, key, text);
-    }
+/* Of the part; NULL: of any. */
+static bool has_point(json_t *scenario, json_t *part, const char *key, json_t *wanted)
+{
+    bool found = varies(json_object_get(part, "sweep") ? part : scenario, key, wanted);
+    json_t *one;
+    size_t i;
+
+    if (!part)
+        json_array_foreach (json_object_get(scenario, "parts"), i, one)
+            found = found || varies(one, key, wanted);
+    return found;
+}
+
+static void expect_points(const struct bench_row *row, json_t *scenario, json_t *part,
+                          const char *text)
+{
+    json_t *where = json_loads(text, 0, NULL), *wanted;
+    const char *key;
+
+    ck_assert_msg(json_is_object(where), "%s: %s", row->text, text);
+    json_object_foreach (where, key, wanted)
+        ck_assert_msg(has_point(scenario, part, key, wanted), "%s: no point with %s of %s",
+                      row->text, key, text);
     json_decref(where);
 }
 
-/* "gp.total.p50", "rate.gps", "rate.update-mix.ops". */
+/* "gp.total.p50", "rate.gps", "counters.update-mix.ops". */
 static bool is_metric(const char *name)
 {
     const char *dot = strrchr(name, '.');
     char *latency;
     bool known;
 
-    if (strncmp(name, "rate.", 5) == 0)
+    if (strncmp(name, "rate.", 5) == 0 || strncmp(name, "counters.", 9) == 0)
         return counter_named(dot + 1) != NULL;
     latency = dot ? strndup(name, (size_t)(dot - name)) : strdup(name);
     known = measure_named(latency) != NULL;
@@ -108,9 +120,9 @@ START_TEST(every_row_is_of_something)
         ck_assert_msg(!row->limit || is_metric(row->limit), "%s: no metric %s", row->text,
                       row->limit);
         if (row->where)
-            expect_points(row, sweep_of(scenario, part), row->where);
+            expect_points(row, scenario, part, row->where);
         if (row->limit_where)
-            expect_points(row, sweep_of(scenario, part), row->limit_where);
+            expect_points(row, scenario, part, row->limit_where);
         json_decref(scenario);
     }
 }

@@ -10,10 +10,14 @@
 #define EXCHANGES(n) .limit = "limit.exchange.p50", .limits = (n)
 
 #define WAITS(policy)                                                                      \
-    ROW("waits", policy ", p50", "peers", "waits", "gp.wait.p50",                          \
+    ROW("waits", policy ", p50", "waits", NULL, "gp.wait.p50",                             \
         .where = "{\"library.gp_policy\": \"" policy "\"}", .limit = "gp.wait.floor.p50"), \
-        ROW("waits", policy ", p99", "peers", "waits", "gp.wait.p99",                      \
+        ROW("waits", policy ", p99", "waits", NULL, "gp.wait.p99",                         \
             .where = "{\"library.gp_policy\": \"" policy "\"}", .limit = "gp.wait.floor.p99")
+
+#define MIX(percent)                                                                   \
+    ROW("mixes", "an operation, " #percent " % updates", "mixes", "mix", "mix.op.p50", \
+        .where = "{\"update-mix.updates\": " #percent "}")
 
 #define SECTION_AT(vcpus, rest, quantile)                                           \
     ROW("exclusive", "start_exclusive, " #vcpus " vCPUs, rest " rest ", " quantile, \
@@ -29,7 +33,10 @@
 
 const struct bench_row bench_rows[] = {
     ROW("pair", "lock and unlock, beyond the loop", "peers", "pair", "read_side.over_empty.p50"),
-    ROW("pair", "the same of an online thread", "peers", "online-pair",
+    ROW("pair", "the same by two readers", "peers", "two-readers", "read_side.over_empty.p50"),
+    ROW("pair", "an inner pair", "peers", "nested-pair", "read_side.over_empty.p50"),
+    ROW("pair", "a pair with a dependent load", "peers", "dependent", "read_side.over_empty.p50"),
+    ROW("pair", "lock and unlock of an online thread", "peers", "online-pair",
         "read_side.qsbr_over_empty.p50"),
 
     ROW("grace-periods", "one looping reader, p50", "peers", "one-reader", "gp.total.p50",
@@ -72,6 +79,14 @@ const struct bench_row bench_rows[] = {
     ROW("callbacks", "barrier for one callback, p50", "peers", "queue-at-work",
         "call_rcu.barrier.p50"),
 
+    MIX(0.1),
+    MIX(1),
+    MIX(10),
+    MIX(50),
+    ROW("mixes", "1 % updates, retired to reclaimed, p99", "mixes", "stalled", "mix.reclaim.p99"),
+    ROW("mixes", "1 % updates, held back at most", "mixes", "stalled",
+        "counters.update-mix.unreclaimed_bytes_peak"),
+
     ROW("exclusive", "exec_start and exec_end, beyond the loop", "exec-pair", NULL,
         "exec.over_empty.p50", .where = "{\"fence\": \"auto\"}"),
     SECTIONS(1, "0s"),
@@ -99,6 +114,8 @@ const struct bench_group bench_groups[] = {
     {"grace-periods", "Grace periods"},
     {"waits", "What a caller at a random moment waits, by our policy"},
     {"callbacks", "Callbacks"},
+    {"mixes", "Searches and updates of a list of 64 elements; the last two beside a reader that "
+              "stays 100 ms"},
     {"exclusive", "Exclusive sections"},
     {"kicks", "Kicks"},
     {NULL, NULL},

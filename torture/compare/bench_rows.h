@@ -6,7 +6,7 @@
 
 struct bench_row {
     const char *group, *text;
-    const char *scenario, *part; /* of configs/bench/; part NULL: the scenario has none */
+    const char *scenario, *part; /* of configs/bench/; part NULL: all of the scenario */
     /* JSON: of the points only these; NULL: all. Settings of the library are ours alone, and are
      * not asked of peers. */
     const char *where;
