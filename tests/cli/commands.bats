@@ -163,7 +163,7 @@ load helper
 @test "every command has help that names its argument and options" {
     run sp --help
     expect 0
-    for command in run list validate topology plot salvage; do
+    for command in run list validate topology plot salvage bench advise compare history; do
         has "$output" "  $command "
         run --separate-stderr sp $command --help
         expect 0

@@ -176,7 +176,7 @@ PYTHON
 }
 
 @test "docs: every command and option that they name exists" {
-    for command in run list validate topology plot salvage bench compare history; do
+    for command in run list validate topology plot salvage bench advise compare history; do
         "$STILLPOINT" $command --help >"$work/$command.help"
     done
     "$STILLPOINT" --help >"$work/help"

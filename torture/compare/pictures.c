@@ -1,6 +1,8 @@
 #include "pictures.h"
 
+#include "advice.h"
 #include "comparison.h"
+#include "identity.h"
 #include "metric.h"
 #include "torture/plot/canvas.h"
 #include "torture/record/text.h"
@@ -162,6 +164,111 @@ bool pictures_of_comparison(json_t *comparison, const char *directory, json_t *m
     }
     free(f.file);
     free(f.rows);
+    canvas_close(&c);
+    return drawn;
+}
+
+/* --- Advice --- */
+
+/* A panel of the picture: what gnuplot calls it, and in the advice. */
+static const char *const panels[] = {"operations", "wait", "memory"};
+enum { PANELS = sizeof panels / sizeof *panels };
+
+struct schemes {
+    json_t *advice;
+    json_t **rows; /* sorted */
+    size_t count;
+    char *file;
+    double low[PANELS], high[PANELS];
+};
+
+static int fastest_first(const void *left, const void *right)
+{
+    double a = figure(*(json_t *const *)left, panels[0]),
+           b = figure(*(json_t *const *)right, panels[0]);
+
+    return (a < b) - (a > b);
+}
+
+enum { NAMED = 0xD55E00, ON_THE_FRONT = 0x0072B2, BEATEN = 0xB0B0B0 };
+
+static unsigned color_of_scheme(json_t *scheme, json_t *named)
+{
+    if (json_equal(json_object_get(scheme, "flavor"), json_object_get(named, "flavor")) &&
+        json_equal(json_object_get(scheme, "policy"), json_object_get(named, "policy")))
+        return NAMED;
+    return json_is_true(json_object_get(scheme, "front")) ? ON_THE_FRONT : BEATEN;
+}
+
+static bool write_schemes(struct schemes *s, struct canvas *c)
+{
+    FILE *out = canvas_data(c, "advice", &s->file);
+
+    if (!out)
+        return false;
+    for (size_t i = 0; i < s->count; i++) {
+        fprintf(out, "%zu", i + 1);
+        for (size_t k = 0; k < PANELS; k++) {
+            double value = figure(s->rows[i], panels[k]);
+
+            fprintf(out, " %.9g", value);
+            if (value > 0) {
+                s->low[k] = s->low[k] > 0 ? fmin(s->low[k], value) : value;
+                s->high[k] = fmax(s->high[k], value);
+            }
+        }
+        fprintf(out, " %u\n", color_of_scheme(s->rows[i], json_object_get(s->advice, "advice")));
+    }
+    return canvas_data_end(c, out, s->file);
+}
+
+static void describe_schemes(void *context, FILE *out)
+{
+    struct schemes *s = context;
+    size_t columns = 0;
+    char *mix = advice_mix(s->advice),
+         *machine = identity_machine(json_object_get(s->advice, "host"));
+
+    canvas_text(out, "heading", "Which scheme fits?");
+    canvas_text(out, "subject", mix);
+    canvas_text(out, "caption", machine);
+    canvas_text(out, "file", s->file);
+    fprintf(out, "count = %zu\narray name[%zu]\n", s->count, s->count);
+    for (size_t i = 0; i < s->count; i++) {
+        char *name = advice_scheme(s->rows[i]);
+
+        text_at(out, "name", i, name);
+        columns = strlen(name) > columns ? strlen(name) : columns;
+        free(name);
+    }
+    fprintf(out, "name_columns = %zu\n", columns);
+    for (size_t k = 0; k < PANELS; k++)
+        fprintf(out, "%s_lowest = %.9g\n%s_highest = %.9g\n", panels[k],
+                s->low[k] > 0 ? s->low[k] : 1, panels[k], s->high[k] > 0 ? s->high[k] : 10);
+    free(mix);
+    free(machine);
+}
+
+bool pictures_of_advice(json_t *advice, const char *directory, json_t *made, struct diagnostics *d)
+{
+    json_t *all = json_object_get(advice, "schemes"), *scheme;
+    struct schemes s = {.advice = advice};
+    struct canvas c;
+    bool drawn = true;
+    size_t i;
+
+    if (!can_write(directory, d) || !canvas_open(&c, directory, made, d))
+        return false;
+    s.rows = calloc(json_array_size(all) + 1, sizeof(json_t *));
+    json_array_foreach (all, i, scheme)
+        if (s.rows && json_is_number(json_object_get(scheme, panels[0])))
+            s.rows[s.count++] = scheme;
+    if (s.count > 0) {
+        qsort(s.rows, s.count, sizeof(json_t *), fastest_first);
+        drawn = write_schemes(&s, &c) && draw_both(&c, "advice", "advice", describe_schemes, &s);
+    }
+    free(s.file);
+    free(s.rows);
     canvas_close(&c);
     return drawn;
 }

@@ -20,6 +20,11 @@ struct history_arguments {
     struct history_selection selection;
 };
 
+/* Of `advise`, as scenarios have them; stall NULL: nobody stays. */
+struct mix_arguments {
+    const char *readers, *updates, *stall;
+};
+
 /* What the options of all commands set. */
 struct arguments {
     struct driver_options run;
@@ -38,6 +43,7 @@ struct arguments {
     const char *pictures; /* the directory where they go, or NULL */
     struct compare_arguments compare;
     struct history_arguments history;
+    struct mix_arguments mix;
 };
 
 /* Each returns an exit code; what went wrong is in d. */
@@ -49,6 +55,7 @@ int command_plot(struct arguments *a, struct diagnostics *d);
 int command_salvage(struct arguments *a, struct diagnostics *d);
 int command_compare(struct arguments *a, struct diagnostics *d); /* command_compare.c */
 int command_bench(struct arguments *a, struct diagnostics *d);   /* command_bench.c */
+int command_advise(struct arguments *a, struct diagnostics *d);  /* command_advise.c */
 int command_history(struct arguments *a, struct diagnostics *d); /* command_history.c */
 
 #endif

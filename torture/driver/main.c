@@ -45,6 +45,9 @@ enum {
     KEY_JSON,
     KEY_PLOT,
     KEY_QUICK,
+    KEY_READERS,
+    KEY_UPDATES,
+    KEY_STALL,
     KEY_NO_PLOT,
 };
 
@@ -120,6 +123,19 @@ static const struct argp_option bench_options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
+static const struct argp_option advise_options[] = {
+    {"readers", KEY_READERS, "N", 0, "Threads that search a list of 64 elements (default: 4)", 1},
+    {"updates", KEY_UPDATES, "PERCENT", 0,
+     "How many of their operations replace an element (default: 1%)", 1},
+    {"stall", KEY_STALL, "TIME", 0, "Beside them one reader stays inside for so long: 100ms", 1},
+    {"out", 'o', "DIR", 0, "Where results go (default: results)", 2},
+    {"progress", KEY_PROGRESS, "MODE", 0, "Status line: auto, tty, plain, none", 2},
+    {"format", KEY_FORMAT, "FORMAT", 0, "table, json, or markdown", 2},
+    {"plot", KEY_PLOT, "DIR", 0, "Where the picture goes, as SVG and PNG (default: that of --out)",
+     2},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
 static const struct argp_option history_options[] = {
     {"db", KEY_DB, "FILE", 0, "The database (default: history.db)", 1},
     {"host", KEY_HOST, "ID", 0, "Only what was measured there, as `list` names it", 2},
@@ -175,6 +191,14 @@ static double percentage(const char *option, const char *text, double most,
         !(percent >= 0 && percent <= most))
         argp_error(state, "%s %s: expected a percentage, as 5", option, text);
     return percent;
+}
+
+/* As a scenario has it, without the sign. */
+static void set_updates(struct mix_arguments *m, char *text, struct argp_state *state)
+{
+    percentage("--updates", text, 100, state);
+    text[strcspn(text, "%")] = '\0';
+    m->updates = text;
 }
 
 static enum text_format format_named(const char *name, struct argp_state *state)
@@ -291,6 +315,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_QUICK:
         a->bench_quick = true;
         break;
+    case KEY_READERS:
+        a->mix.readers = text;
+        break;
+    case KEY_UPDATES:
+        set_updates(&a->mix, text, state);
+        break;
+    case KEY_STALL:
+        a->mix.stall = text;
+        break;
     case KEY_PLOT:
         a->pictures = text;
         break;
@@ -340,10 +373,15 @@ static const struct command {
      "Rebuild the result of an invocation that was cut short, from its events", command_salvage},
     {"bench", "[ROWS...]", false, bench_options,
      "Which is better here? Every question, beside every peer\v"
-     "ROWS are pair, grace-periods, waits, callbacks, exclusive, kicks; without any: all, "
+     "ROWS are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks; without any: all, "
      "which takes half an hour on a machine that should do nothing else. Peers that are not built "
      "have no column.",
      command_bench},
+    {"advise", "", false, advise_options,
+     "Which scheme, and which policy, for a mix of reads and updates on this machine?\v"
+     "Each runs the mix for five seconds in all, by turns. Named is, of those within 5 % of the "
+     "most operations a second, the one that holds back the least memory.",
+     command_advise},
     {"compare", "BASE NEW", true, compare_options,
      "Is NEW slower than BASE?\v"
      "BASE and NEW are directories that `stillpoint run` made, or folders of such: the i-th result "
@@ -404,7 +442,8 @@ static int run_command(const struct command *command, const char *program, int a
                         .doc = command->help};
     struct arguments a = {.run = {.out = "results", .program = program},
                           .compare = {.margin = 0.05},
-                          .history = {.database = "history.db"}};
+                          .history = {.database = "history.db"},
+                          .mix = {.readers = "4", .updates = "1"}};
     struct diagnostics d = {.text = NULL};
     char name[64];
     int code;
