@@ -97,6 +97,7 @@ static void producer(struct torture_thread *t)
     uint64_t count = (uint64_t)p->callbacks;
     flavor_head *heads = calloc(count, sizeof *heads);
 
+    torture_waits_for_gps(t, GPS_LED_BY_ANOTHER);
     flavor_register_thread();
     for (;;) {
         if (meet(s)) {

@@ -182,6 +182,7 @@ static void caller(struct torture_thread *t)
     const struct params *p = t->instance->params;
     struct state *state = t->instance->state;
 
+    torture_waits_for_gps(t, GPS_LED_BY_CALLER);
     flavor_register_thread();
     while (torture_running(t)) {
         if (p->batch == 1)
@@ -216,6 +217,7 @@ static void call_rcu_caller(struct torture_thread *t)
     struct state *state = t->instance->state;
     struct call *call = &state->calls[t->index];
 
+    torture_waits_for_gps(t, GPS_LED_BY_ANOTHER);
     flavor_register_thread();
     for (unsigned long n = 1; torture_running(t); n++) {
         int64_t queued = clock_monotonic_ns();

@@ -207,6 +207,8 @@ static void requester(struct torture_thread *t)
     struct state *state = t->instance->state;
 
     prctl(PR_SET_TIMERSLACK, 1UL);
+    torture_waits_for_gps(t, p->via == VIA_CALL_RCU || p->via == VIA_POLL ? GPS_LED_BY_ANOTHER
+                                                                          : GPS_LED_BY_CALLER);
     flavor_register_thread();
     while (torture_running(t)) {
         struct request r = take_request(state, p);

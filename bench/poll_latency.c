@@ -66,6 +66,7 @@ static void caller(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
 
+    torture_waits_for_gps(t, GPS_LED_BY_ANOTHER);
     flavor_register_thread();
     while (torture_running(t)) {
         int64_t begun = clock_monotonic_ns(), taken;

@@ -18,6 +18,7 @@
  *   gentle   its grace periods wait for nobody, and yet 10 ms are long enough
  *   careless its grace periods wait for readers, unless their thread never published
  *   slow     its first grace period takes 2 s
+ *   hoard    a thread that registers takes memory, 10000 bytes of it, and keeps that
  *   past, before, counter, back, note, check, crash, stop, bucket, refusal
  *            a reader writes once, inside a section, over what the harness keeps for its driver:
  *            past the end of the part of thread 0, before its begin, or into what is called so
@@ -51,6 +52,7 @@ static inline int misbehaves(const char *how)
 }
 
 static __thread unsigned long sections;
+static __thread void *volatile hoard;
 static __thread int stuck, crashing, gentle, writing, careless, slow_once;
 static atomic_int written, first_waited, starved; /* starved 1: one is, 2: one was */
 
@@ -216,6 +218,8 @@ static inline void flavor_register_thread(void)
     crashing = misbehaves("segv") ? SIGSEGV : gives_up() ? SIGABRT : 0;
     if (misbehaves("exit"))
         _exit(5);
+    if (misbehaves("hoard"))
+        hoard = memset(malloc(10000), 1, 10000);
     if (misbehaves("print")) {
         puts("said on standard output");
         fprintf(stderr, "said on standard error\n");

@@ -259,12 +259,14 @@ END
         has "$stderr" '/require/nonesuch: unknown key (a counter'
         has "$stderr" '/require/gps_forcd: unknown key; did you mean "gps_forced"?'
     done
-    for figure in gp.tootal.p99 kick.p50 gp.total.median rate.gpz rate.rcu-pipe.gpz counters.rcu-pipe.redas library.gpz; do
+    for figure in gp.tootal.p99 kick.p50 gp.total.median rate.gpz rate.rcu-pipe.gpz counters.rcu-pipe.redas library.gpz \
+        cpu.gp cpu.gps rss.max rss; do
         run --separate-stderr sp validate "$file" --set 'budgets=[{"metric": "'$figure'", "max": 1}]'
         expect 64
         has "$stderr" '/budgets/0/metric: unknown figure'
     done
-    for figure in gp.total.p99 gp.p99.9 gp.mean rate.gps rate.rcu-pipe.gps rate.reads counters.rcu-pipe.reads library.naps; do
+    for figure in gp.total.p99 gp.p99.9 gp.mean rate.gps rate.rcu-pipe.gps rate.reads counters.rcu-pipe.reads library.naps \
+        rss.peak; do
         run --separate-stderr sp validate "$file" --set 'budgets=[{"metric": "'$figure'", "max": 1}]'
         expect 0
     done

@@ -1,5 +1,6 @@
 /* Budgets: what torture/result/budgets.c concludes from runs, of which some do not count. */
 #include "runs.h"
+#include "torture/result/report.h"
 #include "torture/result/verdict.h"
 #include "torture/scenario/settings.h"
 
@@ -172,6 +173,41 @@ START_TEST(what_no_run_has_is_unmeasured)
 }
 END_TEST
 
+static void expect_metric(json_t *run, const char *metric, double wanted, const char *text)
+{
+    char buffer[32];
+    double value;
+
+    ck_assert_msg(verdict_metric(run, metric, &value), "%s", metric);
+    ck_assert_double_eq(value, wanted);
+    ck_assert_str_eq(report_metric(metric, value, buffer), text);
+}
+
+START_TEST(cpu_time_memory_and_bytes_are_metrics_in_their_own_units)
+{
+    json_t *run = add("one", 0, 1500), *cost;
+    double value;
+
+    ck_assert(!verdict_metric(run, "cpu.gp", &value));
+    ck_assert(!verdict_metric(run, "rss.peak", &value));
+    cost = json_pack("{si si}", "gps", 40, "leaders_cpu_ns", 100000);
+    json_object_set_new(run, "cost", cost);
+    json_object_set_new(run, "peak_rss_bytes", json_integer(48200000));
+    json_object_set_new(json_object_get(run, "latency"), "memory.thread",
+                        json_pack("{ss s{si}}", "unit", "bytes", "percentiles", "50", 192));
+    expect_metric(run, "cpu.gp", 2500, "2.5 us");
+    expect_metric(run, "rss.peak", 48.2e6, "48.2 MB");
+    expect_metric(run, "memory.thread.p50", 192, "192 B");
+    expect_metric(run, "gp.total.mean", 1500, "1.5 us");
+    /* Nobody led one. */
+    json_object_set_new(cost, "gps", json_integer(0));
+    ck_assert(!verdict_metric(run, "cpu.gp", &value));
+    json_object_set_new(cost, "gps", json_integer(1));
+    json_object_del(cost, "leaders_cpu_ns");
+    ck_assert(!verdict_metric(run, "cpu.gp", &value));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("budgets");
@@ -185,6 +221,7 @@ int main(void)
     tcase_add_test(tests, less_than_ten_decide_nothing);
     tcase_add_test(tests, what_is_left_out_is_in_no_budget);
     tcase_add_test(tests, what_no_run_has_is_unmeasured);
+    tcase_add_test(tests, cpu_time_memory_and_bytes_are_metrics_in_their_own_units);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

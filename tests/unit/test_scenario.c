@@ -699,7 +699,7 @@ START_TEST(a_run_has_what_the_runner_needs_and_no_more)
     static const char *const keys[] = {"name",           "duration",    "warmup",  "interval",
                                        "keep_intervals", "seed",        "flavor",  "fence",
                                        "on_finding",     "stall_limit", "library", "placement",
-                                       "workloads",      "require",     "budgets"};
+                                       "workloads",      "require",     "budgets", "perf"};
     struct scenario s;
     struct run_plan *plans;
     size_t count = plan(&(struct input){SCENARIO(", \"description\": \"d\""), {{0}}}, &s, &plans);

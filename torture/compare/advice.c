@@ -46,17 +46,6 @@ char *advice_scheme(json_t *scheme)
     return text_format("%s%s%s", document_text(scheme, "flavor"), *policy ? ", " : "", policy);
 }
 
-const char *advice_bytes(double bytes, char *buffer)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
-    size_t unit = 0;
-
-    for (; bytes >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
-        bytes /= 1024;
-    snprintf(buffer, 32, unit > 0 && bytes < 99.5 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-    return buffer;
-}
-
 /* --- Schemes --- */
 
 static bool is_known(json_t *schemes, const char *flavor, const char *policy)
@@ -193,7 +182,7 @@ static char *reason_of(json_t *schemes, json_t *chosen, size_t as_fast)
     name = advice_scheme(chosen);
     report_count(figure(chosen, "operations"), rate);
     if (!isnan(figure(chosen, "memory")))
-        advice_bytes(figure(chosen, "memory"), bytes);
+        report_bytes(figure(chosen, "memory"), bytes);
     if (as_fast > 1)
         reason = text_format("%s: none does over 5 %% more than its %s operations a second, and of "
                              "the %zu that do as many it holds back the least memory, %s at most.",

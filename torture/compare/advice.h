@@ -15,8 +15,6 @@
 json_t *advice_judge(json_t *result);
 /* Heap: "stillpoint, adaptive". */
 char *advice_scheme(json_t *scheme);
-/* "1.2 MiB"; the buffer holds at least 32 bytes. */
-const char *advice_bytes(double bytes, char *buffer);
 
 /* advice_text.c: one page. */
 /* Heap: "8 threads, 1 % updates, beside a reader that stays 100ms". */

@@ -44,7 +44,7 @@ static void fill(struct cells *c, json_t *scheme, json_t *chosen)
     if (json_is_number(wait))
         report_duration(json_number_value(wait), c->wait);
     if (json_is_number(memory))
-        advice_bytes(json_number_value(memory), c->memory);
+        report_bytes(json_number_value(memory), c->memory);
     if (same_scheme(scheme, chosen))
         c->mark = "this";
     else if (json_is_true(json_object_get(scheme, "front")))

@@ -21,8 +21,9 @@ char *comparison_title(json_t *metric)
     if (dot && dot > name && dot[1] >= '0' && dot[1] <= '9')
         while (dot > name && !(dot[0] == '.' && dot[1] == 'p'))
             dot--;
-    text = dot && dot[1] == 'p' ? text_format("%.*s %s", (int)(dot - name), name, dot + 1)
-                                : strdup(name);
+    text = dot && dot[1] == 'p' && dot[2] >= '0' && dot[2] <= '9'
+               ? text_format("%.*s %s", (int)(dot - name), name, dot + 1)
+               : strdup(name);
     if (*label) {
         char *with = text_format("%s (%s)", text, label);
 

@@ -23,13 +23,12 @@ bool metric_more_is_better(const char *name)
 
 bool metric_is_time(const char *name)
 {
-    return strncmp(name, "rate.", 5) != 0 && strncmp(name, "library.", 8) != 0 &&
-           strncmp(name, "counters.", 9) != 0;
+    return verdict_metric_unit(name) == METRIC_NS;
 }
 
 const char *metric_text(const char *name, double value, char *buffer)
 {
-    return metric_is_time(name) ? report_duration(value, buffer) : report_count(value, buffer);
+    return report_metric(name, value, buffer);
 }
 
 /* --- Which --- */

@@ -83,8 +83,8 @@ static void on_line(struct execution *e, const char *line, size_t length)
     }
     if (strcmp(kind, "ready") == 0)
         on_ready(e, event);
-    else if (strcmp(kind, "finished") == 0)
-        e->finished = true;
+    else if (strcmp(kind, "finished") == 0 && !e->ending)
+        e->ending = json_incref(event);
     else if (strcmp(kind, "slowest") == 0 && !e->slowest)
         e->slowest = json_incref(event);
     opens = e->viewed && strcmp(kind, "ready") == 0;
@@ -290,8 +290,10 @@ static void watch_time(struct execution *e, int64_t now)
         return;
     if (warmup_ends(e, now - e->gate_ns)) {
         e->warm = true;
-        e->series.begin_s = (double)(now - e->gate_ns) / 1e9;
-        metrics_baseline(&e->metrics, e->series.begin_s);
+        if (e->settings.warmup_ns > 0) { /* else all counts, from the gate on */
+            e->series.begin_s = (double)(now - e->gate_ns) / 1e9;
+            metrics_baseline(&e->metrics, e->series.begin_s);
+        }
         lost_time_window(&e->lost, now);
         e->next_interval_ns = now + e->settings.interval_ns;
     } else if (e->warm && now >= e->next_interval_ns) {
@@ -431,6 +433,7 @@ static void finish(struct execution *e)
     json_decref(e->notes);
     json_decref(e->gave_up);
     json_decref(e->slowest);
+    json_decref(e->ending);
     json_decref(e->outside);
 }
 
@@ -452,7 +455,7 @@ static void conclude_time(struct execution *e)
         lost_time_window(&e->lost, end_ns(e));
     }
     execution_take_findings(e);
-    what = guard_look_at_end(&e->guard, e->finished, &workload);
+    what = guard_look_at_end(&e->guard, e->ending != NULL, &workload);
     execution_report_stray(e, what, workload);
 }
 

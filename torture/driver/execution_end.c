@@ -110,7 +110,7 @@ bool execution_judge_end(struct execution *e)
         ok = gave_up(e, words, WEXITSTATUS(e->status));
     } else if (WEXITSTATUS(e->status) != 0) {
         finding = ended_with(e, WEXITSTATUS(e->status), words);
-    } else if (!e->finished && !e->inv->gdb) {
+    } else if (!e->ending && !e->inv->gdb) {
         finding = execution_finding(e, "crash", 0, "The runner ended before its run did.");
     }
     if (finding && words)
@@ -154,6 +154,18 @@ static void describe_tail(json_t *run, const struct execution *e)
         json_object_set_new(run, "tail", tail);
 }
 
+/* As the runner has told it, which a broken one may not have. */
+static void describe_cost(json_t *run, const struct execution *e)
+{
+    json_t *cost = json_object_get(e->ending, "cost");
+    json_t *peak = json_object_get(e->ending, "peak_rss_bytes");
+
+    if (json_is_object(cost))
+        json_object_set(run, "cost", cost);
+    if (json_is_integer(peak))
+        json_object_set(run, "peak_rss_bytes", peak);
+}
+
 /* A runner under gdb is not watched. */
 static void describe_silence(json_t *run, const struct execution *e)
 {
@@ -195,6 +207,7 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "library", e->viewed ? view_library(&e->view) : json_object());
     json_object_set_new(run, "latency", e->viewed ? metrics_latency(&e->metrics) : json_object());
     describe_tail(run, e);
+    describe_cost(run, e);
     json_object_set(run, "intervals", series_describe(&e->series));
     json_object_set_new(run, "threads", e->viewed ? view_threads(&e->view) : json_array());
     json_object_set_new(run, "lost_seconds", json_real(fmin(e->lost.seconds, seconds)));

@@ -25,7 +25,7 @@ struct execution {
     char *errors_path;
     char *line; /* of events, incomplete */
     size_t line_length;
-    bool ended, finished;
+    bool ended;
     int status;
     long long oom_kills; /* of the machine, before */
     int64_t started_ns, gate_ns, stop_ns, next_interval_ns;
@@ -42,7 +42,7 @@ struct execution {
     int64_t disk_ns, terminal_ns; /* that writers were held up, by then */
     struct guard guard;
     struct findings findings;
-    json_t *slowest; /* the event of that name; NULL: there was none */
+    json_t *slowest, *ending; /* the events "slowest" and "finished"; NULL: there was none */
     struct series series;
     json_t *notes;
     struct {

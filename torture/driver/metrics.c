@@ -59,7 +59,7 @@ json_t *metrics_interval(struct metrics *m, double now_s)
         tally_subtract(now, &before);
         if (now->count == 0)
             continue;
-        if (headline_rank(name) < best) {
+        if (headline_rank(name) < best && strcmp(unit, "bytes") != 0) {
             best = headline_rank(name);
             m->headline_p99_ns = tally_percentile(now, 99);
             if (strcmp(unit, "ps") == 0)

@@ -53,6 +53,13 @@ static const char *point_headline(struct drawing *g, struct point *p)
     return name;
 }
 
+static bool is_of_bytes(const char *latency)
+{
+    const struct measure *m = latency ? measure_named(latency) : NULL;
+
+    return m && measure_is_of_bytes(m);
+}
+
 static void choose_latencies(struct drawing *g)
 {
     g->order = headline_order(g->result);
@@ -64,6 +71,8 @@ static void choose_latencies(struct drawing *g)
     for (size_t i = 0; i < g->count; i++) {
         struct point *p = &g->points[i];
         p->latency = g->gp ? common : point_headline(g, p);
+        if (is_of_bytes(p->latency))
+            p->latency = NULL; /* pictures are of times */
         if (p->latency && strcmp(p->latency, common) != 0)
             g->latency = NULL;
     }

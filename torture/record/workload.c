@@ -42,6 +42,11 @@ const struct measure *measure_named(const char *name)
     return NULL;
 }
 
+bool measure_is_of_bytes(const struct measure *measure)
+{
+    return strcmp(measure->unit, "bytes") == 0;
+}
+
 const struct measure *measure_pictured(const char *picture)
 {
     for (const struct workload *const *w = workloads; *w; w++)

@@ -97,7 +97,7 @@ struct cause {
 /* One latency that threads of the workload record. */
 struct measure {
     const char *name; /* "gp.total" */
-    const char *unit; /* "ns" or "ps" */
+    const char *unit; /* "ns" or "ps"; "bytes": it is a size, and called a latency all the same */
     /* 1: first choice of what stands for a result, 2: second, ...; 0: only when nothing else is
      * there. */
     unsigned headline;
@@ -192,6 +192,7 @@ const struct workload *workload_at(json_t *root, size_t index);
 /* The first row of that name in any workload, or NULL. */
 const struct counter *counter_named(const char *name);
 const struct measure *measure_named(const char *name);
+bool measure_is_of_bytes(const struct measure *measure);
 /* The latency of the workload whose causes are known, or NULL. */
 const struct measure *measure_explained(const struct workload *workload);
 /* The first latency that this picture draws, or NULL. */

@@ -4,6 +4,7 @@
 #include "interval.h"
 #include "left_out.h"
 #include "torture/record/duration.h"
+#include "torture/record/workload.h"
 #include "torture/scenario/document.h"
 #include "torture/scenario/parts.h"
 #include "torture/scenario/scenario_keys.h"
@@ -18,35 +19,79 @@ static bool is(json_t *object, const char *key, const char *value)
     return strcmp(document_text(object, key), value) == 0;
 }
 
-static bool latency_metric(json_t *run, const char *metric, double *value)
+/* "p99.9" of "gp.p99.9"; NULL: it is of no latency, whose name becomes *name, on the heap. */
+static const char *latency_figure(const char *metric, char **name)
 {
     const char *dot = strrchr(metric, '.'), *what;
-    json_t *latency, *figure;
-    char *name;
 
     if (!dot)
-        return false;
+        return NULL;
     what = dot + 1;
     /* "p99.9" has a dot of its own. */
     if (*what >= '0' && *what <= '9')
         for (what = dot; what > metric && !(what[-1] == '.' && what[0] == 'p'); what--)
             ;
-    name = strndup(metric, (size_t)(what - metric) - (what > metric ? 1 : 0));
+    *name = strndup(metric, (size_t)(what - metric) - (what > metric ? 1 : 0));
+    return what;
+}
+
+static bool latency_metric(json_t *run, const char *metric, double *value)
+{
+    json_t *latency, *figure;
+    const char *what;
+    char *name;
+
+    what = latency_figure(metric, &name);
+    if (!what)
+        return false;
     latency = json_object_get(json_object_get(run, "latency"), name);
     free(name);
     if (!latency)
         return false;
     figure = *what == 'p' ? json_object_get(json_object_get(latency, "percentiles"), what + 1)
                           : json_object_get(latency, what);
-    /* Nanoseconds, whatever the unit: limits are durations. */
+    /* Nanoseconds, whatever the unit of time: limits are durations. */
     *value = json_number_value(figure) / (is(latency, "unit", "ps") ? 1000 : 1);
     return json_is_number(figure);
+}
+
+/* Of the threads that led the grace periods. */
+static bool cpu_of_a_gp(json_t *run, double *value)
+{
+    json_t *cost = json_object_get(run, "cost");
+    json_t *cpu_ns = json_object_get(cost, "leaders_cpu_ns");
+    double gps = json_number_value(json_object_get(cost, "gps"));
+
+    *value = gps > 0 ? json_number_value(cpu_ns) / gps : 0;
+    return cpu_ns && gps > 0;
+}
+
+enum metric_unit verdict_metric_unit(const char *metric)
+{
+    static const char *const counts[] = {"library.", "counters.", "rate.", NULL};
+    const struct measure *measure;
+    char *name = NULL;
+
+    for (size_t i = 0; counts[i]; i++)
+        if (strncmp(metric, counts[i], strlen(counts[i])) == 0)
+            return strstr(metric, "_bytes") ? METRIC_BYTES : METRIC_COUNT;
+    if (strcmp(metric, METRIC_PEAK_RSS) == 0)
+        return METRIC_BYTES;
+    measure = latency_figure(metric, &name) ? measure_named(name) : NULL;
+    free(name);
+    return measure && measure_is_of_bytes(measure) ? METRIC_BYTES : METRIC_NS;
 }
 
 bool verdict_metric(json_t *run, const char *metric, double *value)
 {
     json_int_t count;
 
+    if (strcmp(metric, METRIC_CPU_OF_GP) == 0)
+        return cpu_of_a_gp(run, value);
+    if (strcmp(metric, METRIC_PEAK_RSS) == 0) {
+        *value = json_number_value(json_object_get(run, "peak_rss_bytes"));
+        return json_object_get(run, "peak_rss_bytes") != NULL;
+    }
     if (strncmp(metric, "library.", 8) == 0) {
         json_t *figure = json_object_get(json_object_get(run, "library"), metric + 8);
 

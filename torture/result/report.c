@@ -4,9 +4,11 @@
 #include "lost.h"
 #include "near_misses.h"
 #include "part.h"
+#include "torture/record/text.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/document.h"
 #include "torture/scenario/flavor_describe.h"
+#include "torture/scenario/settings.h"
 #include "verdict.h"
 
 #include <math.h>
@@ -48,67 +50,67 @@ static void sentence_end(struct sentence *s, FILE *f)
     free(s->text);
 }
 
-static double median_of(json_t *run, const struct measure *m)
+static void put_median(FILE *out, json_t *run, const char *metric)
 {
-    return report_percentile_ns(json_object_get(json_object_get(run, "latency"), m->name), "50");
-}
-
-static void put_median(FILE *out, json_t *run, const struct measure *m)
-{
-    double ns = median_of(run, m);
     char *name = report_row_name(run), figure[32];
+    double value = 0;
 
-    if (ns < 100)
-        snprintf(figure, sizeof figure, "%.2f ns", ns);
+    verdict_metric(run, metric, &value);
+    if (value < 100 && verdict_metric_unit(metric) == METRIC_NS)
+        snprintf(figure, sizeof figure, "%.2f ns", value);
     else
-        report_duration(ns, figure);
+        report_metric(metric, value, figure);
     fprintf(out, "%s %s", name ? name : "?", figure);
     free(name);
 }
 
-/* The medians of a latency that its table wants a line for; of many the smallest and largest. */
-static void put_medians(FILE *f, json_t *runs, const struct measure *m)
+/* A line of its own for a metric; of many points the smallest and largest. */
+static void put_medians(FILE *f, json_t *runs, const char *words, const char *metric)
 {
     json_t *measured = json_array(), *run, *smallest = NULL, *largest = NULL;
-    double ns, least = INFINITY, most = -INFINITY;
+    double value, least = INFINITY, most = -INFINITY;
     struct sentence s;
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        if (!json_object_get(json_object_get(run, "latency"), m->name))
+        if (!verdict_metric(run, metric, &value))
             continue;
-        ns = median_of(run, m);
-        smallest = ns < least ? run : smallest;
-        largest = ns > most ? run : largest;
-        least = fmin(least, ns);
-        most = fmax(most, ns);
+        smallest = value < least ? run : smallest;
+        largest = value > most ? run : largest;
+        least = fmin(least, value);
+        most = fmax(most, value);
         json_array_append(measured, run);
     }
-    sentence_begin(&s, m->words);
+    sentence_begin(&s, words);
     if (json_array_size(measured) > MEDIANS_MOST) {
         fprintf(s.out, ", medians of %zu points: from ", json_array_size(measured));
-        put_median(sentence_next(&s), smallest, m);
+        put_median(sentence_next(&s), smallest, metric);
         fputs(" to ", s.out);
-        put_median(s.out, largest, m);
+        put_median(s.out, largest, metric);
     } else {
         fputs(", median: ", s.out);
         json_array_foreach (measured, i, run)
-            put_median(sentence_next(&s), run, m);
+            put_median(sentence_next(&s), run, metric);
     }
     sentence_end(&s, f);
     json_decref(measured);
 }
 
-/* Once, whichever workloads have it. */
+/* Of latencies that want one, each once, whichever workloads have it; and what grace periods cost. */
 static void put_lines_of_medians(FILE *f, json_t *runs)
 {
     for (const struct workload *const *w = workloads; *w; w++)
         for (size_t i = 0; i < (*w)->measure_count; i++) {
             const struct measure *m = &(*w)->measures[i];
 
-            if (m->words && measure_named(m->name) == m)
-                put_medians(f, runs, m);
+            if (m->words && measure_named(m->name) == m) {
+                char *metric = text_format("%s.p50", m->name);
+
+                put_medians(f, runs, m->words, metric);
+                free(metric);
+            }
         }
+    put_medians(f, runs, "CPU time of who leads a grace period", METRIC_CPU_OF_GP);
 }
 
 /* The words of a flavor's statistic, or NULL; a runner that cannot be started has none. */
@@ -381,6 +383,7 @@ static void put_part(FILE *f, json_t *part, const char *name, bool color)
         putc('\n', f);
         report_tail(f, rows);
         put_lines_of_medians(f, rows);
+        report_cost(f, rows);
         if (name)
             putc('\n', f);
     }

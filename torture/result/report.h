@@ -20,6 +20,10 @@ const char *report_duration(double ns, char *buffer);
 /* "1.2 G", "812 338". */
 const char *report_count(double count, char *buffer);
 const char *report_grouped(uint64_t count, char *buffer);
+/* "48.2 MB". */
+const char *report_bytes(double bytes, char *buffer);
+/* The figure that a metric names, in its own unit. */
+const char *report_metric(const char *metric, double value, char *buffer);
 
 /* report_finding.c: text folded at 99 columns; `first` and `indent` are those of the first line and
  * of the others; a negative `first`: so much of the line is written already. */
@@ -34,6 +38,8 @@ void report_state(FILE *f, json_t *counters, json_t *library, const struct findi
 json_t *report_rows(json_t *runs);
 /* report_tail.c: where the time of the slowest went, a line for each row of the table. */
 void report_tail(FILE *f, json_t *rows);
+/* report_cost.c: what each role cost for each thing it did, where the table has one row. */
+void report_cost(FILE *f, json_t *rows);
 /* report_budgets.c: the "budgets" of a verdict. */
 void report_budgets(FILE *f, json_t *budgets, bool color);
 /* What runs where: the head of the table. Of a result, or of the event of an invocation. */

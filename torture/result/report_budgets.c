@@ -5,18 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A metric in its own unit: latencies are nanoseconds, the rest plain numbers. */
 static void put_figure(FILE *f, const char *metric, bool ratio, double value)
 {
     char buffer[32];
 
     if (ratio)
         fprintf(f, "%.3g", value);
-    else if (strncmp(metric, "library.", 8) == 0 || strncmp(metric, "counters.", 9) == 0 ||
-             strncmp(metric, "rate.", 5) == 0)
-        fprintf(f, "%s", report_count(value, buffer));
     else
-        fprintf(f, "%s", report_duration(value, buffer));
+        fputs(report_metric(metric, value, buffer), f);
 }
 
 static void put_selection(FILE *f, json_t *point)

@@ -1,6 +1,7 @@
 /* Figures as people read them. */
 #include "report_parts.h"
 #include "torture/scenario/document.h"
+#include "verdict.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -51,6 +52,32 @@ const char *report_count(double count, char *buffer)
         }
     snprintf(buffer, 32, "%.0f", count);
     return buffer;
+}
+
+const char *report_bytes(double bytes, char *buffer)
+{
+    char number[32];
+
+    snprintf(buffer, 32, "%s%sB", report_count(bytes, number), bytes < 1e3 ? " " : "");
+    return buffer;
+}
+
+const char *report_value(json_t *latency, double value, char *buffer)
+{
+    return strcmp(document_text(latency, "unit"), "bytes") == 0 ? report_bytes(value, buffer)
+                                                                : report_duration(value, buffer);
+}
+
+const char *report_metric(const char *metric, double value, char *buffer)
+{
+    switch (verdict_metric_unit(metric)) {
+    case METRIC_BYTES:
+        return report_bytes(value, buffer);
+    case METRIC_COUNT:
+        return report_count(value, buffer);
+    default:
+        return report_duration(value, buffer);
+    }
 }
 
 const char *report_grouped(uint64_t count, char *buffer)

@@ -8,6 +8,8 @@
  * unit. */
 double report_ns(json_t *latency, json_t *value);
 double report_percentile_ns(json_t *latency, const char *name);
+/* What these two gave, as people read it: of a latency of bytes they are no times. */
+const char *report_value(json_t *latency, double value, char *buffer);
 /* report_table.c. What a row is called: its point, or the flavor where there is no sweep; heap. */
 char *report_row_name(json_t *run);
 /* The rows (of report_rows()) under their titles. `result`: what they are of; `part`: its name,

@@ -10,9 +10,9 @@ static void put_latency(FILE *f, const char *name, json_t *latency)
 {
     char p50[32], p99[32], max[32];
 
-    report_duration(report_percentile_ns(latency, "50"), p50);
-    report_duration(report_percentile_ns(latency, "99"), p99);
-    report_duration(report_ns(latency, json_object_get(latency, "max")), max);
+    report_value(latency, report_percentile_ns(latency, "50"), p50);
+    report_value(latency, report_percentile_ns(latency, "99"), p99);
+    report_value(latency, report_ns(latency, json_object_get(latency, "max")), max);
     fprintf(f, "  %s p50 %s, p99 %s, max %s", name, p50, p99, max);
 }
 

@@ -88,11 +88,11 @@ static void fill_columns(json_t *run, const struct headline *h, struct columns *
     if (latency) {
         bool by_time = h->gp && !h->heading;
 
-        report_duration((by_time ? percentile_by_time : report_percentile_ns)(latency, "50"),
-                        c->p50);
-        report_duration((by_time ? percentile_by_time : report_percentile_ns)(latency, "99"),
-                        c->p99);
-        report_duration(report_ns(latency, json_object_get(latency, "max")), c->max);
+        report_value(latency, (by_time ? percentile_by_time : report_percentile_ns)(latency, "50"),
+                     c->p50);
+        report_value(latency, (by_time ? percentile_by_time : report_percentile_ns)(latency, "99"),
+                     c->p99);
+        report_value(latency, report_ns(latency, json_object_get(latency, "max")), c->max);
         report_grouped((uint64_t)json_integer_value(json_object_get(latency, "count")), c->samples);
     }
     report_count((double)sum_counters(run, "checks"), number);

@@ -31,9 +31,12 @@ bool verdict_count(json_t *run, const char *name, json_int_t *count);
 
 /* The figure that a metric names in a run: "gp.total.p99", "gp.mean", "library.heavy_fences",
  * "counters.rcu-pipe.reads", "rate.gps" (a counter or statistic, per second),
- * "rate.gp-latency.gps" (that workload's counter, per second). False when the run has
- * none. */
+ * "rate.gp-latency.gps" (that workload's counter, per second), or one of those in settings.h. False
+ * when the run has none. */
 bool verdict_metric(json_t *run, const char *metric, double *value);
+/* What it is a number of, in any run. */
+enum metric_unit { METRIC_NS, METRIC_BYTES, METRIC_COUNT };
+enum metric_unit verdict_metric_unit(const char *metric);
 
 /* Each budget at each of its points, as in the verdict's "budgets"; those of a part by its own
  * runs. */

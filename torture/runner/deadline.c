@@ -57,10 +57,13 @@ bool deadline_wait(struct deadline *t, int64_t tick_ns)
     atomic_store_explicit(&t->shared->beat_ns, now, memory_order_relaxed);
     if (t->end_ns && now >= t->end_ns &&
         now >= atomic_load_explicit(&t->shared->held_until_ns, memory_order_relaxed))
-        atomic_store_explicit(&t->shared->stop, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&t->shared->stop, memory_order_relaxed) == 0)
-        return true;
-    atomic_store_explicit(&t->shared->end_ns, now, memory_order_relaxed);
+        return false;
+    return atomic_load_explicit(&t->shared->stop, memory_order_relaxed) == 0;
+}
+
+void deadline_end(struct deadline *t)
+{
+    atomic_store_explicit(&t->shared->stop, 1, memory_order_relaxed);
+    atomic_store_explicit(&t->shared->end_ns, clock_monotonic_ns(), memory_order_relaxed);
     cpu_wait_close(t->account);
-    return false;
 }

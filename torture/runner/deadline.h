@@ -14,8 +14,10 @@ struct deadline {
 
 /* The gate opens now. `duration_ns`: 0: until the driver says. */
 void deadline_start(struct deadline *t, struct shared_header *shared, int64_t duration_ns);
-/* => Main thread. Sleeps for one tick, and says whether the run goes on. Where the deadline has
- * passed it sets `stop`, as the driver does. */
+/* => Main thread. Sleeps for one tick, and says whether the run goes on: the deadline has not
+ * passed, nor has the driver ended it. */
 bool deadline_wait(struct deadline *t, int64_t tick_ns);
+/* Tells the threads to end, as the driver does. */
+void deadline_end(struct deadline *t);
 
 #endif

@@ -1,6 +1,8 @@
 #include "runner.h"
 #include "torture/record/flavor_table.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 json_t *runner_statistic_names(void)
@@ -31,6 +33,21 @@ void *runner_default_settings(void)
     if (flavor.default_settings)
         flavor.default_settings(settings);
     return settings;
+}
+
+/* Not by getrusage(), which has that of the driver too, from before the runner was executed. */
+json_t *runner_peak_rss(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    bool found = false;
+    int64_t kib = 0;
+    char line[128];
+
+    while (file && !found && fgets(line, sizeof line, file))
+        found = sscanf(line, "VmHWM: %" SCNd64, &kib) == 1;
+    if (file)
+        fclose(file);
+    return found ? json_integer(kib * 1024) : NULL;
 }
 
 json_t *runner_describe(void)

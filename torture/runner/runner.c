@@ -1,5 +1,6 @@
 #include "runner.h"
 
+#include "cost.h"
 #include "crash.h"
 #include "deadline.h"
 #include "mapping.h"
@@ -36,6 +37,7 @@ struct run {
     size_t *offsets; /* of the threads in the mapping */
     pthread_t *handles;
     struct placement *placement;
+    struct cost *cost;
     struct diagnostics *diagnostics;
     atomic_uint arrived;
     atomic_uint failed; /* threads that could not be placed */
@@ -285,6 +287,8 @@ static void call_off(struct run *run, size_t started)
 
 static bool start_threads(struct run *run)
 {
+    unsigned arrived;
+
     for (size_t i = 0; i < run->thread_count; i++) {
         struct start *start = malloc(sizeof *start);
         int error;
@@ -300,13 +304,10 @@ static bool start_threads(struct run *run)
             return false;
         }
     }
-    for (;;) {
-        unsigned arrived = atomic_load_explicit(&run->arrived, memory_order_relaxed);
-
-        if (arrived == run->thread_count)
-            return true;
+    while ((arrived = atomic_load_explicit(&run->arrived, memory_order_relaxed)) !=
+           run->thread_count)
         shared_wait(&run->arrived, arrived, 1000000000);
-    }
+    return true;
 }
 
 static void answer_driver(struct run *run)
@@ -350,6 +351,7 @@ static void run_until_stopped(struct run *run, int64_t duration_ns)
     struct deadline run_time;
 
     wait_for_driver(s);
+    cost_start(run->cost, duration_ns);
     deadline_start(&run_time, s, duration_ns);
     s->start_ticks = clock_ticks();
     /* Orders: STORE start_ticks, and the state of the workloads -> STORE phase (release).
@@ -357,9 +359,12 @@ static void run_until_stopped(struct run *run, int64_t duration_ns)
      * Broken: a role runs on state that is not set up. */
     atomic_store_explicit(&s->phase, PHASE_RUNNING, memory_order_release);
     shared_wake(&s->phase);
-    do
+    do {
         answer_driver(run);
-    while (deadline_wait(&run_time, TICK_NS));
+        cost_turn(run->cost);
+    } while (deadline_wait(&run_time, TICK_NS));
+    cost_stop(run->cost);
+    deadline_end(&run_time);
     atomic_store_explicit(&s->phase, PHASE_STOPPING, memory_order_relaxed);
     shared_wake(&s->stop);
     for (size_t i = 0; i < run->thread_count; i++) {
@@ -466,6 +471,7 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
     clock_start();
     ok = prepare(&run, shared_fd, &notes) && start_threads(&run);
     if (ok) {
+        run.cost = cost_open(run.threads, run.handles, run.thread_count, run.config);
         if (run.failed > 0)
             diagnose(&notes, "%u of %zu threads could not be placed: %s", run.failed,
                      run.thread_count, run.refused);
@@ -477,13 +483,15 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
         answer_driver(&run);
         emit_slowest(&run);
         atomic_store_explicit(&run.shared->phase, PHASE_FINISHED, memory_order_release);
-        emit(&run, json_pack("{ss}", "event", "finished"));
+        emit(&run, json_pack("{ss so* so*}", "event", "finished", "cost", cost_describe(run.cost),
+                             "peak_rss_bytes", runner_peak_rss()));
     }
     diagnostics_free(&notes);
     for (size_t i = 0; i < run.instance_count; i++) {
         slowest_close(run.instances[i].slowest);
         free(run.instances[i].params);
     }
+    cost_close(run.cost);
     free(run.instances);
     free(run.plan);
     free(run.threads);

@@ -16,7 +16,7 @@
 int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
                struct diagnostics *d);
 
-/* ---- describe.c: what the flavor says of itself ---- */
+/* ---- describe.c: what the flavor, and the process, say of themselves ---- */
 
 /* What `--describe` prints. */
 json_t *runner_describe(void);
@@ -24,5 +24,7 @@ json_t *runner_describe(void);
 json_t *runner_statistic_names(void);
 /* A struct that the flavor's settings fill, with its defaults where it writes them itself; heap. */
 void *runner_default_settings(void);
+/* The most memory that this process has had resident, in bytes; NULL: not known. */
+json_t *runner_peak_rss(void);
 
 #endif

@@ -26,11 +26,15 @@ struct instance {
     struct slowest *slowest; /* of a workload that knows causes: slowest.h */
 };
 
+/* Who leads the grace periods that a thread waits for, if that is what it does. */
+enum gps_leader { GPS_OF_NO_INTEREST, GPS_LED_BY_CALLER, GPS_LED_BY_ANOTHER };
+
 struct torture_thread {
     struct instance *instance;
     const struct role *role;
-    unsigned id;    /* in the run */
-    unsigned index; /* in the role */
+    unsigned id;        /* in the run */
+    unsigned index;     /* in the role */
+    atomic_uint leader; /* enum gps_leader */
     struct random random;
     struct shared_header *header;
     struct shared_thread *shared;
@@ -58,6 +62,13 @@ static inline void torture_count(struct torture_thread *t, unsigned counter, uin
 static inline void torture_measure(struct torture_thread *t, unsigned measure, uint64_t value)
 {
     histogram_add(&t->histograms[measure], value);
+}
+
+/* The thread waits for grace periods: their CPU time is told, which is its own or that of threads of
+ * the code under test. */
+static inline void torture_waits_for_gps(struct torture_thread *t, enum gps_leader leader)
+{
+    atomic_store_explicit(&t->leader, leader, memory_order_relaxed);
 }
 
 /* Brackets a read section, so that a crash inside is recognised as one. */

@@ -7,6 +7,7 @@
 #include "nearest_name.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
+#include "settings.h"
 #include "torture/record/text.h"
 #include "torture/record/workload.h"
 
@@ -153,6 +154,18 @@ static bool is_workload_counter(json_t *root, const char *text)
     return false;
 }
 
+/* What threads cost is told of those of benchmarks. */
+static bool has_benchmark(json_t *root)
+{
+    for (size_t i = 0; i < json_array_size(json_object_get(root, "workloads")); i++) {
+        const struct workload *w = workload_at(root, i);
+
+        if (w && w->bench)
+            return true;
+    }
+    return false;
+}
+
 /* A statistic, or also a counter of the workloads. */
 static enum figure_found find_statistic(struct scenario_reading *reading, const char *name,
                                         bool or_counter, const char *pointer)
@@ -188,7 +201,12 @@ enum figure_found find_metric(struct scenario_reading *reading, const char *metr
     enum figure_found found = FIGURE_UNKNOWN;
     const char *figure;
 
-    if (strncmp(metric, "library.", 8) == 0)
+    if (strcmp(metric, METRIC_PEAK_RSS) == 0)
+        found = FIGURE_KNOWN;
+    else if (strcmp(metric, METRIC_CPU_OF_GP) == 0)
+        found = has_benchmark(reading->root) ? find_statistic(reading, "gps", true, pointer)
+                                             : FIGURE_UNKNOWN;
+    else if (strncmp(metric, "library.", 8) == 0)
         found = find_statistic(reading, metric + 8, false, pointer);
     else if (strncmp(metric, "counters.", 9) == 0)
         found = is_workload_counter(reading->root, metric + 9) ? FIGURE_KNOWN : FIGURE_UNKNOWN;

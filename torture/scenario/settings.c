@@ -92,6 +92,13 @@ const struct option scenario_options[] = {
      .default_text = "auto",
      .choices = "auto full",
      .help = "Full fences on both sides instead of the asymmetric pair"},
+    {.name = "perf",
+     .type = OPTION_BOOL,
+     .offset = FIELD(perf),
+     .default_text = "true",
+     .help =
+         "Of benchmarks also cycles, instructions, context switches and migrations of each role "
+         "are counted, as far as the machine lets it (perf_event_open)"},
     {.name = NULL},
 };
 

@@ -10,10 +10,16 @@ struct scenario_settings {
     int64_t duration_ns, warmup_ns, interval_ns, stall_limit_ns;
     int64_t keep_intervals, seed, repeat;
     int on_finding, fence;
+    bool perf;
 };
 enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
 enum fence_choice { FENCE_AUTO, FENCE_FULL };
 extern const struct option scenario_options[];
+
+/* Figures of a run that are none of its latencies, counters or statistics: CPU time of who led its
+ * grace periods, for each; the most memory that its process had resident. */
+#define METRIC_CPU_OF_GP "cpu.gp"
+#define METRIC_PEAK_RSS  "rss.peak"
 
 /* As many repeats, or pairs of them, decide a budget; fewer leave it undecided. */
 #define BUDGET_REPEATS 10
