@@ -26,7 +26,7 @@ load helper
     says 'stillpoint bench: no rows "pairs"; did you mean "pair"?'
     run --separate-stderr sp bench everything
     expect 64
-    has "$stderr" 'there are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks'
+    has "$stderr" 'there are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks, memory'
 }
 
 @test "limits are measured, where two threads have a CPU each" {

@@ -6,6 +6,7 @@
 #include "torture/record/duration.h"
 #include "torture/record/text.h"
 #include "torture/record/workload.h"
+#include "torture/scenario/settings.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -91,6 +92,8 @@ static bool is_metric(const char *name)
     char *latency;
     bool known;
 
+    if (strcmp(name, METRIC_CPU_OF_GP) == 0)
+        return true;
     if (strncmp(name, "rate.", 5) == 0 || strncmp(name, "counters.", 9) == 0)
         return counter_named(dot + 1) != NULL;
     latency = dot ? strndup(name, (size_t)(dot - name)) : strdup(name);

@@ -43,6 +43,7 @@ const struct bench_row bench_rows[] = {
         TRANSFERS(2)),
     ROW("grace-periods", "one looping reader, mean", "peers", "one-reader", "gp.total.mean",
         TRANSFERS(2)),
+    ROW("grace-periods", "its CPU time, of who leads it", "peers", "one-reader", "cpu.gp"),
     ROW("grace-periods", "one looping online reader, p50", "peers", "one-online-reader",
         "gp.total.p50", TRANSFERS(2)),
     ROW("grace-periods", "one reader that stays 1 ms, p50", "peers", "staying", "gp.total.p50"),
@@ -105,6 +106,9 @@ const struct bench_row bench_rows[] = {
     KICK("cancellable system call, beside a bare futex", "cancel", RAW("futex")),
     KICK("a vCPU that sleeps, beside a bare futex", "idle", RAW("futex")),
     KICK("KVM, beside a bare KVM", "kvm", RAW("kvm")),
+
+    ROW("memory", "a registered thread", "memory", "thread", "memory.thread.p50"),
+    ROW("memory", "a pending callback", "memory", "callback", "memory.callback.p50"),
 };
 
 const size_t bench_row_count = sizeof bench_rows / sizeof *bench_rows;
@@ -118,5 +122,6 @@ const struct bench_group bench_groups[] = {
               "stays 100 ms"},
     {"exclusive", "Exclusive sections"},
     {"kicks", "Kicks"},
+    {"memory", "Memory"},
     {NULL, NULL},
 };
