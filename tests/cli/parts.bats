@@ -11,11 +11,19 @@ two() {
              "require": {"reads": 1, "gps": 1}, "sweep": {"rcu-pipe.readers": [1, 2]}}]}'
 }
 
+# waited: of the last `run`; what became of the waits. Beside busy processes one of the requesters may be late when it
+# begins, and that is more than 1 % of so few requests.
+waited() {
+    waits=measured
+    [ "$status" -ne 2 ] || waits=inconclusive
+    [ "$status" -eq 2 ] || expect 0
+}
+
 @test "parts have points and a table of their own, in one result" {
     run --separate-stderr sp run "$(two)" --out "$OUT" --progress none
-    expect 0
+    waited
     [ "$(result '[.runs[] | .label + ": " + .verdict] | join(", ")')" = \
-        'waits: measured, torture readers=1: pass, torture readers=2: pass' ]
+        "waits: $waits, torture readers=1: pass, torture readers=2: pass" ]
     [ "$(result '.runs[1].point | tojson')" = '{"part":"torture","rcu-pipe.readers":1}' ]
     [[ $output =~ waits\ +p50\ +p99\ +max\ +requests\ .*torture\ +GPs\ +GP\ p50\  ]]
     [ "$(grep -cE '^  readers=[12] +[0-9]' <<<"$output")" -eq 2 ]
@@ -86,13 +94,13 @@ refuses() {
     run --separate-stderr sp run "$(two)" --flavor mutex --set torture.x=1 --out "$OUT" --progress none
     expect 64
     run --separate-stderr sp run "$(two)" --flavor mutex --set rcu-pipe.call_rcu_updaters=1 --out "$OUT" --progress none
-    expect 0
-    [ "$(result '[.runs[].verdict] | join(" ")')" = 'measured skipped skipped' ]
-    [ "$(result '.verdict.correctness')" = measured ]
+    waited
+    [ "$(result '[.runs[].verdict] | join(" ")')" = "$waits skipped skipped" ]
+    [ "$(result '.verdict.correctness')" = "$waits" ]
     # With less in it, it runs; so does what is kept of that.
     run --separate-stderr sp run "$(two)" --flavor mutex --out "$OUT" --progress none
-    expect 0
-    [ "$(result '[.runs[].verdict] | join(" ")')" = 'measured pass pass' ]
+    waited
+    [ "$(result '[.runs[].verdict] | join(" ")')" = "$waits pass pass" ]
     run --separate-stderr sp run "$(newest)/scenario.json" --dry-run
     expect 0
     has "$stderr" 'left out, flavor "mutex" cannot "call": rcu-pipe.call_rcu_updaters'

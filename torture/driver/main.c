@@ -373,9 +373,9 @@ static const struct command {
      "Rebuild the result of an invocation that was cut short, from its events", command_salvage},
     {"bench", "[ROWS...]", false, bench_options,
      "Which is better here? Every question, beside every peer\v"
-     "ROWS are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks, memory; without any: all, "
-     "which takes half an hour on a machine that should do nothing else. Peers that are not built "
-     "have no column.",
+     "ROWS are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks, memory; without "
+     "any: all, which takes half an hour on a machine that should do nothing else. Peers that are "
+     "not built have no column.",
      command_bench},
     {"advise", "", false, advise_options,
      "Which scheme, and which policy, for a mix of reads and updates on this machine?\v"

@@ -96,7 +96,8 @@ static void put_medians(FILE *f, json_t *runs, const char *words, const char *me
     json_decref(measured);
 }
 
-/* Of latencies that want one, each once, whichever workloads have it; and what grace periods cost. */
+/* Of latencies that want one, each once, whichever workloads have it; and of what grace periods
+ * cost. */
 static void put_lines_of_medians(FILE *f, json_t *runs)
 {
     for (const struct workload *const *w = workloads; *w; w++)

@@ -64,8 +64,8 @@ static inline void torture_measure(struct torture_thread *t, unsigned measure, u
     histogram_add(&t->histograms[measure], value);
 }
 
-/* The thread waits for grace periods: their CPU time is told, which is its own or that of threads of
- * the code under test. */
+/* The thread waits for grace periods: their CPU time is told, which is its own or that of threads
+ * of the code under test. */
 static inline void torture_waits_for_gps(struct torture_thread *t, enum gps_leader leader)
 {
     atomic_store_explicit(&t->leader, leader, memory_order_relaxed);
