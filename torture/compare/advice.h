@@ -16,9 +16,9 @@ json_t *advice_judge(json_t *result);
 /* Heap: "stillpoint, adaptive". */
 char *advice_scheme(json_t *scheme);
 
-/* advice_text.c: one page. */
-/* Heap: "8 threads, 1 % updates, beside a reader that stays 100ms". */
+/* advice_text.c. Heap: "8 threads, 1 % updates, beside a reader that stays 100ms". */
 char *advice_mix(json_t *advice);
+/* One page. */
 void advice_report(FILE *f, json_t *advice);
 void advice_markdown(FILE *f, json_t *advice);
 
