@@ -9,46 +9,57 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static char tasks[64];
+#define RUN 100 /* the process */
+
+static char proc[64];
 static struct starvation starvation;
 
-static void put(int tid, const char *what, const char *text)
+static void put_of(int pid, int tid, const char *what, const char *text)
 {
     char path[128];
     FILE *out;
 
-    snprintf(path, sizeof path, "%s/%d", tasks, tid);
+    snprintf(path, sizeof path, "%s/%d", proc, pid);
     mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/%d/%s", tasks, tid, what);
+    snprintf(path, sizeof path, "%s/%d/task", proc, pid);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/%d/task/%d", proc, pid, tid);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/%d/task/%d/%s", proc, pid, tid, what);
     out = fopen(path, "w");
     ck_assert_ptr_nonnull(out);
     fputs(text, out);
     fclose(out);
 }
 
-static void set(int tid, char state, unsigned user_ticks, const char *account)
+static void set_of(int pid, int tid, char state, unsigned user_ticks, const char *account)
 {
     char line[128];
 
     snprintf(line, sizeof line, "%d (a ) R 7) %c 1 2 3 0 -1 4194304 9 0 0 0 %u 5 0 0 20 0\n", tid,
              state, user_ticks);
-    put(tid, "stat", line);
-    put(tid, "schedstat", account);
+    put_of(pid, tid, "stat", line);
+    put_of(pid, tid, "schedstat", account);
+}
+
+static void set(int tid, char state, unsigned user_ticks, const char *account)
+{
+    set_of(RUN, tid, state, user_ticks, account);
 }
 
 static void remove_all(const char *below)
 {
     char command[128];
 
-    snprintf(command, sizeof command, "rm -r %s%s", tasks, below);
+    snprintf(command, sizeof command, "rm -r %s%s", proc, below);
     ck_assert_int_eq(system(command), 0); /* NOLINT(cert-env33-c) */
 }
 
 static void begin(void)
 {
-    snprintf(tasks, sizeof tasks, "/tmp/stillpoint-starvation-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(tasks));
-    starvation_open(&starvation, tasks);
+    snprintf(proc, sizeof proc, "/tmp/stillpoint-starvation-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(proc));
+    starvation_open(&starvation, proc, RUN);
 }
 
 static void end(void)
@@ -117,6 +128,26 @@ START_TEST(who_is_kept_in_the_kernel_is_too)
 }
 END_TEST
 
+START_TEST(children_and_theirs_may_be_starved)
+{
+    set(101, 'S', 3, "1000 20 7\n");
+    put_of(RUN, 101, "children", "200 300 ");
+    set_of(200, 200, 'S', 3, "1000 20 7\n");
+    set_of(300, 300, 'S', 3, "1000 20 7\n");
+    put_of(300, 300, "children", "400 ");
+    set_of(400, 400, 'S', 3, "1000 20 7\n");
+    set_of(400, 401, 'R', 3, "1000 20 7\n");
+    set_of(500, 500, 'R', 3, "1000 20 7\n"); /* somebody else's */
+    look();
+    look();
+    ck_assert(look());
+    ck_assert_int_eq(starvation.pid, 400);
+    ck_assert_int_eq(starvation.tid, 401);
+    put_of(300, 300, "children", "");
+    ck_assert(!look());
+}
+END_TEST
+
 START_TEST(who_slept_is_starved_since_then_at_most)
 {
     int64_t awake_ns;
@@ -146,12 +177,12 @@ START_TEST(threads_come_and_go)
     begin_ns = clock_monotonic_ns();
     for (int left = 5; left > 0; left--) {
         int64_t before_ns = clock_monotonic_ns();
-        char name[16];
+        char name[32];
 
         set(110 + left, 'S', 3, "1 0 1\n");
         ck_assert(look());
         ck_assert_int_ge(starvation.longest_ns, before_ns - begin_ns);
-        snprintf(name, sizeof name, "/%d", starvation.tid);
+        snprintf(name, sizeof name, "/%d/task/%d", RUN, starvation.tid);
         remove_all(name);
     }
     ck_assert(!look());
@@ -177,7 +208,7 @@ START_TEST(a_look_that_is_held_up_is_no_dear_one)
     int64_t begin_ns = clock_monotonic_ns(), end_ns;
 
     set(101, 'R', 3, "");
-    snprintf(path, sizeof path, "%s/101/schedstat", tasks);
+    snprintf(path, sizeof path, "%s/%d/task/101/schedstat", proc, RUN);
     remove(path);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     ck_assert_int_eq(pthread_create(&writer, NULL, write_late, path), 0);
@@ -201,7 +232,7 @@ START_TEST(a_process_that_is_gone_starves_nobody)
 {
     struct starvation gone;
 
-    starvation_open(&gone, "/nonexistent");
+    starvation_open(&gone, "/nonexistent", RUN);
     starvation_look(&gone);
     ck_assert_int_eq(gone.longest_ns, 0);
     starvation_close(&gone);
@@ -218,6 +249,7 @@ int main(void)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, who_could_run_and_did_not_is_starved_from_look_to_look);
     tcase_add_test(tests, who_is_kept_in_the_kernel_is_too);
+    tcase_add_test(tests, children_and_theirs_may_be_starved);
     tcase_add_loop_test(tests, who_ran_or_slept_is_not, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, who_slept_is_starved_since_then_at_most);
     tcase_add_test(tests, threads_come_and_go);

@@ -11,22 +11,22 @@
 #define LOOKS_SHARE 20 /* of a CPU for the driver; the kernel's accounts are dear */
 
 struct starved {
-    int tid;
+    int pid, tid;
     char account[96]; /* ran, waited, turns */
     uint64_t ticks;   /* ran, by another account: on a CPU without ticks that one stands still */
     char state;
     int64_t since_ns; /* CLOCK_MONOTONIC: it has not run since */
 };
 
-void starvation_open(struct starvation *s, const char *tasks)
+void starvation_open(struct starvation *s, const char *proc, int pid)
 {
-    *s = (struct starvation){.tasks = tasks};
+    *s = (struct starvation){.proc = proc, .root = pid};
 }
 
 void starvation_close(struct starvation *s)
 {
     free(s->threads);
-    *s = (struct starvation){.tasks = NULL};
+    *s = (struct starvation){.proc = NULL};
 }
 
 void starvation_forget(struct starvation *s)
@@ -37,13 +37,14 @@ void starvation_forget(struct starvation *s)
     s->longest_ns = 0;
 }
 
-static bool read_line(const struct starvation *s, int tid, const char *what, char *line, int size)
+static bool read_line(const struct starvation *s, int pid, int tid, const char *what, char *line,
+                      int size)
 {
     char path[PATH_MAX];
     FILE *file;
     bool read;
 
-    snprintf(path, sizeof path, "%s/%d/%s", s->tasks, tid, what);
+    snprintf(path, sizeof path, "%s/%d/task/%d/%s", s->proc, pid, tid, what);
     file = fopen(path, "re");
     read = file && fgets(line, size, file);
     if (file)
@@ -58,7 +59,7 @@ static bool is_kept_waiting(const struct starvation *s, struct starved *t)
     char line[512], *name_end;
     uint64_t user = 0, system = 0, before = t->ticks;
 
-    if (!read_line(s, t->tid, "stat", line, sizeof line))
+    if (!read_line(s, t->pid, t->tid, "stat", line, sizeof line))
         return false;
     name_end = strrchr(line, ')'); /* "tid (name) state ..." */
     if (!name_end || sscanf(name_end + 1, " %c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%" SCNu64 "%" SCNu64,
@@ -79,12 +80,12 @@ static const struct starved *find(const struct starvation *s, int tid, size_t *a
     return NULL;
 }
 
-static struct starved look_at(const struct starvation *s, int tid, const struct starved *before,
-                              int64_t now)
+static struct starved look_at(const struct starvation *s, int pid, int tid,
+                              const struct starved *before, int64_t now)
 {
-    struct starved t = {.tid = tid, .ticks = before ? before->ticks : 0};
+    struct starved t = {.pid = pid, .tid = tid, .ticks = before ? before->ticks : 0};
 
-    if (!read_line(s, tid, "schedstat", t.account, sizeof t.account))
+    if (!read_line(s, pid, tid, "schedstat", t.account, sizeof t.account))
         t.account[0] = '\0';
     if (before && t.account[0] && strcmp(t.account, before->account) == 0 && is_kept_waiting(s, &t))
         t.since_ns = before->since_ns;
@@ -97,6 +98,7 @@ static void add(struct starvation *s, const struct starved *t, int64_t now)
 {
     if (now - t->since_ns > s->longest_ns) {
         s->longest_ns = now - t->since_ns;
+        s->pid = t->pid;
         s->tid = t->tid;
         s->state = t->state;
     }
@@ -114,28 +116,56 @@ static int64_t cost_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-void starvation_look(struct starvation *s)
+static void look_through(struct starvation *s, struct starvation *seen, int pid, size_t *at,
+                         int64_t now);
+
+static void look_at_children(struct starvation *s, struct starvation *seen, int pid, int tid,
+                             size_t *at, int64_t now)
 {
-    int64_t now = clock_monotonic_ns(), before = cost_ns();
-    struct starvation seen = {.tasks = s->tasks};
+    char path[PATH_MAX];
+    FILE *file;
+    int child;
+
+    snprintf(path, sizeof path, "%s/%d/task/%d/children", s->proc, pid, tid);
+    file = fopen(path, "re");
+    while (file && fscanf(file, "%d", &child) == 1)
+        look_through(s, seen, child, at, now);
+    if (file)
+        fclose(file);
+}
+
+static void look_through(struct starvation *s, struct starvation *seen, int pid, size_t *at,
+                         int64_t now)
+{
+    char path[PATH_MAX];
     struct dirent *entry;
-    size_t at = 0;
     DIR *tasks;
 
-    if (now < s->next_ns)
-        return;
-    tasks = opendir(s->tasks);
+    snprintf(path, sizeof path, "%s/%d/task", s->proc, pid);
+    tasks = opendir(path);
     while (tasks && (entry = readdir(tasks))) {
         int tid = atoi(entry->d_name);
 
         if (tid > 0) {
-            struct starved t = look_at(s, tid, find(s, tid, &at), now);
+            struct starved t = look_at(s, pid, tid, find(s, tid, at), now);
 
-            add(&seen, &t, now);
+            add(seen, &t, now);
+            look_at_children(s, seen, pid, tid, at, now);
         }
     }
     if (tasks)
         closedir(tasks);
+}
+
+void starvation_look(struct starvation *s)
+{
+    int64_t now = clock_monotonic_ns(), before = cost_ns();
+    struct starvation seen = {.proc = s->proc, .root = s->root};
+    size_t at = 0;
+
+    if (now < s->next_ns)
+        return;
+    look_through(s, &seen, s->root, &at, now);
     seen.next_ns = now + LOOKS_SHARE * (cost_ns() - before);
     free(s->threads);
     *s = seen;

@@ -26,8 +26,7 @@ void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t li
     w->threads = calloc(v->thread_count + 1, sizeof *w->threads);
     for (size_t i = 0; i < v->thread_count; i++)
         w->threads[i].since_ns = w->last_ns;
-    snprintf(w->tasks, sizeof w->tasks, "/proc/%d/task", pid);
-    starvation_open(&w->starvation, w->tasks);
+    starvation_open(&w->starvation, "/proc", pid);
 }
 
 void watchdog_close(struct watchdog *w)
@@ -75,6 +74,7 @@ static void count_silence(struct watchdog *w, size_t i, int64_t step, int64_t aw
 
     if (noticeable && is_starved(w)) {
         t->starved_ns += step;
+        t->starved_pid = w->starvation.pid;
         t->starved_tid = w->starvation.tid;
         t->starved_state = w->starvation.state;
     } else {
@@ -178,6 +178,8 @@ static int tell(char *text, size_t room, int at, const char **separator, const c
 
 const char *watchdog_starving(const struct watchdog *w, int thread)
 {
+    if (w->threads[thread].starved_pid != w->pid)
+        return "a child process";
     for (size_t i = 0; i < w->view->thread_count; i++) {
         const struct view_thread *t = &w->view->threads[i];
 

@@ -14,8 +14,8 @@ struct watched {
     int64_t waited_ns;  /* what does not: it waited for a CPU */
     int64_t kernel_ns;  /* what does not: it waited in the kernel, where nothing ends a wait */
     int64_t starved_ns; /* what does not: the machine kept some thread of the run from running */
-    int starved_tid;    /* and which, at last */
-    char starved_state; /* and how: starvation.h */
+    int starved_pid, starved_tid; /* and which, at last */
+    char starved_state;           /* and how: starvation.h */
     int64_t away_ns; /* what does not: the driver itself did not run, or the runner was stopped */
     struct cpu_wait wait;
     bool held; /* it holds up the end of the run */
@@ -27,7 +27,6 @@ struct watchdog {
     int64_t limit_ns;
     int64_t last_ns; /* CLOCK_MONOTONIC at the call before */
     struct watched *threads;
-    char tasks[32];
     struct starvation starvation;
     int64_t longest_ns; /* silence that counted */
     int longest;        /* and of which thread; -1: none yet */
