@@ -3,8 +3,8 @@
 
 load helper
 
-@test "a row for each question, beside each peer that is built, with the machine's limit" {
-    run --separate-stderr "$CLI_BUILD/stillpoint" bench pair --quick --progress none --out "$OUT" --format json
+@test "a row for each question, beside each peer that is built and one's own, with the machine's limit" {
+    run --separate-stderr "$CLI_BUILD/stillpoint" bench pair --quick --beside broken --progress none --out "$OUT" --format json
     expect 0
     printf '%s' "$output" >"$BATS_TEST_TMPDIR/bench.json"
     bench() { jq -er "$1" "$BATS_TEST_TMPDIR/bench.json"; }
@@ -15,18 +15,25 @@ load helper
         [ -e "$CLI_BUILD/runner-$peer" ]
         [ "$(bench ".rows[0].peers[\"$peer\"].pairs <= 3")" = true ]
     done
+    [ "$(bench '.rows[0].peers.broken.ratio > 0')" = true ]
     [ "$(bench '.limits | has("limit.exchange")')" = true ]
     # Few repeats have no intervals.
     [ "$(bench '[.rows[].peers[].interval] | all(. == null)')" = true ]
 }
 
-@test "rows that there are not are told by name" {
+@test "rows and columns that there are not are told by name" {
     run --separate-stderr sp bench pairs
     expect 64
     says 'stillpoint bench: no rows "pairs"; did you mean "pair"?'
     run --separate-stderr sp bench everything
     expect 64
     has "$stderr" 'there are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks, memory'
+    run --separate-stderr sp bench pair --beside urcu-menb --out "$OUT"
+    expect 64
+    has "$stderr" '--set sweep.flavor+=urcu-menb: /sweep/flavor/'
+    run --separate-stderr sp bench pair --beside broken --beside stillpoint --out "$OUT"
+    expect 64
+    has "$stderr" 'twice in one sweep'
 }
 
 @test "limits are measured, where two threads have a CPU each" {

@@ -405,6 +405,11 @@ static const struct {
     {{.json = SCENARIO(""), {{"sweep.library.gp_policy", "[\"fqs\", 3]"}}},
      "--set sweep.library.gp_policy=[\"fqs\", 3]: /sweep/library.gp_policy/1: expected one of: "
      "event poll fqs adaptive, found 3\n"},
+    {{.json = SCENARIO(", \"sweep\": {\"library.gp_policy\": [\"fqs\"]}"),
+      {{"sweep.library.gp_policy+", "pol"}}},
+     "--set sweep.library.gp_policy+=pol: /sweep/library.gp_policy/1: \"pol\" is none of: "},
+    {{.json = SCENARIO(""), {{"sweep.library.gp_policy+", "poll"}}},
+     "--set sweep.library.gp_policy+=poll: nothing of that name is swept\n"},
     {{.json = SCENARIO(""), {{"require.gps", "many"}}},
      "--set require.gps=many: /require/gps: expected a whole number from 1, a rate (\"20/s\") or a "
      "share of another count (\"5 % of gps\"), found the string \"many\"\n"},
@@ -655,6 +660,34 @@ START_TEST(what_is_set_is_not_swept)
     count = plan(&input, &s, &plans);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(plans[0].label, "gp_policy=event");
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(what_is_added_to_a_sweep_is_one_more_point)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    struct input input = {
+        SCENARIO(", \"sweep\": {\"library.gp_policy\": [\"fqs\"]}"),
+        {{"sweep.library.gp_policy+", "poll"}, {"sweep.library.gp_policy+", "event"}}};
+    size_t count = plan(&input, &s, &plans);
+
+    ck_assert_uint_eq(count, 3);
+    ck_assert_str_eq(plans[0].label, "gp_policy=fqs");
+    ck_assert_str_eq(plans[1].label, "gp_policy=poll");
+    ck_assert_str_eq(plans[2].label, "gp_policy=event");
+    plan_free(&s, plans, count);
+
+    /* Parts that do not sweep it stay as they are. */
+    input = (struct input){
+        "{\"name\": \"mine\", \"workloads\": [{\"type\": \"rcu-pipe\"}], \"parts\": ["
+        "{\"name\": \"a\", \"sweep\": {\"library.gp_policy\": [\"fqs\"]}}, {\"name\": \"b\"}]}",
+        {{"sweep.library.gp_policy+", "poll"}}};
+    count = plan(&input, &s, &plans);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_str_eq(plans[1].label, "a gp_policy=poll");
+    ck_assert_str_eq(plans[2].label, "b");
     plan_free(&s, plans, count);
 }
 END_TEST
@@ -1356,6 +1389,7 @@ int main(void)
     tcase_add_test(c, the_effective_scenario_loads_to_itself);
     tcase_add_test(c, set_replaces_in_order_and_by_type);
     tcase_add_test(c, what_is_set_is_not_swept);
+    tcase_add_test(c, what_is_added_to_a_sweep_is_one_more_point);
     tcase_add_test(c, another_flavor_leaves_out_the_settings_of_the_first);
     tcase_add_test(c, another_flavor_does_not_excuse_a_misspelt_setting);
 

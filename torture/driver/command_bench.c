@@ -5,6 +5,7 @@
 #include "torture/compare/bench_rows.h"
 #include "torture/host/paths.h"
 #include "torture/record/text.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/nearest_name.h"
 #include "torture/scenario/parts.h"
 
@@ -13,20 +14,43 @@
 
 #define QUICK_REPEAT "3" /* too few for intervals */
 
+static bool sweeps_flavors(json_t *part)
+{
+    return json_object_get(json_object_get(part, "sweep"), "flavor");
+}
+
+/* Whether implementations take turns in it, so that one more can. */
+static bool has_columns(const char *path, const char *part)
+{
+    json_t *scenario = json_load_file(path, 0, NULL), *one;
+    bool has = sweeps_flavors(scenario);
+    size_t i;
+
+    json_array_foreach (json_object_get(scenario, "parts"), i, one)
+        if (!part || strcmp(document_text(one, "name"), part) == 0)
+            has = has || sweeps_flavors(one);
+    json_decref(scenario);
+    return has;
+}
+
 /* Runs what some rows are of; its result, or NULL with lines in d. */
 static json_t *run_source(const struct arguments *a, const struct bench_source *source,
                           struct console *console, struct diagnostics *d, int *code)
 {
     char *relative = text_format("configs/bench/%s.json", source->scenario);
     char *path = paths_shared(relative);
-    struct override overrides[2];
+    struct override *overrides = calloc(a->run.override_count + 2, sizeof *overrides);
     struct driver_options o = a->run;
     struct planned_scenario planned;
     json_t *result = NULL;
 
+    if (!overrides)
+        abort();
     o.path = path ? path : relative;
     o.overrides = overrides;
     o.override_count = 0;
+    for (size_t i = 0; has_columns(o.path, source->part) && i < a->run.override_count; i++)
+        overrides[o.override_count++] = a->overrides[i];
     o.no_plot = true;
     if (source->part)
         overrides[o.override_count++] = (struct override){PART_KEY, source->part};
@@ -35,6 +59,7 @@ static json_t *run_source(const struct arguments *a, const struct bench_source *
     if (driver_plan(&o, &planned, d))
         result = driver_measure(&o, console, &planned, code, d);
     planned_scenario_free(&planned);
+    free(overrides);
     free(path);
     free(relative);
     return result;

@@ -33,6 +33,7 @@ enum {
     KEY_JSON,
     KEY_PLOT,
     KEY_QUICK,
+    KEY_BESIDE,
     KEY_READERS,
     KEY_UPDATES,
     KEY_STALL,
@@ -105,6 +106,10 @@ const struct argp_option compare_options[] = {
 
 const struct argp_option bench_options[] = {
     {"quick", KEY_QUICK, NULL, 0, "Three repeats, without intervals", 1},
+    {"beside", KEY_BESIDE, "NAME", 0,
+     "One more column: a flavor of `make flavor`, such as another version of a peer; may be given "
+     "again",
+     1},
     {"out", 'o', "DIR", 0, "Where results go (default: results)", 2},
     {"progress", KEY_PROGRESS, "MODE", 0, "Status line: auto, tty, plain, none", 2},
     {"format", KEY_FORMAT, "FORMAT", 0, "table, json, or markdown", 2},
@@ -302,6 +307,9 @@ error_t options_parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_QUICK:
         a->bench_quick = true;
+        break;
+    case KEY_BESIDE:
+        add_override(a, "sweep.flavor+", text);
         break;
     case KEY_READERS:
         a->mix.readers = text;

@@ -53,7 +53,9 @@ static void diagnose_override(struct scenario_reading *reading, const struct ove
     char *near = key_nearest(reading->root, reading->flavors, override->key);
     struct diagnostics *d = reading->doc.d;
 
-    if (workload_named(head))
+    if (key_adds(override->key))
+        diagnose(d, "%s: nothing of that name is swept", source);
+    else if (workload_named(head))
         diagnose(d, "%s: this scenario has no workload \"%s\"", source, head);
     else if (near)
         diagnose(d, "%s: unknown key; did you mean \"%s\"?", source, near);
@@ -117,7 +119,8 @@ int64_t scenario_random_seed(void)
 /* Whether the key means something to this part. */
 static bool has_key(json_t *part, const char *key)
 {
-    json_t *pointers = key_pointers(part, strncmp(key, "sweep.", 6) == 0 ? key + 6 : key);
+    bool replaces = strncmp(key, "sweep.", 6) == 0 && !key_adds(key);
+    json_t *pointers = key_pointers(part, replaces ? key + 6 : key);
     bool has = json_array_size(pointers) > 0;
 
     json_decref(pointers);

@@ -127,7 +127,9 @@ static bool child_set(json_t *parent, const char *name, json_t *value)
     size_t index;
 
     if (json_is_array(parent))
-        return index_parse(name, &index) && !json_array_set(parent, index, value);
+        return index_parse(name, &index) &&
+               (index == json_array_size(parent) ? !json_array_append(parent, value)
+                                                 : !json_array_set(parent, index, value));
     return !json_object_set(parent, name, value);
 }
 
@@ -225,6 +227,27 @@ static void append_typed(json_t *root, json_t *pointers, const char *type, size_
     }
 }
 
+bool key_adds(const char *key)
+{
+    return !strncmp(key, "sweep.", 6) && key[strlen(key) - 1] == '+';
+}
+
+/* Behind what is swept, of "sweep.KEY+". */
+static void append_next(json_t *root, json_t *pointers, const char *key)
+{
+    char *name = text_format("%.*s", (int)strlen(key) - 1, key);
+    json_t *list = json_object_get(json_object_get(root, "sweep"), name);
+    char *parent = pointer_member("/sweep", name), *pointer;
+
+    if (json_is_array(list)) {
+        pointer = pointer_element(parent, json_array_size(list));
+        json_array_append_new(pointers, json_string(pointer));
+        free(pointer);
+    }
+    free(parent);
+    free(name);
+}
+
 json_t *key_pointers(json_t *root, const char *key)
 {
     json_t *pointers = json_array();
@@ -237,6 +260,8 @@ json_t *key_pointers(json_t *root, const char *key)
             append_pointer(pointers, "", key);
     } else if (!dot[1]) {
         return pointers;
+    } else if (key_adds(key)) {
+        append_next(root, pointers, dot + 1);
     } else if (list_has(open_objects, key, length)) {
         char *parent = text_format("/%.*s", (int)length, key);
 

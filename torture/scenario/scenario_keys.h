@@ -20,6 +20,8 @@ bool flavors_known(json_t *flavors);
 
 /* JSON pointers to what the key means, a new array of strings; empty when it means nothing. */
 json_t *key_pointers(json_t *root, const char *key);
+/* "sweep.KEY+": one more value of those that KEY takes. */
+bool key_adds(const char *key);
 /* The option behind a key that can be swept, or NULL. */
 const struct option *key_option(json_t *root, json_t *flavors, const char *key);
 /* The key nearest to a misspelt one, or NULL; heap. */
