@@ -2,9 +2,9 @@
 # Tortures for long: nights of the scenarios of configs/torture/, each of which has turns of 30 s with each build.
 # `tests/soak.sh [NAME...]`; prints TAP.
 #
-# Each must pass, with everything that it requires reached. The builds are the plain one, one for each kind
-# of sanitizer, and one more that SEED chooses for each scenario; for each of them SEED chooses between membarrier
-# and full fences, and it is the seed of the nights. In $KEPT/soak-SEED results are kept: a night that was over is
+# Each must pass, with everything that it requires reached. The builds are the plain one, one for each kind of
+# sanitizer, and for half of the scenarios, which SEED chooses, one more that it chooses; for each of them SEED
+# chooses between membarrier and full fences, and it is the seed of the nights. In $KEPT/soak-SEED results are kept: a night that was over is
 # not run again, and one that was cut short goes on.
 set -u
 cd "$(dirname "$0")/.." || exit 70
@@ -17,6 +17,8 @@ echo "# seed $seed"
 
 always=('' 'SANITIZE=address,undefined' 'SANITIZE=thread')
 sometimes=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 CC=clang)
+# In a night: what starting and ending runs may take of it leaves no time for a second turn.
+few=8
 
 names=("$@")
 [ ${#names[@]} -gt 0 ] || for scenario in configs/torture/*.json; do
@@ -57,7 +59,7 @@ night() {
     # A turn of each, and what starting and ending runs takes.
     seconds=$("$program" run "$set" --for 168h --dry-run "${options[@]}" 2>/dev/null | awk '
         NR > 1 { for (i = 4; i < NF; i++) sum += $i * ($(i + 1) == "s" ? 1 : $(i + 1) == "min" ? 60 : 0) }
-        END { print int(1.15 * sum) + 5 }')
+        END { print int(1.12 * sum) + 1 }')
     "$program" run "$set" --for "${seconds}s" --seed "$seed" "${options[@]}" --out "$directory" \
         >"$directory/log" 2>&1 </dev/null
     summary=$(echo "$directory"/2*)/summary.json
@@ -69,10 +71,12 @@ verdict_of() { # NAME: in the summary
 
 # soak FENCE SETTING NAME...: with membarrier ("") or full fences.
 soak() {
-    local fence=$1 setting=$2 how=${2:-plain} report name verdict again=()
+    local fence=$1 setting=$2 how=${2:-plain} report name again=()
     shift 2
     [ $# -gt 0 ] || return
-    report=$kept/${how//[=,]/-}${fence:+-fence-$fence}
+    [ $# -le $few ] || soak "$fence" "$setting" "${@:few+1}"
+    set -- "${@:1:few}"
+    report=$kept/${how//[=,]/-}${fence:+-fence-$fence}-from-$1
     if ! build "$setting"; then
         for name; do echo "not ok $name, ${setting:-as it is}: does not build"; done
         tail -n 20 "$kept/build.log" | sed 's/^/# /'
@@ -129,7 +133,7 @@ both_fences() { # SETTING NAME...
     for ((i = 0; i < ${#sometimes[@]}; i++)); do
         chosen=()
         for name in "${names[@]}"; do
-            [ "$(choose "$name build" ${#sometimes[@]})" != $i ] || chosen+=("$name")
+            [ "$(choose "$name build" $((2 * ${#sometimes[@]})))" != $i ] || chosen+=("$name")
         done
         [ ${#chosen[@]} -eq 0 ] || both_fences "${sometimes[i]}" "${chosen[@]}"
     done
