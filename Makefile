@@ -17,7 +17,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 # Of debug information the lines of a backtrace; all of it takes a quarter more time to build.
-CFLAGS  ?= -O2 -g1
+default_cflags := -O2 -g1
+CFLAGS  ?= $(default_cflags)
 # After CFLAGS, for the tests' own files: so they compile in a third of the time.
 CFLAGS_TESTS ?= -Og
 PREFIX  ?= /usr/local
@@ -44,6 +45,13 @@ variant := $(if $(SANITIZE),sanitize-$(subst $(comma),-,$(SANITIZE))) $(if $(DEB
 BUILD := build$(if $(strip $(variant)),/$(call dashed,$(variant)))
 
 # ---- Flags --------------------------------------------------------------------------------------
+
+# To `make flavor` CFLAGS are that flavor's own. All else keeps those that it was built with.
+ifneq ($(filter flavor,$(MAKECMDGOALS)),)
+flavor_cflags := $(if $(filter command,$(origin CFLAGS)),$(CFLAGS))
+override CFLAGS := $(or $(shell sed -n 2p $(BUILD)/flags 2>/dev/null),\
+                        $(if $(flavor_cflags),$(default_cflags),$(CFLAGS)))
+endif
 
 compiler_line := $(shell $(CC) --version 2>/dev/null | head -n 1)
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -184,7 +192,7 @@ endef
 quoted = '$(subst ','\'',$(1))'
 
 $(BUILD)/flags: FORCE
-	$(call write_if_changed,$(call quoted,$(CC) $(compiler_line) $(flags) $(LDFLAGS)))
+	$(call write_if_changed,$(call quoted,$(CC) $(compiler_line) $(flags) $(LDFLAGS)) $(call quoted,$(CFLAGS)))
 $(BUILD)/tests/flags: FORCE
 	$(call write_if_changed,$(call quoted,$(CFLAGS_TESTS)))
 $(BUILD)/host-defines: FORCE
@@ -221,16 +229,18 @@ $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 
 # A loop of one cycle takes two where it lies across a boundary, as the empty ones of benchmarks may.
 bench_flags := -falign-loops=32
-# A runner is what it needs of the harness, linked with the workloads compiled against one flavor.
 # $(1): name, $(2): adaptor header as it is included
+flavor_defines = -DFLAVOR_NAME='"$(1)"' -DFLAVOR_HEADER='"$(2)"'
+# A runner is what it needs of the harness, linked with the workloads compiled against one flavor. The flavor's
+# own directories are searched first: another version of what is in the tree may be in them.
 define flavor_rules
 objects_$(1) := $$(flavor_units:%=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1):$$(BUILD)/%=%)))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
-	$$(compile) $$(harness_flags) $$(bench_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+	$$(compile) $$(CFLAGS_$(1)) $$(harness_flags) $$(bench_flags) $$(call flavor_defines,$(1),$(2))
 $$(BUILD)/flavor-$(1)/%.o: $$(BUILD)/units/%.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
-	$$(compile) $$(harness_flags) -DFLAVOR_HEADER='"$(2)"' $$(CFLAGS_$(1))
+	$$(compile) $$(CFLAGS_$(1)) $$(harness_flags) $$(call flavor_defines,$(1),$(2))
 -include $$(objects_$(1):.o=.d)
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(harness_archive) \
                        $$(filter %.a %.o,$$(LIBS_$(1)))
@@ -259,17 +269,47 @@ $(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(harness_a
 
 ifneq ($(filter flavor,$(MAKECMDGOALS)),)
 ifeq ($(and $(NAME),$(HEADER)),)
-$(error usage: make flavor NAME=mine HEADER=/path/mine.h [LIBS=-lmine] [CFLAGS_FLAVOR=-I/path])
+$(error usage: make flavor NAME=mine HEADER=/path/mine.h [CFLAGS=-I/path/include] [LIBS='-L/path/lib -lmine'])
+endif
+ifneq ($(shell printf %s $(call quoted,$(NAME)) | LC_ALL=C grep -xE '[A-Za-z0-9_][A-Za-z0-9_.+-]*'),$(NAME))
+$(error NAME=$(NAME): expected letters and digits, and after the first one any of . _ + -)
 endif
 ifneq ($(filter $(NAME),$(flavors)),)
-$(error flavor "$(NAME)" is in the tree already: choose another NAME)
+$(error flavor "$(NAME)" is in the tree already: choose another NAME, as $(NAME)-new)
 endif
-ifeq ($(wildcard $(HEADER)),)
-$(error HEADER=$(HEADER): no such file)
+
+# Where the caller is, whom -C does not move. What is there is meant as seen from there: the header, and among
+# flags directories and files.
+caller := $(or $(realpath $(PWD)),$(CURDIR))
+at_caller = $(or $(strip $(if $(filter-out $(CURDIR),$(caller)),$(if $(filter-out /%,$(1)),\
+                $(wildcard $(caller)/$(1))))),$(1))
+directories_of = $(patsubst $(1)%,%,$(filter-out $(1),$(filter $(1)%,$(2))))
+from_caller = $(foreach w,$(1),$(strip $(or $(addprefix -I,$(call at_caller,$(call directories_of,-I,$(w)))),\
+                $(addprefix -L,$(call at_caller,$(call directories_of,-L,$(w)))),$(call at_caller,$(w)))))
+flavor_header := $(abspath $(call at_caller,$(HEADER)))
+ifeq ($(wildcard $(flavor_header)),)
+$(error HEADER=$(HEADER): no such file$(if $(filter-out /%,$(HEADER)),; sought from $(sort $(caller) $(CURDIR))))
 endif
-LIBS_$(NAME) := $(LIBS)
-CFLAGS_$(NAME) := $(CFLAGS_FLAVOR)
-$(eval $(call flavor_rules,$(NAME),$(abspath $(HEADER))))
+
+# The loader searches where the linker does, also for what a library needs: the system may have another version.
+CFLAGS_$(NAME) := $(call from_caller,$(flavor_cflags))
+LIBS_$(NAME) := $(call from_caller,$(LIBS))
+LIBS_$(NAME) += $(addprefix -Wl$(comma)--disable-new-dtags$(comma)-rpath$(comma),\
+                  $(abspath $(call directories_of,-L,$(LIBS_$(NAME)))))
+$(eval $(call flavor_rules,$(NAME),$(flavor_header)))
+
+# Known before what takes a minute: that the header compiles, and that the libraries are found.
+complain = { printf 'make flavor: %s\n' $(call quoted,$(1)) >&2; exit 1; }
+.PHONY: flavor-flags
+$(objects_$(NAME)): | flavor-flags
+flavor-flags: $(filter %.a %.o,$(LIBS_$(NAME)))
+	@mkdir -p $(BUILD)/flavor-$(NAME)
+	@$(CC) $(flags) -w $(CFLAGS_$(NAME)) $(harness_flags) $(call flavor_defines,$(NAME),$(flavor_header)) \
+	    -include $(flavor_header) -fsyntax-only -x c /dev/null || \
+	    $(call complain,$(HEADER) does not compile; what it includes may be elsewhere: CFLAGS=-I/path/include)
+	@echo 'int main(void) { return 0; }' | $(CC) $(flags) $(LDFLAGS) -o $(BUILD)/flavor-$(NAME)/empty \
+	    -x c - -x none -Wl,--no-as-needed $(LIBS_$(NAME)) && $(BUILD)/flavor-$(NAME)/empty || \
+	    $(call complain,no program links and starts with LIBS=$(LIBS); as in LIBS='-L/path/lib -lmine')
 flavor: $(BUILD)/runner-$(NAME) $(BUILD)/stillpoint
 	@echo "built $<: use it with --flavor $(NAME)"
 endif
@@ -334,7 +374,7 @@ c_headers  = $(shell find lib torture bench tests -name '*.h' 2>/dev/null | sort
 # Not the tests: what a test case leaves to its process is a leak to the analyser.
 tidy_stamps = $(patsubst %.c,$(BUILD)/lint/%.tidy$(ANALYZE),$(filter-out tests/%,$(c_sources)))
 lint_flags := -std=gnu11 -D_GNU_SOURCE= $(filter-out -Werror,$(warnings)) -I. -Ilib/include -Ilib -Itests/unit \
-              -DFLAVOR_HEADER='"torture/flavors/stillpoint.h"'
+              $(call flavor_defines,stillpoint,torture/flavors/stillpoint.h)
 
 lint: lint-format lint-comments lint-includes lint-seam lint-tidy lint-cppcheck
 
@@ -373,7 +413,7 @@ lint-cppcheck:
 	    --cppcheck-build-dir=$(BUILD)/lint/cppcheck -j $(shell nproc) \
 	    --platform=unix64 -D__linux__ -D__x86_64__ -D__GNUC__=12 -D__SIZEOF_LONG__=8 \
 	    -D_GNU_SOURCE= -I. -Ilib/include -Ilib \
-	    '-DFLAVOR_HEADER="torture/flavors/stillpoint.h"' '-DRCU_HEADER=<stillpoint/rcu.h>' \
+	    $(call flavor_defines,stillpoint,torture/flavors/stillpoint.h) '-DRCU_HEADER=<stillpoint/rcu.h>' \
 	    --include=tests/cppcheck.h \
 	    lib torture bench tests
 
@@ -390,7 +430,8 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make faults       every seeded fault must be found by its check
   make models       search the models of protocols with spin
   make fault NAME=x                          only build the runner with the fault x
-  make flavor NAME=x HEADER=x.h [LIBS=-lx]   build a runner for your own RCU
+  make flavor NAME=x HEADER=x.h [CFLAGS=-I/x] [LIBS=-lx]
+                    build a runner for your own RCU, or another version of a peer
   make library-tests                         only build the tests that need nothing but the library
   make lint         clang-format, comments, includes, clang-tidy, cppcheck (ANALYZE=0: no analyser)
   make docs         regenerate what is generated in docs/ and configs/schema/
@@ -404,11 +445,10 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   TWO_PHASE=1                  the grace periods of 32-bit machines  -> build/two-phase
   M32=1                        32 bits: the library and library-tests only  -> build/m32
   WERROR=1                     warnings are errors
-  CFLAGS=, LDFLAGS=            ($(CFLAGS))
+  CFLAGS=, LDFLAGS=            ($(CFLAGS)); for make flavor: that flavor's own
   CFLAGS_TESTS=                after CFLAGS, for the tests ($(CFLAGS_TESTS))
   PREFIX=, DESTDIR=            for install ($(PREFIX))
   BUILD=                       where everything goes; the variables above choose it ($(BUILD))
-  CFLAGS_FLAVOR=               for make flavor
   SEED=                        for make check-full: what it samples
   SCENARIO=, PAIRS=, AA=1      for make compare: what is run, how often, and BASE beside itself
 

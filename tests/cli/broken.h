@@ -41,7 +41,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLAVOR_NAME    "broken"
 #define FLAVOR_SUMMARY "its grace periods wait for nobody"
 
 static inline int misbehaves(const char *how)

@@ -3,21 +3,48 @@
 
 load helper
 
-@test "a flavor made from the template is built, listed and measured" {
-    cp "$ROOT/torture/flavors/template.h" "$BATS_TEST_TMPDIR/mine.h"
+# An implementation in DIRECTORY, installed nowhere: lib/libmine.a, include/mine.h, and an adaptor, adaptor.h.
+make_peer() {
+    mkdir -p "$1/include" "$1/lib"
+    for call in register unregister read_lock read_unlock synchronize; do
+        echo "void mine_$call(void);" >>"$1/include/mine.h"
+        echo "void mine_$call(void) {}" >>"$1/mine.c"
+    done
+    ${CC:-gcc} -c -o "$1/lib/mine.o" "$1/mine.c"
+    ar rcs "$1/lib/libmine.a" "$1/lib/mine.o"
+    sed -E 's|/\* (#include <mine.h>) \*/|\1|; s|/\* (mine_[a-z_]+\(\);) \*/|\1|' \
+        "$ROOT/torture/flavors/template.h" >"$1/adaptor.h"
+}
+
+# flavor [OPTION...] VARIABLE=...: as in another directory, and among the flavors of the suite.
+flavor() {
     # shellcheck disable=SC2086
-    run make -s -C "$ROOT" BUILD="$CLI_BUILD" WERROR="$CLI_WERROR" $CLI_OLD flavor NAME=mine \
-        CFLAGS_FLAVOR='-O0 -g0' HEADER="$BATS_TEST_TMPDIR/mine.h"
+    make -s -C "$ROOT" BUILD="$CLI_BUILD" WERROR="$CLI_WERROR" $CLI_OLD flavor "$@"
+}
+
+@test "a flavor made from the template is built from any directory, listed and measured" {
+    peer=$(realpath "$BATS_TEST_TMPDIR")/peer
+    make_peer "$peer"
+    cd "$peer"
+    cp "$CLI_BUILD/flags" flags
+    run flavor NAME=mine-1.2 HEADER=adaptor.h CFLAGS='-Iinclude -O0 -g0' LIBS='-Llib -lmine'
     expect 0
+    lacks "$output" "$CLI_BUILD/obj/" # CFLAGS are for this flavor only
+    cmp "$CLI_BUILD/flags" flags
+    nm "$CLI_BUILD/runner-mine-1.2" | grep ' T mine_read_lock'
+    # It has those of the tree as well.
+    run flavor -n NAME=mine-1.2 HEADER=adaptor.h CFLAGS=-Iinclude LIBS='-Llib -lmine'
+    has "$output" " $(sed -n 2p flags) -MMD"
+    has "$output" " -I$peer/include -I. "
     run sp list
-    has "$output" '  mine '
+    has "$output" '  mine-1.2 '
     run --separate-stderr sp run "$(scenario bench '{"name": "bench", "duration": "300ms", "warmup": "0s",
-        "workloads": [{"type": "read-side"}]}')" --flavor mine --out "$OUT" --progress none
+        "workloads": [{"type": "read-side"}]}')" --flavor mine-1.2 --out "$OUT" --progress none
     expect 0
-    [ "$(result '.runs[0].flavor')" = mine ]
+    [ "$(result '.runs[0].flavor')" = mine-1.2 ]
     [ "$(result '.runs[0].latency["read_side.pair"].count > 0')" = true ]
-    has "$output" 'Read-side pair, median: mine '
-    rm "$CLI_BUILD/runner-mine"
+    has "$output" 'Read-side pair, median: mine-1.2 '
+    rm "$CLI_BUILD/runner-mine-1.2"
 }
 
 @test "a peer that is not installed is left out, and make says what it needs" {
@@ -41,16 +68,33 @@ load helper
     done
 }
 
-@test "make flavor says what is missing" {
-    run make -s -C "$ROOT" BUILD="$CLI_BUILD" flavor NAME=mine
-    [ "$status" -ne 0 ]
-    has "$output" 'usage: make flavor NAME=mine HEADER=/path/mine.h'
-    run make -s -C "$ROOT" BUILD="$CLI_BUILD" flavor NAME=mine HEADER=/nowhere.h
-    [ "$status" -ne 0 ]
-    has "$output" 'HEADER=/nowhere.h: no such file'
-    run make -s -C "$ROOT" BUILD="$CLI_BUILD" flavor NAME=null HEADER="$BATS_TEST_DIRNAME/broken.h"
-    [ "$status" -ne 0 ]
-    has "$output" 'is in the tree already'
+@test "make flavor says what is missing, before it compiles anything" {
+    peer=$(realpath "$BATS_TEST_TMPDIR")/peer
+    make_peer "$peer"
+    cd "$peer"
+    refuses() { # TEXT VARIABLE=...
+        run flavor "${@:2}"
+        echo "$output"
+        [ "$status" -ne 0 ]
+        has "$output" "$1"
+        lacks "$output" '  CC '
+    }
+    refuses 'usage: make flavor NAME=mine HEADER=/path/mine.h' NAME=mine
+    refuses 'usage: make flavor NAME=mine HEADER=/path/mine.h' HEADER=adaptor.h
+    refuses 'HEADER=/nowhere.h: no such file' NAME=mine HEADER=/nowhere.h
+    refuses "HEADER=nowhere.h: no such file; sought from " NAME=mine HEADER=nowhere.h
+    has "$output" "$peer"
+    refuses 'NAME=a/b: expected letters and digits' NAME=a/b HEADER=adaptor.h
+    refuses 'NAME=two words: expected' NAME='two words' HEADER=adaptor.h
+    refuses 'NAME=.hidden: expected' NAME=.hidden HEADER=adaptor.h
+    refuses 'flavor "null" is in the tree already: choose another NAME' NAME=null HEADER=adaptor.h
+    refuses 'adaptor.h does not compile; what it includes may be elsewhere: CFLAGS=-I' NAME=mine HEADER=adaptor.h
+    refuses "no program links and starts with LIBS=-lmine; as in LIBS='-L/path/lib -lmine'" \
+        NAME=mine HEADER=adaptor.h CFLAGS=-Iinclude LIBS=-lmine
+    # One that the linker finds and the loader does not.
+    ${CC:-gcc} -shared -o lib/libmine.so -Wl,-soname,libmine.so.1 lib/mine.o
+    refuses 'no program links and starts with LIBS=lib/libmine.so' \
+        NAME=mine HEADER=adaptor.h CFLAGS=-Iinclude LIBS=lib/libmine.so
 }
 
 @test "list shows workloads, and flavors with what they can" {

@@ -163,7 +163,7 @@ PYTHON
     make -s help >"$work/help"
     grep -ohE '(^    |`|git bisect run )make( [a-z-]+)?( [A-Z_]+=)?' $(documents) |
         sed -E 's/^.*make ?//' | sort -u | grep -v '^$' >"$work/named"
-    grep -ohE '\b(CC|SANITIZE|DEBUG|PORTABLE|WERROR|PREFIX|CFLAGS_FLAVOR|LIBS|HEADER)=' $(documents) |
+    grep -ohE '\b(CC|SANITIZE|DEBUG|PORTABLE|WERROR|PREFIX|CFLAGS|LIBS|HEADER)=' $(documents) |
         sort -u >>"$work/named"
     [ "$(wc -l <"$work/named")" -gt 8 ]
     while read -r word rest; do
@@ -277,9 +277,38 @@ vcpus.c vcpus.md forwards, 1 interrupt'
     [ "$status" -eq 1 ]
 }
 
+@test "docs: another version of a peer is built as adding-a-flavor.md has it, and runs beside the tree's" {
+    [ -e "$CLI_BUILD/runner-urcu-memb" ] || skip 'liburcu is not installed'
+    tested another-version.sh adding-a-flavor.md >"$work/whole.sh"
+    [ "$(grep -c '^make flavor\|^build/stillpoint bench' "$work/whole.sh")" -eq 2 ]
+    # That other version is what the system has, elsewhere.
+    mkdir "$work/urcu" "$work/urcu/lib"
+    include=$(echo '#include <urcu/urcu-memb.h>' | ${CC:-gcc} -E -x c - | sed -n 's|^# 1 "\(.*\)/urcu/urcu-memb.h".*|\1|p;T;q')
+    lib=$(dirname "$(${CC:-gcc} -print-file-name=liburcu-memb.so)")
+    mkdir "$work/urcu/include"
+    cp -rL "$include"/urcu* "$work/urcu/include"
+    cp -a "$lib"/liburcu-{memb,common}.so* "$work/urcu/lib"
+    # Shorter, and optimized little.
+    sed -E "s|/opt/urcu|$work/urcu|g; s|^make|& -s BUILD='$CLI_BUILD' WERROR='${CLI_WERROR-}' $CLI_OLD|
+            s|CFLAGS=([^ ]*)|CFLAGS='-O0 -g0 \1'|
+            s|^build/stillpoint bench .* --beside (.*)|'$CLI_BUILD'/stillpoint run configs/bench/peers.json --out '$work/out' \
+                --set part=pair --set repeat=1 --duration 100ms --progress none --set sweep.flavor+=\1|" \
+        "$work/whole.sh" >"$work/short.sh"
+    run bash -eux "$work/short.sh"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(jq -r '[.runs[].flavor] | map(select(startswith("urcu-memb"))) | join(" ")' \
+        "$work/out/latest/result.json")" = 'urcu-memb urcu-memb-0.15' ]
+    grep -q "$work/urcu/include/urcu/urcu-memb.h" "$CLI_BUILD/flavor-urcu-memb-0.15/torture/flavors/flavor.d"
+    ldd "$CLI_BUILD/runner-urcu-memb-0.15" >"$work/loaded"
+    grep "=> $work/urcu/lib/liburcu-memb" "$work/loaded"
+    [ "$(grep -c liburcu "$work/loaded")" -eq "$(grep -c "=> $work/urcu/lib/liburcu" "$work/loaded")" ]
+    rm "$CLI_BUILD/runner-urcu-memb-0.15"
+}
+
 # The workloads optimized little: that takes half the time, twice, and the build of the tree has the warnings.
 build_mine() {
-    make -s BUILD="$CLI_BUILD" WERROR="${CLI_WERROR-}" flavor NAME=mine CFLAGS_FLAVOR='-O0 -g0' \
+    make -s BUILD="$CLI_BUILD" WERROR="${CLI_WERROR-}" flavor NAME=mine CFLAGS='-O0 -g0' \
         HEADER="$work/mine.h"
 }
 

@@ -9,4 +9,4 @@ cp -a "$BUILD"/{obj,flavor-null,harness.a,libstillpoint.a,stillpoint,flags,host-
 # of the build, or make builds everything again.
 make -s BUILD="$1" WERROR="$(grep -q -e -Werror "$BUILD/flags" && echo 1)" \
     -o "$1/harness.a" -o "$1/stillpoint" -o "$(echo "$1"/obj/torture/*/runner_main.o)" \
-    flavor NAME=broken CFLAGS_FLAVOR=-O1 HEADER="$PWD/tests/cli/broken.h"
+    flavor NAME=broken CFLAGS=-O1 HEADER="$PWD/tests/cli/broken.h"

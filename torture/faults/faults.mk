@@ -51,7 +51,8 @@ $$(BUILD)/faults/$(1)/obj/%.o: $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 define fault_compile_$(1)
 @mkdir -p $$(@D)
 @$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
-    -DFLAVOR_HEADER='"torture/flavors/$$(fault_flavor_$(1)).h"' $$(CFLAGS_$$(fault_flavor_$(1))) \
+    $$(CFLAGS_$$(fault_flavor_$(1))) \
+    $$(call flavor_defines,$$(fault_flavor_$(1)),torture/flavors/$$(fault_flavor_$(1)).h) \
     -c -o $$@ $$<
 endef
 $$(BUILD)/faults/$(1)/flavor/%.o: %.c $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags

@@ -7,8 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define FLAVOR_NAME    "ck-epoch"
-#define FLAVOR_SUMMARY "Concurrency Kit's epochs (Debian's libck-dev)"
+#define FLAVOR_SUMMARY "Concurrency Kit's epochs"
 
 #define FLAVOR_CAN_PROTECT      1
 #define FLAVOR_CAN_NEST         1

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAVOR_NAME    "ck-hp"
 #define FLAVOR_SUMMARY "Concurrency Kit's hazard pointers (Debian's libck-dev)"
 
 #define CK_HP_FLAVOR_SLOTS 2

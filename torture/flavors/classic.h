@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FLAVOR_NAME    "classic"
 #define FLAVOR_SUMMARY "exclusive sections of most emulators: mutex, condition, full fences"
 
 static inline void flavor_register_thread(void)

@@ -1,8 +1,8 @@
 /* The code under test, as workloads see it: flavor_* inline calls, whatever the implementation.
  *
- * FLAVOR_HEADER is one adaptor (template.h has what it defines). What an adaptor does not claim
- * gets a stub here, so that every workload compiles; the harness never runs a role that needs what
- * is missing.
+ * FLAVOR_HEADER is one adaptor (template.h has what it defines), FLAVOR_NAME what it is built as:
+ * one adaptor may serve several versions of a peer. What an adaptor does not claim gets a stub
+ * here, so that every workload compiles; the harness never runs a role that needs what is missing.
  */
 #ifndef STILLPOINT_FLAVOR_H
 #define STILLPOINT_FLAVOR_H

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define FLAVOR_NAME    "mutex"
 #define FLAVOR_SUMMARY "a mutex: readers exclude all others; vCPUs take it to start and to end"
 
 #define FLAVOR_CAN_PROTECT 1

@@ -5,7 +5,6 @@
 
 #include <stdatomic.h>
 
-#define FLAVOR_NAME    "null"
 #define FLAVOR_SUMMARY "does nothing: what the harness itself costs"
 
 static inline void flavor_register_thread(void)

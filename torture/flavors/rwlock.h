@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#define FLAVOR_NAME "rwlock"
 #define FLAVOR_SUMMARY \
     "a read-write lock: readers and vCPUs read, synchronize and exclusive sections write"
 

@@ -3,7 +3,6 @@
 #ifndef FLAVOR_STILLPOINT_TWO_PHASE_H
 #define FLAVOR_STILLPOINT_TWO_PHASE_H
 
-#define FLAVOR_NAME    "stillpoint-two-phase"
 #define FLAVOR_SUMMARY "libstillpoint's RCU with the grace periods of 32-bit machines"
 
 #include "torture/flavors/stillpoint.h"

@@ -10,8 +10,7 @@
 
 #include <stddef.h>
 
-#ifndef FLAVOR_NAME /* stillpoint-two-phase.h has its own */
-#define FLAVOR_NAME    "stillpoint"
+#ifndef FLAVOR_SUMMARY /* stillpoint-two-phase.h has its own */
 #define FLAVOR_SUMMARY "libstillpoint's RCU, exclusive sections and vCPUs"
 #endif
 

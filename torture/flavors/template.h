@@ -1,6 +1,6 @@
 /* An adaptor to start from: copy it, replace the calls, and
  *
- *     make flavor NAME=mine HEADER=/path/mine.h LIBS=-lmine
+ *     make flavor NAME=mine HEADER=/path/mine.h LIBS='-L/path/lib -lmine'
  *     build/stillpoint run configs/torture/store-buffer.json --flavor mine
  *
  * Define FLAVOR_CAN_... only for what the implementation really does: what a scenario has beyond
@@ -12,7 +12,6 @@
 
 /* #include <mine.h> */
 
-#define FLAVOR_NAME    "mine" /* as after --flavor and in NAME= */
 #define FLAVOR_SUMMARY "what it is, in one line"
 
 /* --- Required --- */

@@ -6,8 +6,7 @@
 #define URCU_INLINE_SMALL_FUNCTIONS
 #include <urcu/urcu-bp.h>
 
-#define FLAVOR_NAME    "urcu-bp"
-#define FLAVOR_SUMMARY "liburcu's flavour whose threads need not register (Debian's liburcu-dev)"
+#define FLAVOR_SUMMARY "liburcu's flavour whose threads need not register"
 
 #define URCU(call) urcu_bp_##call
 #include "torture/flavors/urcu.h"

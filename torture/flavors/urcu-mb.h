@@ -6,8 +6,7 @@
 #define URCU_INLINE_SMALL_FUNCTIONS
 #include <urcu/urcu-mb.h>
 
-#define FLAVOR_NAME    "urcu-mb"
-#define FLAVOR_SUMMARY "liburcu's flavour with full fences (Debian's liburcu-dev)"
+#define FLAVOR_SUMMARY "liburcu's flavour with full fences"
 
 #define URCU(call) urcu_mb_##call
 #include "torture/flavors/urcu.h"

@@ -6,8 +6,7 @@
 #define URCU_INLINE_SMALL_FUNCTIONS
 #include <urcu/urcu-memb.h>
 
-#define FLAVOR_NAME    "urcu-memb"
-#define FLAVOR_SUMMARY "liburcu's membarrier flavour (Debian's liburcu-dev)"
+#define FLAVOR_SUMMARY "liburcu's membarrier flavour"
 
 #define URCU(call) urcu_memb_##call
 #include "torture/flavors/urcu.h"

@@ -9,8 +9,7 @@
 
 #include <stdbool.h>
 
-#define FLAVOR_NAME    "urcu-qsbr"
-#define FLAVOR_SUMMARY "liburcu's quiescent-state flavour (Debian's liburcu-dev)"
+#define FLAVOR_SUMMARY "liburcu's quiescent-state flavour"
 
 #define URCU(call) urcu_qsbr_##call
 #define URCU_OWN_SECTIONS

@@ -99,9 +99,8 @@ char *paths_shared(const char *relative)
 static int is_runner(const struct dirent *entry)
 {
     size_t prefix = sizeof runner_prefix - 1;
-    /* A dot would be a file the build leaves beside a runner. */
-    return strncmp(entry->d_name, runner_prefix, prefix) == 0 && entry->d_name[prefix] &&
-           !strchr(entry->d_name, '.');
+
+    return strncmp(entry->d_name, runner_prefix, prefix) == 0 && entry->d_name[prefix];
 }
 
 static int by_name(const void *left, const void *right)
@@ -138,7 +137,12 @@ char **paths_flavors(void)
         struct dirent **entries;
         int found = *directory ? scandir(directory, &entries, is_runner, NULL) : -1;
         for (int i = 0; i < found; i++) {
-            count = add_name(&names, count, entries[i]->d_name + sizeof runner_prefix - 1);
+            const char *name = entries[i]->d_name + sizeof runner_prefix - 1;
+            char *program = paths_runner(name);
+            /* Else a file that a build leaves beside a runner. */
+            if (program)
+                count = add_name(&names, count, name);
+            free(program);
             free(entries[i]);
         }
         if (found >= 0)
