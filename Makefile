@@ -265,6 +265,25 @@ $(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(harness_a
 -include $(lib_objects:.o=.d) $(two_phase_objects:.o=.d) $(harness_objects:.o=.d) \
          $(harness_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d)
 
+# ---- Adaptors beside their peers -----------------------------------------------------------------
+
+# Programs with loops of the benchmarks on a peer alone, and objects with the same through its adaptor. Those
+# left out are all that there is of their peer, or another build of it.
+bare := $(filter-out null classic stillpoint-two-phase,$(flavors))
+
+$(bare:%=$(BUILD)/bare/%.o): $(BUILD)/bare/%.o: tests/programs/bare_loops.c $(BUILD)/flags
+	$(compile) $(CFLAGS_$*) -Ilib/include $(bench_flags) -DPEER_$(subst -,_,$*)
+$(bare:%=$(BUILD)/bare/%-adaptor.o): $(BUILD)/bare/%-adaptor.o: tests/programs/bare_loops.c $(BUILD)/flags
+	$(compile) $(CFLAGS_$*) $(harness_flags) $(bench_flags) $(call flavor_defines,$*,torture/flavors/$*.h)
+$(bare:%=$(BUILD)/bare/%): $(BUILD)/bare/%: $(BUILD)/bare/%.o $(BUILD)/libstillpoint.a
+	$(link) $< $(LIBS_$*) $(atomic_libs)
+-include $(bare:%=$(BUILD)/bare/%.d) $(bare:%=$(BUILD)/bare/%-adaptor.d)
+
+.PHONY: bare adaptors
+bare: $(bare:%=$(BUILD)/bare/%) $(bare:%=$(BUILD)/bare/%-adaptor.o)
+adaptors: all bare
+	@scripts/adaptors.py $(BUILD) $(bare)
+
 # ---- One more flavor, from anywhere --------------------------------------------------------------
 
 ifneq ($(filter flavor,$(MAKECMDGOALS)),)
@@ -425,6 +444,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make              build the library, the program and a runner for each flavor
   make run          install what is missing, build, measure and torture for 45 s, plot
   make compare BASE=REVISION   is this tree slower than that? builds both, runs them by turns
+  make adaptors     what adaptors add to their peers, into docs/performance.md (5 minutes)
   make check        install what is missing, run the tests (under 7 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer (90 minutes; can be stopped)
   make faults       every seeded fault must be found by its check
