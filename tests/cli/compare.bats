@@ -9,7 +9,7 @@ made() {
     /usr/bin/python3 - "$MADE/$1" "$@" <<'END'
 import json, os, random, sys
 folder, side, count, factor = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-noise = float((sys.argv + ["0.01"])[5])
+noise = float((sys.argv + ["0.004"])[5])
 own, turns = random.Random(side), random.Random(7)
 for turn in range(count):
     slow = turns.lognormvariate(0, 0.3) * (5 if turn == 0 and side == "new" else 1)
@@ -57,18 +57,18 @@ verdicts() { jq -r '[.metrics[].verdict] | unique | join(" ")' <<<"$output"; }
 }
 
 @test "one that takes less has improved, the same is equivalent, and a limit inside is told" {
-    made base 13 1
-    made new 13 0.8
+    made base 13 1 0.002
+    made new 13 0.8 0.002
     compares --format json
     expect 0
     [ "$(verdicts)" = improved ]
     rm -r "$MADE/new"
-    made new 13 1.01
+    made new 13 1.005 0.002
     compares
     expect 0
-    has "$output" 'equivalent (margin 5 %)'
+    has "$output" 'equivalent (margin 2 %)'
     rm -r "$MADE/new"
-    made new 13 1.05
+    made new 13 1.02 0.002
     compares
     expect 2
     has "$output" '4 undecided'

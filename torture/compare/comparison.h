@@ -17,7 +17,7 @@
 #define COMPARISON_PAIRS 10 /* with the first; fewer have no interval */
 
 struct comparison_options {
-    double margin;             /* 0.05: what is within 5 % is the same */
+    double margin;             /* 0.02: what is within 2 % is the same */
     const char *const *wanted; /* names of metrics, NULL-ended; NULL: the usual ones */
     const struct side *same;   /* further results of BASE's build, or NULL */
     json_t *notes;             /* array of strings, kept */

@@ -91,7 +91,7 @@ const struct argp_option list_options[] = {
 };
 
 const struct argp_option compare_options[] = {
-    {"margin", KEY_MARGIN, "PERCENT", 0, "What is no difference yet (default: 5)", 1},
+    {"margin", KEY_MARGIN, "PERCENT", 0, "What is no difference yet (default: 2)", 1},
     {"aa", KEY_AA, "DIR", 0,
      "Further results of BASE's build: no margin is below what these differ from BASE by", 1},
     {"metric", KEY_METRIC, "NAME", 0,

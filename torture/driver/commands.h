@@ -8,7 +8,7 @@
 #include "torture/compare/history.h"
 
 struct compare_arguments {
-    double margin; /* 0.05: 5 % */
+    double margin; /* 0.02: 2 % */
     const char **metrics;
     size_t metric_count;
     const char *same; /* further results of BASE's build */

@@ -112,7 +112,7 @@ static int run_command(const struct command *command, const char *program, int a
                         .args_doc = command->arguments,
                         .doc = command->help};
     struct arguments a = {.run = {.out = "results", .program = program},
-                          .compare = {.margin = 0.05},
+                          .compare = {.margin = 0.02},
                           .history = {.database = "history.db"},
                           .mix = {.readers = "4", .updates = "1"}};
     struct diagnostics d = {.text = NULL};

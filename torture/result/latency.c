@@ -3,7 +3,8 @@
 static const struct {
     const char *name;
     double percent;
-} percentiles[] = {{"50", 50}, {"90", 90}, {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
+} percentiles[] = {{"10", 10}, {"50", 50},     {"90", 90},
+                   {"99", 99}, {"99.9", 99.9}, {"99.99", 99.99}};
 
 json_t *latency_describe(const struct tally *t, const char *unit)
 {
