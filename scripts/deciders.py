@@ -61,9 +61,12 @@ WAYS = {"ours": ours, "Welch": welch, "U": u_test}
 
 
 def draw(values, pairs):
-    """The same runs of every metric: what the machine did at that moment is in all of them."""
-    at, turned = random.integers(0, len(values[0][0]), pairs), random.random(pairs) < 0.5
-    return [(numpy.where(turned, new[at], base[at]), numpy.where(turned, base[at], new[at])) for base, new in values]
+    """The same runs of every metric, or, where some have no pair, about the same: what the machine did then is in all."""
+    when, turned, drawn = random.random(pairs), random.random(pairs) < 0.5, []
+    for base, new in values:
+        at = (when * len(base)).astype(int)
+        drawn.append((numpy.where(turned, new[at], base[at]), numpy.where(turned, base[at], new[at])))
+    return drawn
 
 
 def main():

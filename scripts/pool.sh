@@ -58,7 +58,10 @@ for ((turn = 1; turn <= runs; turn++)); do
         esac
     done
 done
-"$build/stillpoint" compare "$pool/base" "$pool/same" --anyway --format json |
-    jq -c --arg commit "$commit" '{commit: $commit, margin, family_error,
-        metrics: [.metrics[] | {metric, label, pairs, margin, values}]}' >"$pool/pool.json" && mv "$pool/pool.json" tests/pool.json
+{
+    set -o pipefail
+    "$build/stillpoint" compare "$pool/base" "$pool/same" --anyway --format json |
+        jq -c --arg commit "$commit" '{commit: $commit, margin, family_error,
+            metrics: [.metrics[] | {metric, label: .label, pairs, margin, values}]}' >"$pool/pool.json"
+} && mv "$pool/pool.json" tests/pool.json || exit 70
 echo "tests/pool.json: $(jq '.metrics | length' tests/pool.json) figures, $(jq '.metrics[0].pairs' tests/pool.json) runs a side"
