@@ -128,6 +128,20 @@ START_TEST(who_is_kept_in_the_kernel_is_too)
 }
 END_TEST
 
+START_TEST(those_that_wait_for_a_cpu_are_counted)
+{
+    for (int tid = 101; tid < 111; tid++)
+        set(tid, tid < 104 ? 'D' : 'R', 3, "1000 20 7\n");
+    look();
+    look();
+    set(110, 'R', 3, "1001 20 8\n"); /* its turn came */
+    ck_assert(look());
+    ck_assert_uint_eq(starvation.waiting, 6);
+    starvation_forget(&starvation);
+    ck_assert_uint_eq(starvation.waiting, 0);
+}
+END_TEST
+
 START_TEST(children_and_theirs_may_be_starved)
 {
     set(101, 'S', 3, "1000 20 7\n");
@@ -249,6 +263,7 @@ int main(void)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, who_could_run_and_did_not_is_starved_from_look_to_look);
     tcase_add_test(tests, who_is_kept_in_the_kernel_is_too);
+    tcase_add_test(tests, those_that_wait_for_a_cpu_are_counted);
     tcase_add_test(tests, children_and_theirs_may_be_starved);
     tcase_add_loop_test(tests, who_ran_or_slept_is_not, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, who_slept_is_starved_since_then_at_most);

@@ -35,6 +35,7 @@ void starvation_forget(struct starvation *s)
     s->threads = NULL;
     s->count = 0;
     s->longest_ns = 0;
+    s->waiting = 0;
 }
 
 static bool read_line(const struct starvation *s, int pid, int tid, const char *what, char *line,
@@ -96,6 +97,7 @@ static struct starved look_at(const struct starvation *s, int pid, int tid,
 
 static void add(struct starvation *s, const struct starved *t, int64_t now)
 {
+    s->waiting += now > t->since_ns && t->state == 'R';
     if (now - t->since_ns > s->longest_ns) {
         s->longest_ns = now - t->since_ns;
         s->pid = t->pid;

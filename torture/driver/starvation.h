@@ -21,6 +21,7 @@ struct starvation {
     int pid, tid;
     char state;
     int64_t longest_ns;
+    unsigned waiting; /* how many could run and did not since the look before */
 };
 
 /* proc: "/proc", which is kept. Where a kernel does not list children, they are not known. */

@@ -1,6 +1,7 @@
 #include "watchdog.h"
 
 #include "torture/record/clock.h"
+#include "torture/record/cpus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 /* A run allows at least so much: half of less is what the scheduler may take. */
 #define LEAST_ALLOWED_NS (INT64_C(2) * 1000 * 1000 * 1000)
 #define LEAST_STARVED_NS (500 * 1000 * 1000)
-#define MOST_LIMITS      2 /* of starvation that a run may have */
+#define LONGEST_TURN_NS  (20 * 1000 * 1000) /* of a thread that shares a CPU */
+#define MOST_LIMITS      2                  /* of starvation that a run may have */
 
 void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t limit_ns,
                    int64_t duration_ns)
@@ -20,6 +22,7 @@ void watchdog_open(struct watchdog *w, const struct view *v, int pid, int64_t li
     *w = (struct watchdog){.view = v,
                            .pid = pid,
                            .limit_ns = limit_ns,
+                           .cpus = cpus_allowed(),
                            .last_ns = clock_monotonic_ns(),
                            .longest = -1,
                            .allowed_ns = limit_ns < length_ns ? limit_ns : length_ns};
@@ -61,8 +64,11 @@ static int64_t own_silence(struct watchdog *w, size_t i, int64_t step)
 /* For longer than a turn may have to wait for the others, however low the limit is. */
 static bool is_starved(const struct watchdog *w)
 {
-    return w->starvation.longest_ns >= w->limit_ns / 4 &&
-           w->starvation.longest_ns >= LEAST_STARVED_NS;
+    const struct starvation *s = &w->starvation;
+    int64_t others_ns = (int64_t)s->waiting * LONGEST_TURN_NS / w->cpus;
+
+    return s->longest_ns >= w->limit_ns / 4 && s->longest_ns >= LEAST_STARVED_NS &&
+           (s->state == 'D' || s->longest_ns >= others_ns);
 }
 
 /* The kernel's accounts are not read all the time: only of what is silent for noticeably long, and

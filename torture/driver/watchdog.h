@@ -25,6 +25,7 @@ struct watchdog {
     const struct view *view;
     int pid;
     int64_t limit_ns;
+    int cpus;
     int64_t last_ns; /* CLOCK_MONOTONIC at the call before */
     struct watched *threads;
     struct starvation starvation;

@@ -106,8 +106,8 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
 
 /* --- Children that the kernel keeps --- */
 
-/* Whether a thread is where nothing ends it: in the middle of a fork, or of its process's end. */
-static bool is_kept(pid_t process, const char *thread)
+/* As in /proc; 0: there is no such thread. */
+static char state_of(pid_t process, const char *thread)
 {
     char path[320], line[512] = "";
     const char *state;
@@ -116,10 +116,34 @@ static bool is_kept(pid_t process, const char *thread)
     snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)process, thread);
     file = fopen(path, "r");
     if (!file)
-        return false;
+        return '\0';
     state = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
     fclose(file);
-    return state && state[1] == ' ' && state[2] && strchr("DZX", state[2]);
+    return state && state[1] == ' ' ? state[2] : '\0';
+}
+
+/* Whether some thread is where nothing ends it: in the middle of a fork, or of its process's end.
+ * What is a zombie as a whole waits for its parent. */
+static bool is_kept(pid_t process)
+{
+    unsigned count = 0, dead = 0;
+    bool kept = false;
+    char path[64];
+    struct dirent *thread;
+    DIR *threads;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    threads = opendir(path);
+    while (threads && (thread = readdir(threads))) {
+        char state = thread->d_name[0] == '.' ? '\0' : state_of(process, thread->d_name);
+
+        count += state != '\0';
+        dead += state == 'Z';
+        kept = kept || state == 'D' || state == 'X';
+    }
+    if (threads)
+        closedir(threads);
+    return kept || (dead > 0 && count > 1);
 }
 
 /* The first child of a process; 0: it has none, or the kernel does not tell. */
@@ -143,21 +167,10 @@ static pid_t child_of_process(pid_t process)
  * relatives queue. Where there are many more busy threads than CPUs either has taken 12 s. */
 static bool kernel_keeps(pid_t process)
 {
-    bool kept = false;
-
-    for (; process > 0 && !kept; process = child_of_process(process)) {
-        char path[64];
-        struct dirent *thread;
-        DIR *threads;
-
-        snprintf(path, sizeof path, "/proc/%d/task", (int)process);
-        threads = opendir(path);
-        while (threads && !kept && (thread = readdir(threads)))
-            kept = thread->d_name[0] != '.' && is_kept(process, thread->d_name);
-        if (threads)
-            closedir(threads);
-    }
-    return kept;
+    for (; process > 0; process = child_of_process(process))
+        if (is_kept(process))
+            return true;
+    return false;
 }
 
 /* What sanitizers map makes forks and ends of processes take many times as long: beside 35 busy
