@@ -3,7 +3,7 @@
 
     scripts/deciders.py [-n PAIRS] [-d COMPARISONS] [POOL.json [PERCENT...]]
 
-The pool is tests/pool.json, which scripts/pool.sh makes. Comparisons of PAIRS pairs (16, which five minutes give) are
+The pool is tests/pool.json, which scripts/pool.sh makes. Comparisons of PAIRS pairs (15, which five minutes give) are
 drawn from it as they might have come, either way round: each is of one build with itself. Counted is in how many of them
 any metric is called slower or faster, by
   ours     stillpoint compare, with the margins that it takes from as many pairs of one build (--aa)
@@ -33,14 +33,19 @@ def noise(base, new):
     return max(high, 1 / low) - 1
 
 
+def chance_above(base, new, limit):
+    """Of all ways to turn pairs round: in how many the ranks of NEW add up to as much."""
+    ranks = scipy.stats.rankdata(numpy.concatenate((base, new / limit)))
+    differences = (2 * (ranks[len(base):] - ranks[:len(base)])).astype(int)
+    share = numpy.ones(1)
+    for size in abs(differences):
+        share = (numpy.pad(share, (0, size)) + numpy.pad(share, (size, 0))) / 2
+    return share[differences[differences > 0].sum():].sum()
+
+
 def ours(base, new, margin, family_error, metrics):
-    logs, limit = numpy.log(new / base), numpy.log1p(margin)
-    for side, alternative, shift in ((1, "greater", -limit), (-1, "less", limit)):
-        shifted = (logs + shift)[logs + shift != 0]
-        if not len(shifted):
-            continue
-        chance = 2 * scipy.stats.wilcoxon(shifted, alternative=alternative, mode="exact").pvalue
-        if chance * metrics <= family_error:
+    for side, chance in ((1, chance_above(base, new, 1 + margin)), (-1, chance_above(new, base, 1 + margin))):
+        if 2 * chance * metrics <= family_error:
             low, high = ratio_interval(base, new)
             if (low > 1 + margin) if side > 0 else (high < 1 / (1 + margin)):
                 return side
@@ -71,7 +76,7 @@ def draw(values, pairs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=16, metavar="PAIRS")
+    parser.add_argument("-n", type=int, default=15, metavar="PAIRS")
     parser.add_argument("-d", type=int, default=1000, metavar="COMPARISONS")
     parser.add_argument("pool", nargs="?", default=pathlib.Path(__file__).parent.parent / "tests" / "pool.json")
     parser.add_argument("percent", nargs="*", type=float)

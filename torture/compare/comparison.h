@@ -1,7 +1,7 @@
 /* Whether one build is slower than another: judged by pairs of runs; comparison.c.
  *
  * Per metric the ratio of medians, its 95 % interval, and one of
- *   regressed, improved   the interval lies beyond the margin, and the signed-rank test rules out
+ *   regressed, improved   the interval lies beyond the margin, and the ranks of its pairs rule out
  *                         chance: over all metrics together it is mistaken once in 100 comparisons
  *   equivalent            the interval lies within the margin
  *   inconclusive          neither; "reason" has why, and what to do

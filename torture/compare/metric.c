@@ -59,8 +59,8 @@ static void add(struct metrics *m, json_t *run, char *name)
 }
 
 /* Means of many. Where the CPU is shared with another virtual machine they take half as long again
- * for up to a second, and then as long as before: the fast ones tell of the code, the slow ones of
- * the neighbour. */
+ * for up to a second, and then as long as before: the fast ones are the code's, the slow ones
+ * the neighbour's. */
 static bool is_of_batches(json_t *latency)
 {
     return latency && strcmp(document_text(latency, "unit"), "ps") == 0;

@@ -59,59 +59,57 @@ struct interval interval_of_ratio(const struct pairs *p, uint64_t seed, size_t d
     return interval;
 }
 
-/* --- Signed ranks --- */
+/* --- Ranks --- */
 
-struct difference {
-    double size;
-    bool above;
-    unsigned rank; /* twice, so that shared ones are whole */
+struct ranked {
+    double value;
+    size_t place; /* 2 i: base of pair i, 2 i + 1: fresh */
 };
 
-static int by_size(const void *left, const void *right)
+static int by_value(const void *left, const void *right)
 {
-    const struct difference *a = left, *b = right;
+    const struct ranked *a = left, *b = right;
 
-    return (a->size > b->size) - (a->size < b->size);
+    return (a->value > b->value) - (a->value < b->value);
 }
 
-/* Of those that differ, smallest first; returns how many. */
-static size_t rank_differences(const struct pairs *p, double limit, struct difference *differences)
+/* Of pair i, by how much fresh over the limit has a higher rank among all values of both sides than
+ * base; twice, so that shared ranks are whole. */
+static long *rank_differences(const struct pairs *p, double limit)
 {
-    size_t count = 0, end;
+    struct ranked *all = room_for(2 * p->count, sizeof *all);
+    long *differences = room_for(p->count, sizeof *differences);
 
     for (size_t i = 0; i < p->count; i++) {
-        double difference = log(p->fresh[i] / p->base[i]) - log(limit);
-
-        if (difference != 0)
-            differences[count++] =
-                (struct difference){.size = fabs(difference), .above = difference > 0};
+        all[2 * i] = (struct ranked){p->base[i], 2 * i};
+        all[2 * i + 1] = (struct ranked){p->fresh[i] / limit, 2 * i + 1};
     }
-    qsort(differences, count, sizeof *differences, by_size);
-    for (size_t i = 0; i < count; i = end) {
-        for (end = i + 1; end < count && differences[end].size == differences[i].size;)
+    qsort(all, 2 * p->count, sizeof *all, by_value);
+    for (size_t i = 0, end; i < 2 * p->count; i = end) {
+        for (end = i + 1; end < 2 * p->count && all[end].value == all[i].value;)
             end++;
         for (size_t j = i; j < end; j++)
-            differences[j].rank = (unsigned)(i + 1 + end);
+            differences[all[j].place / 2] +=
+                all[j].place % 2 ? (long)(i + 1 + end) : -(long)(i + 1 + end);
     }
-    return count;
+    free(all);
+    return differences;
 }
 
-/* The share of all ways to choose which ranks are above that give a sum of at least so much. */
-static double share_of_sums(const struct difference *differences, size_t count, size_t least)
+/* The share of all ways to turn pairs round that give a sum of at least so much. */
+static double share_of_sums(const size_t *sizes, size_t count, size_t least)
 {
     size_t all = 0, sum = 0;
     double *share, chance = 0;
 
     for (size_t i = 0; i < count; i++)
-        all += differences[i].rank;
+        all += sizes[i];
     share = room_for(all, sizeof *share);
     share[0] = 1;
     for (size_t i = 0; i < count; i++) {
-        unsigned rank = differences[i].rank;
-
-        sum += rank;
+        sum += sizes[i];
         for (size_t s = sum + 1; s-- > 0;)
-            share[s] = (share[s] + (s >= rank ? share[s - rank] : 0)) / 2;
+            share[s] = (share[s] + (s >= sizes[i] ? share[s - sizes[i]] : 0)) / 2;
     }
     for (size_t s = least; s <= all; s++)
         chance += share[s];
@@ -121,13 +119,16 @@ static double share_of_sums(const struct difference *differences, size_t count, 
 
 static double chance(const struct pairs *p, double limit, bool above)
 {
-    struct difference *differences = room_for(p->count, sizeof *differences);
-    size_t count = rank_differences(p, limit, differences), sum = 0;
+    long *differences = rank_differences(p, limit);
+    size_t *sizes = room_for(p->count, sizeof *sizes), sum = 0;
     double result;
 
-    for (size_t i = 0; i < count; i++)
-        sum += differences[i].above == above ? differences[i].rank : 0;
-    result = share_of_sums(differences, count, sum);
+    for (size_t i = 0; i < p->count; i++) {
+        sizes[i] = (size_t)labs(differences[i]);
+        sum += (differences[i] > 0) == above ? sizes[i] : 0;
+    }
+    result = share_of_sums(sizes, p->count, sum);
+    free(sizes);
     free(differences);
     return result;
 }

@@ -25,9 +25,11 @@ double ratio_of_medians(const struct pairs *p);
 #define INTERVAL_DRAWS 10000
 struct interval interval_of_ratio(const struct pairs *p, uint64_t seed, size_t draws);
 
-/* How likely the ratios of pairs are as far above `limit` as they are, or further, where they lie
- * around it: exact, 1 for none. `below` takes them the other way round. Source: Wilcoxon, the
- * signed-rank test; equal ranks are shared, ratios at the limit left out. */
+/* How likely it is that `fresh` lies as far above `limit` times `base` as it does, or further,
+ * where it lies around it: the share of all ways to turn pairs round in which the ranks of the
+ * fresh side, among all values, add up to as much. Exact. `below` takes it the other way round. An
+ * outlier is one rank; where the machine is now fast, now slow, both values of a pair are.
+ * Source: Fisher, the randomization test, of the rank sum (Wilcoxon). */
 double chance_above(const struct pairs *p, double limit);
 double chance_below(const struct pairs *p, double limit);
 /* The least that such a chance can be of so many pairs. */
