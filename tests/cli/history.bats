@@ -64,6 +64,50 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
     has "$output" 'no change of level in 80 results'
 }
 
+# from_pool FOLDER METRIC FIRST STEP FACTOR: forty results of one build as they came, from the FIRST of tests/pool.json
+# on, each of a commit of its own, c00 to c39; from STEP on they take FACTOR of it.
+from_pool() {
+    /usr/bin/python3 - "$BATS_TEST_DIRNAME/../pool.json" "$BATS_TEST_TMPDIR/$1" "${@:2}" <<'END'
+import json, os, sys
+pool, folder, metric, first, step, factor = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]), float(sys.argv[6])
+sides = json.load(open(pool))["metrics"][metric]["values"]
+values = [value for pair in zip(sides["base"], sides["new"]) for value in pair]
+for i, value in enumerate(values[first:first + 40]):
+    value *= factor if i >= step else 1
+    directory = "%s/20261001T%02d%02d00Z-pool" % (folder, i // 4, i % 4)
+    os.makedirs(directory)
+    started = "2026-10-01T%02d:%02d:00Z" % (i // 4, i % 4)
+    json.dump({"schema": "stillpoint-result/1", "started": started, "ended": started,
+               "tool": {"commit": "c%02d" % i, "committed": 1790000000 + 3600 * i},
+               "host": {"cpu_model": "A", "cpus_allowed": 2, "kernel": "Linux 6", "boot_id": "b"}, "environment": {},
+               "scenario": {"name": "pool", "seed": i}, "runs": [
+                   {"point": {}, "label": "", "repeat": 0, "flavor": "stillpoint", "verdict": "measured", "seconds": 2,
+                    "counters": {}, "latency": {"gp.wait": {"unit": "ns", "count": 5000,
+                                                            "percentiles": {"50": value, "99": value}}}}]},
+              open(directory + "/result.json", "w"))
+END
+    sp history --db "$1.db" add "$1" >/dev/null
+}
+
+# A figure of the pool, by its metric and point.
+in_pool() { jq --arg m "$1" --arg l "$2" '[.metrics[] | .metric == $m and .label == $l] | index(true)' "$BATS_TEST_DIRNAME/../pool.json"; }
+
+@test "a regression planted among forty runs of one build is located at its commit" {
+    from_pool pair "$(in_pool read_side.pair.p10 pair)" 60 23 1.1
+    [ "$(sp history --db pair.db show gp.wait.p50 --json | jq -c '[.[0].changes[].at]')" = '[23]' ]
+    from_pool waits "$(in_pool gp.wait.p50 'waits gp_policy=adaptive')" 60 17 1.2
+    [ "$(sp history --db waits.db show gp.wait.p50 --json | jq -c '[.[0].changes[].at]')" = '[17]' ]
+}
+
+@test "ten histories of one build have no change" {
+    for metric in "$(in_pool read_side.pair.p10 pair)" "$(in_pool gp.wait.p50 'waits gp_policy=poll')"; do
+        for first in 0 40 80 120 160; do
+            from_pool "same-$metric-$first" "$metric" $first 40 1
+            [ "$(sp history --db "same-$metric-$first.db" show gp.wait.p50 --json | jq -c '.[0] | [(.values | length), .changes]')" = '[40,[]]' ]
+        done
+    done
+}
+
 @test "the order is that of commits, whenever they were measured" {
     made r 1 12 1
     made r 13 12 1.3
