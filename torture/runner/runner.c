@@ -229,7 +229,10 @@ struct start {
  * run is called off. */
 static bool wait_at_gate(struct run *run)
 {
-    atomic_fetch_add_explicit(&run->arrived, 1, memory_order_relaxed);
+    /* Orders: STORE shared->tid, and what else a thread stores of itself -> RMW arrived (release).
+     * Pairs with: start_threads(), LOAD arrived (acquire).
+     * Broken: the id is 0, and the events of the main thread are counted in the thread's place. */
+    atomic_fetch_add_explicit(&run->arrived, 1, memory_order_release);
     shared_wake(&run->arrived);
     /* Orders: LOAD phase (acquire) -> accesses of the role.
      * Pairs with: run_until_stopped(), STORE start_ticks -> STORE phase (release).
@@ -304,7 +307,10 @@ static bool start_threads(struct run *run)
             return false;
         }
     }
-    while ((arrived = atomic_load_explicit(&run->arrived, memory_order_relaxed)) !=
+    /* Orders: LOAD arrived (acquire) -> LOAD shared->tid, and what else threads stored.
+     * Pairs with: wait_at_gate(), RMW arrived (release).
+     * Broken: the id is 0, and the events of the main thread are counted in the thread's place. */
+    while ((arrived = atomic_load_explicit(&run->arrived, memory_order_acquire)) !=
            run->thread_count)
         shared_wait(&run->arrived, arrived, 1000000000);
     return true;
