@@ -293,6 +293,9 @@ endif
 ifneq ($(shell printf %s $(call quoted,$(NAME)) | LC_ALL=C grep -xE '[A-Za-z0-9_][A-Za-z0-9_.+-]*'),$(NAME))
 $(error NAME=$(NAME): expected letters and digits, and after the first one any of . _ + -)
 endif
+ifneq ($(shell printf %s $(call quoted,$(HEADER)) | LC_ALL=C grep -xE '[A-Za-z0-9_/.+@=~-]+'),$(HEADER))
+$(error HEADER=$(HEADER): expected a path of letters, digits and _ / . + @ = ~ -, which make leaves alone)
+endif
 ifneq ($(filter $(NAME),$(flavors)),)
 $(error flavor "$(NAME)" is in the tree already: choose another NAME, as $(NAME)-new)
 endif

@@ -4,6 +4,7 @@
  * sleeps or spins as each needs it. No flavor has a part in it.
  */
 #include "torture/flavors/flavor.h"
+#include "torture/record/cpus.h"
 #include "torture/runner/thread.h"
 
 #include <linux/futex.h>
@@ -40,6 +41,7 @@ struct state {
     _Alignas(64) _Atomic uint64_t arrived; /* ticks; 0: not yet */
     _Alignas(64) atomic_int thread_id;
     _Alignas(64) atomic_uint stored;
+    int cpus;
 };
 
 static struct state *signalled; /* one partner, so one is enough */
@@ -132,13 +134,13 @@ static void time_alone(struct torture_thread *t, struct state *s)
     torture_measure(t, EXCHANGE, TIME(BATCH, atomic_exchange(&s->stored, i_)));
 }
 
-/* There and back are two. */
+/* There and back are two. On one CPU it would be the scheduler's time. */
 static void time_transfers(struct torture_thread *t, struct state *s)
 {
     unsigned ball = atomic_load_explicit(&s->ball, memory_order_relaxed);
     uint64_t begun;
 
-    if (!ask(t, s, ANSWERS))
+    if (s->cpus < 2 || !ask(t, s, ANSWERS))
         return;
     begun = clock_ticks();
     for (unsigned i = 0; i < TRANSFERS; i++) {
@@ -160,10 +162,10 @@ static void measure_since(struct torture_thread *t, unsigned measure, uint64_t b
         torture_measure(t, measure, clock_ticks_to_ns(ended - begun));
 }
 
-/* Beside a thread of the process that runs, which is interrupted. */
+/* Beside a thread of the process that runs, which is interrupted: on another CPU. */
 static void time_heavy_fences(struct torture_thread *t, struct state *s)
 {
-    if (!ask(t, s, SPINS))
+    if (s->cpus < 2 || !ask(t, s, SPINS))
         return;
     for (unsigned i = 0; i < SINGLE; i++) {
         uint64_t begun = clock_ticks();
@@ -238,7 +240,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     in->state = signalled = aligned_alloc(64, sizeof *signalled);
     if (!signalled)
         abort();
-    *signalled = (struct state){.mode = SPINS};
+    *signalled = (struct state){.mode = SPINS, .cpus = cpus_allowed()};
     return true;
 }
 

@@ -229,6 +229,8 @@ static size_t take_callbacks(struct torture_thread *t, struct taken *each)
     size_t count = (size_t)p->count, all = count * (size_t)p->rounds, done = 0;
     flavor_head *heads = malloc((all + 1) * sizeof *heads);
 
+    if (!heads)
+        torture_give_up("memory: no memory for %zu callbacks; use a smaller \"count\"", all);
     memset(heads, -1, (all + 1) * sizeof *heads); /* touches them */
     flavor_register_thread();
     flavor_call(&heads[all], nothing);

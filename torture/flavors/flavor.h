@@ -280,6 +280,9 @@ static inline bool flavor_inherits(void)
  * `reclaim` called when none holds it, in whichever thread. May block. A flavor with a way of its
  * own has reclaimed all that a thread retired when that thread has unregistered, and what it can of
  * that, if it is left to that thread, when flavor_reclaim() returns. */
+#if !FLAVOR_CAN_SECTIONS && !defined(FLAVOR_CAN_RETIRE)
+#error "without sections that protect, define flavor_retire() and FLAVOR_CAN_RETIRE"
+#endif
 #ifndef FLAVOR_CAN_RETIRE
 #define FLAVOR_CAN_RETIRE (FLAVOR_CAN_CALL || FLAVOR_CAN_SYNCHRONIZE || !FLAVOR_CAN_PROTECT)
 typedef flavor_head flavor_retired;
