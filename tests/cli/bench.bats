@@ -42,5 +42,6 @@ load helper
     expect 0
     [ "$(result '.runs[0].latency["limit.loop"].percentiles["50"] < .runs[0].latency["limit.exchange"].percentiles["50"]')" = true ]
     [ "$(result '.runs[0].latency["limit.wake"].count > 0')" = true ]
+    [ "$(result '.runs[0].stall_limit')" = 10 ] # whatever the duration: slow is no fault
     is_valid_result
 }

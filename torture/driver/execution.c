@@ -3,6 +3,7 @@
 
 #include "torture/host/host.h"
 #include "torture/record/clock.h"
+#include "torture/record/workload.h"
 #include "torture/scenario/settings.h"
 #include "writers.h"
 
@@ -479,7 +480,7 @@ json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struc
     series_open(&e.series, (size_t)e.settings.keep_intervals);
     e.tick_ns = e.settings.interval_ns < TICK_NS ? e.settings.interval_ns : TICK_NS;
     lost_time_prepare(&e.lost);
-    e.stall_limit_ns = scenario_stall_limit_ns(&e.settings);
+    e.stall_limit_ns = scenario_stall_limit_ns(&e.settings, workloads_torture(plan->config));
     if (execution_start(&e)) {
         execution_record(&e, json_pack("{ss sO ss sI ss}", "event", "run", "point", plan->point,
                                        "label", plan->label, "repeat", (json_int_t)plan->repeat,

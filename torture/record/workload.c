@@ -24,6 +24,17 @@ const struct workload *workload_at(json_t *root, size_t index)
     return workload_named(json_string_value(json_object_get(item, "type")));
 }
 
+bool workloads_torture(json_t *root)
+{
+    for (size_t i = 0; i < json_array_size(json_object_get(root, "workloads")); i++) {
+        const struct workload *w = workload_at(root, i);
+
+        if (w && !w->bench)
+            return true;
+    }
+    return false;
+}
+
 const struct counter *counter_named(const char *name)
 {
     for (const struct workload *const *w = workloads; *w; w++)

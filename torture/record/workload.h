@@ -189,6 +189,8 @@ const struct workload *workload_named(const char *name);
 /* The type of element `index` of the workloads of a scenario or run config, or NULL when that is
  * none. */
 const struct workload *workload_at(json_t *root, size_t index);
+/* Whether any of them tries to break the code under test. */
+bool workloads_torture(json_t *root);
 /* The first row of that name in any workload, or NULL. */
 const struct counter *counter_named(const char *name);
 const struct measure *measure_named(const char *name);

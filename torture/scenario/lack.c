@@ -125,7 +125,7 @@ static char *refuse_stays(json_t *config)
     json_t *item;
 
     options_store(scenario_options, config, &settings);
-    limit = scenario_stall_limit_ns(&settings);
+    limit = scenario_stall_limit_ns(&settings, workloads_torture(config));
     json_array_foreach (json_object_get(config, "workloads"), index, item) {
         const struct workload *workload = workload_at(config, index);
         const struct option *o = workload ? longest_stay(workload, item, limit) : NULL;

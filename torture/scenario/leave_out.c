@@ -277,18 +277,6 @@ static bool leave_out_required(struct leaving *l, json_t *config, json_t *gone)
 
 /* --- The whole --- */
 
-/* Whether any of the workloads tries to break the code under test. */
-static bool is_torture(json_t *config)
-{
-    for (size_t i = 0; i < json_array_size(json_object_get(config, "workloads")); i++) {
-        const struct workload *w = workload_at(config, i);
-
-        if (w && !w->bench)
-            return true;
-    }
-    return false;
-}
-
 /* Returns those that went, {"kick": capabilities that it lacks}. */
 static json_t *leave_out_workloads(struct leaving *l, json_t *config)
 {
@@ -316,7 +304,7 @@ json_t *config_leave_out(json_t *config, const struct flavor_description *descri
                         .reasons = json_object()};
     json_t *copy = json_deep_copy(config), *gone = leave_out_workloads(&l, copy), *lines = NULL;
     bool is_left = json_array_size(json_object_get(copy, "workloads")) > 0 &&
-                   is_torture(copy) == is_torture(config);
+                   workloads_torture(copy) == workloads_torture(config);
 
     /* What is required is what a scenario is for. */
     if ((leave_out_required(&l, copy, gone) || !l.parts) && is_left) {

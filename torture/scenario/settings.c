@@ -84,8 +84,8 @@ const struct option scenario_options[] = {
      .default_text = "10s",
      .min = 100 * NS_PER_MS,
      .max = 3600 * NS_PER_S,
-     .help = "How long a thread may be without progress; lowered to half of the duration, but not "
-             "below 5s"},
+     .help = "How long a thread may be without progress; where anything tortures, lowered to half "
+             "of the duration, but not below 5s"},
     {.name = "fence",
      .type = OPTION_CHOICE,
      .offset = FIELD(fence),
@@ -102,10 +102,12 @@ const struct option scenario_options[] = {
     {.name = NULL},
 };
 
-int64_t scenario_stall_limit_ns(const struct scenario_settings *s)
+int64_t scenario_stall_limit_ns(const struct scenario_settings *s, bool tortures)
 {
     int64_t half = s->duration_ns / 2;
 
+    if (!tortures)
+        return s->stall_limit_ns;
     if (half < LEAST_LOWERED_NS)
         half = LEAST_LOWERED_NS;
     return s->stall_limit_ns < half ? s->stall_limit_ns : half;

@@ -24,9 +24,9 @@ extern const struct option scenario_options[];
 /* As many repeats, or pairs of them, decide a budget; fewer leave it undecided. */
 #define BUDGET_REPEATS 10
 
-/* The stall limit that a run has: at most half of its duration, for what begins in the first half
- * and never ends is then found; but no lower than what a busy machine needs, so that it may be
- * longer than a short run. */
-int64_t scenario_stall_limit_ns(const struct scenario_settings *s);
+/* The stall limit that a run has. Of torture at most half of its duration, for what begins in the
+ * first half and never ends is then found; but no lower than what a busy machine needs, so that it
+ * may be longer than a short run. Of what only measures it is as given: slow is no fault. */
+int64_t scenario_stall_limit_ns(const struct scenario_settings *s, bool tortures);
 
 #endif
