@@ -53,6 +53,8 @@ if [ -e "$out/base" ] || [ -e "$out/new" ]; then
     echo "make compare: $out: has results of a comparison; choose another directory" >&2
     exit 64
 fi
+# A run that was interrupted has ended well, and would count.
+trap 'exit 130' INT TERM HUP
 # Each stands as often before the others as behind them.
 turn() { # NUMBER
     local order="base $aa new"

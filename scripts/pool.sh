@@ -36,6 +36,8 @@ commit=$(git describe --always --dirty)
 }
 echo "$commit" >"$pool/commit"
 
+# A run that was interrupted has ended well, and would count.
+trap 'rm -f "$pool/log"; exit 130' INT TERM HUP
 count() { find "$pool/$1" -mindepth 2 -name result.json | wc -l; } # SIDE
 end=$((SECONDS + budget))
 for ((turn = 1; turn <= runs; turn++)); do
@@ -58,10 +60,9 @@ for ((turn = 1; turn <= runs; turn++)); do
         esac
     done
 done
-{
-    set -o pipefail
-    "$build/stillpoint" compare "$pool/base" "$pool/same" --anyway --format json |
-        jq -c --arg commit "$commit" '{commit: $commit, margin, family_error,
-            metrics: [.metrics[] | {metric, label: .label, pairs, margin, values}]}' >"$pool/pool.json"
-} && mv "$pool/pool.json" tests/pool.json || exit 70
+"$build/stillpoint" compare "$pool/base" "$pool/same" --anyway --format json >"$pool/comparison.json"
+case $? in 0 | 2 | 3) ;; *) exit 70 ;; esac
+jq -c --arg commit "$commit" '{commit: $commit, margin, family_error,
+    metrics: [.metrics[] | {metric, label: .label, pairs, margin, values}]}' "$pool/comparison.json" >"$pool/pool.json" &&
+    mv "$pool/pool.json" tests/pool.json || exit 70
 echo "tests/pool.json: $(jq '.metrics | length' tests/pool.json) figures, $(jq '.metrics[0].pairs' tests/pool.json) runs a side"

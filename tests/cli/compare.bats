@@ -204,6 +204,25 @@ END
     has "$stderr" '(environment: {} and {"STILLPOINT_FENCE":"full"})'
 }
 
+@test "words and budgets of parts are no difference, what parts measure is, and results may be large" {
+    made base 13 1
+    made new 13 1
+    edit() { # SIDE MEMBERS: of its only part
+        for result in "$MADE/$1"/*/result.json; do
+            jq -c ".scenario.parts = [{name: \"a\", $2}] | .runs[].point.part = \"a\" | .padding = (\"x\" * 5000000)" "$result" >"$MADE/edited"
+            mv "$MADE/edited" "$result"
+        done
+    }
+    edit base 'description: "one", duration: "1s"'
+    edit new 'description: "another", budgets: [], duration: "1s"'
+    compares
+    expect 0
+    edit new 'duration: "2s"'
+    compares
+    expect 64
+    has "$stderr" 'scenario /parts'
+}
+
 @test "what one side lacks is undecided, and a result without metrics is no success" {
     made base 13 1
     made new 13 1

@@ -15,13 +15,12 @@ static double end_of(json_t *interval, size_t i)
     return json_number_value(json_array_get(interval, i));
 }
 
-/* By its interval, or, without one, by its ratio. */
+/* By its interval; without one nobody knows. */
 static bool is_better(json_t *cell)
 {
     json_t *interval = json_object_get(cell, "interval");
-    json_t *ratio = json_object_get(cell, "ratio");
 
-    return interval ? end_of(interval, 1) < 1 : ratio && json_number_value(ratio) < 1;
+    return interval && end_of(interval, 1) < 1;
 }
 
 static const char *ratio_text(double ratio, char *buffer)

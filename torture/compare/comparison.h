@@ -23,7 +23,7 @@ struct comparison_options {
     json_t *notes;             /* array of strings, kept */
 };
 
-/* "stillpoint-comparison/1": docs/compare.md. */
+/* "stillpoint-comparison/1": docs/comparing.md. */
 json_t *compare_sides(const struct side *base, const struct side *fresh,
                       const struct comparison_options *o);
 

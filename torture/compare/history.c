@@ -280,12 +280,16 @@ json_t *history_paths(struct history *h)
 {
     json_t *paths = json_array();
     sqlite3_stmt *s = NULL;
+    int step = SQLITE_ERROR;
 
     if (sqlite3_prepare_v2(h->db, "SELECT path FROM result ORDER BY id", -1, &s, NULL) == SQLITE_OK)
-        while (sqlite3_step(s) == SQLITE_ROW)
+        while ((step = sqlite3_step(s)) == SQLITE_ROW)
             json_array_append_new(paths, json_string((const char *)sqlite3_column_text(s, 0)));
     sqlite3_finalize(s);
-    return paths;
+    if (step == SQLITE_DONE)
+        return paths;
+    json_decref(paths);
+    return NULL;
 }
 
 static const char *column(sqlite3_stmt *s, int at)

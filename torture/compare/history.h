@@ -26,7 +26,7 @@ enum history_added { HISTORY_ADDED, HISTORY_KNOWN, HISTORY_EMPTY, HISTORY_FAILED
 enum history_added history_add(struct history *h, json_t *result, const char *path,
                                struct diagnostics *d);
 
-/* Where its results lie: a new array of strings. */
+/* Where its results lie: a new array of strings; NULL: they cannot all be read. */
 json_t *history_paths(struct history *h);
 
 struct history_selection {

@@ -40,10 +40,14 @@ static char *differ(const char *what, json_t *one, json_t *other)
 static json_t *measured(json_t *scenario)
 {
     static const char *const beside[] = {"seed", "description", "repeat", "budgets", NULL};
-    json_t *copy = json_copy(scenario);
+    json_t *copy = json_deep_copy(scenario), *part;
+    size_t i;
 
-    for (size_t i = 0; beside[i]; i++)
+    for (i = 0; beside[i]; i++)
         json_object_del(copy, beside[i]);
+    json_array_foreach (json_object_get(copy, "parts"), i, part)
+        for (size_t j = 0; beside[j]; j++)
+            json_object_del(part, beside[j]);
     return copy;
 }
 
@@ -53,14 +57,16 @@ static char *scenarios_differ(json_t *one, json_t *other)
     char *text = NULL;
     const char *key;
 
-    json_object_update_missing(a, b); /* so that each key of either is looked at */
-    json_object_foreach (a, key, value) {
+    json_t *all = json_copy(a);
+
+    json_object_update_missing(all, b); /* so that each key of either is looked at */
+    json_object_foreach (all, key, value) {
         char *pointer = text_format("scenario /%s", key);
 
-        text =
-            text ? text : differ(pointer, json_object_get(one, key), json_object_get(other, key));
+        text = text ? text : differ(pointer, json_object_get(a, key), json_object_get(b, key));
         free(pointer);
     }
+    json_decref(all);
     json_decref(a);
     json_decref(b);
     return text;

@@ -118,6 +118,15 @@ static double value_in(json_t *run, const char *name)
     return left_out_is_not(run) && verdict_metric(run, name, &value) && value > 0 ? value : NAN;
 }
 
+static double *append(double *values, size_t *count, double value)
+{
+    values = realloc(values, (*count + 1) * sizeof *values);
+    if (!values)
+        abort();
+    values[(*count)++] = value;
+    return values;
+}
+
 static double *values_of(const struct side *s, const struct metric *metric, size_t *count)
 {
     double *values = NULL;
@@ -126,14 +135,14 @@ static double *values_of(const struct side *s, const struct metric *metric, size
 
     *count = 0;
     json_array_foreach (s->results, i, result) {
-        json_array_foreach (json_object_get(result, "runs"), j, run) {
-            if (!json_equal(json_object_get(run, "point"), metric->point))
-                continue;
-            values = realloc(values, (*count + 1) * sizeof *values);
-            if (!values)
-                abort();
-            values[(*count)++] = value_in(run, metric->name);
-        }
+        size_t before = *count;
+
+        json_array_foreach (json_object_get(result, "runs"), j, run)
+            if (json_equal(json_object_get(run, "point"), metric->point))
+                values = append(values, count, value_in(run, metric->name));
+        /* Or what comes later would stand beside the wrong turn of the other side. */
+        if (*count == before)
+            values = append(values, count, NAN);
     }
     return values;
 }

@@ -51,7 +51,7 @@ static bool is_result(json_t *result, const char *path, struct diagnostics *d)
 /* `place`: what was named. */
 static bool add_result(struct side *s, const char *path, const char *place, struct diagnostics *d)
 {
-    json_t *result = document_read(path, d);
+    json_t *result = document_read_result(path, d);
 
     if (!result || !is_result(result, path, d)) {
         json_decref(result);

@@ -106,6 +106,19 @@ static bool are_groups(const struct arguments *a, struct diagnostics *d)
     return d->count == 0;
 }
 
+/* Of exit codes the later one is told: budgets are no matter here. */
+static int rank(int code)
+{
+    static const int order[] = {EXIT_CODE_BUDGET,       EXIT_CODE_PASS,  EXIT_CODE_SKIPPED,
+                                EXIT_CODE_INCONCLUSIVE, EXIT_CODE_USAGE, EXIT_CODE_INTERNAL,
+                                EXIT_CODE_VIOLATION};
+    int at = 0;
+
+    while (at < (int)(sizeof order / sizeof *order) && order[at] != code)
+        at++;
+    return at;
+}
+
 int command_bench(struct arguments *a, struct diagnostics *d)
 {
     struct bench_source *sources;
@@ -126,7 +139,7 @@ int command_bench(struct arguments *a, struct diagnostics *d)
             worst = code = EXIT_CODE_USAGE;
             break;
         }
-        worst = code == EXIT_CODE_PASS || code == EXIT_CODE_BUDGET ? worst : code;
+        worst = rank(code) > rank(worst) ? code : worst;
         json_array_append_new(results,
                               json_pack("{ss ss so}", "scenario", sources[i].scenario, "part",
                                         sources[i].part ? sources[i].part : "", "result", result));

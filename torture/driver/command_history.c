@@ -76,6 +76,11 @@ static int rebuild(struct arguments *a, struct diagnostics *d)
         good = old != NULL;
         json_decref(paths);
         paths = old ? history_paths(old) : json_array();
+        if (old && !paths) {
+            diagnose(d, "%s: cannot be read whole: rebuild it from folders of results",
+                     a->history.database);
+            good = false;
+        }
         if (old)
             history_close(old);
     }

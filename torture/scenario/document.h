@@ -18,6 +18,8 @@ struct document {
 
 /* document_read.c: the object that a file holds, or NULL with a line in d. */
 json_t *document_read(const char *path, struct diagnostics *d);
+/* The same, of what the program wrote: it may be larger. */
+json_t *document_read_result(const char *path, struct diagnostics *d);
 
 /* The file, or the --set that replaced the value at the pointer or one that holds it. */
 const char *document_source(const struct document *doc, const char *pointer);

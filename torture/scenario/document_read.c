@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOCUMENT_MAX_BYTES = 4 << 20 };
+#define MIB             ((size_t)1 << 20)
+#define WRITTEN_BY_HAND 4
+#define RESULT          1024 /* hundreds of runs, each with its time series */
 
 /* What is wrong with an open file that should hold a document, or NULL. */
 static const char *file_objection(int file)
@@ -40,7 +43,7 @@ static ssize_t read_all(int file, char *text, size_t size)
 }
 
 /* The contents of the file (heap), or NULL with a line in d. */
-static char *file_read(const char *path, size_t *length, struct diagnostics *d)
+static char *file_read(const char *path, size_t most_mib, size_t *length, struct diagnostics *d)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -49,15 +52,16 @@ static char *file_read(const char *path, size_t *length, struct diagnostics *d)
         return NULL;
     }
     const char *objection = file_objection(file);
-    char *text = objection ? NULL : malloc(DOCUMENT_MAX_BYTES);
-    ssize_t got = text ? read_all(file, text, DOCUMENT_MAX_BYTES) : -1;
+    char *text = objection ? NULL : malloc(most_mib * MIB), larger[48];
+    ssize_t got = text ? read_all(file, text, most_mib * MIB) : -1;
 
+    snprintf(larger, sizeof larger, "is larger than %zu MiB", most_mib);
     if (!objection && got < 0)
         objection = strerror(errno);
     else if (!got)
         objection = "is empty";
-    else if (got == DOCUMENT_MAX_BYTES)
-        objection = "is larger than 4 MiB";
+    else if ((size_t)got == most_mib * MIB)
+        objection = larger;
     close(file);
     *length = (size_t)got;
     if (!objection)
@@ -67,10 +71,10 @@ static char *file_read(const char *path, size_t *length, struct diagnostics *d)
     return NULL;
 }
 
-json_t *document_read(const char *path, struct diagnostics *d)
+static json_t *read_object(const char *path, size_t most_mib, struct diagnostics *d)
 {
     size_t length;
-    char *text = file_read(path, &length, d);
+    char *text = file_read(path, most_mib, &length, d);
     const struct document doc = {.file = path, .d = d};
     json_error_t error;
 
@@ -87,4 +91,14 @@ json_t *document_read(const char *path, struct diagnostics *d)
         root = NULL;
     }
     return root;
+}
+
+json_t *document_read(const char *path, struct diagnostics *d)
+{
+    return read_object(path, WRITTEN_BY_HAND, d);
+}
+
+json_t *document_read_result(const char *path, struct diagnostics *d)
+{
+    return read_object(path, RESULT, d);
 }
