@@ -49,8 +49,9 @@ static json_t *run_source(const struct arguments *a, const struct bench_source *
     o.path = path ? path : relative;
     o.overrides = overrides;
     o.override_count = 0;
-    for (size_t i = 0; has_columns(o.path, source->part) && i < a->run.override_count; i++)
-        overrides[o.override_count++] = a->overrides[i];
+    if (has_columns(o.path, source->part))
+        for (size_t i = 0; i < a->run.override_count; i++)
+            overrides[o.override_count++] = a->overrides[i];
     o.no_plot = true;
     if (source->part)
         overrides[o.override_count++] = (struct override){PART_KEY, source->part};
