@@ -23,7 +23,7 @@ for turn in range(count):
     directory = "%s/20261128T%02d%02d00Z-made" % (folder, turn, side == "new")
     os.makedirs(directory)
     json.dump({"schema": "stillpoint-result/1", "started": "2026-11-28T%02d:%02d:00Z" % (turn, side == "new"),
-               "tool": {"commit": side}, "host": {"cpu_model": "A", "cpus_allowed": 2}, "environment": {},
+               "tool": {"commit": {"same": "base"}.get(side, side)}, "host": {"cpu_model": "A", "cpus_allowed": 2}, "environment": {},
                "scenario": {"name": "made", "seed": turn, "repeat": 1, "sweep": {"library.gp_policy": ["poll", "adaptive"]}},
                "runs": runs}, open(directory + "/result.json", "w"))
 END
@@ -145,8 +145,7 @@ END
 
 @test "what the same build differs by from itself is the least margin, and what is found is told" {
     made base 13 1 0.04
-    made new 13 1.01 0.04
-    mv "$MADE/new" "$MADE/same"
+    made same 13 1.01 0.04
     made new 13 1.3 0.04
     compares --aa "$MADE/same" --margin 1 --format json
     expect 3
@@ -156,6 +155,30 @@ END
     compares --aa "$MADE/same"
     has "$output" ' finds '
     has "$output" 'comparisons of the same build were mistaken (at most'
+}
+
+@test "an A/A that does not count, or is of another build, is no A/A" {
+    made base 13 1
+    made same 13 1
+    made new 13 1.2
+    compares --aa "$MADE/new"
+    expect 64
+    says "--aa $MADE/new: is of another build than $MADE/base (tool commit: \"base\" and \"new\"); compare them all the same with --anyway"
+    for file in "$MADE"/same/*T0[2-9]*/result.json; do
+        jq '.runs[].verdict = "inconclusive"' "$file" >"$MADE/changed"
+        mv "$MADE/changed" "$file"
+    done
+    compares --aa "$MADE/same"
+    expect 3
+    has "$(folded)" 'how noisy 4 of 4 metrics are is not known: fewer than 9 pairs of BASE and --aa have a figure that counts'
+    [[ $output != *'were mistaken'* ]]
+    sed -i 's/"commit": "new"/"commit": "newer"/' "$MADE"/new/*T05*/result.json
+    compares
+    expect 64
+    says "$MADE/new: is of several builds (tool commit: \"new\" and \"newer\"); compare them all the same with --anyway"
+    compares --anyway
+    expect 3
+    has "$(folded)" 'note: '"$MADE"'/new: is of several builds'
 }
 
 @test "runs that do not count are in no pair" {
@@ -193,7 +216,7 @@ END
     says "$MADE/base and $MADE/new: differ in more than the build (host cpus_allowed: 2 and 4); compare them all the same with --anyway"
     compares --anyway
     expect 0
-    has "$(folded)" 'differ (host cpus_allowed: 2 and 4)'
+    has "$(folded)" 'differ in more than the build (host cpus_allowed: 2 and 4)'
     sed -i 's/"cpus_allowed": 4/"cpus_allowed": 2/; s/"name": "made"/"name": "other"/' "$file"
     compares
     expect 64
@@ -233,21 +256,39 @@ END
     compares
     expect 0
     has "$(folded)" 'undecided: gp.wait p50 (poll), gp.wait p99 (poll): NEW has no such figure that counts'
-    compares --metric gp.total.p50
+    for file in "$MADE"/*/*/result.json; do
+        jq 'del(.runs[].latency)' "$file" >"$MADE/changed"
+        mv "$MADE/changed" "$file"
+    done
+    compares
     expect 2
     has "$output" '0 regressions in 0 metrics'
     has "$output" 'note: no metric: '
 }
 
-@test "zero counts are no figures" {
+@test "what was asked for and nobody has is no success" {
     made base 13 1
     made new 13 1
-    for file in "$MADE"/new/*/result.json; do
-        sed -i 's/"requests": [0-9]*/"requests": 0/g' "$file"
-    done
+    compares --metric gp.wait.p50 --metric gp.wiat.p99
+    expect 64
+    [ -z "$output" ]
+    says '--metric gp.wiat.p99: no run has such a figure; expected p50, p99, mean or max of a latency (gp.wait), as gp.wait.p99, or another that docs/results.md lists'
+}
+
+@test "what fell to 0, or rose from it, has changed; 0 on both sides is nothing to compare" {
+    made base 13 1
+    made new 13 1
+    sed -i 's/"requests": [0-9]*/"requests": 0/g' "$MADE"/new/*/result.json
+    compares --metric rate.gp-wait.requests --plot "$MADE"
+    expect 3
+    has "$(folded)" '0.00 0.00 .. 0.00 REGRESSED'
+    run --separate-stderr sp compare "$MADE/new" "$MADE/base" --anyway --metric rate.gp-wait.requests
+    expect 0
+    has "$(folded)" 'inf inf .. inf improved'
+    sed -i 's/"requests": [0-9]*/"requests": 0/g' "$MADE"/base/*/result.json
     compares --metric rate.gp-wait.requests
     expect 2
-    has "$(folded)" 'NEW has no such figure that counts'
+    has "$(folded)" '0 on both sides: there is nothing to compare'
 }
 
 @test "what is no result, or half of one, or of another version, is told by name" {

@@ -16,6 +16,8 @@ double claim_chance(const struct pairs *p, double margin);
 int claim_decide(struct interval interval, double margin, double chance);
 /* The interval alone: 1 above, -1 below, 0 neither. */
 int claim_side(struct interval interval, double margin);
+/* How far from 1 the interval of one build against itself reaches. */
+double claim_noise(struct interval interval);
 /* Below so many pairs there is no claim, however large the difference. */
 size_t claim_pairs(size_t metrics);
 

@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILY_ERROR \
-    0.01       /* over all metrics: that any is called regressed, or improved, by chance */
 #define SEED 1 /* of what is drawn; the same results have the same verdicts */
 
 /* What is known of one metric. */
 struct judged {
     struct pairs pairs;
-    size_t left_out; /* pairs in which one side has no figure that counts */
+    size_t left_out;    /* pairs in which one side has no figure that counts */
+    double base, fresh; /* medians; NAN without pairs */
     double ratio, margin;
     struct interval interval;
     bool has_interval;
@@ -49,11 +48,32 @@ static void free_pairs(struct judged *j)
     free((void *)j->pairs.fresh);
 }
 
+static double median_of_copy(const double *values, size_t count)
+{
+    double *copy = calloc(count + 1, sizeof *copy), median = NAN;
+
+    if (!copy)
+        abort();
+    if (count > 0) {
+        memcpy(copy, values, count * sizeof *copy);
+        median = median_of(copy, count);
+    }
+    free(copy);
+    return median;
+}
+
+static bool are_none(const struct judged *j)
+{
+    return j->base == 0 && j->fresh == 0;
+}
+
 static void measure(struct judged *j, const struct metric *m, double margin)
 {
     *j = (struct judged){.margin = margin, .ratio = NAN};
     take_pairs(j, m);
-    if (j->pairs.count == 0)
+    j->base = median_of_copy(j->pairs.base, j->pairs.count);
+    j->fresh = median_of_copy(j->pairs.fresh, j->pairs.count);
+    if (j->pairs.count == 0 || are_none(j))
         return;
     j->ratio = ratio_of_medians(&j->pairs);
     j->has_interval = j->pairs.count >= COMPARISON_PAIRS - 1;
@@ -78,6 +98,8 @@ static json_t *reason_for_none(const struct judged *j, const struct metric *m)
     if (!has_any(m->base, m->base_count) || !has_any(m->fresh, m->fresh_count))
         return json_sprintf("%s has no such figure that counts",
                             has_any(m->base, m->base_count) ? "NEW" : "BASE");
+    if (are_none(j))
+        return json_string("0 on both sides: there is nothing to compare");
     if (made < COMPARISON_PAIRS)
         return json_sprintf(
             "%zu pair%s of runs: no interval is possible; make %d or more, by turns", made,
@@ -129,27 +151,18 @@ static json_t *numbers(const double *values, size_t count)
 
 static json_t *describe(const struct judged *j, const struct metric *m)
 {
-    double *scratch = calloc(j->pairs.count + 1, sizeof *scratch), base = NAN, fresh = NAN;
-    json_t *result;
+    json_t *result = json_pack("{ss sO ss so so so sf sI sI}", "metric", m->name, "point", m->point,
+                               "label", m->label, "base", number(j->base), "new", number(j->fresh),
+                               "ratio", number(j->ratio), "margin", j->margin, "pairs",
+                               (json_int_t)j->pairs.count, "left_out", (json_int_t)j->left_out);
 
-    if (!scratch)
-        abort();
-    if (j->pairs.count > 0) {
-        memcpy(scratch, j->pairs.base, j->pairs.count * sizeof *scratch);
-        base = median_of(scratch, j->pairs.count);
-        fresh = base * j->ratio;
-    }
-    free(scratch);
-    result = json_pack("{ss sO ss so so so sf sI sI}", "metric", m->name, "point", m->point,
-                       "label", m->label, "base", number(base), "new", number(fresh), "ratio",
-                       number(j->ratio), "margin", j->margin, "pairs", (json_int_t)j->pairs.count,
-                       "left_out", (json_int_t)j->left_out);
     json_object_set_new(result, "values",
                         json_pack("{so so}", "base", numbers(j->pairs.base, j->pairs.count), "new",
                                   numbers(j->pairs.fresh, j->pairs.count)));
     json_object_set_new(result, "interval",
-                        j->has_interval ? json_pack("[f, f]", j->interval.low, j->interval.high)
-                                        : json_null());
+                        j->has_interval
+                            ? json_pack("[o, o]", number(j->interval.low), number(j->interval.high))
+                            : json_null());
     return result;
 }
 
@@ -164,7 +177,6 @@ static const struct metric *same_of(const struct metrics *same, const struct met
     return NULL;
 }
 
-/* How far from 1 the interval of the same build against itself reaches. */
 static double noise_of(const struct metric *same)
 {
     struct judged j;
@@ -174,24 +186,39 @@ static double noise_of(const struct metric *same)
         return 0;
     measure(&j, same, 0);
     if (j.has_interval)
-        noise = fmax(j.interval.high, 1 / j.interval.low) - 1;
+        noise = claim_noise(j.interval);
     free_pairs(&j);
     return noise;
 }
 
+/* Of a metric that the same build measured too few times, none. */
 static struct noise noise_pairs(const struct metric *same, double margin)
 {
     size_t count = same->base_count < same->fresh_count ? same->base_count : same->fresh_count;
+    size_t counted = 0;
 
-    if (count < 2)
+    for (size_t i = 1; i < count; i++)
+        counted += !isnan(same->base[i]) && !isnan(same->fresh[i]);
+    if (counted < COMPARISON_PAIRS - 1)
         return (struct noise){.margin = margin};
     return (struct noise){
         .base = same->base + 1, .same = same->fresh + 1, .count = count - 1, .margin = margin};
 }
 
-/* What each metric finds, and how often all of them together are mistaken. */
+static void note_unknown(json_t *comparison, size_t unknown, size_t metrics)
+{
+    if (unknown > 0)
+        json_array_append_new(json_object_get(comparison, "notes"),
+                              json_sprintf("how noisy %zu of %zu metrics are is not known: fewer "
+                                           "than %d pairs of BASE and --aa have a figure that "
+                                           "counts",
+                                           unknown, metrics, COMPARISON_PAIRS - 1));
+}
+
+/* What each metric finds, and how often all of them together are mistaken with the margin that was
+ * asked for, or more where an A/A says so. */
 static void describe_power(json_t *comparison, const struct metrics *m, const struct metrics *same,
-                           const struct judged *judged, size_t pairs)
+                           const struct judged *judged, size_t pairs, double margin)
 {
     struct noise *noises = calloc(m->count + 1, sizeof *noises);
     size_t known = 0, mistakes;
@@ -210,12 +237,14 @@ static void describe_power(json_t *comparison, const struct metrics *m, const st
                             number(power_finds(&noise, m->count, pairs)));
         noises[known++] = noise;
     }
-    mistakes = power_mistakes(noises, known, pairs);
-    if (known > 0)
+    note_unknown(comparison, m->count - known, m->count);
+    if (known > 0) {
+        mistakes = power_mistakes(noises, known, pairs, margin);
         json_object_set_new(comparison, "mistakes",
                             json_pack("{sI si sf}", "count", (json_int_t)mistakes, "of",
                                       POWER_DRAWS, "at_most",
                                       power_at_most(mistakes, POWER_DRAWS)));
+    }
     free(noises);
 }
 
@@ -257,8 +286,8 @@ static void judge_all(json_t *comparison, const struct metrics *m, const struct 
             json_object_set_new(one, "reason", reason);
         json_array_append_new(list, one);
     }
-    if (same->count > 0 && pairs > 0)
-        describe_power(comparison, m, same, judged, pairs);
+    if (json_object_get(comparison, "same") && pairs > 0)
+        describe_power(comparison, m, same, judged, pairs, margin);
     for (size_t i = 0; i < m->count; i++)
         free_pairs(&judged[i]);
     free(chances);
@@ -304,9 +333,9 @@ json_t *compare_sides(const struct side *base, const struct side *fresh,
     comparison = json_pack("{ss so so sf sf s[] sO}", "schema", "stillpoint-comparison/1", "base",
                            describe_side(base), "new", describe_side(fresh), "margin", o->margin,
                            "family_error", FAMILY_ERROR, "metrics", "notes", o->notes);
-    judge_all(comparison, &metrics, &same, o->margin);
     if (o->same)
         json_object_set_new(comparison, "same", describe_side(o->same));
+    judge_all(comparison, &metrics, &same, o->margin);
     json_object_set_new(comparison, "exit_code", json_integer(comparison_exit_code(comparison)));
     metrics_free(&same);
     metrics_free(&metrics);

@@ -6,6 +6,7 @@
 #include "torture/result/report.h"
 #include "torture/scenario/document.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,10 +38,18 @@ struct cells {
     char base[32], fresh[32], ratio[32], interval[48], finds[32];
 };
 
+/* An end that is no number is none: something was 0 before. */
+static double end_of(json_t *interval, size_t i)
+{
+    json_t *end = json_array_get(interval, i);
+
+    return json_is_number(end) ? json_number_value(end) : INFINITY;
+}
+
 static void fill(struct cells *c, json_t *metric)
 {
     const char *name = document_text(metric, "metric");
-    json_t *ratio = json_object_get(metric, "ratio");
+    json_t *base = json_object_get(metric, "base"), *ratio = json_object_get(metric, "ratio");
     json_t *interval = json_object_get(metric, "interval");
 
     memset(c, 0, sizeof *c);
@@ -49,15 +58,17 @@ static void fill(struct cells *c, json_t *metric)
     strcpy(c->ratio, "-");
     strcpy(c->interval, "-");
     strcpy(c->finds, "-");
-    if (json_is_number(ratio)) {
-        metric_text(name, json_number_value(json_object_get(metric, "base")), c->base);
+    if (json_is_number(base)) {
+        metric_text(name, json_number_value(base), c->base);
         metric_text(name, json_number_value(json_object_get(metric, "new")), c->fresh);
-        snprintf(c->ratio, sizeof c->ratio, "%.2f", json_number_value(ratio));
     }
+    if (json_is_number(ratio))
+        snprintf(c->ratio, sizeof c->ratio, "%.2f", json_number_value(ratio));
+    else if (json_is_array(interval))
+        strcpy(c->ratio, "inf");
     if (json_is_array(interval))
-        snprintf(c->interval, sizeof c->interval, "%.2f .. %.2f",
-                 json_number_value(json_array_get(interval, 0)),
-                 json_number_value(json_array_get(interval, 1)));
+        snprintf(c->interval, sizeof c->interval, "%.2f .. %.2f", end_of(interval, 0),
+                 end_of(interval, 1));
     if (json_is_number(json_object_get(metric, "finds")))
         snprintf(c->finds, sizeof c->finds, "%.0f %%",
                  100 * json_number_value(json_object_get(metric, "finds")));

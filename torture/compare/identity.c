@@ -72,18 +72,32 @@ static char *scenarios_differ(json_t *one, json_t *other)
     return text;
 }
 
-char *identity_difference(json_t *one, json_t *other)
+/* The first of some keys in which the objects of that name differ. */
+static char *objects_differ(const char *name, const char *const *keys, json_t *one, json_t *other)
 {
-    json_t *host = json_object_get(one, "host"), *other_host = json_object_get(other, "host");
     char *text = NULL;
 
-    for (size_t i = 0; host_keys[i] && !text; i++) {
-        char *what = text_format("host %s", host_keys[i]);
+    for (size_t i = 0; keys[i] && !text; i++) {
+        char *what = text_format("%s %s", name, keys[i]);
 
-        text = differ(what, json_object_get(host, host_keys[i]),
-                      json_object_get(other_host, host_keys[i]));
+        text = differ(what, json_object_get(json_object_get(one, name), keys[i]),
+                      json_object_get(json_object_get(other, name), keys[i]));
         free(what);
     }
+    return text;
+}
+
+char *identity_build_difference(json_t *one, json_t *other)
+{
+    static const char *const keys[] = {"commit", "dirty", "compiler", "flags", NULL};
+
+    return objects_differ("tool", keys, one, other);
+}
+
+char *identity_difference(json_t *one, json_t *other)
+{
+    char *text = objects_differ("host", host_keys, one, other);
+
     text = text ? text
                 : differ("environment", json_object_get(one, "environment"),
                          json_object_get(other, "environment"));
@@ -116,15 +130,34 @@ char *identity_host(json_t *host)
     return key;
 }
 
+/* What makes another program of the same source: sanitizers and checks of misuse; heap. */
+static char *kind_of_build(json_t *result)
+{
+    static const char *const kinds[] = {"-fsanitize=", "-DSTILLPOINT_", NULL};
+    char *flags = strdup(document_text(json_object_get(result, "tool"), "flags"));
+    char *kind = strdup(""), *rest = flags, *word;
+
+    while ((word = strsep(&rest, " ")) != NULL)
+        for (size_t i = 0; kinds[i]; i++)
+            if (strncmp(word, kinds[i], strlen(kinds[i])) == 0)
+                kind = text_append(kind, word);
+    free(flags);
+    return kind;
+}
+
 char *identity_scenario(json_t *result)
 {
     json_t *scenario = json_object_get(result, "scenario"), *kept = measured(scenario);
+    char *kind = kind_of_build(result);
     json_t *environment = json_object_get(result, "environment");
     char *key;
 
     if (json_object_size(environment) > 0)
         json_object_set(kept, "environment", environment);
+    if (*kind)
+        json_object_set_new(kept, "build", json_string(kind));
     key = text_format("%s %08" PRIx32, document_text(scenario, "name"), digest(kept));
+    free(kind);
     json_decref(kept);
     return key;
 }

@@ -115,7 +115,7 @@ static double value_in(json_t *run, const char *name)
 {
     double value;
 
-    return left_out_is_not(run) && verdict_metric(run, name, &value) && value > 0 ? value : NAN;
+    return left_out_is_not(run) && verdict_metric(run, name, &value) && value >= 0 ? value : NAN;
 }
 
 static double *append(double *values, size_t *count, double value)

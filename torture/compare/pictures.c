@@ -91,11 +91,12 @@ static bool write_forest(struct forest *f, struct canvas *c)
     for (size_t i = 0; i < f->count; i++) {
         json_t *interval = json_object_get(f->rows[i], "interval");
         double ratio = figure(f->rows[i], "ratio");
-        double low = interval ? json_number_value(json_array_get(interval, 0)) : ratio;
-        double high = interval ? json_number_value(json_array_get(interval, 1)) : ratio;
+        double low = json_number_value(json_array_get(interval, 0));
+        double high = json_number_value(json_array_get(interval, 1));
 
-        if (!json_is_array(interval))
-            low = high = ratio;
+        /* Without an end, or without an interval. */
+        low = low > 0 ? low : ratio;
+        high = high > 0 ? high : ratio;
         fprintf(out, "%zu %.9g %.9g %.9g %u\n", i + 1, ratio, low, high, color_of(f->rows[i]));
         f->low = fmin(f->low, fmin(low, ratio));
         f->high = fmax(f->high, fmax(high, ratio));
@@ -154,7 +155,7 @@ bool pictures_of_comparison(json_t *comparison, const char *directory, json_t *m
         return false;
     f.rows = calloc(json_array_size(metrics) + 1, sizeof(json_t *));
     json_array_foreach (metrics, i, metric)
-        if (f.rows && json_is_number(json_object_get(metric, "ratio")))
+        if (f.rows && figure(metric, "ratio") > 0)
             f.rows[f.count++] = metric;
     drawn = f.count == 0;
     if (f.count > 0) {

@@ -47,44 +47,85 @@ static struct pairs draw(struct drawn *d, const struct noise *n, size_t pairs, d
     return (struct pairs){.base = d->base, .fresh = d->fresh, .count = d->count};
 }
 
-static bool is_mistaken(const struct noise *noises, size_t metrics, size_t pairs, double *chances,
-                        struct drawn *d, struct random random)
+/* Room for one of all metrics. */
+struct trial {
+    const struct noise *noises;
+    size_t metrics, pairs;
+    double *chances, *margins;
+    struct drawn drawn;
+};
+
+/* Whether chance is ruled out for any metric, against their margins. */
+static bool may_claim(struct trial *t, struct random random)
 {
-    bool mistaken = false;
+    bool may = false;
 
-    for (size_t i = 0; i < metrics; i++) {
-        struct pairs p = draw(d, &noises[i], pairs, 1, random);
+    for (size_t i = 0; i < t->metrics; i++) {
+        struct pairs p = draw(&t->drawn, &t->noises[i], t->pairs, 1, random);
 
-        chances[i] = p.count > 0 ? claim_chance(&p, noises[i].margin) : 1;
+        t->chances[i] = p.count > 0 ? claim_chance(&p, t->margins[i]) : 1;
     }
-    adjust_chances(chances, metrics);
-    for (size_t i = 0; i < metrics && !mistaken; i++) {
-        struct pairs p;
-
-        if (chances[i] > FAMILY_ERROR)
-            continue;
-        p = draw(d, &noises[i], pairs, 1, random);
-        mistaken = claim_side(interval_of_ratio(&p, 1, QUICK_DRAWS), noises[i].margin) != 0;
-    }
-    return mistaken;
+    adjust_chances(t->chances, t->metrics);
+    for (size_t i = 0; i < t->metrics; i++)
+        may = may || t->chances[i] <= FAMILY_ERROR;
+    return may;
 }
 
-size_t power_mistakes(const struct noise *noises, size_t metrics, size_t pairs)
+/* As an A/A of its own sets them. */
+static void draw_margins(struct trial *t, double least, struct random random)
 {
-    double *chances = calloc(metrics + 1, sizeof *chances);
-    struct random random;
-    struct drawn d;
+    for (size_t i = 0; i < t->metrics; i++) {
+        struct pairs p = draw(&t->drawn, &t->noises[i], t->pairs, 1, random);
+        double noise = p.count > 0 ? claim_noise(interval_of_ratio(&p, 1, QUICK_DRAWS)) : 0;
+
+        t->margins[i] = fmax(least, noise);
+    }
+}
+
+static bool claims(struct trial *t, struct random random)
+{
+    for (size_t i = 0; i < t->metrics; i++) {
+        struct pairs p = draw(&t->drawn, &t->noises[i], t->pairs, 1, random);
+
+        if (p.count > 0 &&
+            claim_decide(interval_of_ratio(&p, 1, QUICK_DRAWS), t->margins[i], t->chances[i]) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A wider margin claims no more: the A/A is drawn only where the narrowest would claim something. */
+static bool is_mistaken(struct trial *t, double least, uint64_t number)
+{
+    struct random random, same;
+
+    random_start(&random, number, 1);
+    for (size_t i = 0; i < t->metrics; i++)
+        t->margins[i] = least;
+    if (!may_claim(t, random))
+        return false;
+    random_start(&same, number, 3);
+    draw_margins(t, least, same);
+    return may_claim(t, random) && claims(t, random);
+}
+
+size_t power_mistakes(const struct noise *noises, size_t metrics, size_t pairs, double least)
+{
+    struct trial t = {.noises = noises,
+                      .metrics = metrics,
+                      .pairs = pairs,
+                      .chances = calloc(metrics + 1, sizeof *t.chances),
+                      .margins = calloc(metrics + 1, sizeof *t.margins)};
     size_t mistakes = 0;
 
-    if (!chances)
+    if (!t.chances || !t.margins)
         abort();
-    drawn_open(&d, pairs);
-    for (uint64_t i = 0; i < POWER_DRAWS; i++) {
-        random_start(&random, i, 1);
-        mistakes += is_mistaken(noises, metrics, pairs, chances, &d, random);
-    }
-    drawn_close(&d);
-    free(chances);
+    drawn_open(&t.drawn, pairs);
+    for (uint64_t i = 0; i < POWER_DRAWS; i++)
+        mistakes += is_mistaken(&t, least, i);
+    drawn_close(&t.drawn);
+    free(t.margins);
+    free(t.chances);
     return mistakes;
 }
 

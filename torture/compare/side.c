@@ -17,7 +17,15 @@ static bool is_directory(const char *path)
 {
     struct stat status;
 
-    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode); /* and no link, as `latest` is */
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* As `latest` is, which names a result that is there already. */
+static bool is_link(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
 static bool exists(const char *directory, const char *file)
@@ -51,14 +59,17 @@ static bool is_result(json_t *result, const char *path, struct diagnostics *d)
 /* `place`: what was named. */
 static bool add_result(struct side *s, const char *path, const char *place, struct diagnostics *d)
 {
-    json_t *result = document_read_result(path, d);
+    json_t *result = document_read_result(path, d), *name = json_string(place);
 
-    if (!result || !is_result(result, path, d)) {
+    if (result && !name)
+        diagnose(d, "%s: a name that is no UTF-8 cannot be kept: rename it", path);
+    if (!result || !name || !is_result(result, path, d)) {
         json_decref(result);
+        json_decref(name);
         return false;
     }
     json_array_append_new(s->results, result);
-    json_array_append_new(s->paths, json_string(place));
+    json_array_append_new(s->paths, name);
     return true;
 }
 
@@ -90,9 +101,11 @@ static bool add_folder(struct side *s, const char *folder, json_t *notes, struct
     for (int i = 0; i < count; i++) {
         char *directory = text_format("%s/%s", folder, entries[i]->d_name);
 
-        if (is_directory(directory) && exists(directory, "result.json"))
+        bool is_own = is_directory(directory) && !is_link(directory);
+
+        if (is_own && exists(directory, "result.json"))
             good = add_directory(s, directory, d) && good;
-        else if (is_directory(directory) && exists(directory, "events.jsonl"))
+        else if (is_own && exists(directory, "events.jsonl"))
             json_array_append_new(notes,
                                   json_sprintf("%s: has no result.json, and was passed over: the "
                                                "run goes on, or `stillpoint salvage` rebuilds it",
@@ -181,6 +194,17 @@ char *side_difference(const struct side *base, const struct side *fresh)
         text = text ? text : identity_difference(first, result);
     json_array_foreach (fresh->results, i, result)
         text = text ? text : identity_difference(first, result);
+    return text;
+}
+
+char *side_build_difference(const struct side *s, const struct side *like)
+{
+    json_t *first = json_array_get(like->results, 0), *result;
+    char *text = NULL;
+    size_t i;
+
+    json_array_foreach (s->results, i, result)
+        text = text ? text : identity_build_difference(first, result);
     return text;
 }
 

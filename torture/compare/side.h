@@ -24,6 +24,9 @@ const char *side_path(const struct side *s, size_t i);
  * NULL. Seeds may differ. */
 char *side_difference(const struct side *base, const struct side *fresh);
 
+/* Why a side is not of one build alone, that of the first result of `like`; heap, or NULL. */
+char *side_build_difference(const struct side *s, const struct side *like);
+
 /* Whether the runs of both took turns, the i-th of one next to the i-th of the other. */
 bool side_alternate(const struct side *base, const struct side *fresh);
 

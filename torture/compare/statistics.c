@@ -22,11 +22,17 @@ static double median_of_copy(const double *values, size_t count, double *scratch
     return median_of(scratch, count);
 }
 
+/* Nothing is once nothing. */
+static double ratio_of(double fresh, double base)
+{
+    return fresh == base ? 1 : fresh / base;
+}
+
 double ratio_of_medians(const struct pairs *p)
 {
     double *scratch = room_for(p->count, sizeof *scratch);
     double base = median_of_copy(p->base, p->count, scratch);
-    double ratio = median_of_copy(p->fresh, p->count, scratch) / base;
+    double ratio = ratio_of(median_of_copy(p->fresh, p->count, scratch), base);
 
     free(scratch);
     return ratio;
@@ -49,7 +55,7 @@ struct interval interval_of_ratio(const struct pairs *p, uint64_t seed, size_t d
             base[j] = p->base[drawn];
             fresh[j] = p->fresh[drawn];
         }
-        ratios[i] = median_of(fresh, p->count) / median_of(base, p->count);
+        ratios[i] = ratio_of(median_of(fresh, p->count), median_of(base, p->count));
     }
     sort_values(ratios, draws);
     interval = (struct interval){.low = ratios[draws / 40], .high = ratios[draws - 1 - draws / 40]};
