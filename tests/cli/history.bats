@@ -119,7 +119,7 @@ in_pool() { jq --arg m "$1" --arg l "$2" '[.metrics[] | .metric == $m and .label
     has "$output" 'since c0013 (after c0012)'
 }
 
-@test "other hosts, and other settings, are series of their own" {
+@test "other hosts, other settings and builds with a sanitizer are series of their own" {
     made r 1 4 1
     sp history add r
     for file in r/*T01*/result.json; do
@@ -128,9 +128,15 @@ in_pool() { jq --arg m "$1" --arg l "$2" '[.metrics[] | .metric == $m and .label
     for file in r/*T02*/result.json; do
         sed -i 's/"name": "made"/"name": "made", "duration": "9s"/' "$file"
     done
+    for file in r/*T03*/result.json; do
+        sed -i 's/"commit": "c0003"/&, "dirty": true, "flags": "-O2 -fsanitize=thread -g1"/' "$file"
+    done
     rm history.db
     sp history add r
-    [ "$(sp history show gp.wait.p50 --point poll --json | jq -c '[.[].values | length] | sort')" = '[2,2,4]' ]
+    [ "$(sp history show gp.wait.p50 --point poll --json | jq -c '[.[].values | length] | sort')" = '[2,2,2,2]' ]
+    [ "$(sp history show gp.wait.p50 --point poll --json | jq '[.[].values[] | select(.commit == "c0003+")] | length')" = 2 ]
+    run sp history show gp.wait.p50 --point poll
+    has "$output" '  2 results: a change of level cannot be told from chance with fewer than 14'
     host=$(sp history list --json | jq -r '.[] | select(.machine | test("4 CPUs")).host')
     [ "$(sp history show gp.wait.p50 --point poll --host "$host" --json | jq -c '[.[].values[].commit]')" = '["c0001","c0001"]' ]
     run --separate-stderr sp history show gp.wait.p50 --scenario mad
@@ -162,14 +168,51 @@ in_pool() { jq --arg m "$1" --arg l "$2" '[.metrics[] | .metric == $m and .label
     expect 64
     has "$stderr" 'history.db: is no history, or broken ('
     has "$stderr" '`stillpoint history rebuild FOLDER` makes it anew from results'
+    run --separate-stderr sp history rebuild r
+    expect 64
+    [ "$(head -c 2 history.db)" = no ]
+    mv history.db broken
     run --separate-stderr sp history rebuild nothing
     expect 64
     has "$stderr" 'nothing: No such file or directory'
-    [ "$(head -c 2 history.db)" = no ]
     run sp history rebuild r
     expect 0
     [ "$(sp history show gp.wait.p50 --json | jq -c '[.[].values | length]')" = '[10,10]' ]
-    [ -z "$(ls | grep new-)" ]
+    before=$(sp history show gp.wait.p50 --json)
+    printf '{"schema": ' >"$(ls -d r/*T03* | head -n 1)/result.json"
+    run --separate-stderr sp history rebuild r
+    expect 64
+    [ "$(sp history show gp.wait.p50 --json)" = "$before" ]
+}
+
+@test "what is added while it is made anew is kept" {
+    made r1 1 40 1
+    made r2 50 10 1
+    sp history add r1
+    for i in 1 2 3 4 5; do
+        sp history rebuild >/dev/null 3>&- &
+        rebuilding=$!
+        mkdir "part$i"
+        cp -r $(ls -d r2/* | sed -n "$((4 * i - 3)),$((4 * i))p") "part$i"
+        sp history add "part$i"
+        wait "$rebuilding"
+    done
+    [ "$(sp history list --json | jq -r '.[0].results')" = 100 ]
+}
+
+@test "a result that cannot be read keeps no other from being added" {
+    made r 1 3 1
+    file=$(ls -d r/*T02* | head -n 1)/result.json
+    printf '{"schema": ' >"$file"
+    run --separate-stderr sp history add r
+    expect 64
+    has "$stderr" "$file:1:"
+    has "$output" 'r: 5 added, 0 there already'
+    mkdir "$(printf 'bytes\377')"
+    cp -r r/*T01* "$(printf 'bytes\377')"
+    run --separate-stderr sp history add "$(printf 'bytes\377')"
+    expect 64
+    has "$stderr" 'a name that is no UTF-8 cannot be kept: rename it'
 }
 
 @test "a file of a newer program, of another, or that is missing is told apart" {

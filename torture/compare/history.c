@@ -152,18 +152,21 @@ static int add_result(struct history *h, json_t *result, const char *path, struc
     json_t *tool = json_object_get(result, "tool"), *host = json_object_get(result, "host");
     char *identity = identity_of(result), *scenario = identity_scenario(result);
     char *key = identity_host(host), *machine = identity_machine(host);
+    char *commit = text_format("%s%s", document_text(tool, "commit"),
+                               json_is_true(json_object_get(tool, "dirty")) ? "+" : "");
     sqlite3_stmt *s = NULL;
     int added = -1;
 
     if (sqlite3_prepare_v2(h->db,
-                           "INSERT OR IGNORE INTO result (path, identity, started, committed, "
-                           "commit_id, scenario, host, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                           "INSERT INTO result (path, identity, started, committed, commit_id, "
+                           "scenario, host, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                           "ON CONFLICT (identity) DO NOTHING",
                            -1, &s, NULL) == SQLITE_OK) {
         bind_text(s, 1, path);
         bind_text(s, 2, identity);
         bind_text(s, 3, document_text(result, "started"));
         sqlite3_bind_int64(s, 4, json_integer_value(json_object_get(tool, "committed")));
-        bind_text(s, 5, document_text(tool, "commit"));
+        bind_text(s, 5, commit);
         bind_text(s, 6, scenario);
         bind_text(s, 7, key);
         bind_text(s, 8, machine);
@@ -173,6 +176,7 @@ static int add_result(struct history *h, json_t *result, const char *path, struc
     if (added < 0)
         say(h, d);
     sqlite3_finalize(s);
+    free(commit);
     free(machine);
     free(key);
     free(scenario);
@@ -180,13 +184,13 @@ static int add_result(struct history *h, json_t *result, const char *path, struc
     return added;
 }
 
-/* Those that count, sorted; returns how many. */
+/* Those that count and are not 0, which has no logarithm; sorted. Returns how many. */
 static size_t counted(double *values, size_t count)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
+        if (values[i] > 0)
             values[kept++] = values[i];
     sort_values(values, kept);
     return kept;
@@ -259,7 +263,7 @@ enum history_added history_add(struct history *h, json_t *result, const char *pa
     enum history_added outcome = HISTORY_FAILED;
     int is_new, figures;
 
-    if (!execute(h, "BEGIN IMMEDIATE", d))
+    if (!execute(h, "SAVEPOINT added", d))
         return HISTORY_FAILED;
     is_new = add_result(h, result, path, d);
     figures = is_new > 0 ? add_figures(h, result, d) : 0;
@@ -269,14 +273,16 @@ enum history_added history_add(struct history *h, json_t *result, const char *pa
         outcome = HISTORY_EMPTY;
     else if (is_new > 0 && figures > 0)
         outcome = HISTORY_ADDED;
-    if (!execute(h, outcome == HISTORY_ADDED ? "COMMIT" : "ROLLBACK", d))
+    if (outcome != HISTORY_ADDED && !execute(h, "ROLLBACK TO added", d))
+        outcome = HISTORY_FAILED;
+    if (!execute(h, "RELEASE added", d))
         outcome = HISTORY_FAILED;
     return outcome;
 }
 
-/* --- Reading --- */
+/* --- Anew --- */
 
-json_t *history_paths(struct history *h)
+static json_t *paths_of(struct history *h, struct diagnostics *d)
 {
     json_t *paths = json_array();
     sqlite3_stmt *s = NULL;
@@ -288,9 +294,30 @@ json_t *history_paths(struct history *h)
     sqlite3_finalize(s);
     if (step == SQLITE_DONE)
         return paths;
+    say(h, d);
     json_decref(paths);
     return NULL;
 }
+
+json_t *history_refill(struct history *h, struct diagnostics *d)
+{
+    json_t *paths;
+
+    if (!execute(h, "BEGIN IMMEDIATE", d))
+        return NULL;
+    paths = paths_of(h, d);
+    if (paths && execute(h, "DELETE FROM figure; DELETE FROM result", d))
+        return paths;
+    json_decref(paths);
+    return NULL;
+}
+
+bool history_refilled(struct history *h, struct diagnostics *d)
+{
+    return execute(h, "COMMIT", d);
+}
+
+/* --- Reading --- */
 
 static const char *column(sqlite3_stmt *s, int at)
 {

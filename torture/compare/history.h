@@ -1,8 +1,9 @@
 /* Figures of many results, over commits: a database that is made from results and can be made anew
  * from them; history.c.
  *
- * A series is one metric at one point of one scenario with one flavor on one host. Its values are
- * the medians of results, in the order of their commits.
+ * A series is one metric at one point of one scenario with one flavor on one host; builds with a
+ * sanitizer, or with checks of misuse, have series of their own. Its values are the medians of
+ * results, in the order of their commits; "1a2b3c+" is that commit with changes.
  */
 #ifndef STILLPOINT_HISTORY_H
 #define STILLPOINT_HISTORY_H
@@ -26,8 +27,11 @@ enum history_added { HISTORY_ADDED, HISTORY_KNOWN, HISTORY_EMPTY, HISTORY_FAILED
 enum history_added history_add(struct history *h, json_t *result, const char *path,
                                struct diagnostics *d);
 
-/* Where its results lie: a new array of strings; NULL: they cannot all be read. */
-json_t *history_paths(struct history *h);
+/* Empties it, to be filled anew. => Where its results lay, a new array of strings; NULL with a line
+ * in d. What others see is the old one until history_refilled(), and whoever adds waits for that;
+ * closed without it, it stays as it was. */
+json_t *history_refill(struct history *h, struct diagnostics *d);
+bool history_refilled(struct history *h, struct diagnostics *d);
 
 struct history_selection {
     const char *metric;                           /* "gp.wait.p99" */

@@ -1,6 +1,7 @@
 /* Histories as people read them. */
 #include "history.h"
 
+#include "changes.h"
 #include "metric.h"
 #include "torture/record/text.h"
 #include "torture/result/report.h"
@@ -84,8 +85,13 @@ void history_report_series(FILE *f, json_t *all)
             put_value(f, series, j);
         json_array_foreach (json_object_get(series, "changes"), j, change)
             put_change(f, series, change);
-        if (json_array_size(json_object_get(series, "changes")) == 0)
-            fprintf(f, "  no change of level in %zu result%s\n", count, count == 1 ? "" : "s");
+        if (count < CHANGES_LEAST)
+            fprintf(f,
+                    "  %zu result%s: a change of level cannot be told from chance with fewer than "
+                    "%d\n",
+                    count, count == 1 ? "" : "s", CHANGES_LEAST);
+        else if (json_array_size(json_object_get(series, "changes")) == 0)
+            fprintf(f, "  no change of level in %zu results\n", count);
     }
 }
 

@@ -3,14 +3,11 @@
 #include "torture/compare/history.h"
 #include "torture/compare/pictures.h"
 #include "torture/compare/side.h"
-#include "torture/record/text.h"
 #include "torture/scenario/document.h"
 #include "torture/scenario/nearest_name.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- Adding --- */
 
@@ -33,12 +30,12 @@ static bool add_side(struct history *h, const char *path, struct diagnostics *d)
     size_t i, counts[HISTORY_FAILED + 1] = {0};
     bool good = side_read(&side, path, notes, d);
 
-    if (good)
-        json_array_foreach (side.results, i, result)
-            counts[add_result(h, result, side_path(&side, i), d)]++;
+    /* Where one cannot be read, the others are added all the same. */
+    json_array_foreach (side.results, i, result)
+        counts[add_result(h, result, side_path(&side, i), d)]++;
     json_array_foreach (notes, i, note)
         printf("note: %s\n", json_string_value(note));
-    if (good)
+    if (json_array_size(side.results) > 0)
         printf("%s: %zu added, %zu there already, %zu without a figure that counts\n", path,
                counts[HISTORY_ADDED], counts[HISTORY_KNOWN], counts[HISTORY_EMPTY]);
     side_free(&side);
@@ -58,46 +55,25 @@ static int add(struct arguments *a, struct diagnostics *d)
     return good ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
 }
 
-/* From the results in the folders, or, without any, from those that it has. The old one stays until
- * the new one is whole. */
+/* From the results in the folders, or, without any, from those that it has. Until all are in it
+ * stays as it was, and whoever adds to it waits. */
 static int rebuild(struct arguments *a, struct diagnostics *d)
 {
-    char *fresh = text_format("%s.new-%d", a->history.database, (int)getpid());
-    struct history *h = NULL;
-    json_t *paths = json_array(), *path;
-    bool good = true;
+    bool from_folders = a->positional_count > 1, good;
+    struct history *h = history_open(a->history.database, from_folders, d);
+    json_t *paths = h ? history_refill(h, d) : NULL, *path;
     size_t i;
 
-    for (i = 1; i < a->positional_count; i++)
-        json_array_append_new(paths, json_string(a->positionals[i]));
-    if (i == 1) {
-        struct history *old = history_open(a->history.database, false, d);
-
-        good = old != NULL;
-        json_decref(paths);
-        paths = old ? history_paths(old) : json_array();
-        if (old && !paths) {
-            diagnose(d, "%s: cannot be read whole: rebuild it from folders of results",
-                     a->history.database);
-            good = false;
-        }
-        if (old)
-            history_close(old);
-    }
-    unlink(fresh);
-    good = good && (h = history_open(fresh, true, d)) != NULL;
-    json_array_foreach (paths, i, path)
-        good = good && add_side(h, json_string_value(path), d);
+    good = paths != NULL;
+    for (i = 1; good && i < a->positional_count; i++)
+        good = add_side(h, a->positionals[i], d);
+    if (!from_folders)
+        json_array_foreach (paths, i, path)
+            good = good && add_side(h, json_string_value(path), d);
+    good = good && history_refilled(h, d);
+    json_decref(paths);
     if (h)
         history_close(h);
-    if (good && rename(fresh, a->history.database) != 0) {
-        diagnose(d, "%s: %s", a->history.database, strerror(errno));
-        good = false;
-    }
-    if (!good)
-        unlink(fresh);
-    json_decref(paths);
-    free(fresh);
     return good ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
 }
 
