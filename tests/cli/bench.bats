@@ -30,7 +30,10 @@ load helper
     has "$stderr" 'there are pair, grace-periods, waits, callbacks, mixes, exclusive, kicks, memory'
     run --separate-stderr sp bench pair --beside urcu-menb --out "$OUT"
     expect 64
-    has "$stderr" '--set sweep.flavor+=urcu-menb: /sweep/flavor/'
+    has "$stderr" 'no runner for flavor "urcu-menb"; did you mean "urcu-memb"?'
+    run --separate-stderr sp bench kicks --beside urcu-menb --out "$OUT"
+    expect 64
+    has "$stderr" 'no runner for flavor "urcu-menb"'
     run --separate-stderr sp bench pair --beside broken --beside stillpoint --out "$OUT"
     expect 64
     has "$stderr" 'twice in one sweep'

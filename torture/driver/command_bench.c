@@ -6,6 +6,7 @@
 #include "torture/host/paths.h"
 #include "torture/record/text.h"
 #include "torture/scenario/document.h"
+#include "torture/scenario/flavor_describe.h"
 #include "torture/scenario/nearest_name.h"
 #include "torture/scenario/parts.h"
 
@@ -107,6 +108,17 @@ static bool are_groups(const struct arguments *a, struct diagnostics *d)
     return d->count == 0;
 }
 
+/* Also where no rows have columns of flavors: a name that is not known would do nothing. */
+static bool are_flavors(const struct arguments *a, struct diagnostics *d)
+{
+    bool known = true;
+
+    for (size_t i = 0; i < a->run.override_count; i++)
+        if (strcmp(a->overrides[i].key, ADD_COLUMN) == 0)
+            known = flavor_describe(a->overrides[i].value, d) && known;
+    return known;
+}
+
 /* Of exit codes the later one is told: budgets are no matter here. */
 static int rank(int code)
 {
@@ -127,7 +139,7 @@ int command_bench(struct arguments *a, struct diagnostics *d)
     struct console console;
     int code = EXIT_CODE_USAGE, worst = EXIT_CODE_PASS;
 
-    if (!are_groups(a, d)) {
+    if (!are_groups(a, d) || !are_flavors(a, d)) {
         json_decref(results);
         return code;
     }

@@ -309,7 +309,7 @@ error_t options_parse(int key, char *text, struct argp_state *state)
         a->bench_quick = true;
         break;
     case KEY_BESIDE:
-        add_override(a, "sweep.flavor+", text);
+        add_override(a, ADD_COLUMN, text);
         break;
     case KEY_READERS:
         a->mix.readers = text;

@@ -25,6 +25,8 @@ struct mix_arguments {
     const char *readers, *updates, *stall;
 };
 
+#define ADD_COLUMN "sweep.flavor+" /* the override that `bench --beside` gives */
+
 /* What the options of all commands set. */
 struct arguments {
     struct driver_options run;
