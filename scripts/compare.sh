@@ -12,21 +12,22 @@ cd "$(dirname "$0")/.." || exit 70
 root=$PWD
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES STILLPOINT_RUNNERS
 
+refuse() {
+    echo "make compare: $1" >&2
+    exit 64
+}
 out=
-[ "${1-}" != -o ] || { out=$2 && shift 2; }
-base=${1-} scenario=${2:-configs/bench/compare.json} pairs=${3:-13} aa=${4:+same}
-if [ -z "$base" ]; then
-    echo 'make compare: which revision? BASE=HEAD~1, BASE=main, BASE=v1.0' >&2
-    exit 64
+if [ "${1-}" = -o ]; then
+    [ -n "${2-}" ] || refuse '-o: expected a directory'
+    out=$2
+    shift 2
 fi
-if ! commit=$(git rev-parse --quiet --verify "$base^{commit}"); then
-    echo "make compare: BASE=$base: is no revision of this repository; \`git log\` lists them" >&2
-    exit 64
-fi
-if ! [[ $pairs =~ ^[1-9][0-9]*$ ]]; then
-    echo "make compare: PAIRS=$pairs: expected a number, 10 or more" >&2
-    exit 64
-fi
+base=${1-} scenario=${2:-configs/bench/compare.json} pairs=${3:-13} aa=
+case ${4-} in '' | 0 | no) ;; *) aa=same ;; esac
+[ -n "$base" ] || refuse 'which revision? BASE=HEAD~1, BASE=main, BASE=v1.0'
+commit=$(git rev-parse --quiet --verify "$base^{commit}") ||
+    refuse "BASE=$base: is no revision of this repository; \`git log\` lists them"
+[[ $pairs =~ ^[1-9][0-9]*$ ]] || refuse "PAIRS=$pairs: expected a number, 10 or more"
 scenario=$(realpath -e "$scenario") || exit 64
 
 build_of() { echo "$1/$(make -s -C "$1" --eval='print: ; @echo $(BUILD)' print)"; } # TREE
@@ -49,10 +50,7 @@ program[same]=${program[base]}
 
 out=${out:-results/compare-$(date -u +%Y%m%dT%H%M%SZ)}
 mkdir -p "$out" || exit 64
-if [ -e "$out/base" ] || [ -e "$out/new" ]; then
-    echo "make compare: $out: has results of a comparison; choose another directory" >&2
-    exit 64
-fi
+if [ -e "$out/base" ] || [ -e "$out/new" ]; then refuse "$out: has results of a comparison; choose another directory"; fi
 # A run that was interrupted has ended well, and would count.
 trap 'exit 130' INT TERM HUP
 # Each stands as often before the others as behind them.

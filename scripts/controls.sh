@@ -4,7 +4,7 @@
 #
 #   scripts/controls.sh [-n COMPARISONS] DIR
 #
-# Each takes five minutes. DIR keeps them, and what is there is not run again. Written as Markdown. Exit code: 0 when no
+# Each takes five minutes. DIR keeps them, and what is there is not run again, at the same commit. Written as Markdown. Exit code: 0 when no
 # metric of the same build was called another, and gp.wait was found regressed each time; 1 otherwise; 64, 70: as
 # scripts/compare.sh has them.
 set -u
@@ -21,10 +21,19 @@ if [ "${1-}" = -n ]; then
 fi
 if [ $# -ne 1 ] || [[ $1 = -* ]]; then usage; fi
 mkdir -p "$1" && kept=$(cd "$1" && pwd) || exit 64
+if [ -n "$(git status --porcelain --untracked-files=no)" ]; then
+    echo 'scripts/controls.sh: the tree has changes: commit them, so that both builds have them' >&2
+    exit 64
+fi
 
 # The other build is this commit, with the change, in a work tree of its own.
 other=$root/build/compare/polls-slowly
 commit=$(git rev-parse HEAD) || exit 70
+if [ -e "$kept/commit" ] && [ "$(cat "$kept/commit")" != "$commit" ]; then
+    echo "scripts/controls.sh: $1: has comparisons of $(cat "$kept/commit"): choose another directory" >&2
+    exit 64
+fi
+echo "$commit" >"$kept/commit"
 if [ "$(git -C "$other" rev-parse HEAD 2>/dev/null)" != "$commit" ]; then
     git worktree remove --force "$other" 2>/dev/null
     git worktree prune
@@ -48,6 +57,10 @@ compare() { # TREE NAME
         ;;
     esac
     build/stillpoint compare "$kept/$2/base" "$kept/$2/new" --anyway --format json >"$kept/$2/unfinished"
+    case $? in
+    0 | 2 | 3) ;;
+    *) exit 70 ;;
+    esac
     mv "$kept/$2/unfinished" "$kept/$2/comparison.json"
 }
 
