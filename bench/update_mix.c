@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SAMPLED 64 /* one update in so many is timed; at random, as flavors count as well */
 
@@ -360,14 +361,31 @@ static void start_reclaiming(void)
     flavor_unregister_thread();
 }
 
+/* Pools that take over half of the memory would measure the machine's want of it. */
+static bool has_room(size_t workers, size_t elements, struct diagnostics *d)
+{
+    double needed = (double)elements * sizeof(struct element);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+
+    if (needed <= memory / 2)
+        return true;
+    diagnose(d,
+             "update-mix: the pools of %zu workers take %.1f GB, and this machine has %.1f: set "
+             "\"pool\" lower",
+             workers, needed / 1e9, memory / 1e9);
+    return false;
+}
+
 /* Those that are in the list at first are of each pool in turn. */
 static bool setup(struct instance *in, struct diagnostics *d)
 {
     const struct params *p = in->params;
     size_t workers = (size_t)p->workers, elements = (size_t)p->elements, idle = (size_t)p->pool;
-    struct state *s = cache_lines(sizeof *s);
+    struct state *s;
 
-    (void)d;
+    if (!has_room(workers, workers * (idle + 1) + elements, d))
+        return false;
+    s = cache_lines(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
     s->pool_count = workers;
     s->pools = cache_lines(workers * sizeof *s->pools);
