@@ -177,23 +177,40 @@ static bool kernel_keeps(pid_t process)
  * threads one step of a child has taken 12 s, and its life more than a minute. */
 #define SANITIZED_LIFE_NS (INT64_C(120) * 1000 * 1000 * 1000)
 #define LOOK_NS           (250 * 1000 * 1000)
+/* For so long it is waited for when the run is over. */
+#define END_NS (INT64_C(5) * 1000 * 1000 * 1000)
 
-/* Beats when the child gets on, or the kernel keeps it: one that hangs is to be noticed. Its whole
- * life may take long, as it has its share of the CPUs and no more. It dies with this process. */
-static int wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid)
+/* Whether it takes long for a reason of the machine's. */
+static bool may_take_long(pid_t pid, int64_t begun, int64_t now, int64_t *looked)
 {
-    int64_t begun = clock_monotonic_ns(), looked = begun, now;
-    unsigned seen = STEP_NONE, step;
-    int status = 0;
+    if (FORK_SANITIZED && now - begun < SANITIZED_LIFE_NS)
+        return true;
+    if (now - *looked <= LOOK_NS)
+        return false;
+    *looked = now;
+    return kernel_keeps(pid);
+}
 
-    while (waitpid(pid, &status, WNOHANG) == 0) {
+/* Beats when the child gets on, or takes long for the machine: one that hangs is to be noticed. Its
+ * whole life may take long, as it has its share of the CPUs and no more. One that may take long
+ * does not hold up the end of the run: it is killed, and false is returned. It dies with this
+ * process. */
+static bool wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid,
+                           int *status)
+{
+    int64_t begun = clock_monotonic_ns(), looked = begun, ending = 0, now;
+    unsigned seen = STEP_NONE, step;
+
+    while (waitpid(pid, status, WNOHANG) == 0) {
         now = clock_monotonic_ns();
-        if (FORK_SANITIZED && now - begun < SANITIZED_LIFE_NS) {
+        if (!torture_running(t) && !ending)
+            ending = now;
+        if (may_take_long(pid, begun, now, &looked)) {
+            if (ending && now - ending > END_NS) {
+                kill(pid, SIGKILL);
+                return false;
+            }
             torture_beat(t);
-        } else if (now - looked > LOOK_NS) {
-            looked = now;
-            if (kernel_keeps(pid))
-                torture_beat(t);
         }
         step = atomic_load_explicit(&report->step, memory_order_relaxed);
         if (step != seen) {
@@ -203,7 +220,7 @@ static int wait_for_child(struct torture_thread *t, struct fork_report *report, 
         seen = step;
         shared_wait(&t->header->stop, torture_running(t) ? 0 : 1, 300 * 1000);
     }
-    return status;
+    return true;
 }
 
 static void fork_once(struct torture_thread *t, struct fork_report *report)
@@ -213,7 +230,8 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     uint64_t seed = random_next(&t->random), checked, refused = shared_refusals(t->header);
     struct fork_birth birth;
     int64_t begun;
-    int status;
+    int status = 0;
+    bool ended;
     pid_t pid;
 
     atomic_store(&report->step, STEP_NONE);
@@ -230,13 +248,13 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
         torture_beat(t);
         return;
     }
-    status = wait_for_child(t, report, pid);
+    ended = wait_for_child(t, report, pid, &status);
     torture_measure(t, CHILD_LIFE, (uint64_t)(clock_monotonic_ns() - begun));
     checked = take(&report->checks);
     torture_note(t, NOTE_ENDED, (unsigned long)pid, (unsigned long)checked);
     torture_count(t, CHECKS, checked + 1);
     /* A child to which the system refused what it needs has not failed. */
-    if (fork_given_up(status) || (status != 0 && shared_refusals(t->header) != refused)) {
+    if (!ended || fork_given_up(status) || (status != 0 && shared_refusals(t->header) != refused)) {
         torture_count(t, FORKS_GIVEN_UP, 1);
         take(&report->children);
     } else {
