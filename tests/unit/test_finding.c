@@ -13,7 +13,8 @@ static struct finding *whole_finding(void)
                                   .text = (char *)"main+1\n",
                                   .stalled = true,
                                   .in_section = true,
-                                  .holds_up_gp = true};
+                                  .holds_up_gp = true,
+                                  .state = (char *)"S, futex_do_wait"};
 
     f->count = 7;
     finding_add_thread(f, "reader-0");
@@ -23,6 +24,7 @@ static struct finding *whole_finding(void)
     finding_mark(f, 1, "reader-0", "comes in");
     stacks_add(&f->stacks, &stack);
     stack.stalled = stack.in_section = stack.holds_up_gp = false;
+    stack.state = NULL;
     stacks_add(&f->stacks, &stack);
     finding_set_output(f, "last words");
     finding_set_repro(f, "stillpoint run a.json");
@@ -44,6 +46,7 @@ START_TEST(a_finding_is_the_same_after_it_was_written_and_read)
     ck_assert_ptr_null(again->moments[0].mark);
     ck_assert_str_eq(again->moments[1].mark, "reader-0 comes in");
     ck_assert_int_eq(again->moments[1].cpu, -1);
+    ck_assert_str_eq(again->stacks.list[0].state, "S, futex_do_wait");
     ck_assert(again->stacks.list[0].holds_up_gp && !again->stacks.list[1].stalled);
     ck_assert_str_eq(again->output, "last words");
     ck_assert_str_eq(again->repro, "stillpoint run a.json");

@@ -1,6 +1,7 @@
 /* What the threads of a runner are doing, and which of them hold up a grace period. */
 #include "view_parts.h"
 
+#include "torture/record/cpu_wait.h"
 #include "torture/record/text.h"
 
 #include <stdlib.h>
@@ -40,12 +41,30 @@ static bool holds_up(const struct view *v, int tid)
     return false;
 }
 
+/* Of each thread what it did when it was found silent: the signal that asks for its stack ends its
+ * wait. Heap. */
+static char **states_of(const struct view *v, pid_t pid)
+{
+    char **states = calloc(v->thread_count + 1, sizeof *states);
+
+    for (size_t i = 0; states && i < v->thread_count; i++) {
+        int tid = atomic_load_explicit(&v->threads[i].shared->tid, memory_order_relaxed);
+        char state = tid ? cpu_wait_state(pid, tid) : '\0', place[64];
+
+        cpu_wait_place(pid, tid, place, sizeof place);
+        if (state)
+            states[i] = text_format("%c%s%s", state, *place ? ", " : "", place);
+    }
+    return states;
+}
+
 void view_stacks(const struct view *v, struct finding_stacks *stacks)
 {
     pid_t pid = (pid_t)json_integer_value(json_object_get(v->ready, "pid"));
     int64_t left_ns = ANSWER_LIMIT_NS, left_for_holdouts_ns = ANSWER_LIMIT_NS / 4;
     unsigned asked =
         1 + atomic_fetch_add_explicit(&v->header->holdouts_wanted, 1, memory_order_relaxed);
+    char **states = states_of(v, pid);
     bool told;
 
     for (size_t i = 0; i < v->thread_count; i++) {
@@ -75,7 +94,11 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
                        .stalled = true,
                        .in_section = atomic_load_explicit(&t->in_section, memory_order_relaxed),
                        .holds_up_gp = told && holds_up(v, tid),
+                       .state = states ? states[i] : NULL,
                    });
         free(text);
     }
+    for (size_t i = 0; states && i < v->thread_count; i++)
+        free(states[i]);
+    free(states);
 }

@@ -31,6 +31,13 @@ char cpu_wait_state(int pid, int tid)
     return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
+void cpu_wait_place(int pid, int tid, char *place, size_t room)
+{
+    read_line(pid, tid, "wchan", place, (int)room);
+    if (strcmp(place, "0") == 0)
+        *place = '\0';
+}
+
 int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step)
 {
     struct cpu_wait now;

@@ -4,6 +4,7 @@
 #define STILLPOINT_CPU_WAIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* One thread's account; zeroed before the first call. */
@@ -16,6 +17,8 @@ struct cpu_wait {
 int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step);
 /* Its state, as ps shows it: R runs or waits for a CPU, S sleeps. 0: there is no such thread. */
 char cpu_wait_state(int pid, int tid);
+/* The function of the kernel in which it sleeps; "": none, or who asks may not know. */
+void cpu_wait_place(int pid, int tid, char *place, size_t room);
 
 /* The calling thread's own account, which it keeps open: a reading is one system call. The file
  * descriptor, or -1: there is no account. */

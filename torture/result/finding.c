@@ -116,6 +116,7 @@ void stacks_add(struct finding_stacks *stacks, const struct finding_stack *stack
     stacks->list = grown(stacks->list, stacks->count, sizeof *stacks->list);
     stacks->list[stacks->count] = *stack;
     stacks->list[stacks->count].thread = copy_of(stack->thread);
+    stacks->list[stacks->count].state = copy_of(stack->state ? stack->state : "");
     stacks->list[stacks->count++].text = copy_of(stack->text);
 }
 
@@ -124,6 +125,7 @@ void stacks_free(struct finding_stacks *stacks)
     for (size_t i = 0; i < stacks->count; i++) {
         free(stacks->list[i].thread);
         free(stacks->list[i].text);
+        free(stacks->list[i].state);
     }
     free(stacks->list);
     *stacks = (struct finding_stacks){.count = 0};
@@ -144,6 +146,7 @@ static json_t *write_stack(const struct finding_stack *s)
     if (s->stalled) {
         json_object_set_new(written, "in_section", json_boolean(s->in_section));
         json_object_set_new(written, "holds_up_gp", json_boolean(s->holds_up_gp));
+        json_object_set_new(written, "state", json_string(s->state));
     }
     return written;
 }
@@ -198,6 +201,7 @@ static void read_stack(struct finding *f, json_t *written)
         .stalled = json_object_get(written, "in_section") != NULL,
         .in_section = json_is_true(json_object_get(written, "in_section")),
         .holds_up_gp = json_is_true(json_object_get(written, "holds_up_gp")),
+        .state = text_at(written, "state"),
     };
 
     stacks_add(&f->stacks, &stack);

@@ -25,6 +25,7 @@ struct finding_stack {
     char *text;   /* lines "function+offset"; "" when the thread did not answer */
     bool stalled; /* taken while the run went on, and so with the two below; not of a crash */
     bool in_section, holds_up_gp;
+    char *state; /* of a stall: "S, futex_do_wait"; "" when the kernel does not tell */
 };
 
 struct finding_stacks {

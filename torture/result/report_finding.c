@@ -47,7 +47,8 @@ static void put_stack(FILE *f, const struct finding_stack *s)
     const char *stack = s->text;
     int lines = 0;
 
-    fprintf(f, "    %s%s%s\n", s->thread, s->in_section ? ", inside a read section" : "",
+    fprintf(f, "    %s%s%s%s%s%s\n", s->thread, s->in_section ? ", inside a read section" : "",
+            *s->state ? " (" : "", s->state, *s->state ? ")" : "",
             s->holds_up_gp ? "  <- holds up the grace period" : "");
     if (!*stack)
         fprintf(f, "      (no answer)\n");
