@@ -94,7 +94,7 @@ static bool claims(struct trial *t, struct random random)
     return false;
 }
 
-/* A wider margin claims no more: the A/A is drawn only where the narrowest would claim something. */
+/* A wider margin claims no more: the A/A is drawn only where the narrowest claims something. */
 static bool is_mistaken(struct trial *t, double least, uint64_t number)
 {
     struct random random, same;

@@ -19,7 +19,7 @@ struct noise {
 #define POWER_DRAWS 2000 /* comparisons */
 
 /* Of so many comparisons of that many pairs, in how many some metric is called another than it
- * was. Each has an A/A of its own, which makes margins larger than `least`: with those of these runs
+ * was. Each has an A/A of its own, which makes margins larger than `least`: by those of these runs
  * it would be judged by itself. */
 size_t power_mistakes(const struct noise *noises, size_t metrics, size_t pairs, double least);
 /* The least share by which the metric must become larger for 9 of 10 such comparisons to find it;
