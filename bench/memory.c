@@ -97,8 +97,8 @@ static struct taken each_since(const struct taken *before, int64_t count)
     struct taken now = take();
     int64_t more = now.resident - before->resident, heap = now.heap - before->heap;
 
-    return (struct taken){.resident = more > 0 ? more / count : 0,
-                          .heap = heap > 0 ? heap / count : 0};
+    return (struct taken){.resident = more > 0 && count > 0 ? more / count : 0,
+                          .heap = heap > 0 && count > 0 ? heap / count : 0};
 }
 
 static int add_tls(struct dl_phdr_info *module, size_t size, void *sum)

@@ -120,7 +120,7 @@ struct worker {
 /* All that were put back are idle again, and are the first to be used. */
 static void recover(struct torture_thread *t, struct worker *w)
 {
-    struct element *e = NULL;
+    struct element *e;
     uint32_t first = place_of(atomic_load_explicit(&w->pool->returned, memory_order_relaxed));
 
     if (!first)
@@ -130,7 +130,7 @@ static void recover(struct torture_thread *t, struct worker *w)
      * Broken: the pool is a torn list. */
     first = place_of(
         atomic_fetch_and_explicit(&w->pool->returned, ~(uint64_t)UINT32_MAX, memory_order_acquire));
-    for (uint32_t place = first; place; place = e->below) {
+    for (uint32_t place = first;; place = e->below) {
         uint64_t ticks;
 
         e = &w->elements[place - 1];
@@ -139,6 +139,8 @@ static void recover(struct torture_thread *t, struct worker *w)
             torture_measure(t, RECLAIM, clock_ticks_to_ns(ticks));
             atomic_store_explicit(&e->ticks, 0, memory_order_relaxed);
         }
+        if (!e->below)
+            break;
     }
     e->below = w->idle;
     w->idle = first;
@@ -383,7 +385,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     size_t workers = (size_t)p->workers, elements = (size_t)p->elements, idle = (size_t)p->pool;
     struct state *s;
 
-    if (!has_room(workers, workers * (idle + 1) + elements, d))
+    if (workers == 0 || !has_room(workers, workers * (idle + 1) + elements, d))
         return false;
     s = cache_lines(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
