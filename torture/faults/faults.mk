@@ -1,9 +1,9 @@
 # The build of seeded faults; the Makefile includes it for the goal `fault` alone.
 #
 # `make fault NAME=x` leaves $(BUILD)/faults/x/runner-FLAVOR, which STILLPOINT_RUNNERS takes; NAME may be
-# several. A fault is a copy of lib/ with its patch, and a runner in which what the patch changes is compiled
-# anew: the files of the library that use a patched one, and, for a public header, the workloads of the
-# fault's scenario. Everything else is linked as it is. A line "Build: SANITIZE=address" of the patch is for
+# several. A fault is a copy of lib/, and of the workloads that it is in, with its patch, and a runner in which
+# what the patch changes is compiled anew: the files of the library that use a patched one, patched workloads,
+# and, for a public header, the workloads of the fault's scenario. Everything else is linked as it is. A line "Build: SANITIZE=address" of the patch is for
 # what is compiled anew, and for the linking.
 
 fault_names := $(or $(NAME),$(error usage: make fault NAME=x, for torture/faults/x.patch))
@@ -29,20 +29,21 @@ fault_flags_$(1)    := $$(patsubst SANITIZE=%,-fsanitize=% -fno-sanitize-recover
 fault_files_$(1)    := $$(shell sed -n 's|^+++ b/lib/\([^ \t]*\).*|\1|p' $$(fault_patch_$(1)))
 fault_types_$(1)    := $$(if $$(filter include/%,$$(fault_files_$(1))),$$(shell \
                          sed -n 's/.*"type": *"\([^"]*\)".*/\1/p' $$(firstword $$(fault_scenario_$(1)))))
+fault_folders_$(1)  := $$(sort $$(shell sed -n 's|^+++ b/\(torture/workloads/[^/]*\)/.*|\1|p' $$(fault_patch_$(1))))
 fault_lib_$(1)      := $$(sort $$(foreach f,$$(fault_files_$(1)),\
                          $$(patsubst lib/$$(f):%,%,$$(filter lib/$$(f):%,$$(lib_uses)))))
-fault_flavored_$(1) := $$(if $$(fault_types_$(1)),$$(sort $$(fault_shared) $$(filter \
+fault_flavored_$(1) := $$(fault_folders_$(1)) $$(if $$(fault_types_$(1)),$$(sort $$(fault_shared) $$(filter \
                          $$(foreach t,$$(fault_types_$(1)),torture/workloads/$$(t) bench/$$(subst -,_,$$(t))%),\
-                         $$(flavor_units))))
+                         $$(filter-out $$(fault_folders_$(1)),$$(flavor_units)))))
 fault_objects_$(1)  := $$(fault_lib_$(1):%.c=$$(BUILD)/faults/$(1)/obj/%.o) \
                        $$(fault_flavored_$(1):%=$$(BUILD)/faults/$(1)/flavor/%.o)
 fault_rest_$(1)     := $$(filter-out $$(fault_flavored_$(1):%=$$(BUILD)/flavor-$$(fault_flavor_$(1))/%.o),\
                          $$(objects_$$(fault_flavor_$(1))))
 
-$$(BUILD)/faults/$(1)/patched: $$(fault_patch_$(1)) $$(lib_whole)
-	$$(call say,FAULT,$(1)) rm -rf $$(@D) && mkdir -p $$(@D) && cp -r lib $$(@D)/lib
+$$(BUILD)/faults/$(1)/patched: $$(fault_patch_$(1)) $$(lib_whole) $$(wildcard $$(fault_folders_$(1):%=%/*))
+	$$(call say,FAULT,$(1)) rm -rf $$(@D) && mkdir -p $$(@D) && cp -r --parents lib $$(fault_folders_$(1)) $$(@D)
 	@patch -s -p1 -F0 -d $$(@D) <$$< >$$(@D)/patch.log 2>&1 || \
-	    { echo "$$<: does not apply to lib/:"; cat $$(@D)/patch.log; exit 1; } >&2
+	    { echo "$$<: does not apply:"; cat $$(@D)/patch.log; exit 1; } >&2
 	@touch $$@
 $$(BUILD)/faults/$(1)/obj/%.o: $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 	@mkdir -p $$(@D)
@@ -50,7 +51,7 @@ $$(BUILD)/faults/$(1)/obj/%.o: $$(BUILD)/faults/$(1)/patched $$(BUILD)/flags
 	    -c -o $$@ $$(<D)/lib/$$*.c
 define fault_compile_$(1)
 @mkdir -p $$(@D)
-@$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I. -I$$(BUILD)/faults/$(1)/lib/include \
+@$$(CC) $$(flags) $$(fault_flags_$(1)) -w -MMD -MP -I$$(BUILD)/faults/$(1) -I. -I$$(BUILD)/faults/$(1)/lib/include \
     $$(CFLAGS_$$(fault_flavor_$(1))) \
     $$(call flavor_defines,$$(fault_flavor_$(1)),torture/flavors/$$(fault_flavor_$(1)).h) \
     -c -o $$@ $$<
