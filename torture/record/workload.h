@@ -19,6 +19,8 @@
 #include "diagnostics.h"
 #include "options.h"
 
+#include <stdint.h>
+
 struct instance;
 struct torture_thread;
 
@@ -177,6 +179,9 @@ struct workload {
     const char *const *coverage; /* hard states that a scenario may require; NULL-ended, or NULL */
     /* Makes the instance's state from its params, before any thread exists. */
     bool (*setup)(struct instance *, struct diagnostics *);
+    /* In the signal handler of one of its threads, which touched what is not there: true when it
+     * may go on, and finds out itself. NULL: it never may. */
+    bool (*fault)(struct torture_thread *, uintptr_t address);
     /* After all threads have ended: the checks of the end, then frees the state. */
     void (*finish)(struct instance *);
 };

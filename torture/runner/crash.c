@@ -85,6 +85,15 @@ static void on_stack_signal(int number, siginfo_t *info, void *context)
                           memory_order_release);
 }
 
+/* A workload may look for accesses to memory that it took away. */
+static bool may_go_on(int number, const siginfo_t *info)
+{
+    const struct workload *w = self ? self->instance->workload : NULL;
+
+    return w && w->fault && number == SIGSEGV && info->si_code > 0 &&
+           w->fault(self, (uintptr_t)info->si_addr);
+}
+
 /* Writes down what is needed for a finding, then lets the signal do what it does. The first thread
  * that crashes ends the process: another one waits, or it would end it in the middle of the
  * report. */
@@ -94,6 +103,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
     static atomic_int first;
     int none = 0, own = gettid();
 
+    if (may_go_on(number, info))
+        return;
     if (!atomic_compare_exchange_strong(&first, &none, own)) {
         while (none != own)
             pause();
