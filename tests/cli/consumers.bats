@@ -38,6 +38,8 @@ passes() {
     done
 }
 
+@test "handlers come and go with each flavor" { passes "$(consumer io-handlers)" handled; }
+
 @test "a hash table grows and shrinks with each flavor" { passes "$(consumer hash)" sure_lookups; }
 
 @test "a table is replaced as a whole with each flavor" { passes "$(consumer dispatch)" tables_replaced; }
