@@ -1,12 +1,12 @@
-/* update-mix: searches of a list, some of which replace what they find.
+/* update-mix: searches of a list, or of a hash table, some of which replace what they find.
  *
- * Workers search a singly linked list for random keys. Of their operations so many in a hundred
- * replace the element by a fresh one, under a mutex that searches never take, and retire the old
- * one. They are timed in batches, as read-side does it. Fresh elements are of the worker's own
- * pool, where a reclaimer puts them back, in whichever thread the flavor calls it; while the pool
- * is empty operations are searches only. Some updates are timed until the old element is reclaimed;
- * elements that were not yet are counted between batches. Stallers stay in a section, or hold an
- * element, for long.
+ * Workers search a singly linked list, or one of several by the key, for random keys. Of their
+ * operations so many in a hundred replace the element by a fresh one, under a mutex that searches
+ * never take, and retire the old one. They are timed in batches, as read-side does it. Fresh
+ * elements are of the worker's own pool, where a reclaimer puts them back, in whichever thread the
+ * flavor calls it; while the pool is empty operations are searches only. Some updates are timed
+ * until the old element is reclaimed; elements that were not yet are counted between batches.
+ * Stallers stay in a section, or hold an element, for long.
  */
 #include "torture/workloads/cache_lines.h"
 #include "torture/workloads/long_reader.h"
@@ -18,7 +18,7 @@
 #define SAMPLED 64 /* one update in so many is timed; at random, as flavors count as well */
 
 struct params {
-    int64_t workers, elements, pool, batch, stallers, stall_ns, stall_pause_ns;
+    int64_t workers, elements, buckets, pool, batch, stallers, stall_ns, stall_pause_ns;
     double updates;
 };
 
@@ -72,10 +72,11 @@ struct pool {
 };
 
 struct state {
-    _Alignas(64) struct element *head; /* published */
-    _Alignas(64) pthread_mutex_t lock; /* of updates */
-    _Atomic uint64_t retired;          /* under the lock */
-    _Alignas(64) struct pool *pools;   /* one per worker */
+    _Alignas(64) struct element **heads; /* of lists, published; one, or a hash table's */
+    uint32_t mask;                       /* of a key, which gives its list */
+    _Alignas(64) pthread_mutex_t lock;   /* of updates */
+    _Atomic uint64_t retired;            /* under the lock */
+    _Alignas(64) struct pool *pools;     /* one per worker */
     size_t pool_count;
 };
 
@@ -184,6 +185,11 @@ static uint32_t key_of(struct element *e)
 /* Where sections do not protect: what `next` of an element that is unlinked leads to. */
 static struct element unlinked;
 
+static struct element **head_of(const struct state *s, uint32_t key)
+{
+    return &s->heads[key & s->mask];
+}
+
 /* Inside a section, in which the element then stays; NULL: it is not there.
  *
  * Where sections do not protect, this goes hand over hand: one slot holds the element that it
@@ -195,12 +201,12 @@ static struct element unlinked;
  * stayed as it is, it would lead to what was reclaimed long ago. */
 static struct element *find(struct state *s, uint32_t key)
 {
-    struct element *e = flavor_protect(0, s->head);
+    struct element **head = head_of(s, key), *e = flavor_protect(0, *head);
 
     for (unsigned slot = 1; e && key_of(e) != key; slot ^= 1) {
         e = flavor_protect(slot, e->next);
         if (!FLAVOR_CAN_SECTIONS && e == &unlinked)
-            e = flavor_protect(slot, s->head);
+            e = flavor_protect(slot, *head);
     }
     return e;
 }
@@ -216,7 +222,7 @@ static void search(struct worker *w, uint32_t key)
 static void update(struct worker *w, uint32_t key, struct element *fresh, bool timed)
 {
     struct state *s = w->state;
-    struct element **link = &s->head, *old;
+    struct element **link = head_of(s, key), *old;
 
     pthread_mutex_lock(&s->lock);
     while (key_of(*link) != key)
@@ -320,7 +326,7 @@ static void staller(struct torture_thread *t)
         bool kicked;
 
         flavor_read_lock();
-        (void)flavor_protect(0, s->head);
+        (void)flavor_protect(0, *s->heads);
         kicked = long_reader_stay(&self, t, (uint64_t)p->stall_ns);
         flavor_read_unlock();
         torture_count(t, STALLS, 1);
@@ -389,6 +395,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     s = cache_lines(sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
+    s->heads = cache_lines((size_t)p->buckets * sizeof(struct element *));
+    s->mask = (uint32_t)p->buckets - 1;
     s->pool_count = workers;
     s->pools = cache_lines(workers * sizeof *s->pools);
     for (size_t i = 0; i < workers; i++)
@@ -397,8 +405,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
         struct element *e = &s->pools[key % workers].elements[idle + key / workers];
 
         atomic_init(&e->key, (uint32_t)key);
-        e->next = s->head;
-        s->head = e;
+        e->next = *head_of(s, (uint32_t)key);
+        *head_of(s, (uint32_t)key) = e;
     }
     start_reclaiming();
     in->state = s;
@@ -415,6 +423,7 @@ static void finish(struct instance *in)
     for (size_t i = 0; i < s->pool_count; i++)
         free(s->pools[i].elements);
     free(s->pools);
+    free(s->heads);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -444,6 +453,16 @@ static const struct option options[] = {
      .max = 1e6,
      .unit = "elements",
      .help = "length of the list"},
+    {.name = "buckets",
+     .type = OPTION_INT,
+     .offset = FIELD(buckets),
+     .default_text = "1",
+     .min = 1,
+     .max = 1 << 20,
+     .unit = "lists",
+     .help =
+         "over so many lists the elements are spread by their keys, as in a hash table; a power "
+         "of two"},
     {.name = "pool",
      .type = OPTION_INT,
      .offset = FIELD(pool),
@@ -495,12 +514,22 @@ static const struct role roles[] = {
     {.name = NULL},
 };
 
+static const char *refuse(const void *params)
+{
+    const struct params *p = params;
+
+    return (p->buckets & (p->buckets - 1)) == 0 ? NULL
+                                                : "update-mix: \"buckets\" is a power of two";
+}
+
 extern const struct workload update_mix_workload;
 const struct workload update_mix_workload = {
     .name = "update-mix",
-    .summary = "searches of a list, some of which replace what they find and retire it",
+    .summary =
+        "searches of a list or a hash table, some of which replace what they find and retire it",
     .bench = true,
     .needs = CAN_RETIRE,
+    .refuse = refuse,
     .options = options,
     .params_size = sizeof(struct params),
     .roles = roles,

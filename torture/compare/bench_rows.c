@@ -15,9 +15,11 @@
         ROW("waits", policy ", p99", "waits", NULL, "gp.wait.p99",                         \
             .where = "{\"library.gp_policy\": \"" policy "\"}", .limit = "gp.wait.floor.p99")
 
-#define MIX(percent)                                                                   \
-    ROW("mixes", "an operation, " #percent " % updates", "mixes", "mix", "mix.op.p50", \
+#define MIX(text, part, percent)                                               \
+    ROW("mixes", text ", " #percent " % updates", "mixes", part, "mix.op.p50", \
         .where = "{\"update-mix.updates\": " #percent "}")
+#define MIXES(text, part) \
+    MIX(text, part, 0.1), MIX(text, part, 1), MIX(text, part, 10), MIX(text, part, 50)
 
 #define SECTION_AT(vcpus, rest, quantile)                                           \
     ROW("exclusive", "start_exclusive, " #vcpus " vCPUs, rest " rest ", " quantile, \
@@ -80,10 +82,8 @@ const struct bench_row bench_rows[] = {
     ROW("callbacks", "barrier for one callback, p50", "peers", "queue-at-work",
         "call_rcu.barrier.p50"),
 
-    MIX(0.1),
-    MIX(1),
-    MIX(10),
-    MIX(50),
+    MIXES("an operation", "mix"),
+    MIXES("of a hash table", "hash"),
     ROW("mixes", "1 % updates, retired to reclaimed, p99", "mixes", "stalled", "mix.reclaim.p99"),
     ROW("mixes", "1 % updates, held back at most", "mixes", "stalled",
         "counters.update-mix.unreclaimed_bytes_peak"),
@@ -118,8 +118,9 @@ const struct bench_group bench_groups[] = {
     {"grace-periods", "Grace periods"},
     {"waits", "What a caller at a random moment waits, by our policy"},
     {"callbacks", "Callbacks"},
-    {"mixes", "Searches and updates of a list of 64 elements; the last two beside a reader that "
-              "stays 100 ms"},
+    {"mixes",
+     "Searches and updates of a list of 64 elements, and of 1024 in a hash table; the last "
+     "two of the list, beside a reader that stays 100 ms"},
     {"exclusive", "Exclusive sections"},
     {"kicks", "Kicks"},
     {"memory", "Memory"},
