@@ -194,7 +194,10 @@ static bool look_up_one(const struct table *table, uint64_t page, const struct r
     owner = r ? r->owner : POISON;
     if (__builtin_expect(found == number && owner == owner_of(number, page), 1))
         return used;
-    *wrong = (struct wrong){.stale = used && found != number && found != POISON,
+    /* In a table that is freed what is kept of it is as well. */
+    *wrong = (struct wrong){.stale = used && found != number &&
+                                     atomic_load_explicit(&table->number, memory_order_relaxed) ==
+                                         number,
                             .reused = true,
                             .page = page,
                             .number = number,
