@@ -5,8 +5,8 @@
  * on in it, by the links that nobody changes any more; when they have left, it is freed, and its
  * links may be used for the next table.
  *
- * Source: Herbert Xu's hash tables in Linux's bridge and in rhashtable's first form, by description
- * (McKenney, Is parallel programming hard, section on resizable hash tables).
+ * Source: Herbert Xu's resizable hash table in Linux's bridge, as McKenney describes it in "Is
+ * parallel programming hard, and, if so, what can you do about it?".
  */
 #include "hash.h"
 
