@@ -1,6 +1,7 @@
 #include "comparison.h"
 
 #include "claim.h"
+#include "figures.h"
 #include "metric.h"
 #include "power.h"
 #include "torture/scenario/document.h"
@@ -48,20 +49,6 @@ static void free_pairs(struct judged *j)
     free((void *)j->pairs.fresh);
 }
 
-static double median_of_copy(const double *values, size_t count)
-{
-    double *copy = calloc(count + 1, sizeof *copy), median = NAN;
-
-    if (!copy)
-        abort();
-    if (count > 0) {
-        memcpy(copy, values, count * sizeof *copy);
-        median = median_of(copy, count);
-    }
-    free(copy);
-    return median;
-}
-
 static bool are_none(const struct judged *j)
 {
     return j->base == 0 && j->fresh == 0;
@@ -71,8 +58,8 @@ static void measure(struct judged *j, const struct metric *m, double margin)
 {
     *j = (struct judged){.margin = margin, .ratio = NAN};
     take_pairs(j, m);
-    j->base = median_of_copy(j->pairs.base, j->pairs.count);
-    j->fresh = median_of_copy(j->pairs.fresh, j->pairs.count);
+    j->base = median_of_figures(j->pairs.base, j->pairs.count);
+    j->fresh = median_of_figures(j->pairs.fresh, j->pairs.count);
     if (j->pairs.count == 0 || are_none(j))
         return;
     j->ratio = ratio_of_medians(&j->pairs);
