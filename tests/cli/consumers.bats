@@ -68,3 +68,14 @@ passes() {
     expect 64
     has "$stderr" '"most" must be at least twice "fewest"'
 }
+
+@test "promises are kept with each flavor that makes any, and no other workload is beside them" {
+    for flavor in stillpoint stillpoint-two-phase; do
+        run sp run "$(consumer rcu-promise)" --flavor "$flavor" --duration 2s --out "$OUT" --quiet
+        expect 0
+        [ "$(result '.runs[0].counters[].requests')" -gt 0 ]
+    done
+    run --separate-stderr sp validate "$(scenario beside '{"name": "beside", "workloads": [{"type": "rcu-promise"}, {"type": "rcu-pipe"}]}')"
+    expect 64
+    has "$stderr" '/workloads/0: rcu-promise is to be alone in its process'
+}

@@ -10,6 +10,7 @@
 #include FLAVOR_HEADER
 
 #include "torture/record/gp_facts.h"
+#include "torture/record/gp_promises.h"
 #include "torture/record/workload.h"
 
 /* Lists are the same, whatever protects them. */
@@ -109,6 +110,15 @@ static inline bool flavor_gp_facts(struct gp_facts *served, struct gp_facts *bef
     (void)served;
     (void)before;
     return false;
+}
+#endif
+
+#ifndef FLAVOR_CAN_PROMISE
+#define FLAVOR_CAN_PROMISE 0
+static inline void flavor_promises(struct gp_promises *promises)
+{
+    (void)promises;
+    abort();
 }
 #endif
 

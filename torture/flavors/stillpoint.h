@@ -7,6 +7,7 @@
 #include <stillpoint/vcpu.h>
 
 #include "torture/record/gp_facts.h"
+#include "torture/record/gp_promises.h"
 
 #include <stddef.h>
 
@@ -141,6 +142,24 @@ static inline bool flavor_gp_facts(struct gp_facts *served, struct gp_facts *bef
     *served = flavor_facts_of(&this_one);
     *before = flavor_facts_of(&one_before);
     return known;
+}
+
+#define FLAVOR_CAN_PROMISE 1
+static inline void flavor_promises(struct gp_promises *promises)
+{
+    struct rcu_settings settings;
+    enum rcu_gp_policy policy;
+
+    rcu_get_settings(&settings);
+    policy = settings.gp_policy;
+    *promises = (struct gp_promises){.naps = -1, .after_ns = -1, .callbacks = -1};
+    if (policy == RCU_GP_FQS)
+        promises->naps = settings.force_naps;
+    if (policy == RCU_GP_ADAPTIVE)
+        promises->after_ns = settings.force_after_ns;
+    if (policy == RCU_GP_FQS || policy == RCU_GP_ADAPTIVE)
+        promises->callbacks = settings.force_callbacks;
+    promises->batch = settings.callback_batch;
 }
 
 #define FLAVOR_CAN_QSBR 1

@@ -31,6 +31,24 @@ char cpu_wait_state(int pid, int tid)
     return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
+struct cpu_sleep cpu_sleep_of(int pid, int tid)
+{
+    struct cpu_sleep sleep = {.asleep = false};
+    char path[64], line[128], state;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "State: %c", &state) == 1)
+            sleep.asleep = state == 'S';
+        sscanf(line, "voluntary_ctxt_switches: %lu", &sleep.begun);
+    }
+    if (file)
+        fclose(file);
+    return sleep;
+}
+
 void cpu_wait_place(int pid, int tid, char *place, size_t room)
 {
     read_line(pid, tid, "wchan", place, (int)room);

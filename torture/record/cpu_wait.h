@@ -17,6 +17,19 @@ struct cpu_wait {
 int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step);
 /* Its state, as ps shows it: R runs or waits for a CPU, S sleeps. 0: there is no such thread. */
 char cpu_wait_state(int pid, int tid);
+/* How often it has gone to sleep, and whether it sleeps. */
+struct cpu_sleep {
+    bool asleep;
+    unsigned long begun;
+};
+
+struct cpu_sleep cpu_sleep_of(int pid, int tid);
+/* Whether it slept at both, and in between: nobody has woken it. */
+static inline bool cpu_sleep_lasts(struct cpu_sleep before, struct cpu_sleep now)
+{
+    return before.asleep && now.asleep && before.begun == now.begun;
+}
+
 /* The function of the kernel in which it sleeps; "": none, or who asks may not know. */
 void cpu_wait_place(int pid, int tid, char *place, size_t room);
 

@@ -36,6 +36,7 @@ struct torture_thread;
     X(FORCE, "force")                 /* force notifiers, force_rcu */                           \
     X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
     X(GP_FACTS, "gp-facts")           /* and what its leader did meanwhile */                    \
+    X(PROMISE, "promise")             /* says what forces them, and keeps from napping */        \
     X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
     X(SECTIONS, "sections")           /* a section protects whatever is read in it */            \
     X(RETIRE, "retire")               /* hands what readers may still hold to a reclaimer */     \
@@ -155,6 +156,7 @@ struct workload {
     const char *name;
     const char *summary; /* one sentence, no full stop */
     bool bench;          /* measures (bench/) rather than breaks (torture/workloads/) */
+    bool alone;          /* in its process: what others ask for, it would take for its own */
     unsigned needs;      /* capabilities, whatever the roles */
     /* Capabilities that the values of the options require, such as an accelerator; NULL: none.
      * `params` is filled from the completed options of one point. Called in the driver, before

@@ -141,12 +141,29 @@ static char *refuse_stays(json_t *config)
     return NULL;
 }
 
+static char *refuse_company(json_t *config)
+{
+    size_t count = json_array_size(json_object_get(config, "workloads"));
+
+    for (size_t i = 0; i < count; i++) {
+        const struct workload *workload = workload_at(config, i);
+
+        if (workload && workload->alone && count > 1)
+            return text_format("/workloads/%zu: %s is to be alone in its process, as it counts "
+                               "what it asks for itself; give it a scenario of its own",
+                               i, workload->name);
+    }
+    return NULL;
+}
+
 char *config_refusal(json_t *config)
 {
     char *refusal = refuse_stays(config);
     size_t index;
     json_t *item;
 
+    if (!refusal)
+        refusal = refuse_company(config);
     json_array_foreach (json_object_get(config, "workloads"), index, item) {
         const struct workload *workload = workload_at(config, index);
         const char *why = workload && !refusal ? workload_refusal(workload, item) : NULL;
