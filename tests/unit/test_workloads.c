@@ -84,9 +84,10 @@ START_TEST(an_option_that_needs_something_can_be_turned_off)
 {
     for (const struct workload *const *w = workloads; *w; w++)
         for (const struct option *o = (*w)->options; o->name; o++)
-            ck_assert_msg(!o->needs ||
-                              ((*w)->needs_by_params &&
-                               (o->type == OPTION_BOOL || o->type == OPTION_INT) && o->min <= 0),
+            ck_assert_msg(!o->needs || ((*w)->needs_by_params &&
+                                        (o->type == OPTION_BOOL || o->type == OPTION_INT ||
+                                         o->type == OPTION_DURATION) &&
+                                        o->min <= 0),
                           "%s: \"%s\"", (*w)->name, o->name);
 }
 END_TEST

@@ -268,6 +268,9 @@ static inline bool flavor_inherits(void)
 #ifndef FLAVOR_CAN_EXIT
 #define FLAVOR_CAN_EXIT 0
 #endif
+#ifndef FLAVOR_CAN_SIGNAL
+#define FLAVOR_CAN_SIGNAL 0
+#endif
 #ifndef FLAVOR_CAN_NEST
 #define FLAVOR_CAN_NEST 0
 #endif

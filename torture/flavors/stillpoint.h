@@ -9,6 +9,7 @@
 #include "torture/record/gp_facts.h"
 #include "torture/record/gp_promises.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 #ifndef FLAVOR_SUMMARY /* stillpoint-two-phase.h has its own */
@@ -229,7 +230,8 @@ static inline bool flavor_inherits(void)
     return !settings.drop_at_fork;
 }
 
-#define FLAVOR_CAN_EXIT 1
+#define FLAVOR_CAN_EXIT   1
+#define FLAVOR_CAN_SIGNAL 1
 
 #define FLAVOR_CAN_REPLAY 1
 static inline void flavor_set_replay(unsigned long (*decide)(void *, unsigned long), void *data)
@@ -394,8 +396,9 @@ static const struct option flavor_settings_table[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(start),
      .default_text = "0",
-     .choices = "0 below-2^32 below-2^64",
-     .help = "where grace periods are counted from: just before the counts pass 32 bits, or wrap"},
+     .choices = "0 below-2^32 below-2^63 below-2^64",
+     .help = "where grace periods are counted from: just before the counts pass 32 bits, or 63, or "
+             "wrap"},
     {.name = NULL},
 };
 #undef FIELD
@@ -414,11 +417,12 @@ static inline void flavor_default_settings(struct flavor_settings *s)
 
 static inline bool flavor_start(const struct flavor_settings *s, struct diagnostics *d)
 {
+    /* By the choices of `start`. */
+    static const unsigned long passes[] = {0, 1UL << 31 << 1, ULONG_MAX / 2 + 1, 0};
+
     /* Some hundred grace periods before. */
-    if (s->start == 1)
-        rcu_start_counting_at((1UL << 31 << 1) - 256 * RCU_NUMBER_STEP, (1UL << 31 << 1) - 256);
-    else if (s->start == 2)
-        rcu_start_counting_at(0UL - 256 * RCU_NUMBER_STEP, 0UL - 256);
+    if (s->start > 0)
+        rcu_start_counting_at(passes[s->start] - 256 * RCU_NUMBER_STEP, passes[s->start] - 256);
     if (rcu_set_settings(&s->rcu) != 0) {
         diagnose(d, "libstillpoint refuses the settings in \"library\"");
         return false;

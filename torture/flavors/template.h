@@ -80,6 +80,8 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_FORK           nothing: it goes on in a forked child
  *     FLAVOR_CAN_INHERIT        flavor_inherits()
  *     FLAVOR_CAN_EXIT           nothing: threads may end without unregistering
+ *     FLAVOR_CAN_SIGNAL         nothing: sections may be in signal handlers, also in those that
+ *                               interrupt another section's entry, or a wait for a grace period
  *     FLAVOR_CAN_REPLAY         flavor_set_replay(), flavor_replay_ask()
  *     FLAVOR_CAN_EXCLUSIVE      flavor_vcpu, flavor_vcpu_enter(), flavor_vcpu_leave(),
  *                               flavor_exec_start(), flavor_exec_end(), flavor_exec_wanted_out(),

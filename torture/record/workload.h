@@ -45,6 +45,7 @@ struct torture_thread;
     X(FORK, "fork")                   /* goes on in a forked child */                            \
     X(INHERIT, "inherit")             /* and runs there what was pending in the parent */        \
     X(EXIT, "exit")                   /* threads may end without unregistering */                \
+    X(SIGNAL, "signal")               /* sections in signal handlers */                          \
     X(REPLAY, "replay")               /* deterministic mode */                                   \
     X(EXCLUSIVE, "exclusive")         /* exclusive sections: vCPUs stay out while one is held */ \
     X(VCPU, "vcpu")                   /* vCPUs, work, kicks, accelerators */                     \

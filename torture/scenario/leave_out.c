@@ -104,7 +104,10 @@ static bool workload_is_kept(const struct leaving *l, size_t index)
 /* Turns an option off; `gone` takes its name, with what it lacks. */
 static void turn_off(json_t *item, const char *name, unsigned lacks, json_t *gone)
 {
-    json_t *off = json_is_boolean(json_object_get(item, name)) ? json_false() : json_integer(0);
+    json_t *on = json_object_get(item, name);
+    json_t *off = json_is_boolean(on)  ? json_false()
+                  : json_is_string(on) ? json_string("0ms") /* a duration */
+                                       : json_integer(0);
 
     json_object_set_new(item, name, off);
     json_object_set_new(gone, name, json_integer(lacks));

@@ -2,6 +2,7 @@
  * lock. */
 #include "rcu_callback.h"
 #include "torture/runner/violation.h"
+#include "torture/workloads/interrupts.h"
 
 #include <stdlib.h>
 
@@ -127,13 +128,16 @@ void callback_barrier(struct torture_thread *t)
     const struct callback_params *p = t->instance->params;
     struct callback_state *state = t->instance->state;
     uint64_t *queued = calloc(state->caller_count, sizeof *queued);
+    struct interrupts interrupts = {.visit = NULL};
 
     flavor_register_thread();
+    interrupts_begin(&interrupts, t, p->signals_ns);
     while (torture_running(t)) {
         barrier_once(t, queued, p->big_lock && random_one_in(&t->random, 2));
         torture_beat(t);
         torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->barrier_pause_ns + 1));
     }
+    interrupts_end(&interrupts);
     flavor_unregister_thread();
     free(queued);
 }

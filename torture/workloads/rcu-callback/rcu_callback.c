@@ -240,6 +240,12 @@ static const struct option options[] = {
      .default_text = "1ms",
      .max = 60e9,
      .help = "mean pause between barriers"},
+    {.name = "signals",
+     .type = OPTION_DURATION,
+     .offset = FIELD(signals_ns),
+     .default_text = "0ms",
+     .max = 60e9,
+     .help = "barrier threads get a signal each so long, which ends any sleep; 0: none"},
     {.name = NULL},
 };
 #undef FIELD

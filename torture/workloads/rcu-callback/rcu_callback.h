@@ -12,7 +12,7 @@ struct callback_params {
     int64_t burst_max, pending_max, burst_pause_ns;
     int64_t flood_max, flood_calls, flood_pause_ns;
     int64_t section_ns, busy_section_ns;
-    int64_t barrier_pause_ns;
+    int64_t barrier_pause_ns, signals_ns;
     bool big_lock;
 };
 

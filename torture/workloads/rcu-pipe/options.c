@@ -267,6 +267,13 @@ const struct option pipe_options[] = {
      .default_text = "0us",
      .max = 60e9,
      .help = "longest time that a reader spins outside between two sections"},
+    {.name = "signals",
+     .type = OPTION_DURATION,
+     .offset = FIELD(signals_ns),
+     .default_text = "0ms",
+     .max = 60e9,
+     .needs = CAN_SIGNAL,
+     .help = "readers and updaters get a signal each so long, and read in its handler; 0: none"},
     {.name = NULL},
 };
 #undef FIELD

@@ -4,8 +4,8 @@
  * expired once a grace period has passed that began after it was taken. So of two cookies the one
  * that was taken first never outlasts the other.
  */
-#include "sight.h"
 #include "torture/runner/violation.h"
+#include "visits.h"
 
 /* What is polled this often without success is polled with pauses. */
 #define BUSY_POLLS 32
@@ -107,8 +107,10 @@ void pipe_poll_updater(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
     struct updater *u = pipe_own_cell(t);
+    struct visits v;
 
     flavor_register_thread();
+    pipe_visits_begin(t, &v);
     while (torture_running(t)) {
         unsigned long old = pipe_retire(u, t);
         uint64_t begun = clock_ticks();
@@ -120,6 +122,7 @@ void pipe_poll_updater(struct torture_thread *t)
         pipe_gp_ended(t, begun);
         torture_count(t, GPS, 1);
         pipe_progress(t);
+        pipe_visits_settle(t, &v);
         if (p->poll_pause_ns > 0)
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->poll_pause_ns + 1));
     }
@@ -128,6 +131,7 @@ void pipe_poll_updater(struct torture_thread *t)
         pipe_age(u);
         torture_beat(t);
     }
+    pipe_visits_end(t, &v);
     pipe_check_outside(t);
     flavor_unregister_thread();
 }

@@ -53,6 +53,12 @@ static const struct counter counters[COUNTER_COUNT] = {
     [THREADS_EXITED] = {.name = "threads_exited", .needs = CAN_EXIT},
     [IDLE_READS] = {.name = "idle_reads"},
     [SLEEPER_READS] = {.name = "sleeper_reads"},
+    [SIGNAL_READS] = {.name = "signal_reads",
+                      .words = "sections in signal handlers",
+                      .needs = CAN_SIGNAL},
+    [OVERLAPPED] = {.name = "overlapped",
+                    .words = "sections that outlasted the one around them",
+                    .needs = CAN_SIGNAL},
     [ACROSS_GPS] = {.name = "across_gps",
                     .near_miss = "sections across a whole grace period by the clock"},
     [AGE_0] = {.name = "age_0"},
@@ -129,7 +135,8 @@ static unsigned needs_by_params(const void *params)
 {
     const struct params *p = params;
 
-    return p->churners > 0 && p->exit_one_in > 0 ? CAN_EXIT : 0;
+    return (p->churners > 0 && p->exit_one_in > 0 ? CAN_EXIT : 0) |
+           (p->signals_ns > 0 ? CAN_SIGNAL : 0);
 }
 
 static void open_cell(struct state *state, size_t index)

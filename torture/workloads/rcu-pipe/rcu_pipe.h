@@ -4,6 +4,7 @@
  *     options.c     the options
  *     sight.h       the read side: what every reader does inside a section
  *     readers.c     readers with ordinary sections, judging what they saw
+ *     visits.c      sections in signal handlers
  *     qsbr.c        readers in quiescent-state mode
  *     cells.c       publishing, ageing, freeing
  *     updaters.c    updaters that wait for grace periods, or queue callbacks
@@ -37,7 +38,7 @@ struct params {
     int64_t expedite_pause_ns, fake_pause_ns;
     int64_t poll_pause_ns, poll_wait_one_in, poll_expedite_one_in;
     int64_t heap_one_in, unmap_one_in;
-    int64_t entry_stores, gap_ns;
+    int64_t entry_stores, gap_ns, signals_ns;
 };
 extern const struct option pipe_options[];
 
@@ -67,6 +68,8 @@ enum {
     THREADS_EXITED,
     IDLE_READS,
     SLEEPER_READS,
+    SIGNAL_READS,
+    OVERLAPPED,
     ACROSS_GPS,
     AGE_0,
     COUNTER_COUNT = AGE_0 + PIPE_LENGTH + 1

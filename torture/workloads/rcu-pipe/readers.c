@@ -1,7 +1,7 @@
 /* rcu-pipe: readers with ordinary sections. */
-#include "sight.h"
 #include "torture/runner/violation.h"
 #include "torture/workloads/long_reader.h"
+#include "visits.h"
 
 /* A silent thread is a stall, so nobody sleeps for longer at once. */
 #define LONGEST_SLEEP_NS (100 * 1000 * 1000)
@@ -107,6 +107,10 @@ void pipe_reader(struct torture_thread *t)
     const struct params *p = t->instance->params;
     const struct state *state = t->instance->state;
 
+    if (p->signals_ns > 0) {
+        pipe_visited_reader(t);
+        return;
+    }
     flavor_register_thread();
     while (torture_running(t)) {
         for (unsigned i = 0; i < 64; i++)

@@ -63,6 +63,11 @@ unsigned pipe_check_of(const struct sight *s);
 /* Reports it. */
 void pipe_accuse(struct torture_thread *t, const struct sight *s);
 
+static inline bool is_wrong(const struct sight *s)
+{
+    return s->check != id_check(s->id) || s->id_again != s->id || s->age > 1;
+}
+
 /* After the section; from here on the harness may be slow. */
 static inline void judge(struct torture_thread *t, const struct sight *s)
 {
@@ -70,7 +75,7 @@ static inline void judge(struct torture_thread *t, const struct sight *s)
 
     torture_count(t, AGE_0 + age, 1);
     torture_count(t, CHECKS, 3);
-    if (__builtin_expect(s->check != id_check(s->id) || s->id_again != s->id || age > 1, 0))
+    if (__builtin_expect(is_wrong(s), 0))
         pipe_accuse(t, s);
     else if (__builtin_expect(spans_gp(s), 0))
         torture_count(t, ACROSS_GPS, 1);

@@ -1,5 +1,5 @@
 /* rcu-pipe: updaters that wait for grace periods, and those that queue callbacks. */
-#include "rcu_pipe.h"
+#include "visits.h"
 
 /* Records how a wait for a grace period went: its own time, and its parts where the flavor knows
  * them. */
@@ -17,8 +17,10 @@ static void measure_wait(struct torture_thread *t, int64_t requested, int64_t re
 static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pause_ns)
 {
     struct updater *u = pipe_own_cell(t);
+    struct visits v;
 
     flavor_register_thread();
+    pipe_visits_begin(t, &v);
     while (torture_running(t)) {
         unsigned long old = pipe_retire(u, t);
         uint64_t begun = clock_ticks();
@@ -34,6 +36,7 @@ static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pa
         measure_wait(t, requested, returned);
         torture_count(t, GPS, 1);
         pipe_progress(t);
+        pipe_visits_settle(t, &v);
         if (pause_ns > 0)
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)pause_ns + 1));
     }
@@ -42,6 +45,7 @@ static void update_loop(struct torture_thread *t, void (*wait)(void), int64_t pa
         pipe_age(u);
         torture_beat(t);
     }
+    pipe_visits_end(t, &v);
     pipe_check_outside(t);
     flavor_unregister_thread();
 }
@@ -113,8 +117,10 @@ static void wait_for_callbacks(struct torture_thread *t, struct updater *u, unsi
 void pipe_call_rcu_updater(struct torture_thread *t)
 {
     struct updater *u = pipe_own_cell(t);
+    struct visits v;
 
     flavor_register_thread();
+    pipe_visits_begin(t, &v);
     while (torture_running(t)) {
         struct object *old = pipe_replace(u, t);
 
@@ -127,8 +133,10 @@ void pipe_call_rcu_updater(struct torture_thread *t)
         flavor_call(&old->head, aged);
         torture_count(t, CHECKS, 1);
         pipe_progress(t);
+        pipe_visits_settle(t, &v);
         wait_for_callbacks(t, u, POOL_SIZE - 2);
     }
+    pipe_visits_end(t, &v);
     wait_for_callbacks(t, u, 0);
     flavor_unregister_thread();
 }
@@ -137,8 +145,10 @@ void pipe_call_rcu_updater(struct torture_thread *t)
 void pipe_fake_updater(struct torture_thread *t)
 {
     const struct params *p = t->instance->params;
+    struct visits v;
 
     flavor_register_thread();
+    pipe_visits_begin(t, &v);
     while (torture_running(t)) {
         uint64_t begun;
 
@@ -149,7 +159,9 @@ void pipe_fake_updater(struct torture_thread *t)
         flavor_synchronize();
         pipe_gp_ended(t, begun);
         torture_count(t, GPS, 1);
+        pipe_visits_settle(t, &v);
         torture_beat(t);
     }
+    pipe_visits_end(t, &v);
     flavor_unregister_thread();
 }
