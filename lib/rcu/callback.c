@@ -3,6 +3,7 @@
 #include "callback.h"
 
 #include "callback_queue.h"
+#include "duty.h"
 #include "force.h"
 #include "grace_period.h"
 #include "link.h"
@@ -183,6 +184,7 @@ static void pile_up(void)
         event_reset(&callbacks.urgent);
         if (enough_to_start(callback_queue_count()))
             return;
+        duty_begin(&rcu_callbacks_duty, CALLBACKS_PILE_UP);
         event_timedwait(&callbacks.urgent, end - now);
     }
 }
@@ -261,11 +263,13 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
     unsigned long count = 0;
     int64_t end = INT64_MAX;
 
+    duty_go_on(&rcu_callbacks_duty, CALLBACKS_WAIT_FOR_LOCK);
     callbacks.lock = callbacks.lock_set;
     callback_lock();
     if (callbacks.lock.lock && hold_ns > 0)
         end = platform_now_ns() + hold_ns;
     in_callback = true;
+    duty_go_on(&rcu_callbacks_duty, CALLBACKS_RUN);
     callbacks.last_barrier_ran = false;
     do {
         struct rcu_head *node = callback_queue_take();
@@ -297,7 +301,9 @@ static void callback_thread(void)
         bool force, replaying;
 
         rcu_park();
+        duty_end(&rcu_callbacks_duty);
         count = wait_for_callbacks(&force);
+        duty_begin(&rcu_callbacks_duty, CALLBACKS_WAIT_FOR_GP);
         replaying = rcu_replaying();
         rcu_wait_for(rcu_goal(), force);
         if (replaying) {
@@ -362,6 +368,7 @@ void rcu_callbacks_after_fork(void)
     after = callback_queue_after_fork(is_kept_over_fork, in_callback);
     atomic_fetch_add_explicit(&callbacks.dropped, after.lost, memory_order_relaxed);
     forget_thread();
+    duty_end(&rcu_callbacks_duty);
     atomic_store_explicit(&callbacks.inherited, after.pending > 0, memory_order_relaxed);
     atomic_store_explicit(&callbacks.threads, 0, memory_order_relaxed);
     atomic_store_explicit(&callbacks.barriers, 0, memory_order_relaxed);

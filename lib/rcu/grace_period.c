@@ -10,6 +10,7 @@
 
 #include "callback.h"
 #include "callback_queue.h"
+#include "duty.h"
 #include "force.h"
 #include "force_notifier.h"
 #include "gp_record.h"
@@ -142,9 +143,15 @@ static bool all_requested(void)
     return true;
 }
 
+static void leader_does(const struct grace_period *g, enum leader_doing doing)
+{
+    duty_go_on(&rcu_leader_duty, (g->forced ? LEADER_DOINGS : 0) + doing);
+}
+
 /* => Registry lock, let go meanwhile. Each pending reader has the request to wake us. */
 static void sleep_until_woken(struct grace_period *g, int64_t warning_due_ns)
 {
+    leader_does(g, LEADER_SLEEPS);
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.sleeps);
     if (warning_due_ns < INT64_MAX && !event_timedwait(&gp.event, warning_due_ns)) {
@@ -154,6 +161,7 @@ static void sleep_until_woken(struct grace_period *g, int64_t warning_due_ns)
     }
     event_wait(&gp.event);
     rcu_record_woken(g);
+    leader_does(g, LEADER_SCANS);
     platform_mutex_lock(&rcu_registry.lock);
     count_up(&rcu_counts.wakeups);
 }
@@ -176,9 +184,11 @@ static void nap(struct grace_period *g, int policy)
             length = left > 1 ? left : 1;
     }
     rcu_record_nap(g, length);
+    leader_does(g, LEADER_NAPS);
     platform_mutex_unlock(&rcu_registry.lock);
     event_timedwait(&gp.event, length);
     rcu_record_woken(g);
+    leader_does(g, LEADER_SCANS);
     platform_mutex_lock(&rcu_registry.lock);
     g->naps++;
     count_up(&rcu_counts.naps);
@@ -303,7 +313,9 @@ static void take_the_lead(struct grace_period *g)
 {
     gp.leading = true;
     platform_mutex_unlock(&gp.lock);
+    duty_begin(&rcu_leader_duty, LEADER_SCANS);
     lead(g);
+    duty_end(&rcu_leader_duty);
     platform_mutex_lock(&gp.lock);
     gp.leading = false;
     rcu_record_end(g);
@@ -455,6 +467,7 @@ void rcu_grace_periods_after_fork(void)
     rcu_grace_periods_start();
     gp.leading = false;
     gp.followers = 0;
+    duty_end(&rcu_leader_duty);
     /* A grace period that was under way has no leader any more: back to before it. A wait for its
      * end, or for that of the next, gets two more. */
     atomic_store_explicit(&rcu_sequence, sequence & ~1UL, memory_order_relaxed);

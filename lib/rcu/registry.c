@@ -157,9 +157,9 @@ void rcu_registry_after_fork(void)
     struct rcu_reader *self = rcu_self();
 
     registry_init();
+    self->thread_id = platform_thread_id();
     if (!self->registered)
         return;
-    self->thread_id = platform_thread_id();
     self->proposed = self->in_group = false;
     atomic_fetch_and_explicit(&self->attention, ~RCU_WAITED_FOR, memory_order_relaxed);
     link_init(&self->link);

@@ -24,6 +24,7 @@
  */
 #include "scan.h"
 
+#include "duty.h"
 #include "gp_record.h"
 #include "grace_period.h"
 #include "parked.h"
@@ -193,8 +194,10 @@ bool rcu_spin(struct grace_period *g)
     bool uncertain;
 
     g->spun = true;
-    if (limit_ns > 0)
+    if (limit_ns > 0) {
         count_up(&rcu_counts.spins);
+        duty_go_on(&rcu_leader_duty, LEADER_SPINS);
+    }
     for (unsigned i = 0; limit_ns > 0; i++) {
         if (scan(g, &uncertain))
             return true;

@@ -3,6 +3,7 @@
 
 #include "start.h"
 #include "sync/platform.h"
+#include "vcpu/duty.h"
 #include "vcpu/misuse.h"
 #include "vcpu/thread_exit.h"
 
@@ -10,12 +11,16 @@ static platform_mutex lock = PLATFORM_MUTEX_INITIALIZER;
 /* Where the calling thread took it; NULL: it does not hold it. */
 static STILLPOINT_THREAD_LOCAL const char *taken_file;
 static STILLPOINT_THREAD_LOCAL int taken_line;
+struct duty vcpu_big_lock_duty;
 
 /* The lock may have been held by a thread that the child does not have; callbacks and barriers
  * there take it. If the forking thread held it, it still does. */
 static void in_child_of_fork(void)
 {
-    if (!taken_file)
+    duty_end(&vcpu_big_lock_duty);
+    if (taken_file)
+        duty_begin(&vcpu_big_lock_duty, 0);
+    else
         platform_mutex_init(&lock);
 }
 
@@ -33,6 +38,7 @@ void bql_lock_at(const char *file, int line)
             file, line, taken_file, taken_line);
     vcpu_watch_thread_exit();
     platform_mutex_lock(&lock);
+    duty_begin(&vcpu_big_lock_duty, 0);
     taken_file = file;
     taken_line = line;
 }
@@ -42,6 +48,7 @@ void bql_unlock(void)
     if (!taken_file)
         vcpu_misuse("bql_unlock() by a thread that does not hold the big lock");
     taken_file = NULL;
+    duty_end(&vcpu_big_lock_duty);
     platform_mutex_unlock(&lock);
 }
 

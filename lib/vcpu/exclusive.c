@@ -48,6 +48,7 @@
 #include "sync/platform.h"
 #include "vcpu/attach.h"
 #include "vcpu/big_lock.h"
+#include "vcpu/duty.h"
 #include "vcpu/list.h"
 #include "vcpu/misuse.h"
 #include "vcpu/statistics.h"
@@ -101,6 +102,7 @@ static struct {
 _Alignas(RCU_CACHE_LINE) atomic_uint exclusive_pending;
 
 static STILLPOINT_THREAD_LOCAL unsigned depth;
+struct duty vcpu_exclusive_duty;
 
 /* After the choice of the fence. */
 void vcpu_exclusive_start(void)
@@ -363,11 +365,13 @@ void start_exclusive_at(const char *file, int line)
     if (self.ticket != exclusive.serving || !may_begin())
         wait_for_turn(&self);
     exclusive.returning = 0;
+    duty_begin(&vcpu_exclusive_duty, EXCLUSIVE_STOPS);
     if (pending() == 0)
         running = stop_vcpus();
     platform_mutex_unlock(&vcpu_lock);
     wait_for_vcpus(running);
     depth = 1;
+    duty_go_on(&vcpu_exclusive_duty, EXCLUSIVE_IS_ON);
     vcpu_count_up(&vcpu_counts.exclusive_sections);
 }
 
@@ -399,6 +403,7 @@ void end_exclusive(void)
     if (--depth > 0)
         return;
     platform_mutex_lock(&vcpu_lock);
+    duty_end(&vcpu_exclusive_duty);
     exclusive.serving++;
     if (exclusive.leads || exclusive.waiting == 0)
         exclusive.batch = exclusive.queued;
@@ -427,6 +432,9 @@ void vcpu_exclusive_after_fork(void)
     exclusive.queued = exclusive.batch = exclusive.waiting = exclusive.returning = 0;
     exclusive.door_ns = 0;
     exclusive.leads = true;
+    duty_end(&vcpu_exclusive_duty);
+    if (depth > 0)
+        duty_begin(&vcpu_exclusive_duty, EXCLUSIVE_IS_ON);
     /* The section that is on has the ticket that is served; the next one comes after it. */
     atomic_store_explicit(&tickets, exclusive.serving + (depth > 0), memory_order_relaxed);
     atomic_store_explicit(&exclusive_pending, depth > 0 ? EXCLUSIVE_FENCES | 1 : fences,

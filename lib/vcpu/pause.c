@@ -3,6 +3,7 @@
 
 #include "stillpoint/vcpu_work.h"
 #include "sync/platform.h"
+#include "vcpu/duty.h"
 #include "vcpu/kick.h"
 #include "vcpu/list.h"
 #include "vcpu/misuse.h"
@@ -23,6 +24,8 @@ static struct {
     struct vcpu_wait *waiter;     /* the pauser's, for them */
     atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
 } pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
+
+struct duty vcpu_pause_duty;
 
 STILLPOINT_THREAD_LOCAL int vcpu_acts_for;
 /* The id under which the calling thread has paused last; 0: it has not. */
@@ -160,16 +163,19 @@ void pause_all_vcpus(void)
         wait_for_turn();
     paused_as = platform_thread_id();
     atomic_store_explicit(&pause.pauser, paused_as, memory_order_relaxed);
+    duty_begin(&vcpu_pause_duty, PAUSE_STOPS);
     vcpu_wait_init(&stopped, SERVE_PAUSE);
     pause.waiter = &stopped;
     pause.running = ask_to_stop();
     vcpu_count_up(&vcpu_counts.pauses);
     if (pause.running == 0) {
+        duty_go_on(&vcpu_pause_duty, PAUSE_IS_ON);
         platform_mutex_unlock(&pause.lock);
         return;
     }
     platform_mutex_unlock(&pause.lock);
     vcpu_wait_for(&stopped);
+    duty_go_on(&vcpu_pause_duty, PAUSE_IS_ON);
 }
 
 /* => pause.lock. All before the first is woken: a thread may wait for more than one of them. */
@@ -203,6 +209,7 @@ void resume_all_vcpus(void)
         vcpu_misuse(
             "resume_all_vcpus() while no pause is on, or before pause_all_vcpus() has returned");
     next = pause.first;
+    duty_end(&vcpu_pause_duty);
     /* No other thread comes in between: the pause passes to one that has yet to store its id. */
     atomic_store_explicit(&pause.pauser, next ? -1 : 0, memory_order_relaxed);
     let_go();
@@ -228,6 +235,9 @@ void vcpu_pause_after_fork(void)
     pause.last = &pause.first;
     pause.running = 0;
     atomic_store_explicit(&pause.pauser, paused_as, memory_order_relaxed);
+    duty_end(&vcpu_pause_duty);
+    if (mine)
+        duty_begin(&vcpu_pause_duty, PAUSE_IS_ON);
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
         cpu->stopped = mine;

@@ -14,7 +14,8 @@ static struct finding *whole_finding(void)
                                   .stalled = true,
                                   .in_section = true,
                                   .holds_up_gp = true,
-                                  .state = (char *)"S, futex_do_wait"};
+                                  .state = (char *)"S, futex_do_wait",
+                                  .duty = (char *)"holds the big lock"};
 
     f->count = 7;
     finding_add_thread(f, "reader-0");
@@ -24,7 +25,7 @@ static struct finding *whole_finding(void)
     finding_mark(f, 1, "reader-0", "comes in");
     stacks_add(&f->stacks, &stack);
     stack.stalled = stack.in_section = stack.holds_up_gp = false;
-    stack.state = NULL;
+    stack.state = stack.duty = NULL;
     stacks_add(&f->stacks, &stack);
     finding_set_output(f, "last words");
     finding_set_repro(f, "stillpoint run a.json");
@@ -47,6 +48,7 @@ START_TEST(a_finding_is_the_same_after_it_was_written_and_read)
     ck_assert_str_eq(again->moments[1].mark, "reader-0 comes in");
     ck_assert_int_eq(again->moments[1].cpu, -1);
     ck_assert_str_eq(again->stacks.list[0].state, "S, futex_do_wait");
+    ck_assert_str_eq(again->stacks.list[0].duty, "holds the big lock");
     ck_assert(again->stacks.list[0].holds_up_gp && !again->stacks.list[1].stalled);
     ck_assert_str_eq(again->output, "last words");
     ck_assert_str_eq(again->repro, "stillpoint run a.json");

@@ -19,7 +19,7 @@ static bool wait_for_answer(atomic_uint *answer, unsigned wanted, int64_t *left_
     struct timespec step = {.tv_nsec = 5 * 1000 * 1000};
     bool answered;
 
-    /* Orders: LOAD answer (acquire) -> LOAD stack, LOAD holdouts[].
+    /* Orders: LOAD answer (acquire) -> LOAD stack, LOAD holdouts[], LOAD duties[].
      * Pairs with: on_stack_signal(), STORE stack -> STORE stack_done (release); answer_driver(),
      * STORE holdouts[] -> STORE holdouts_done (release).
      * Broken: a report shows half a stack, or threads that held up an earlier grace period. */
@@ -39,6 +39,54 @@ static bool holds_up(const struct view *v, int tid)
         if (atomic_load_explicit(&v->header->holdouts[i], memory_order_relaxed) == tid)
             return true;
     return false;
+}
+
+/* "leads a grace period: naps; holds the big lock"; "" for none. Heap. */
+static char *duties_of(const struct view *v, int tid)
+{
+    unsigned n = atomic_load_explicit(&v->header->duty_count, memory_order_relaxed);
+    char *all = text_format("%s", "");
+
+    for (unsigned i = 0; i < n && i < SHARED_DUTIES; i++) {
+        const struct shared_duty *d = &v->header->duties[i];
+        char *what, *longer;
+
+        if (d->thread_id != tid)
+            continue;
+        what = text_printable(d->what, sizeof d->what);
+        longer = text_format("%s%s%s", all, *all ? "; " : "", what);
+        free(what);
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+/* Threads of the code under test, as far as they do what others wait for. */
+static void add_other_threads(const struct view *v, pid_t pid, struct finding_stacks *stacks)
+{
+    unsigned n = atomic_load_explicit(&v->header->duty_count, memory_order_relaxed);
+
+    for (unsigned i = 0; i < n && i < SHARED_DUTIES; i++) {
+        int tid = v->header->duties[i].thread_id;
+        char name[32], *duty, *named;
+
+        for (size_t j = 0; j < v->thread_count && tid; j++)
+            if (atomic_load_explicit(&v->threads[j].shared->tid, memory_order_relaxed) == tid)
+                tid = 0;
+        for (unsigned j = 0; j < i; j++)
+            if (v->header->duties[j].thread_id == tid)
+                tid = 0;
+        if (!tid)
+            continue;
+        cpu_wait_name(pid, tid, name, sizeof name);
+        duty = duties_of(v, tid);
+        named = text_format("%s %d", *name ? name : "thread", tid);
+        stacks_add(stacks, &(struct finding_stack){
+                               .thread = named, .text = "", .stalled = true, .duty = duty});
+        free(duty);
+        free(named);
+    }
 }
 
 /* Of each thread what it did when it was found silent: the signal that asks for its stack ends its
@@ -81,12 +129,13 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
         int tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
         unsigned wanted = atomic_load_explicit(&t->stack_wanted, memory_order_relaxed);
         bool answered;
-        char *text;
+        char *text, *duty;
 
         if (!tid)
             continue;
         answered = wait_for_answer(&t->stack_done, wanted, &left_ns);
         text = text_printable(answered ? t->stack : "", sizeof t->stack);
+        duty = duties_of(v, told ? tid : 0);
         stacks_add(stacks,
                    &(struct finding_stack){
                        .thread = (char *)v->threads[i].name,
@@ -95,9 +144,13 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
                        .in_section = atomic_load_explicit(&t->in_section, memory_order_relaxed),
                        .holds_up_gp = told && holds_up(v, tid),
                        .state = states ? states[i] : NULL,
+                       .duty = duty,
                    });
         free(text);
+        free(duty);
     }
+    if (told)
+        add_other_threads(v, pid, stacks);
     for (size_t i = 0; states && i < v->thread_count; i++)
         free(states[i]);
     free(states);

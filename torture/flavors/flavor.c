@@ -47,4 +47,7 @@ const struct flavor flavor = {
 #ifdef FLAVOR_HAS_HOLDOUTS
     .holdouts = flavor_holdouts,
 #endif
+#ifdef FLAVOR_HAS_DUTIES
+    .duties = flavor_duties,
+#endif
 };

@@ -510,6 +510,18 @@ static inline unsigned flavor_holdouts(int *thread_ids, unsigned room)
 {
     return rcu_holdouts(thread_ids, room);
 }
+
+#define FLAVOR_HAS_DUTIES 1
+static inline unsigned flavor_duties(struct flavor_duty *duties, unsigned room)
+{
+    struct rcu_duty found[8];
+    unsigned count = rcu_duties(found, 4);
+
+    count += vcpu_duties(found + count, 4);
+    for (unsigned i = 0; i < count && i < room; i++)
+        duties[i] = (struct flavor_duty){found[i].thread_id, found[i].what};
+    return count < room ? count : room;
+}
 #endif
 
 #endif

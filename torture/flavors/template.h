@@ -96,6 +96,7 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_HAS_DEFAULT_SETTINGS  their defaults, where the implementation has them already
  *     FLAVOR_HAS_STATISTICS        counts that go into every result
  *     FLAVOR_HAS_HOLDOUTS          the threads that hold up a grace period, for reports of stalls
+ *     FLAVOR_HAS_DUTIES            the threads that lead, hold a lock and so on, for the same
  */
 
 #endif

@@ -49,6 +49,12 @@ struct cpu_sleep cpu_sleep_of(int pid, int tid)
     return sleep;
 }
 
+void cpu_wait_name(int pid, int tid, char *name, size_t room)
+{
+    read_line(pid, tid, "comm", name, (int)room);
+    name[strcspn(name, "\n")] = '\0';
+}
+
 void cpu_wait_place(int pid, int tid, char *place, size_t room)
 {
     read_line(pid, tid, "wchan", place, (int)room);

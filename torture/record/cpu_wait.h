@@ -17,6 +17,9 @@ struct cpu_wait {
 int64_t cpu_wait_since(struct cpu_wait *before, int pid, int tid, int64_t step);
 /* Its state, as ps shows it: R runs or waits for a CPU, S sleeps. 0: there is no such thread. */
 char cpu_wait_state(int pid, int tid);
+/* Its name; "" when there is no such thread. */
+void cpu_wait_name(int pid, int tid, char *name, size_t room);
+
 /* How often it has gone to sleep, and whether it sleeps. */
 struct cpu_sleep {
     bool asleep;

@@ -11,6 +11,12 @@ struct statistic {
     size_t offset;     /* the adaptor's: where its flavor_sample() finds it */
 };
 
+/* What a thread does that others wait for. */
+struct flavor_duty {
+    int thread_id;
+    const char *what; /* "leads a grace period: naps" */
+};
+
 struct flavor {
     const char *name;
     const char *summary;
@@ -31,6 +37,9 @@ struct flavor {
     void (*sample)(uint64_t *values); /* in the order of the statistics */
     /* Thread ids that hold up the grace period under way; how many. */
     unsigned (*holdouts)(int *thread_ids, unsigned room);
+    /* Fills at most so many, returns how many. Takes no lock: the one that it took might be what
+     * everybody waits for. */
+    unsigned (*duties)(struct flavor_duty *duties, unsigned room);
 };
 extern const struct flavor flavor;
 

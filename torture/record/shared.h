@@ -28,7 +28,8 @@
 #define SHARED_NOTES      256 /* per thread; a power of two */
 #define SHARED_STACK_TEXT 3072
 #define SHARED_MESSAGE    512
-#define SHARED_LIBRARY    64                  /* statistics of a flavor */
+#define SHARED_LIBRARY    64 /* statistics of a flavor */
+#define SHARED_DUTIES     16
 #define SHARED_MOMENTS    96                  /* what led to one violation */
 #define SHARED_STILL_NS   (250 * 1000 * 1000) /* shorter delays of a process are not noticed */
 
@@ -100,6 +101,12 @@ struct shared_crash {
     char stack[SHARED_STACK_TEXT];
 };
 
+/* What a thread does that others wait for. */
+struct shared_duty {
+    int32_t thread_id;
+    char what[76];
+};
+
 struct shared_header {
     uint64_t magic, size;
     double ns_per_tick;
@@ -118,6 +125,9 @@ struct shared_header {
     _Alignas(64) _Atomic uint64_t library[SHARED_LIBRARY];
     atomic_uint holdout_count;
     atomic_int holdouts[16]; /* thread ids that hold up the grace period, on request */
+    /* With the holdouts; of threads of the code under test as well. */
+    struct shared_duty duties[SHARED_DUTIES];
+    atomic_uint duty_count;
     atomic_uint holdouts_wanted, holdouts_done;
     struct shared_crash crash;
     struct shared_refusal refused[REFUSABLE_COUNT]; /* several writers */

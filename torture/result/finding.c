@@ -117,6 +117,7 @@ void stacks_add(struct finding_stacks *stacks, const struct finding_stack *stack
     stacks->list[stacks->count] = *stack;
     stacks->list[stacks->count].thread = copy_of(stack->thread);
     stacks->list[stacks->count].state = copy_of(stack->state ? stack->state : "");
+    stacks->list[stacks->count].duty = copy_of(stack->duty ? stack->duty : "");
     stacks->list[stacks->count++].text = copy_of(stack->text);
 }
 
@@ -126,6 +127,7 @@ void stacks_free(struct finding_stacks *stacks)
         free(stacks->list[i].thread);
         free(stacks->list[i].text);
         free(stacks->list[i].state);
+        free(stacks->list[i].duty);
     }
     free(stacks->list);
     *stacks = (struct finding_stacks){.count = 0};
@@ -148,6 +150,8 @@ static json_t *write_stack(const struct finding_stack *s)
         json_object_set_new(written, "holds_up_gp", json_boolean(s->holds_up_gp));
         json_object_set_new(written, "state", json_string(s->state));
     }
+    if (s->stalled && *s->duty)
+        json_object_set_new(written, "duty", json_string(s->duty));
     return written;
 }
 
@@ -202,6 +206,7 @@ static void read_stack(struct finding *f, json_t *written)
         .in_section = json_is_true(json_object_get(written, "in_section")),
         .holds_up_gp = json_is_true(json_object_get(written, "holds_up_gp")),
         .state = text_at(written, "state"),
+        .duty = text_at(written, "duty"),
     };
 
     stacks_add(&f->stacks, &stack);

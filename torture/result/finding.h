@@ -26,6 +26,7 @@ struct finding_stack {
     bool stalled; /* taken while the run went on, and so with the two below; not of a crash */
     bool in_section, holds_up_gp;
     char *state; /* of a stall: "S, futex_do_wait"; "" when the kernel does not tell */
+    char *duty; /* likewise: "leads a grace period: naps"; "" when others wait for nothing of its */
 };
 
 struct finding_stacks {

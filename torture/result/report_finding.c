@@ -50,7 +50,9 @@ static void put_stack(FILE *f, const struct finding_stack *s)
     fprintf(f, "    %s%s%s%s%s%s\n", s->thread, s->in_section ? ", inside a read section" : "",
             *s->state ? " (" : "", s->state, *s->state ? ")" : "",
             s->holds_up_gp ? "  <- holds up the grace period" : "");
-    if (!*stack)
+    if (*s->duty)
+        fprintf(f, "      %s\n", s->duty);
+    else if (!*stack)
         fprintf(f, "      (no answer)\n");
     while (*stack && lines++ < STACK_LINES) {
         size_t length = strcspn(stack, "\n");

@@ -316,6 +316,18 @@ static bool start_threads(struct run *run)
     return true;
 }
 
+static void tell_duties(struct shared_header *s)
+{
+    struct flavor_duty duties[SHARED_DUTIES];
+    unsigned count = flavor.duties ? flavor.duties(duties, SHARED_DUTIES) : 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        s->duties[i].thread_id = duties[i].thread_id;
+        snprintf(s->duties[i].what, sizeof s->duties[i].what, "%s", duties[i].what);
+    }
+    atomic_store_explicit(&s->duty_count, count, memory_order_relaxed);
+}
+
 static void answer_driver(struct run *run)
 {
     struct shared_header *s = run->shared;
@@ -332,12 +344,13 @@ static void answer_driver(struct run *run)
     }
     if (wanted == atomic_load_explicit(&s->holdouts_done, memory_order_relaxed))
         return;
+    tell_duties(s);
     count = flavor.holdouts ? flavor.holdouts(tids, 16) : 0;
     for (unsigned i = 0; i < count && i < 16; i++)
         atomic_store_explicit(&s->holdouts[i], tids[i], memory_order_relaxed);
     atomic_store_explicit(&s->holdout_count, count < 16 ? count : 16, memory_order_relaxed);
-    /* Orders: STORE holdouts[], STORE holdout_count -> STORE holdouts_done (release).
-     * Pairs with: wait_for_answer(), LOAD answer (acquire), for holds_up().
+    /* Orders: STORE holdouts[], STORE duties[] -> STORE holdouts_done (release).
+     * Pairs with: wait_for_answer(), LOAD answer (acquire), for holds_up() and duties_of().
      * Broken: a report names threads that held up an earlier grace period. */
     atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
 }

@@ -153,4 +153,13 @@ bool rcu_gp_records(struct rcu_gp_record *this_one, struct rcu_gp_record *one_be
  * many there are. Takes the registry lock. For reports of stalls. */
 unsigned rcu_holdouts(int *thread_ids, unsigned room);
 
+/* What a thread does that others wait for: "leads a grace period: naps". */
+struct rcu_duty {
+    int thread_id;
+    const char *what; /* stays */
+};
+/* Those of grace periods and callbacks at some moment of the call: fills at most `room`, returns
+ * how many it has filled. Takes no lock. For reports of stalls. */
+unsigned rcu_duties(struct rcu_duty *duties, unsigned room);
+
 #endif

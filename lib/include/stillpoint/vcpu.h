@@ -171,6 +171,11 @@ struct vcpu_stats {
 };
 void vcpu_get_stats(struct vcpu_stats *stats);
 
+/* As rcu_duties(): who holds the big lock, is in an exclusive section or on the way to one, and
+ * has paused the vCPUs or is about to. */
+struct rcu_duty;
+unsigned vcpu_duties(struct rcu_duty *duties, unsigned room);
+
 #include <stillpoint/accel.h>
 #include <stillpoint/big_lock.h>
 #include <stillpoint/exclusive.h>
