@@ -249,6 +249,10 @@ static inline void flavor_exec_events(flavor_vcpu *v)
 }
 #endif
 
+#ifndef FLAVOR_CAN_FIFO
+#define FLAVOR_CAN_FIFO 0
+#endif
+
 /* With it, workloads use <stillpoint/vcpu.h>, whatever implements it. */
 #ifndef FLAVOR_CAN_VCPU
 #define FLAVOR_CAN_VCPU 0

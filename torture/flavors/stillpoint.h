@@ -247,6 +247,7 @@ static inline void flavor_replay_ask(void)
 }
 
 #define FLAVOR_CAN_EXCLUSIVE 1
+#define FLAVOR_CAN_FIFO      1
 typedef struct vcpu flavor_vcpu;
 /* The calling thread becomes a vCPU's, and no longer. */
 static inline void flavor_vcpu_enter(flavor_vcpu *v)

@@ -48,6 +48,7 @@ struct torture_thread;
     X(SIGNAL, "signal")               /* sections in signal handlers */                          \
     X(REPLAY, "replay")               /* deterministic mode */                                   \
     X(EXCLUSIVE, "exclusive")         /* exclusive sections: vCPUs stay out while one is held */ \
+    X(FIFO, "fifo")                   /* these begin in the order of their requests */           \
     X(VCPU, "vcpu")                   /* vCPUs, work, kicks, accelerators */                     \
     X(KVM, "kvm")                     /* runs guests under /dev/kvm here */
 

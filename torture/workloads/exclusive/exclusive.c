@@ -25,6 +25,9 @@ static const struct counter counters[COUNTER_COUNT] = {
     [RE_ENTERED] = {.name = "re_entered"},
     [QUIET_TURNS] = {.name = "quiet_turns"},
     [GUESTS_FROZEN] = {.name = "guests_frozen", .needs = CAN_VCPU},
+    [ORDER_CHECKS] = {.name = "order_checks",
+                      .words = "sections that nobody was to be overtaken by",
+                      .needs = CAN_FIFO},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [ENTER] = MEASURE_EXCLUSIVE_ENTER,
@@ -32,10 +35,11 @@ static const struct measure measures[MEASURE_COUNT] = {
 };
 static const char *const checks[CHECK_COUNT] = {
     [EXCLUSIVITY] = "exclusivity",
+    [FAIRNESS] = "fairness",
 };
-static const char *const coverage[] = {"sections",    "nested_sections",   "own_sections",
-                                       "wanted_out",  "guests_wanted_out", "re_entered",
-                                       "quiet_turns", "guests_frozen",     NULL};
+static const char *const coverage[] = {
+    "sections",   "nested_sections", "own_sections",  "wanted_out",   "guests_wanted_out",
+    "re_entered", "quiet_turns",     "guests_frozen", "order_checks", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_EXECUTES] = {.format = "executes after section %lu, as vCPU %lu"},
     [NOTE_LEFT] = {.format = "left after section %lu, as vCPU %lu"},
@@ -131,6 +135,13 @@ static void stay(struct torture_thread *t, unsigned long number, uint64_t depth)
         torture_count(t, NESTED_SECTIONS, 1);
 }
 
+/* Relaxed: the one that asks is found asleep, or not at all. */
+static void count_request(struct request_line *r)
+{
+    atomic_store_explicit(&r->value, atomic_load_explicit(&r->value, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 void exclusive_section(struct torture_thread *t)
 {
     const struct exclusive_params *p = t->instance->params;
@@ -140,9 +151,13 @@ void exclusive_section(struct torture_thread *t)
 
     torture_note(t, NOTE_ASKS, atomic_load_explicit(&state->ended, memory_order_relaxed), 0);
     exclusive_contend(state, p, t->id);
+    count_request(&state->requests[t->id]);
     asked = clock_ticks();
     flavor_start_exclusive();
     began = clock_ticks();
+    count_request(&state->requests[t->id]);
+    if (p->order_one_in > 0)
+        exclusive_check_order(t);
     number = state->words[0] + 1;
     check_executors(t, state, number, "as it begins");
     check_owner(t, state, 0, number, "as it begins");
@@ -210,6 +225,9 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->executor_count = (size_t)(p->exec_vcpus + p->quiet_vcpus + p->fleet.vcpus);
     state->executors = cache_lines(state->executor_count * sizeof *state->executors);
     state->contended = cache_lines((size_t)p->contended_stores * sizeof *state->contended);
+    state->requests = cache_lines(in->thread_count * sizeof *state->requests);
+    state->order_notes =
+        cache_lines(in->thread_count * in->thread_count * sizeof *state->order_notes);
     return true;
 }
 
@@ -231,6 +249,8 @@ static void finish(struct instance *in)
             break;
         }
     }
+    free(state->order_notes);
+    free(state->requests);
     free(state->contended);
     free(state->executors);
     free(state);
@@ -307,6 +327,15 @@ static const struct option options[] = {
      .max = 1e9,
      .unit = "executions",
      .help = "a vCPU of exec_vcpus enters a section itself after one in so many; 0: never"},
+    {.name = "order_one_in",
+     .type = OPTION_INT,
+     .offset = FIELD(order_one_in),
+     .default_text = "0",
+     .max = 1e9,
+     .unit = "sections",
+     .needs = CAN_FIFO,
+     .help = "after one section in so many its thread finds whether it overtook one that slept in "
+             "its request; 0: never"},
     {.name = "contended_stores",
      .type = OPTION_INT,
      .offset = FIELD(contended_stores),
@@ -319,6 +348,13 @@ static const struct option options[] = {
 };
 #undef FIELD
 #undef MINUTE
+
+static unsigned needs_by_params(const void *params)
+{
+    const struct exclusive_params *p = params;
+
+    return fleet_needs(params) | (p->order_one_in > 0 ? CAN_FIFO : 0);
+}
 
 static const struct role roles[] = {
     {.name = "exec-vcpu", .count_option = "exec_vcpus", .run = exclusive_exec_vcpu},
@@ -335,7 +371,7 @@ const struct workload exclusive_workload = {
     .name = "exclusive",
     .summary = "vCPUs execute, and several threads enter exclusive sections, nested too",
     .needs = CAN_EXCLUSIVE,
-    .needs_by_params = fleet_needs,
+    .needs_by_params = needs_by_params,
     .options = options,
     .params_size = sizeof(struct exclusive_params),
     .roles = roles,

@@ -2,13 +2,14 @@
 #ifndef STILLPOINT_EXCLUSIVE_WORKLOAD_H
 #define STILLPOINT_EXCLUSIVE_WORKLOAD_H
 
+#include "torture/record/cpu_wait.h"
 #include "torture/workloads/fleet.h"
 
 struct exclusive_params {
     struct fleet_params fleet;
     int64_t exec_vcpus, quiet_vcpus, starters;
     int64_t exec_ns, gap_ns, pause_ns, hold_ns;
-    int64_t nest_max, own_section_one_in, contended_stores;
+    int64_t nest_max, own_section_one_in, order_one_in, contended_stores;
 };
 
 enum {
@@ -22,10 +23,11 @@ enum {
     RE_ENTERED,
     QUIET_TURNS,
     GUESTS_FROZEN,
+    ORDER_CHECKS,
     COUNTER_COUNT
 };
 enum { ENTER, STOPPED, MEASURE_COUNT };
-enum { EXCLUSIVITY, CHECK_COUNT };
+enum { EXCLUSIVITY, FAIRNESS, CHECK_COUNT };
 enum { NOTE_EXECUTES, NOTE_LEFT, NOTE_ASKS, NOTE_BEGAN, NOTE_ENDS, NOTE_RE_ENTERED, NOTE_COUNT };
 
 #define DATA_WORDS 16 /* two cache lines */
@@ -45,6 +47,18 @@ struct contended_line {
     _Alignas(64) atomic_ulong value;
 };
 
+/* A thread's requests for sections; its own. */
+struct request_line {
+    _Alignas(64) atomic_ulong value; /* odd while it asks */
+    bool noted;                      /* in its last section it noted who slept in a request */
+};
+
+/* What one thread noted of another. */
+struct order_note {
+    unsigned long request;
+    struct cpu_sleep sleep;
+};
+
 struct exclusive_state {
 #if FLAVOR_CAN_VCPU
     struct fleet fleet;
@@ -57,6 +71,8 @@ struct exclusive_state {
     struct executor *executors;
     size_t executor_count;
     struct contended_line *contended; /* contended_stores of them */
+    struct request_line *requests;    /* by thread of the run */
+    struct order_note *order_notes;   /* by two of them: who noted, and whom */
 };
 
 /* Stores that leave the store buffer late, and whatever is stored next later still. */
@@ -83,6 +99,9 @@ void exclusive_judge(struct torture_thread *t, struct executor *e, struct exclus
 
 /* An exclusive section with all its checks. */
 void exclusive_section(struct torture_thread *t);
+
+/* In a section. */
+void exclusive_check_order(struct torture_thread *t);
 
 /* The roles that run vCPUs in loops of their own. */
 void exclusive_exec_vcpu(struct torture_thread *t);
