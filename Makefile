@@ -90,8 +90,8 @@ endif
 
 lib_flags    := -fPIC -Ilib/include -Ilib
 harness_flags := -I. -Ilib/include
-# The program's alone: what is tortured links no database.
-program_libs   = $(or $(shell pkg-config --libs sqlite3 2>/dev/null),-lsqlite3)
+# The program's alone: what is tortured links no database, and reads no debugging information.
+program_libs   = $(or $(shell pkg-config --libs sqlite3 libdw 2>/dev/null),-lsqlite3 -ldw)
 harness_libs   = $(or $(shell pkg-config --libs jansson hwloc numa libunwind 2>/dev/null),\
                      -ljansson -lhwloc -lnuma -lunwind) -lm
 check_libs    = $(or $(shell pkg-config --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm)

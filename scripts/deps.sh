@@ -15,6 +15,7 @@ build  libjansson-dev      scenarios and results are JSON
 build  libhwloc-dev        topology, placement of threads
 build  libnuma-dev         placement of memory
 build  libunwind-dev       stacks of all threads when one stalls
+build  libdw-dev           lines of the sources in these
 build  libsqlite3-dev      the database of `history`
 build  liburcu-dev         the peers: flavors urcu-memb, urcu-mb, urcu-qsbr, urcu-bp
 build? libck-dev           the peers: flavors ck-epoch and ck-hp

@@ -30,6 +30,7 @@ numa.h      : placement
 numaif.h    : placement
 libunwind.h : runner
 sqlite3.h   : compare
+elfutils/   : driver
 argp.h      : driver
 urcu*       : peer
 ck_*        : peer

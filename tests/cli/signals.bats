@@ -108,7 +108,7 @@ for_signal() {
     for thread in reader-0 quiet-reader-0 sync-updater-0 expedited-updater-0 call-rcu-updater-0; do
         has "$stderr" "    $thread"
     done
-    has "$stderr" 'thread_main+0x'
+    [[ $stderr =~ thread_main\+0x[0-9a-f]+\ \(torture/runner/runner.c:[0-9]+\) ]]
     [ "$(result '.runs[0].findings | length')" -eq 0 ]
 }
 

@@ -1,3 +1,4 @@
+#include "symbols.h"
 #include "view_parts.h"
 
 #include "torture/record/text.h"
@@ -82,6 +83,7 @@ bool view_open(struct view *v, int fd, json_t *ready, struct diagnostics *d)
     }
     v->header = base;
     v->ready = json_incref(ready);
+    v->maps = symbols_maps((int)view_member_number(ready, "pid"));
     v->thread_count = json_array_size(list);
     v->threads = calloc(v->thread_count + 1, sizeof *v->threads);
     json_array_foreach (list, i, item) {
@@ -109,6 +111,7 @@ void view_close(struct view *v)
         return;
     munmap(v->header, v->size);
     json_decref(v->ready);
+    free(v->maps);
     free(v->threads);
     free(v->measures);
     *v = (struct view){.header = NULL};

@@ -27,6 +27,7 @@ struct view {
     struct shared_header *header;
     size_t size;
     json_t *ready; /* the event that describes the mapping */
+    char *maps;    /* of the runner when it was ready; NULL: not known */
     size_t thread_count;
     struct view_thread *threads;
     size_t measure_count;

@@ -1,4 +1,5 @@
 /* What threads of a runner found, and how it crashed. */
+#include "symbols.h"
 #include "view_parts.h"
 
 #include "torture/record/text.h"
@@ -90,7 +91,8 @@ struct finding *view_crash(const struct view *v)
     bool stray = number && c->stray;
     const char *who = known ? v->threads[c->thread].name : "a thread outside the workloads";
     unsigned w = known ? v->threads[c->thread].workload : 0;
-    char message[256], *stack;
+    char message[256], *written, *stack;
+    struct symbols *symbols;
     struct finding *f;
 
     /* Not as the handler wrote it: how the process ended tells more. */
@@ -122,7 +124,11 @@ struct finding *view_crash(const struct view *v)
                     fmax(0, view_seconds(v, c->ticks)), message);
     finding_add_thread(f, who);
     view_timeline(v, c->thread, c->ticks, f);
-    stack = text_printable(c->stack, sizeof c->stack);
+    written = text_printable(c->stack, sizeof c->stack);
+    symbols = symbols_open(v->maps);
+    stack = symbols_of_stack(symbols, written);
+    symbols_close(symbols);
+    free(written);
     stacks_add(&f->stacks, &(struct finding_stack){.thread = (char *)who, .text = stack});
     free(stack);
     return f;

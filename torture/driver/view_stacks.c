@@ -1,4 +1,5 @@
 /* What the threads of a runner are doing, and which of them hold up a grace period. */
+#include "symbols.h"
 #include "view_parts.h"
 
 #include "torture/record/cpu_wait.h"
@@ -89,6 +90,15 @@ static void add_other_threads(const struct view *v, pid_t pid, struct finding_st
     }
 }
 
+/* "S, futex_do_wait"; NULL: there is no such thread. Heap. */
+static char *state_text(int pid, int tid)
+{
+    char state = tid ? cpu_wait_state(pid, tid) : '\0', place[64];
+
+    cpu_wait_place(pid, tid, place, sizeof place);
+    return state ? text_format("%c%s%s", state, *place ? ", " : "", place) : NULL;
+}
+
 /* Of each thread what it did when it was found silent: the signal that asks for its stack ends its
  * wait. Heap. */
 static char **states_of(const struct view *v, pid_t pid)
@@ -97,13 +107,56 @@ static char **states_of(const struct view *v, pid_t pid)
 
     for (size_t i = 0; states && i < v->thread_count; i++) {
         int tid = atomic_load_explicit(&v->threads[i].shared->tid, memory_order_relaxed);
-        char state = tid ? cpu_wait_state(pid, tid) : '\0', place[64];
 
-        cpu_wait_place(pid, tid, place, sizeof place);
-        if (state)
-            states[i] = text_format("%c%s%s", state, *place ? ", " : "", place);
+        states[i] = state_text(pid, tid);
     }
     return states;
+}
+
+/* --- Processes that threads have forked --- */
+
+/* Of that process, and of its own children. Each is the copy of one thread, and answers in its
+ * place: after it, and one after the other. */
+static void add_child(const struct view *v, size_t thread, pid_t child, struct symbols *symbols,
+                      int64_t *left_ns, struct finding_stacks *stacks);
+
+static void add_children_of(const struct view *v, size_t thread, pid_t process, int tid,
+                            struct symbols *symbols, int64_t *left_ns,
+                            struct finding_stacks *stacks)
+{
+    char path[64];
+    FILE *file;
+    int child;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)process, tid);
+    file = fopen(path, "re");
+    while (file && fscanf(file, "%d", &child) == 1)
+        add_child(v, thread, child, symbols, left_ns, stacks);
+    if (file)
+        fclose(file);
+}
+
+static void add_child(const struct view *v, size_t thread, pid_t child, struct symbols *symbols,
+                      int64_t *left_ns, struct finding_stacks *stacks)
+{
+    struct shared_thread *t = v->threads[thread].shared;
+    char *state = state_text(child, child);
+    char *name = text_format("child %d of %s", (int)child, v->threads[thread].name);
+    unsigned wanted = 1 + atomic_fetch_add_explicit(&t->stack_wanted, 1, memory_order_relaxed);
+    char *written, *text;
+    bool answered;
+
+    syscall(SYS_tgkill, child, child, STACK_SIGNAL);
+    answered = wait_for_answer(&t->stack_done, wanted, left_ns);
+    written = text_printable(answered ? t->stack : "", sizeof t->stack);
+    text = symbols_of_stack(symbols, written);
+    stacks_add(stacks, &(struct finding_stack){
+                           .thread = name, .text = text, .stalled = true, .state = state});
+    free(written);
+    free(text);
+    free(name);
+    free(state);
+    add_children_of(v, thread, child, child, symbols, left_ns, stacks);
 }
 
 void view_stacks(const struct view *v, struct finding_stacks *stacks)
@@ -113,6 +166,7 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
     unsigned asked =
         1 + atomic_fetch_add_explicit(&v->header->holdouts_wanted, 1, memory_order_relaxed);
     char **states = states_of(v, pid);
+    struct symbols *symbols = symbols_open(v->maps);
     bool told;
 
     for (size_t i = 0; i < v->thread_count; i++) {
@@ -129,12 +183,14 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
         int tid = atomic_load_explicit(&t->tid, memory_order_relaxed);
         unsigned wanted = atomic_load_explicit(&t->stack_wanted, memory_order_relaxed);
         bool answered;
-        char *text, *duty;
+        char *written, *text, *duty;
 
         if (!tid)
             continue;
         answered = wait_for_answer(&t->stack_done, wanted, &left_ns);
-        text = text_printable(answered ? t->stack : "", sizeof t->stack);
+        written = text_printable(answered ? t->stack : "", sizeof t->stack);
+        text = symbols_of_stack(symbols, written);
+        free(written);
         duty = duties_of(v, told ? tid : 0);
         stacks_add(stacks,
                    &(struct finding_stack){
@@ -151,7 +207,12 @@ void view_stacks(const struct view *v, struct finding_stacks *stacks)
     }
     if (told)
         add_other_threads(v, pid, stacks);
+    for (size_t i = 0; i < v->thread_count; i++)
+        add_children_of(v, i, pid,
+                        atomic_load_explicit(&v->threads[i].shared->tid, memory_order_relaxed),
+                        symbols, &left_ns, stacks);
     for (size_t i = 0; states && i < v->thread_count; i++)
         free(states[i]);
     free(states);
+    symbols_close(symbols);
 }

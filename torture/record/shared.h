@@ -73,7 +73,7 @@ struct shared_thread {
     atomic_uint stack_wanted, stack_done; /* generation of the request, and of the answer */
     _Alignas(64) _Atomic uint64_t note_count;
     struct note notes[SHARED_NOTES];
-    char stack[SHARED_STACK_TEXT]; /* lines "function+offset" */
+    char stack[SHARED_STACK_TEXT]; /* lines "function+offset @address" */
 };
 
 /* One check of one workload. */

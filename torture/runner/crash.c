@@ -38,7 +38,8 @@ static size_t put_hex(char *text, size_t at, size_t room, uint64_t value)
     return put(text, at, room, digits);
 }
 
-/* The calling thread's stack from the interrupted instruction on, a line a frame. By
+/* The calling thread's stack from the interrupted instruction on, a line a frame: "function+offset
+ * @address", the first part where it is known. By
  * libunwind's manual these calls are safe in a signal handler for the local address space. */
 static void write_stack(char *text, size_t room, void *context)
 {
@@ -57,9 +58,9 @@ static void write_stack(char *text, size_t room, void *context)
             at = put(text, at, room, name);
             at = put(text, at, room, "+");
             at = put_hex(text, at, room, offset);
-        } else {
-            at = put_hex(text, at, room, address);
         }
+        at = put(text, at, room, " @");
+        at = put_hex(text, at, room, address);
         at = put(text, at, room, "\n");
         if (strcmp(name, "thread_main") == 0) /* what called it is no news */
             break;

@@ -17,19 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const child_steps[] = {
-    [STEP_NONE] = "had not begun",
-    [STEP_START] = "began",
-    [STEP_SECTION] = "went on with the section it inherited",
-    [STEP_CALL] = "queued its first callbacks",
-    [STEP_LOCK] = "went on with the big lock it inherited",
-    [STEP_VCPUS] = "went on as a vCPU, and in exclusive sections",
-    [STEP_WAIT] = "waited for grace periods",
-    [STEP_FORK] = "waited for a child of its own",
-    [STEP_BARRIER] = "waited for its callbacks",
-    [STEP_POLL] = "polled for grace periods",
-    [STEP_REGISTER] = "registered again",
-    [STEP_END] = "ended",
+const char *const child_steps[CHILD_STEP_COUNT] = {
+#define WORDS(name, words) [STEP_##name] = (words),
+    CHILD_STEPS(WORDS)
+#undef WORDS
 };
 
 enum { CHILD_REFUSED = 99 }; /* an exit code: no step is as high */

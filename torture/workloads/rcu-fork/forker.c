@@ -213,8 +213,8 @@ static bool wait_for_child(struct torture_thread *t, struct fork_report *report,
             torture_beat(t);
         }
         step = atomic_load_explicit(&report->step, memory_order_relaxed);
-        if (step != seen) {
-            torture_note(t, NOTE_STEP, (unsigned long)pid, step);
+        if (step != seen && step < CHILD_STEP_COUNT) {
+            torture_note(t, NOTE_STEPS + step, (unsigned long)pid, 0);
             torture_beat(t);
         }
         seen = step;

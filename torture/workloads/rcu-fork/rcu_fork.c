@@ -58,8 +58,10 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
     [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},
     [NOTE_FORKS] = {.format = "forks from state %lu, at %lu"},
-    [NOTE_STEP] = {.format = "child %lu is at step %lu"},
-    [NOTE_ENDED] = {.format = "child %lu ended, its descendants did %lu checks"},
+#define STEP_NOTE(name, words) [NOTE_STEPS + STEP_##name] = {.format = "child %lu " words},
+    CHILD_STEPS(STEP_NOTE)
+#undef STEP_NOTE
+        [NOTE_ENDED] = {.format = "child %lu ended, its descendants did %lu checks"},
 };
 
 /* --- Set-up --- */

@@ -60,7 +60,6 @@ enum {
 };
 enum { FORK_TIME, CHILD_LIFE, MEASURE_COUNT };
 enum { FORK, CALLBACK_LEDGER, QUIESCENCE, CHECK_COUNT };
-enum { NOTE_QUEUED, NOTE_ENTERED, NOTE_FORKS, NOTE_STEP, NOTE_ENDED, NOTE_COUNT };
 
 /* What the forking thread is when it forks; one of these, and the lock besides. */
 enum fork_from { FROM_OUTSIDE, FROM_SECTION, FROM_ONLINE, FROM_UNREGISTERED, FORK_FROM_COUNT };
@@ -74,22 +73,38 @@ enum fork_at {
     FORK_AT_COUNT
 };
 
-/* What a child is at, in the order in which it does it; its exit code when that fails. */
+/* What a child is at, in the order in which it does it; its exit code when that fails. X(NAME, what
+ * it did, after "it"). */
+#define CHILD_STEPS(X)                                       \
+    X(NONE, "had not begun")                                 \
+    X(START, "began")                                        \
+    X(SECTION, "went on with the section it inherited")      \
+    X(CALL, "queued its first callbacks")                    \
+    X(LOCK, "went on with the big lock it inherited")        \
+    X(VCPUS, "went on as a vCPU, and in exclusive sections") \
+    X(WAIT, "waited for grace periods")                      \
+    X(FORK, "waited for a child of its own")                 \
+    X(BARRIER, "waited for its callbacks")                   \
+    X(POLL, "polled for grace periods")                      \
+    X(REGISTER, "registered again")                          \
+    X(END, "ended")
+
 enum child_step {
-    STEP_NONE,
-    STEP_START,
-    STEP_SECTION,
-    STEP_CALL,
-    STEP_LOCK,
-    STEP_VCPUS,
-    STEP_WAIT,
-    STEP_FORK,
-    STEP_BARRIER,
-    STEP_POLL,
-    STEP_REGISTER,
-    STEP_END
+#define CHILD_STEP(name, words) STEP_##name,
+    CHILD_STEPS(CHILD_STEP)
+#undef CHILD_STEP
+        CHILD_STEP_COUNT
 };
-extern const char *const child_steps[]; /* by step: what it did, after "it" */
+extern const char *const child_steps[CHILD_STEP_COUNT];
+
+enum {
+    NOTE_QUEUED,
+    NOTE_ENTERED,
+    NOTE_FORKS,
+    NOTE_ENDED,
+    NOTE_STEPS, /* one for each */
+    NOTE_COUNT = NOTE_STEPS + CHILD_STEP_COUNT
+};
 
 /* Shared with the children of one forker, of whom one lives at a time, and their descendants:
  * counts of what they did, and the message of the first that failed. The parent's mapping is not
