@@ -8,6 +8,7 @@
 struct statistic {
     const char *name;
     const char *words; /* how the line "Reached" puts it; NULL: the name with spaces */
+    const char *of;    /* that of which it counts a part, but for one under way; NULL: none */
     size_t offset;     /* the adaptor's: where its flavor_sample() finds it */
 };
 

@@ -36,7 +36,7 @@ struct torture_thread;
     X(FORCE, "force")                 /* force notifiers, force_rcu */                           \
     X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
     X(GP_FACTS, "gp-facts")           /* and what its leader did meanwhile */                    \
-    X(PROMISE, "promise")             /* says what forces them, and keeps from napping */        \
+    X(PROMISE, "promise")             /* promises what forces them, and when none naps */        \
     X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
     X(SECTIONS, "sections")           /* a section protects whatever is read in it */            \
     X(RETIRE, "retire")               /* hands what readers may still hold to a reclaimer */     \

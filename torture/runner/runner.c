@@ -205,10 +205,10 @@ static void emit_ready(struct run *run, const char *notes)
 
     for (size_t i = 0; i < run->instance_count; i++)
         json_array_append_new(list, describe_instance(run, i));
-    emit(run, json_pack("{ss si sI so so so ss}", "event", "ready", "pid", (int)getpid(), "size",
+    emit(run, json_pack("{ss si sI so so so so ss}", "event", "ready", "pid", (int)getpid(), "size",
                         (json_int_t)run->shared->size, "workloads", list, "threads",
-                        describe_threads(run), "library", runner_statistic_names(), "notes",
-                        notes ? notes : ""));
+                        describe_threads(run), "library", runner_statistic_names(), "parts",
+                        runner_statistic_parts(), "notes", notes ? notes : ""));
 }
 
 static void emit_slowest(struct run *run)
@@ -349,8 +349,9 @@ static void answer_driver(struct run *run)
     for (unsigned i = 0; i < count && i < 16; i++)
         atomic_store_explicit(&s->holdouts[i], tids[i], memory_order_relaxed);
     atomic_store_explicit(&s->holdout_count, count < 16 ? count : 16, memory_order_relaxed);
-    /* Orders: STORE holdouts[], STORE duties[] -> STORE holdouts_done (release).
-     * Pairs with: wait_for_answer(), LOAD answer (acquire), for holds_up() and duties_of().
+    /* Orders: STORE holdouts[], STORE holdout_count, and what tell_duties() stores -> STORE
+     * holdouts_done (release).
+     * Pairs with: wait_for_answer(), LOAD answer (acquire), for holds_up().
      * Broken: a report names threads that held up an earlier grace period. */
     atomic_store_explicit(&s->holdouts_done, wanted, memory_order_release);
 }
