@@ -2,8 +2,8 @@
 # Tortures for long: nights of the scenarios of configs/torture/, each of which has turns of 30 s with each build.
 # `tests/soak.sh [NAME...]`; prints TAP.
 #
-# Each must pass, with everything that it requires reached. The builds are the plain one, one for each kind of
-# sanitizer, and for half of the scenarios, which SEED chooses, one more that it chooses; for each of them SEED
+# Each must pass, with everything that it requires reached. The builds are the plain one, one with sanitizers, of which
+# SEED chooses the kind, and for half of the scenarios, which it chooses, one more that it chooses; for each of them SEED
 # chooses between membarrier and full fences, and it is the seed of the nights. In $KEPT/soak-SEED results are kept: a night that was over is
 # not run again, and one that was cut short goes on.
 set -u
@@ -15,7 +15,7 @@ mkdir -p "$kept" && kept=$(cd "$kept" && pwd) || exit 70
 unset MAKEFLAGS MFLAGS MAKELEVEL STILLPOINT_RUNNERS
 echo "# seed $seed"
 
-always=('' 'SANITIZE=address,undefined' 'SANITIZE=thread')
+sanitizers=('SANITIZE=address,undefined' 'SANITIZE=thread')
 sometimes=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 CC=clang)
 # In a night: what starting and ending runs may take of it leaves no time for a second turn.
 few=8
@@ -127,15 +127,18 @@ both_fences() { # SETTING NAME...
     soak full "$1" $(of full "$@")
 }
 
+chosen_for() { # SETTING WORD OF NUMBER: those scenarios for which the seed chooses this number
+    local name chosen=()
+    for name in "${names[@]}"; do
+        [ "$(choose "$name $2" "$3")" != "$4" ] || chosen+=("$name")
+    done
+    [ ${#chosen[@]} -eq 0 ] || both_fences "$1" "${chosen[@]}"
+}
+
 # Build by build, and the plain one first, so that what is found at all is found early.
 {
-    for how in "${always[@]}"; do both_fences "$how" "${names[@]}"; done
-    for ((i = 0; i < ${#sometimes[@]}; i++)); do
-        chosen=()
-        for name in "${names[@]}"; do
-            [ "$(choose "$name build" $((2 * ${#sometimes[@]})))" != $i ] || chosen+=("$name")
-        done
-        [ ${#chosen[@]} -eq 0 ] || both_fences "${sometimes[i]}" "${chosen[@]}"
-    done
+    both_fences '' "${names[@]}"
+    for ((i = 0; i < ${#sanitizers[@]}; i++)); do chosen_for "${sanitizers[i]}" sanitizer ${#sanitizers[@]} "$i"; done
+    for ((i = 0; i < ${#sometimes[@]}; i++)); do chosen_for "${sometimes[i]}" build $((2 * ${#sometimes[@]})) "$i"; done
 } | tee "$kept/tap"
 ! grep -q '^not ok' "$kept/tap"
