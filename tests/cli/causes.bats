@@ -45,7 +45,7 @@ is_marked_rightly() {
         | [.causes | .reader_preempted, .leader_waits_for_cpu, .woken_late | .ns // 0] | add > $all / 2') || :
     echo "$output"
     if [ "$marked" = true ]; then
-        grep -qE '^  [a-z]+ .* ms\* ' <<<"$output"
+        grep -qE '^  [a-z]+ .* (us|ms|s)\* ' <<<"$output"
         has "$output" "  * The scheduler's: for most of the time above it a thread could run and had no CPU."
     else
         lacks "$output" '* '

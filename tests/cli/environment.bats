@@ -137,7 +137,9 @@ EOF
 
 @test "hundreds of threads are no trouble" {
     run sp run "$(pipe)" --set rcu-pipe.readers=400 --set stall_limit=60s --out "$OUT" --quiet
-    expect 0
+    # Beside other processes the driver may be late, which makes the run inconclusive.
+    [ "$status" -eq 0 ] || expect 2
+    [ "$(result '.runs[0].findings | length')" -eq 0 ]
     [ "$(result '.runs[0].threads | length')" -eq 404 ]
 }
 
