@@ -171,21 +171,32 @@ static bool enough_to_start(unsigned long count)
                                ~1UL);
 }
 
-/* Under the policy RCU_GP_EVENT: lets callbacks pile up for force_naps intervals, or until there
- * are enough or a grace period is requested to be forced. */
+/* For how long callbacks still pile up that do so since then: force_naps intervals in all. */
+static int64_t pile_up_left_ns(int64_t begun_ns)
+{
+    int64_t limit, age = platform_now_ns() - begun_ns;
+
+    if (__builtin_mul_overflow(tuned(poll_interval_ns), tuned(force_naps), &limit))
+        limit = INT64_MAX;
+    return limit - age;
+}
+
+/* Under the policy RCU_GP_EVENT: lets callbacks pile up, until it is time, there are enough, or a
+ * grace period is requested to be forced. */
 static void pile_up(void)
 {
-    int64_t now = platform_now_ns(), limit, end;
+    int64_t begun_ns = platform_now_ns();
 
-    if (__builtin_mul_overflow(tuned(poll_interval_ns), tuned(force_naps), &limit) ||
-        __builtin_add_overflow(now, limit, &end))
-        end = INT64_MAX;
-    for (; now < end; now = platform_now_ns()) {
+    for (;;) {
+        int64_t left_ns;
+
+        /* First the event is reset, then the settings are loaded: later ones set it again. */
         event_reset(&callbacks.urgent);
-        if (enough_to_start(callback_queue_count()))
+        left_ns = pile_up_left_ns(begun_ns);
+        if (left_ns <= 0 || enough_to_start(callback_queue_count()))
             return;
         duty_begin(&rcu_callbacks_duty, CALLBACKS_PILE_UP);
-        event_timedwait(&callbacks.urgent, end - now);
+        event_timedwait(&callbacks.urgent, left_ns);
     }
 }
 

@@ -96,11 +96,9 @@ static struct rcu_gp_record recall(unsigned long end)
 
 void rcu_record_served(unsigned long end)
 {
-    if (tuned(gp_records)) {
+    if (tuned(gp_records) || tuned(gp_times)) {
         served = recall(end);
         before = recall(end - 2);
-    } else if (tuned(gp_times)) {
-        served = recall(end);
     } else {
         served.end_ns = 0; /* nor those of the call before */
     }

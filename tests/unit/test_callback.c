@@ -323,13 +323,43 @@ static void lower_the_limit(void)
     use(settings);
 }
 
+static void shorten_the_intervals(void)
+{
+    struct rcu_settings settings = piling_up();
+
+    settings.poll_interval_ns = 1;
+    use(settings);
+}
+
+static void want_no_intervals(void)
+{
+    struct rcu_settings settings = piling_up();
+
+    settings.force_naps = 0;
+    use(settings);
+}
+
+static void (*const requests[])(void) = {
+    force,           rcu_barrier,           drain_call_rcu,   change_policy,
+    lower_the_limit, shorten_the_intervals, want_no_intervals};
+enum { REQUESTS = sizeof requests / sizeof *requests };
+
+static bool piles_up(void)
+{
+    struct rcu_duty duties[4];
+    unsigned count = rcu_duties(duties, 4);
+
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(duties[i].what, "lets callbacks pile up") == 0)
+            return true;
+    return false;
+}
+
 START_TEST(a_request_ends_the_piling_up)
 {
-    static void (*const requests[])(void) = {force, rcu_barrier, drain_call_rcu, change_policy,
-                                             lower_the_limit};
-
     use(piling_up());
     queue(0, 5);
+    UNTIL(piles_up());
     for (int i = 0; i < 10; i++)
         synchronize_rcu();
     ck_assert(!has_run(0));
@@ -393,7 +423,7 @@ static void add_tests_of_the_queue(Suite *suite)
     tcase_add_test(when, a_callback_knows_the_times_of_its_grace_period);
 
     tcase_add_test(pile, under_the_event_policy_callbacks_wait_until_there_are_enough);
-    tcase_add_loop_test(pile, a_request_ends_the_piling_up, 0, 5);
+    tcase_add_loop_test(pile, a_request_ends_the_piling_up, 0, REQUESTS);
     tcase_add_test(pile, piling_up_ends_with_its_time);
     tcase_add_loop_test(pile, piling_up_may_be_without_end, 0, 2);
 }

@@ -174,6 +174,36 @@ START_TEST(without_the_setting_nothing_is_known)
 }
 END_TEST
 
+static void keep_times_alone(void)
+{
+    struct rcu_settings settings = patient(RCU_GP_POLL, MS_NS / 10);
+
+    settings.gp_times = true;
+    use(settings);
+}
+
+START_TEST(the_one_before_is_of_the_same_call_when_settings_change_meanwhile)
+{
+    int64_t before_ns;
+
+    record(RCU_GP_POLL, true);
+    make(&reader, enter);
+    begin_and_wait(&first, keep_first, 1);
+    make(&reader, leave);
+    finish(&first);
+    before_ns = firsts.served.end_ns;
+    make(&reader, enter);
+    begin_and_wait(&first, synchronize_rcu, 1);
+    keep_times_alone();
+    make(&reader, leave);
+    finish(&first);
+    record(RCU_GP_POLL, true);
+    make(&first, ask_first);
+    ck_assert(firsts.known);
+    ck_assert_int_eq(firsts.before.end_ns, before_ns);
+}
+END_TEST
+
 static struct kept callbacks;
 
 static void keep_in_callback(struct rcu_head *head)
@@ -209,6 +239,7 @@ int main(void)
                         POLICIES);
     tcase_add_loop_test(records, a_forced_grace_period_says_so, 0, POLICIES);
     tcase_add_test(records, without_the_setting_nothing_is_known);
+    tcase_add_test(records, the_one_before_is_of_the_same_call_when_settings_change_meanwhile);
     tcase_add_test(records, a_callback_knows_the_record_of_its_grace_period);
     return run_suite(suite);
 }
