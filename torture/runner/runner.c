@@ -6,6 +6,7 @@
 #include "mapping.h"
 #include "own_cpu.h"
 #include "refused.h"
+#include "run.h"
 #include "slowest.h"
 #include "thread.h"
 #include "torture/placement/placement.h"
@@ -24,55 +25,6 @@
 #include <unistd.h>
 
 #define TICK_NS (20 * 1000 * 1000)
-
-struct run {
-    json_t *config;
-    int events_fd;
-    struct shared_header *shared;
-    size_t instance_count;
-    struct instance *instances;
-    size_t thread_count;
-    struct planned_thread *plan;
-    struct torture_thread *threads;
-    size_t *offsets; /* of the threads in the mapping */
-    pthread_t *handles;
-    struct placement *placement;
-    struct cost *cost;
-    struct diagnostics *diagnostics;
-    atomic_uint arrived;
-    atomic_uint failed; /* threads that could not be placed */
-    atomic_flag refused_taken;
-    char refused[160]; /* why the system refused the first of them */
-};
-
-static json_t *name_array(const char *const *list)
-{
-    json_t *array = json_array();
-
-    for (; list && *list; list++)
-        json_array_append_new(array, json_string(*list));
-    return array;
-}
-
-static void emit(struct run *run, json_t *event)
-{
-    char *line = json_dumps(event, JSON_COMPACT);
-    size_t length = line ? strlen(line) : 0, done = 0;
-
-    json_decref(event);
-    if (!line)
-        return;
-    line[length++] = '\n'; /* over the terminating zero: written by length */
-    while (done < length) {
-        ssize_t n = write(run->events_fd, line + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            break; /* the driver is gone; PDEATHSIG ends us */
-        if (n > 0)
-            done += (size_t)n;
-    }
-    free(line);
-}
 
 /* --- Laying out the mapping --- */
 
@@ -157,65 +109,6 @@ static void make_threads(struct run *run)
             (struct histogram *)(part + shared_histograms_offset(p->workload->counter_count));
         random_start(&t->random, t->instance->seed, i);
     }
-}
-
-/* --- The ready event: what is where, for the driver --- */
-
-static json_t *describe_instance(const struct run *run, size_t i)
-{
-    const struct workload *w = run->instances[i].workload;
-    json_t *counters = json_array(), *measures = json_array();
-    json_t *checks = json_array(), *notes = json_array();
-
-    for (size_t j = 0; j < w->counter_count; j++)
-        json_array_append_new(counters, json_string(w->counters[j].name));
-    for (size_t j = 0; j < w->measure_count; j++)
-        json_array_append_new(measures, json_pack("{ss ss}", "name", w->measures[j].name, "unit",
-                                                  w->measures[j].unit));
-    for (size_t j = 0; j < w->check_count; j++)
-        json_array_append_new(checks, json_string(w->checks[j]));
-    for (size_t j = 0; j < w->note_count; j++)
-        json_array_append_new(notes, json_pack("{ss sb}", "format", w->notes[j].format, "enters",
-                                               w->notes[j].enters));
-    return json_pack("{ss so so so so so sI}", "name", w->name, "counters", counters, "measures",
-                     measures, "checks", checks, "coverage", name_array(w->coverage), "notes",
-                     notes, "checks_offset",
-                     (json_int_t)((char *)run->instances[i].checks - (char *)run->shared));
-}
-
-static json_t *describe_threads(const struct run *run)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < run->thread_count; i++) {
-        const struct placement_slot *slot = placement_slot(run->placement, i);
-
-        json_array_append_new(list, json_pack("{ss ss si sI si si}", "name", run->plan[i].name,
-                                              "role", run->plan[i].role->name, "workload",
-                                              (int)run->plan[i].workload_index, "offset",
-                                              (json_int_t)run->offsets[i], "cpu", slot->os_cpu,
-                                              "node", slot->node));
-    }
-    return list;
-}
-
-static void emit_ready(struct run *run, const char *notes)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < run->instance_count; i++)
-        json_array_append_new(list, describe_instance(run, i));
-    emit(run, json_pack("{ss si sI so so so so ss}", "event", "ready", "pid", (int)getpid(), "size",
-                        (json_int_t)run->shared->size, "workloads", list, "threads",
-                        describe_threads(run), "library", runner_statistic_names(), "parts",
-                        runner_statistic_parts(), "notes", notes ? notes : ""));
-}
-
-static void emit_slowest(struct run *run)
-{
-    for (size_t i = 0; i < run->instance_count; i++)
-        if (run->instances[i].slowest)
-            emit(run, slowest_describe(&run->instances[i]));
 }
 
 /* --- Threads --- */
@@ -495,16 +388,16 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
         if (run.failed > 0)
             diagnose(&notes, "%u of %zu threads could not be placed: %s", run.failed,
                      run.thread_count, run.refused);
-        emit_ready(&run, notes.text);
+        run_emit_ready(&run, notes.text);
         run_until_stopped(&run, duration_ns);
         for (size_t i = 0; i < run.instance_count; i++)
             if (run.instances[i].workload->finish)
                 run.instances[i].workload->finish(&run.instances[i]);
         answer_driver(&run);
-        emit_slowest(&run);
+        run_emit_slowest(&run);
         atomic_store_explicit(&run.shared->phase, PHASE_FINISHED, memory_order_release);
-        emit(&run, json_pack("{ss so* so*}", "event", "finished", "cost", cost_describe(run.cost),
-                             "peak_rss_bytes", runner_peak_rss()));
+        run_emit(&run, json_pack("{ss so* so*}", "event", "finished", "cost",
+                                 cost_describe(run.cost), "peak_rss_bytes", runner_peak_rss()));
     }
     diagnostics_free(&notes);
     for (size_t i = 0; i < run.instance_count; i++) {
