@@ -122,6 +122,46 @@ static inline void flavor_promises(struct gp_promises *promises)
 }
 #endif
 
+/* Settings that it follows at any time, in the middle of a grace period too. */
+#ifndef FLAVOR_CAN_CHANGE
+#define FLAVOR_CAN_CHANGE 0
+typedef struct flavor_no_settings {
+    char unused;
+} flavor_kept_settings;
+static inline void flavor_keep_settings(flavor_kept_settings *kept)
+{
+    (void)kept;
+    abort();
+}
+static inline void flavor_restore_settings(const flavor_kept_settings *kept)
+{
+    (void)kept;
+    abort();
+}
+static inline void flavor_change_settings(const flavor_kept_settings *kept, uint64_t choice)
+{
+    (void)kept;
+    (void)choice;
+    abort();
+}
+static inline void flavor_change_to_force(const flavor_kept_settings *kept)
+{
+    (void)kept;
+    abort();
+}
+#endif
+
+/* In the only thread of a process, before its first grace period; where it is in a section, the
+ * first time among its ancestors. */
+#ifndef FLAVOR_CAN_JUMP
+#define FLAVOR_CAN_JUMP 0
+static inline void flavor_jump(uint64_t choice)
+{
+    (void)choice;
+    abort();
+}
+#endif
+
 #ifndef FLAVOR_CAN_TELL_SECTION
 #define FLAVOR_CAN_TELL_SECTION 0
 static inline bool flavor_in_section(void)

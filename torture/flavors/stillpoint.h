@@ -163,6 +163,71 @@ static inline void flavor_promises(struct gp_promises *promises)
     promises->batch = settings.callback_batch;
 }
 
+#define FLAVOR_CAN_JUMP 1
+/* What counts may pass, and where they wrap. */
+static const unsigned long flavor_passes[] = {1UL << 31 << 1, ULONG_MAX / 2 + 1, 0};
+
+static inline void flavor_jump(uint64_t choice)
+{
+    unsigned long gps = 1 + (unsigned long)(choice / 3 % 8);
+    unsigned which = (unsigned)(choice % 3);
+
+    /* Not the number below 2^32: who counts may come there. */
+    rcu_start_counting_at(flavor_passes[which == 0 ? 1 : which] - gps * RCU_NUMBER_STEP,
+                          flavor_passes[which] - 2 * gps);
+}
+
+#define FLAVOR_CAN_CHANGE 1
+typedef struct rcu_settings flavor_kept_settings;
+static inline void flavor_keep_settings(flavor_kept_settings *kept)
+{
+    rcu_get_settings(kept);
+}
+
+static inline void flavor_restore_settings(const flavor_kept_settings *kept)
+{
+    rcu_set_settings(kept);
+}
+
+/* What warns with one of these settings is no news. */
+static inline void flavor_ignore_warning(const char *line)
+{
+    (void)line;
+}
+
+/* Of each setting that which was kept, or one under which little happens unless it is changed
+ * again, by the bits of `choice`. */
+static inline void flavor_change_settings(const flavor_kept_settings *kept, uint64_t choice)
+{
+    static const int64_t minute = INT64_C(60) * 1000 * 1000 * 1000;
+    struct rcu_settings s = *kept;
+
+    s.gp_policy = (enum rcu_gp_policy)(choice % (RCU_GP_ADAPTIVE + 1));
+    choice /= RCU_GP_ADAPTIVE + 1;
+    s.spin_ns = choice & 1 ? 0 : kept->spin_ns;
+    s.first_nap_ns = choice & 2 ? minute : kept->first_nap_ns;
+    s.poll_interval_ns = choice & 4 ? minute : kept->poll_interval_ns;
+    s.force_after_ns = choice & 8 ? minute : kept->force_after_ns;
+    s.force_naps = choice & 16 ? UINT_MAX : kept->force_naps;
+    s.force_callbacks = choice & 32 ? UINT_MAX : kept->force_callbacks;
+    s.callback_batch = choice & 64 ? 1 : kept->callback_batch;
+    s.callback_bound = choice & 128 ? 500 : kept->callback_bound;
+    s.gp_times = choice & 256 ? !kept->gp_times : kept->gp_times;
+    s.gp_records = choice & 512 ? !kept->gp_records : kept->gp_records;
+    s.warn_after_ns = choice & 1024 ? 100 * 1000 : kept->warn_after_ns;
+    rcu_set_warning_handler(flavor_ignore_warning);
+    rcu_set_settings(&s);
+}
+
+static inline void flavor_change_to_force(const flavor_kept_settings *kept)
+{
+    struct rcu_settings s = *kept;
+
+    s.gp_policy = RCU_GP_FQS;
+    s.force_naps = 0;
+    rcu_set_settings(&s);
+}
+
 #define FLAVOR_CAN_QSBR 1
 static inline void flavor_thread_online(void)
 {
@@ -418,12 +483,11 @@ static inline void flavor_default_settings(struct flavor_settings *s)
 
 static inline bool flavor_start(const struct flavor_settings *s, struct diagnostics *d)
 {
-    /* By the choices of `start`. */
-    static const unsigned long passes[] = {0, 1UL << 31 << 1, ULONG_MAX / 2 + 1, 0};
+    if (s->start > 0) { /* some hundred grace periods before */
+        unsigned long pass = flavor_passes[s->start - 1];
 
-    /* Some hundred grace periods before. */
-    if (s->start > 0)
-        rcu_start_counting_at(passes[s->start] - 256 * RCU_NUMBER_STEP, passes[s->start] - 256);
+        rcu_start_counting_at(pass - 256 * RCU_NUMBER_STEP, pass - 256);
+    }
     if (rcu_set_settings(&s->rcu) != 0) {
         diagnose(d, "libstillpoint refuses the settings in \"library\"");
         return false;

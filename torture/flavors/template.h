@@ -70,6 +70,10 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_GP_TIMES       flavor_gp_times()
  *     FLAVOR_CAN_GP_FACTS       flavor_keep_gp_facts(), flavor_gp_facts()
  *     FLAVOR_CAN_PROMISE        flavor_promises()
+ *     FLAVOR_CAN_JUMP           flavor_jump()
+ *     FLAVOR_CAN_CHANGE         flavor_kept_settings, flavor_keep_settings(),
+ *                               flavor_restore_settings(), flavor_change_settings(),
+ *                               flavor_change_to_force()
  *     FLAVOR_CAN_TELL_SECTION   flavor_in_section()
  *     FLAVOR_CAN_QSBR           flavor_thread_online(), flavor_thread_offline(),
  *                               flavor_quiescent_state(), and a section in a thread that is online:

@@ -37,6 +37,8 @@ struct torture_thread;
     X(GP_TIMES, "gp-times")           /* knows when a grace period started and ended */          \
     X(GP_FACTS, "gp-facts")           /* and what its leader did meanwhile */                    \
     X(PROMISE, "promise")             /* promises what forces them, and when none naps */        \
+    X(CHANGE, "change")               /* takes other settings at any time */                     \
+    X(JUMP, "jump")                   /* counts from just before its counts wrap */              \
     X(PROTECT, "protect")             /* grace periods really wait for readers; not of `null` */ \
     X(SECTIONS, "sections")           /* a section protects whatever is read in it */            \
     X(RETIRE, "retire")               /* hands what readers may still hold to a reclaimer */     \

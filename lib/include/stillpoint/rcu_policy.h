@@ -67,7 +67,9 @@ void rcu_set_warning_handler(rcu_warning_handler *handler);
 /* For tests: grace periods are counted from here on, so that what happens when the counts wrap need
  * not be waited for. The number takes the upper bits of `number`, the sequence the even part of
  * `sequence`.
- * => Before any other thread uses the library, and before the first grace period. */
+ * => Before any other thread uses the library, and before the first grace period of the process; in
+ *    the child of a fork too, but a number at which an open section of it began may not come
+ *    again. */
 void rcu_start_counting_at(unsigned long number, unsigned long sequence);
 
 /* Forces the grace period that is under way and the next one to start, callbacks' ones included. */
