@@ -102,12 +102,18 @@ static void start_poll(struct promise_state *s)
     (void)flavor_start_poll_expedited();
 }
 
+static void change(struct promise_state *s)
+{
+    flavor_change_to_force(&s->settings);
+}
+
 static void (*const acts[ACT_COUNT])(struct promise_state *) = {
     [WAIT] = wait,           [WAIT_OFTEN] = wait_often,
     [EXPEDITE] = expedite,   [FORCE] = force,
     [BARRIER] = barrier,     [START_POLL] = start_poll,
     [CALL_ONE] = call_one,   [CALL_SLOW] = call_slow,
     [CALL_SOME] = call_some, [CALL_ENOUGH] = call_enough,
+    [CHANGE] = change,
 };
 
 void actor_begin(struct actor *a, enum act act)

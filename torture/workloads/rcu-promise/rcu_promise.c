@@ -48,6 +48,7 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_ACTS + CALL_SLOW] = {.format = "queues a slow callback, in round %lu"},
     [NOTE_ACTS + CALL_SOME] = {.format = "queues some callbacks, in round %lu"},
     [NOTE_ACTS + CALL_ENOUGH] = {.format = "queues as many callbacks as force, in round %lu"},
+    [NOTE_ACTS + CHANGE] = {.format = "sets what forces at once, in round %lu"},
 };
 
 static const char *const coverage[] = {"quiet_gps",        "left_gps",       "requests",
@@ -62,6 +63,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
     (void)d;
     s->followers = cache_lines((size_t)p->followers * sizeof *s->followers);
     s->callback_room = 1 + SOME_CALLBACKS;
+    if (FLAVOR_CAN_CHANGE)
+        flavor_keep_settings(&s->settings);
     if (FLAVOR_CAN_PROMISE) {
         flavor_promises(&s->promises);
         if (s->promises.callbacks > SOME_CALLBACKS && s->promises.callbacks <= MOST_CALLBACKS)

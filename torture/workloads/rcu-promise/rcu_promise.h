@@ -56,6 +56,7 @@ enum act {
     CALL_SLOW,   /* one that runs until it is let go */
     CALL_SOME,   /* SOME_CALLBACKS */
     CALL_ENOUGH, /* as many callbacks as promise to force */
+    CHANGE,      /* settings that force at once */
     ACT_COUNT
 };
 enum promise_note {
@@ -101,6 +102,7 @@ struct step_sum {
 
 struct promise_state {
     struct gp_promises promises;
+    flavor_kept_settings settings; /* with which it makes them */
     struct actor leader, asker, *followers;
     atomic_uint returned;      /* followers in this round */
     atomic_uint asleep;        /* that the first of these found asleep */
@@ -187,6 +189,8 @@ extern const size_t promise_scene_count;
 void promise_holder(struct torture_thread *t);
 void promise_play_request(struct torture_thread *t, struct promise_state *s,
                           const struct scene *scene);
+void promise_play_change(struct torture_thread *t, struct promise_state *s,
+                         const struct scene *scene);
 void promise_play_beside_callback(struct torture_thread *t, struct promise_state *s,
                                   const struct scene *scene);
 

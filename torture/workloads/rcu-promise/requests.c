@@ -105,7 +105,7 @@ static void ask(struct torture_thread *t, struct promise_state *s, const struct 
     torture_count(t, CHECKS, 1);
     if (scene->subject != OF_ASKER && sleeps_on(t, s, id, asleep))
         torture_violation(t->instance, t, PROMISE,
-                          "%s slept when %s was called, behind a reader that it could tell to "
+                          "%s slept at the time of %s, behind a reader that it could tell to "
                           "leave, and sleeps on: the request has woken nobody.",
                           who(scene->subject), scene->request);
     else
@@ -128,6 +128,14 @@ void promise_play_request(struct torture_thread *t, struct promise_state *s,
         torture_count(t, ABANDONED, 1);
     promise_leave(t, s);
     promise_settle(t, s);
+}
+
+/* The request is made by other settings. */
+void promise_play_change(struct torture_thread *t, struct promise_state *s,
+                         const struct scene *scene)
+{
+    promise_play_request(t, s, scene);
+    flavor_restore_settings(&s->settings);
 }
 
 /* The callback thread is in the middle of a callback when the request comes, and so does not wait
