@@ -301,6 +301,11 @@ static void begin(struct child *c, const struct fork_birth *birth)
         /* A callback may have run before the thread that queued it has counted it. */
         c->pending += queued > invoked ? queued - invoked : 0;
     }
+    if (c->params->jump && (!state->jumped || !fork_holds(birth)) && random_one_in(&c->random, 2)) {
+        flavor_jump(random_next(&c->random));
+        state->jumped = true;
+        child_count(&c->report->jumps, 1);
+    }
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();
     child_expect_inside(c, birth->from == FROM_SECTION, "Just forked,");
@@ -320,7 +325,7 @@ void fork_child_main(struct instance *in, struct fork_report *report, uint64_t s
     last = c.generation >= (unsigned)c.params->depth;
     /* The flavor may start a thread for it: see wait_for_threads(). */
     c.polls = FLAVOR_CAN_POLL && (last || !FORK_SANITIZED);
-    if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE) {
+    if (fork_holds(birth)) {
         child_at(&c, STEP_SECTION);
         child_use_inherited(&c, birth);
     }

@@ -34,7 +34,7 @@ void fork_get_into(const struct fork_params *p, struct fork_state *state, struct
     else if (birth->from == FROM_SECTION)
         for (unsigned level = 0; level < birth->nest; level++)
             flavor_read_lock();
-    if (birth->from == FROM_SECTION || birth->from == FROM_ONLINE)
+    if (fork_holds(birth))
         birth->item = flavor_dereference(state->updaters[updater].current);
 }
 
@@ -96,6 +96,7 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
     torture_count(t, CHILD_CALLBACKS, take(&report->callbacks));
     torture_count(t, CHILD_SECTIONS, take(&report->kept_sections));
     torture_count(t, CHILD_VCPU_TURNS, take(&report->vcpu_turns));
+    torture_count(t, CHILD_JUMPS, take(&report->jumps));
     inherited = take(&report->inherited);
     dropped = take(&report->dropped);
     torture_count(t, CHILD_INHERITED, inherited);

@@ -41,6 +41,9 @@ static const struct counter counters[COUNTER_COUNT] = {
     [CHILD_VCPU_TURNS] = {.name = "child_vcpu_turns", .needs = CAN_VCPU},
     [CHILD_INHERITED] = {.name = "child_inherited", .needs = CAN_INHERIT},
     [CHILD_DROPPED] = {.name = "child_dropped"},
+    [CHILD_JUMPS] = {.name = "child_jumps",
+                     .words = "children that count from just before a wrap",
+                     .needs = CAN_JUMP},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [FORK_TIME] = {.name = "fork", .unit = "ns"},
@@ -51,9 +54,17 @@ static const char *const checks[CHECK_COUNT] = {
     [CALLBACK_LEDGER] = "callback-ledger",
     [QUIESCENCE] = "quiescence",
 };
-static const char *const coverage[] = {
-    "forks_in_section", "forks_online",  "forks_unregistered", "forks_locked",   "forks_executing",
-    "forks_exclusive",  "grandchildren", "child_inherited",    "child_sections", NULL};
+static const char *const coverage[] = {"forks_in_section",
+                                       "forks_online",
+                                       "forks_unregistered",
+                                       "forks_locked",
+                                       "forks_executing",
+                                       "forks_exclusive",
+                                       "grandchildren",
+                                       "child_inherited",
+                                       "child_sections",
+                                       "child_jumps",
+                                       NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
     [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},
@@ -231,6 +242,13 @@ static const struct option options[] = {
      .max = 100,
      .unit = "generations",
      .help = "children fork children, down to this generation"},
+    {.name = "jump",
+     .type = OPTION_BOOL,
+     .offset = FIELD(jump),
+     .default_text = "true",
+     .needs = CAN_JUMP,
+     .help = "half of the children count grace periods from a few before a count passes 32 or 63 "
+             "bits, or wraps"},
     {.name = NULL},
 };
 #undef FIELD

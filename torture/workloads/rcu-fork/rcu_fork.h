@@ -30,7 +30,7 @@ struct fork_params {
     int64_t forkers, readers, updaters, waiters, lock_users, vcpus;
     int64_t pending_max, section_ns, fork_pause_ns;
     int64_t child_callers, child_callbacks, child_stay_ns, depth;
-    bool big_lock;
+    bool big_lock, jump;
 };
 
 enum {
@@ -56,6 +56,7 @@ enum {
     CHILD_VCPU_TURNS,
     CHILD_INHERITED,
     CHILD_DROPPED,
+    CHILD_JUMPS,
     COUNTER_COUNT
 };
 enum { FORK_TIME, CHILD_LIFE, MEASURE_COUNT };
@@ -114,7 +115,7 @@ struct fork_report {
     atomic_uint claimed, ready;
     char message[384];
     _Atomic uint64_t children, reads, checks, callbacks, inherited, dropped, kept_sections,
-        vcpu_turns;
+        vcpu_turns, jumps;
 };
 
 struct fork_state {
@@ -123,6 +124,7 @@ struct fork_state {
     struct big_lock *big_lock;
     struct fork_report *reports; /* one for each forker */
     cpu_set_t cpus;              /* before any thread was placed */
+    bool jumped;                 /* the counts of this process, or of an ancestor */
     unsigned generation;         /* how many forks away from the runner; its process's own */
     /* Callbacks of an ancestor's that ran in this process, and what was wrong with one of them. */
     atomic_uint inherited_ran;
@@ -142,6 +144,12 @@ struct fork_birth {
     enum fork_at at;
     flavor_vcpu cpu; /* of the thread's, if any */
 };
+
+/* Whether the thread is in a section, or online. */
+static inline bool fork_holds(const struct fork_birth *birth)
+{
+    return birth->from == FROM_SECTION || birth->from == FROM_ONLINE;
+}
 
 /* Roles of the parent's. */
 void fork_reader(struct torture_thread *t);
