@@ -221,8 +221,9 @@ $(BUILD)/harness.a: $(harness_objects)
 
 harness_archive := $(BUILD)/harness.a
 runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
-# Calls that the system may refuse, which the runner takes note of: runner/refused.c.
-refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill)
+# Calls that the system may refuse, which the runner takes note of, and malloc(), which it may refuse itself:
+# runner/refused.c.
+refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill malloc)
 
 $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 	$(call write_if_changed,$(patsubst %,'#include "%"',$(sort $(wildcard $*/*.c))))

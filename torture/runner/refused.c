@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static struct shared_header *shared;
+static __thread bool without_memory;
 
 void refused_install(struct shared_header *header)
 {
@@ -21,6 +22,11 @@ static void note(enum refusable call, int error)
         return;
     atomic_store_explicit(&shared->refused[call].error, error, memory_order_relaxed);
     atomic_fetch_add_explicit(&shared->refused[call].count, 1, memory_order_relaxed);
+}
+
+void refuse_memory(bool refused)
+{
+    without_memory = refused;
 }
 
 unsigned refused_now(void)
@@ -55,6 +61,8 @@ int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *)
 int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+void *__real_malloc(size_t);
+void *__wrap_malloc(size_t);
 int __real_tgkill(pid_t, pid_t, int);
 int __wrap_tgkill(pid_t, pid_t, int);
 
@@ -75,6 +83,14 @@ pid_t __wrap_fork(void)
     if (pid < 0)
         note(REFUSABLE_PROCESS, errno);
     return pid;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    if (!without_memory)
+        return __real_malloc(size);
+    errno = ENOMEM;
+    return NULL;
 }
 
 int __wrap_tgkill(pid_t process, pid_t thread, int signal)

@@ -1,5 +1,6 @@
 /* run-on-cpu: an item of work from the call to its end, and the ledger that it is checked by. */
 #include "run_on_cpu.h"
+#include "torture/runner/refused.h"
 #include "torture/runner/violation.h"
 
 #if FLAVOR_CAN_VCPU
@@ -30,7 +31,8 @@ struct work_item {
     int64_t queued_ns;
     enum work_kind kind;
     bool is_inline;
-    bool done; /* plain: that run_on_cpu() has returned must order it */
+    bool without_memory; /* in its call malloc() refuses */
+    bool done;           /* plain: that run_on_cpu() has returned must order it */
 };
 
 __thread struct torture_thread *work_self;
@@ -235,6 +237,22 @@ static void accepted(struct torture_thread *t, struct work_vcpu *v, const struct
     atomic_store_explicit(&v->lanes[t->id].accepted, copy->number, memory_order_relaxed);
 }
 
+/* It does not run. Nothing came between: no wait serves others when it is refused. */
+static void take_back(struct torture_thread *t, struct work_vcpu *v, const struct work_item *copy)
+{
+    v->lanes[t->id].queued--;
+    if (copy->big_lock_number > 0)
+        v->lanes[big_lock_lane(t)].queued--;
+}
+
+static void had_no_memory(struct torture_thread *t, struct work_vcpu *v,
+                          const struct work_item *copy)
+{
+    torture_note(t, NOTE_NO_MEMORY, v->base.serial, copy->number);
+    torture_count(t, NO_MEMORY, 1);
+    take_back(t, v, copy);
+}
+
 /* The vCPU has ended, which it stored under its lock: what it took from us has run, and we see
  * it. */
 static void refused(struct torture_thread *t, struct work_vcpu *v, const struct work_item *copy)
@@ -245,10 +263,7 @@ static void refused(struct torture_thread *t, struct work_vcpu *v, const struct 
     torture_count(t, REFUSED, 1);
     if (copy->is_inline)
         return;
-    /* Nothing came between: no wait serves others when it is refused. */
-    lane->queued--;
-    if (copy->big_lock_number > 0)
-        v->lanes[big_lock_lane(t)].queued--;
+    take_back(t, v, copy);
     if (lane->ran != lane->queued)
         torture_violation(t->instance, t, WORK_LEDGER,
                           "vCPU %lu has ended, and ran %lu of the %lu items that it took from "
@@ -295,8 +310,10 @@ static int call_async(struct work_vcpu *v, struct work_item *start)
 
     *item = *start;
     atomic_fetch_add_explicit(&v->backlog, 1, memory_order_relaxed);
+    refuse_memory(start->without_memory);
     result = (item->kind == WORK_SAFE ? async_safe_run_on_cpu : async_run_on_cpu)(&v->base.cpu,
                                                                                   work, item);
+    refuse_memory(false);
     if (result == 0)
         return 0; // cppcheck-suppress memleak ; work() frees it
     atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
@@ -308,6 +325,7 @@ static int call_async(struct work_vcpu *v, struct work_item *start)
 
 void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth)
 {
+    const struct work_params *p = t->instance->params;
     struct work_item item = {.life = LIVE,
                              .vcpu = v,
                              .caller = current_cpu ? current_cpu->data : NULL,
@@ -315,6 +333,9 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
                              .depth = depth,
                              .kind = kind,
                              .is_inline = kind == WORK_SYNC && v->base.thread == t,
+                             .without_memory =
+                                 kind != WORK_SYNC &&
+                                 random_one_in(&t->random, (uint64_t)p->no_memory_one_in),
                              .queued_ns = clock_monotonic_ns()};
     int result;
 
@@ -325,6 +346,10 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
         accepted(t, v, &item);
     else if (result == -ESHUTDOWN)
         refused(t, v, &item);
+    else if (result == -ENOMEM && item.without_memory)
+        had_no_memory(t, v, &item);
+    else if (result == -ENOMEM)
+        torture_give_up("no memory for an item of work");
     else
         torture_violation(t->instance, t, WORK_LEDGER,
                           "An item of %s work for vCPU %lu was refused with error %d.",

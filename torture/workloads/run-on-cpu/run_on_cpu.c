@@ -22,6 +22,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [NESTED] = {.name = "nested"},
     [CYCLES] = {.name = "cycles"},
     [REFUSED] = {.name = "refused"},
+    [NO_MEMORY] = {.name = "no_memory", .words = "items without memory"},
     [RUN_AT_THE_END] = {.name = "run_by_ending_vcpu"},
     [BLOCKS] = {.name = "blocks"},
     [EVENTS] = {.name = "events"},
@@ -35,12 +36,13 @@ static const char *const checks[CHECK_COUNT] = {
     [WORK_LEDGER] = "work-ledger",
 };
 static const char *const coverage[] = {
-    "inline", "nested", "cycles", "refused", "run_by_ending_vcpu", NULL};
+    "inline", "nested", "cycles", "refused", "no_memory", "run_by_ending_vcpu", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_CALL] = {.format = "asks vCPU %lu for its item %lu"},
     [NOTE_RETURN] = {.format = "is back from vCPU %lu with its item %lu"},
     [NOTE_RUN] = {.format = "entered, as vCPU %lu, item %lu", .enters = true},
     [NOTE_REFUSED] = {.format = "was refused by vCPU %lu with its item %lu"},
+    [NOTE_NO_MEMORY] = {.format = "had no memory for vCPU %lu and its item %lu"},
 };
 
 #if FLAVOR_CAN_VCPU
@@ -201,6 +203,13 @@ static const struct option options[] = {
      .max = 8,
      .unit = "calls",
      .help = "work asks for work, which asks for work, so many deep"},
+    {.name = "no_memory_one_in",
+     .type = OPTION_INT,
+     .offset = FIELD(no_memory_one_in),
+     .default_text = "64",
+     .max = 1e9,
+     .unit = "calls",
+     .help = "one call for asynchronous work in so many has no memory from malloc(); 0: none"},
     {.name = "backlog",
      .type = OPTION_INT,
      .offset = FIELD(backlog),

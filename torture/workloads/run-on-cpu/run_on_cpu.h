@@ -7,7 +7,7 @@
 struct work_params {
     struct fleet_params fleet;
     int64_t callers, vcpu_call_one_in, nested_calls, backlog;
-    int64_t pause_ns, work_ns;
+    int64_t pause_ns, work_ns, no_memory_one_in;
 };
 
 /* The first of each group is by enum work_kind. */
@@ -22,6 +22,7 @@ enum {
     NESTED,
     CYCLES,
     REFUSED,
+    NO_MEMORY,
     RUN_AT_THE_END,
     BLOCKS,
     EVENTS,
@@ -30,7 +31,7 @@ enum {
 };
 enum { SYNC_LATENCY, QUEUE_TO_RUN, MEASURE_COUNT };
 enum { WORK_LEDGER, CHECK_COUNT };
-enum { NOTE_CALL, NOTE_RETURN, NOTE_RUN, NOTE_REFUSED, NOTE_COUNT };
+enum { NOTE_CALL, NOTE_RETURN, NOTE_RUN, NOTE_REFUSED, NOTE_NO_MEMORY, NOTE_COUNT };
 
 #if FLAVOR_CAN_VCPU
 
