@@ -85,8 +85,10 @@ read_once(struct torture_thread *t, const struct params *p, const struct state *
     see(&sight, u);
     for (unsigned i = 0; i < nested; i++)
         flavor_read_lock();
-    delay(t, p, &sight);
-    for (unsigned i = 0; i < nested; i++)
+    for (unsigned i = nested; i > nested / 2; i--)
+        flavor_read_unlock();
+    delay(t, p, &sight); /* some levels deep, and from below */
+    for (unsigned i = 0; i < nested / 2; i++)
         flavor_read_unlock();
     see_again(&sight);
     flavor_read_unlock();
