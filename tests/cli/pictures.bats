@@ -104,3 +104,19 @@ given() {
     given over-time
     [ "$(sed 's/ .*//' "$BATS_TEST_TMPDIR/given/gp-latency-over-time-0" | tr '\n' ,)" = 1,,3,3.5, ]
 }
+
+@test "what callbacks hold back and what the process takes are drawn over time, with gaps" {
+    drawn_from '.runs |= [to_entries[] | select(.value.repeat == 0) | .key as $k | .value |
+        .latency = {"callback.held_back": {unit: "bytes", count: 9}, "process.rss": {unit: "bytes", count: 9}} |
+        .intervals[].latency = {"callback.held_back": {count: 3, max: 4096}, "process.rss": {count: 3, max: 1e6}}]'
+    given memory-over-time
+    [ "$(tr '\n' , <"$BATS_TEST_TMPDIR/given/memory-over-time-0")" = \
+        '0.5 4096 1000000,1 4096 1000000,1.5 4096 1000000,,3 4096 1000000,3.5 4096 1000000,,' ]
+    rm -r "$BATS_TEST_TMPDIR/given" "$BATS_TEST_TMPDIR/bin"
+    run "$CLI_BUILD/stillpoint" run "$ROOT/configs/bench/backlog.json" --duration 800ms --set warmup=0s \
+        --set interval=20ms --set library.gp_policy=adaptive --out "$OUT" --progress none
+    [ -s "$OUT/latest/memory-over-time.png" ]
+    grep -q '>held back<' "$OUT/latest/memory-over-time.svg"
+    jq -e '[.runs[].latency["callback.held_back"].max] | min > 0' "$OUT/latest/result.json"
+    jq -e '[.runs[].latency["process.rss"].percentiles["50"]] | min > 1e6' "$OUT/latest/result.json"
+}

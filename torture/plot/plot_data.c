@@ -22,17 +22,21 @@ double plot_to_ns(json_t *latency)
     return strcmp(unit, "ps") == 0 ? 1e-3 : strcmp(unit, "us") == 0 ? 1e3 : 1;
 }
 
+bool plot_draws(const struct drawing *g, const char *latency)
+{
+    const struct measure *m = measure_named(latency);
+
+    return m && m->picture && strcmp(m->picture, g->picture) == 0;
+}
+
 json_t *plot_pictured(struct drawing *g, json_t *run)
 {
     const char *name;
     json_t *latency;
 
-    json_object_foreach (json_object_get(run, "latency"), name, latency) {
-        const struct measure *m = measure_named(name);
-
-        if (m && m->picture && strcmp(m->picture, g->picture) == 0)
+    json_object_foreach (json_object_get(run, "latency"), name, latency)
+        if (plot_draws(g, name))
             return latency;
-    }
     return NULL;
 }
 

@@ -80,6 +80,9 @@ void plot_write_ccdf(struct drawing *g, struct point *p, FILE *out);
 /* "second", then median, smallest and largest of p50, p99 and max; an empty line is a gap. In
  * plot_time.c. */
 void plot_write_over_time(struct drawing *g, struct point *p, FILE *out);
+/* "second", and the most in that interval of each latency that this picture draws, in the order of
+ * the run; an empty line is a gap, or between repeats. In plot_time.c. */
+void plot_write_amounts(struct drawing *g, struct point *p, FILE *out);
 /* "median smallest largest" of the repeats' medians. */
 void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
 /* Into the file of the first point of each line: the latency over the option that is its axis. In
@@ -94,7 +97,9 @@ bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
 double plot_number(json_t *object, const char *key);
 /* A latency of a run, or of an interval of one; NULL: it has none of that name. */
 json_t *plot_run_latency(json_t *run, const char *name);
-/* The latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */
+/* Whether this picture draws that latency, by the workloads' tables. */
+bool plot_draws(const struct drawing *g, const char *latency);
+/* The first latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */
 json_t *plot_pictured(struct drawing *g, json_t *run);
 /* Of the latency that this picture draws; false: no repeat has measured any. */
 bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,

@@ -1,4 +1,4 @@
-/* Data of a picture over time: p50, p99 and maximum of each interval, over the repeats. */
+/* Data of pictures over time: p50, p99 and maximum of each interval, over the repeats; amounts. */
 #include "plot_data.h"
 
 #include <math.h>
@@ -134,4 +134,47 @@ void plot_write_over_time(struct drawing *g, struct point *p, FILE *out)
         qsort(all, count, sizeof *all, by_time);
     put_moments(g, p, all, count, usual_step(p), out);
     free(all);
+}
+
+static void put_amounts(struct drawing *g, struct point *p, json_t *run, json_t *interval,
+                        FILE *out)
+{
+    json_t *latency;
+    const char *name;
+
+    fprintf(out, "%.9g", plot_number(interval, "t"));
+    json_object_foreach (json_object_get(run, "latency"), name, latency) {
+        double most = plot_number(plot_run_latency(interval, name), "max");
+
+        if (!plot_draws(g, name))
+            continue;
+        fprintf(out, " %.9g", most);
+        plot_note_range(g, most);
+    }
+    fputc('\n', out);
+    g->last = fmax(g->last, plot_number(interval, "t"));
+    p->rows++;
+}
+
+void plot_write_amounts(struct drawing *g, struct point *p, FILE *out)
+{
+    double step = usual_step(p);
+    json_t *run, *interval;
+    size_t i, j;
+
+    json_array_foreach (p->runs, i, run) {
+        double before = INFINITY;
+
+        if (!plot_pictured(g, run))
+            continue;
+        json_array_foreach (json_object_get(run, "intervals"), j, interval) {
+            double t = plot_number(interval, "t");
+
+            if (t - before > 1.75 * step)
+                fputc('\n', out);
+            put_amounts(g, p, run, interval, out);
+            before = t;
+        }
+        fputc('\n', out);
+    }
 }

@@ -38,6 +38,8 @@ static const struct measure measures[MEASURE_COUNT] = {
     [QUEUE_TIME] = {.name = "callback.queue", .unit = "ns"},
     [DRAIN_TIME] = {.name = "callback.drain", .unit = "ns"},
     [LOCK_HELD] = {.name = "callback.lock_held", .unit = "ns"},
+    [HELD_BACK] = {.name = "callback.held_back", .unit = "bytes", .picture = "memory-over-time"},
+    [RSS] = {.name = "process.rss", .unit = "bytes", .picture = "memory-over-time"},
 };
 static const char *const checks[CHECK_COUNT] = {
     [CALLBACK_LEDGER] = "callback-ledger",
@@ -168,6 +170,14 @@ static const struct option options[] = {
      .unit = "threads",
      .help =
          "threads that queue callbacks as fast as they can, and then wait for the flood to drain"},
+    {.name = "samplers",
+     .type = OPTION_INT,
+     .offset = FIELD(samplers),
+     .default_text = "0",
+     .max = 1,
+     .unit = "threads",
+     .help = "threads that look each millisecond at what floods hold back, and what the process "
+             "takes"},
     {.name = "big_lock",
      .type = OPTION_BOOL,
      .offset = FIELD(big_lock),
@@ -263,6 +273,7 @@ static const struct role roles[] = {
      .run = callback_lock_user,
      .needs = CAN_CALLBACK_LOCK},
     {.name = "flooder", .count_option = "flooders", .run = callback_flooder, .needs = CAN_CALL},
+    {.name = "sampler", .count_option = "samplers", .run = callback_sampler},
     {.name = NULL},
 };
 

@@ -8,7 +8,7 @@
 #include "torture/flavors/flavor.h"
 
 struct callback_params {
-    int64_t readers, busy_readers, callers, barriers, lock_users, flooders;
+    int64_t readers, busy_readers, callers, barriers, lock_users, flooders, samplers;
     int64_t burst_max, pending_max, burst_pause_ns;
     int64_t flood_max, flood_calls, flood_pause_ns;
     int64_t section_ns, busy_section_ns;
@@ -36,6 +36,8 @@ enum {
     QUEUE_TIME,
     DRAIN_TIME,
     LOCK_HELD,
+    HELD_BACK,
+    RSS,
     MEASURE_COUNT
 };
 enum { CALLBACK_LEDGER, QUIESCENCE, CHECK_COUNT };
@@ -57,8 +59,15 @@ struct callback_item {
     int64_t queued_ns;
 };
 
+/* What a flooder queues. */
+struct drop {
+    flavor_head head;
+    struct flooder *flooder;
+    uint64_t sequence;
+};
+
 struct flooder {
-    _Alignas(64) uint64_t queued;          /* by the flooder */
+    _Alignas(64) _Atomic uint64_t queued;  /* by the flooder */
     _Alignas(64) _Atomic uint64_t invoked; /* by callbacks; the next one's sequence */
     struct torture_thread *thread;
 };
@@ -77,5 +86,6 @@ void callback_caller(struct torture_thread *t);
 void callback_barrier(struct torture_thread *t);
 void callback_lock_user(struct torture_thread *t);
 void callback_flooder(struct torture_thread *t);
+void callback_sampler(struct torture_thread *t);
 
 #endif
