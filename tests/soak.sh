@@ -69,9 +69,10 @@ verdict_of() { # NAME: in the summary
     jq -r --arg path "$PWD/configs/torture/$1.json" '.scenarios[] | select(.path == $path).verdict' "$summary" 2>/dev/null
 }
 
-# soak FENCE SETTING NAME...: with membarrier ("") or full fences.
+# soak FENCE SETTING NAME...: with membarrier ("") or full fences; with these KVM is kicked by a signal mask.
 soak() {
     local fence=$1 setting=$2 how=${2:-plain} report name again=()
+    local -x STILLPOINT_FENCE=$1 STILLPOINT_KVM_KICK=${1:+signal-mask}
     shift 2
     [ $# -gt 0 ] || return
     [ $# -le $few ] || soak "$fence" "$setting" "${@:few+1}"
@@ -82,7 +83,7 @@ soak() {
         tail -n 20 "$kept/build.log" | sed 's/^/# /'
         return
     fi
-    STILLPOINT_FENCE=$fence night "$report" -- "$@"
+    night "$report" -- "$@"
     for name; do
         [ "$(verdict_of "$name")" != inconclusive ] || again+=("$name")
     done
@@ -92,7 +93,7 @@ soak() {
         tell "$name" "$setting" "$fence" "$report"
     done
     [ ${#again[@]} -gt 0 ] || return
-    STILLPOINT_FENCE=$fence night "$report-longer" --duration 30s -- "${again[@]}"
+    night "$report-longer" --duration 30s -- "${again[@]}"
     for name in "${again[@]}"; do tell "$name" "$setting" "$fence" "$report-longer"; done
 }
 
