@@ -248,24 +248,24 @@ for_signal() {
 }
 
 # A reader gets no CPU for 4 s, inside a section, or is kept in the kernel, and an updater waits for it.
-# held_up starved|kept LIMIT
+# held_up starved|kept LIMIT DURATION
 held_up() {
     [ "$1" = kept ] || chrt -d -T 20000000 -D 4000000000 -P 4000000000 0 true 2>/dev/null ||
         skip 'needs the right to starve a thread'
-    MISBEHAVE=$1 run sp run "$(scenario held '{"name": "held", "duration": "1s", "warmup": "0s",
+    MISBEHAVE=$1 run sp run "$(scenario held '{"name": "held", "duration": "'"$3"'", "warmup": "0s",
         "flavor": "broken", "stall_limit": "'"$2"'", "placement": {"policy": "none"},
         "workloads": [{"type": "gp-latency", "readers": 1, "callers": 1}]}')" --out "$OUT" --quiet
     [ "$(result '.runs[0].findings | length')" -eq 0 ]
 }
 
 @test "an updater that waits for a reader without a CPU is not stalled: the run goes on with both" {
-    held_up starved 2s
+    held_up starved 2s 1s
     expect 0
     [ "$(result '.runs[0].seconds > 2')" = true ]
 }
 
 @test "where a reader has no CPU for twice the limit the run is inconclusive, and says who" {
-    held_up starved 1s
+    held_up starved 1s 20s # in which it comes to that, however late it begins
     expect 2
     reason=$(result '.verdict.reasons[0]')
     [[ $reason =~ ^latency-(reader|caller)-0' made no progress for '[0-9.]+' s by the wall clock (limit 1.0 s; ' ]]
@@ -275,11 +275,11 @@ held_up() {
 }
 
 @test "nor is a reader stalled that the kernel keeps, or who waits for it" {
-    held_up kept 2s
+    held_up kept 2s 1s
     expect 0
     [ "$(result '.runs[0].seconds > 2')" = true ]
     rm -r "$OUT"
-    held_up kept 1s
+    held_up kept 1s 20s
     expect 2
     reason=$(result '.verdict.reasons[0]')
     [[ $reason =~ 'latency-reader-0 was kept in the kernel for '[0-9.]+' s' ]]
