@@ -33,7 +33,13 @@ static const struct counter counters[COUNTER_COUNT] = {
     [CHECKS] = {.name = "checks"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
-    [REQUEST_TO_DONE] = {.name = "unmap.request_to_done", .unit = "ns"},
+    [REQUEST_TO_DONE] = {.name = "unmap.request_to_done",
+                         .unit = "ns",
+                         .headline = 2,
+                         .heading = "From the request to unmap memory until it is unmapped",
+                         .samples = "unmaps",
+                         .files = "unmap",
+                         .called = "the time from the request until memory is unmapped"},
 };
 static const char *const checks[CHECK_COUNT] = {
     [EARLY_REUSE] = "early-reuse",
