@@ -347,6 +347,40 @@ static const struct {
      "reads\"\n"},
     {{.json = SCENARIO(", \"require\": {\"reads\": \"1 % of gpz\"}")},
      "mine.json: /require/reads: unknown key"},
+    /* floors */
+    {{.json = SCENARIO(", \"floors\": 1")}, "mine.json: /floors: expected an object, found 1\n"},
+    {{.json = SCENARIO(", \"floors\": {\"flavor\": \"peer\"}")},
+     "mine.json: /floors/least: missing (the counters that have a floor: {\"reads\": \"1 %\"})\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {}}")},
+     "mine.json: /floors/least: expected counters and shares ({\"reads\": \"1 %\"}), found an "
+     "object\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"reads\": \"1 %\"}, \"flavour\": \"peer\"}")},
+     "mine.json: /floors/flavour: unknown key; did you mean \"flavor\"?\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"reads\": 1}}")},
+     "mine.json: /floors/least/reads: expected a share of what the reference counts (\"1 %\"), "
+     "found 1\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"reads\": \"0 %\"}}")},
+     "mine.json: /floors/least/reads: expected a share of what the reference counts (\"1 %\"), "
+     "found the string \"0 %\"\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"reads\": \"101%\"}}")},
+     "mine.json: /floors/least/reads: expected a share of what the reference counts (\"1 %\"), "
+     "found the string \"101%\"\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"reads\": \"1 % of gps\"}}")},
+     "mine.json: /floors/least/reads: expected a share of what the reference counts (\"1 %\"), "
+     "found the string \"1 % of gps\"\n"},
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"raeds\": \"1 %\", \"gps\": \"1 %\"}}")},
+     "mine.json: /floors/least/raeds: unknown key; did you mean \"reads\"?\n"},
+    /* A statistic is only the flavor's. */
+    {{.json = SCENARIO(", \"floors\": {\"least\": {\"forced_gps\": \"1 %\"}}")},
+     "mine.json: /floors/least/forced_gps: unknown key; the scenario's workloads count: reads "
+     "checks gps "},
+    {{.json = SCENARIO(", \"floors\": {\"duration\": 61, \"least\": {\"reads\": \"1 %\"}}")},
+     "mine.json: /floors/duration: 61s is out of range (100ms to 1m)\n"},
+    {{.json = SCENARIO(", \"sweep\": {\"floors.duration\": [\"1s\"]}")},
+     "mine.json: /sweep/floors.duration: cannot be swept\n"},
+    {{.json = SCENARIO(""), {{"floors.least", "{\"gps\": \"many\"}"}}},
+     "--set floors.least={\"gps\": \"many\"}: /floors/least/gps: expected a share of what the "
+     "reference counts (\"1 %\"), found the string \"many\"\n"},
     /* budgets */
     {{.json = SCENARIO(", \"budgets\": {}")},
      "mine.json: /budgets: expected a list of budgets, found an object\n"},
@@ -594,6 +628,7 @@ START_TEST(every_default_is_filled_in)
     ck_assert_int_eq(json_integer_value(json_object_get(pipe, "readers")), 2);
     ck_assert(json_is_integer(json_object_get(pipe, "quiet_readers")));
     ck_assert_uint_eq(json_object_size(json_object_get(e, "sweep")), 0);
+    ck_assert_uint_eq(json_object_size(json_object_get(e, "floors")), 0);
     ck_assert_uint_gt(s.seed, 0);
     ck_assert_uint_eq((uint64_t)json_integer_value(json_object_get(e, "seed")), s.seed);
     scenario_free(&s);
@@ -606,7 +641,8 @@ START_TEST(the_effective_scenario_loads_to_itself)
     struct diagnostics d = {0};
     const struct input input = {
         SCENARIO(", \"sweep\": {\"flavor\": [\"stillpoint\", \"peer\"], \"rcu-pipe.readers\": "
-                 "[1, 2]}, \"require\": {\"gps\": 3}, \"budgets\": [{\"metric\": \"gp.p99\","
+                 "[1, 2]}, \"require\": {\"gps\": 3}, \"floors\": {\"least\": {\"gps\":"
+                 " \"0.5%\"}}, \"budgets\": [{\"metric\": \"gp.p99\","
                  " \"max\": 0.8, \"ratio_to\": {\"flavor\": \"peer\"}}], \"placement\": {\"roles\":"
                  " {\"reader\": {\"cpuset\": \"0-1,3\", \"numa\": [0]}}},"
                  " \"library\": {\"gp_policy\": \"fqs\"}"),
@@ -618,6 +654,20 @@ START_TEST(the_effective_scenario_loads_to_itself)
     ck_assert(json_equal(s.effective, again.effective));
     scenario_free(&s);
     scenario_free(&again);
+}
+END_TEST
+
+START_TEST(floors_have_a_reference_and_a_moment_by_default)
+{
+    struct scenario s;
+    struct diagnostics d = {0};
+
+    ck_assert(load(&(struct input){SCENARIO(", \"floors\": {\"least\": {\"gps\": \".5 %\"}}"),
+                                   {{"floors.duration", "2s"}}},
+                   &s, &d));
+    ck_assert_str_eq(json_string_value(at(s.effective, "floors", "flavor")), "urcu-memb");
+    ck_assert_str_eq(json_string_value(at(s.effective, "floors", "duration")), "2s");
+    scenario_free(&s);
 }
 END_TEST
 
@@ -729,10 +779,10 @@ END_TEST
 
 START_TEST(a_run_has_what_the_runner_needs_and_no_more)
 {
-    static const char *const keys[] = {"name",           "duration",    "warmup",  "interval",
-                                       "keep_intervals", "seed",        "flavor",  "fence",
-                                       "on_finding",     "stall_limit", "library", "placement",
-                                       "workloads",      "require",     "budgets", "perf"};
+    static const char *const keys[] = {
+        "name",   "duration",   "warmup",      "interval", "keep_intervals", "seed",      "flavor",
+        "fence",  "on_finding", "stall_limit", "library",  "placement",      "workloads", "require",
+        "floors", "budgets",    "perf"};
     struct scenario s;
     struct run_plan *plans;
     size_t count = plan(&(struct input){SCENARIO(", \"description\": \"d\""), {{0}}}, &s, &plans);
@@ -1222,6 +1272,121 @@ START_TEST(a_setting_applies_to_the_flavors_that_have_it)
 }
 END_TEST
 
+/* --- References of floors -------------------------------------------------------------- */
+
+#define FLOORS(flavor, counters) \
+    ", \"floors\": {\"flavor\": \"" flavor "\", \"duration\": \"1s\", \"least\": {" counters "}}"
+
+static void expect_one_reference(const struct run_plan *plans, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct run_plan *r = plans[i].reference;
+
+        ck_assert_str_eq(r->flavor, "twin");
+        ck_assert_str_eq(r->label, "reference twin");
+        ck_assert_uint_eq(json_object_size(r->point), 0);
+        ck_assert_ptr_null(r->skip);
+        ck_assert(json_equal(r->config, plans[0].reference->config));
+    }
+}
+
+START_TEST(points_that_differ_in_settings_have_one_reference)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    json_t *config;
+
+    write_flavor("twin", stillpoint_json);
+    size_t count = plan(
+        &(struct input){
+            SCENARIO(", \"repeat\": 2, \"library\": {\"pile_up\": 3}, \"require\":"
+                     " {\"forced_gps\": 3}, \"sweep\": {\"library.gp_policy\": [\"fqs\","
+                     " \"poll\"]}" FLOORS("twin", "\"reads\": \"1 %\"")),
+            {{0}}},
+        &s, &plans);
+
+    ck_assert_uint_eq(count, 4);
+    expect_one_reference(plans, count);
+    run_plans_set_seed(plans, count, &s, 1);
+    expect_one_reference(plans, count);
+    config = plans[0].reference->config;
+    ck_assert_str_eq(json_string_value(json_object_get(config, "flavor")), "twin");
+    ck_assert_str_eq(json_string_value(json_object_get(config, "duration")), "1s");
+    ck_assert_str_eq(json_string_value(at(config, "library", "gp_policy")), "adaptive");
+    ck_assert_int_eq(json_integer_value(at(config, "library", "pile_up")), 30);
+    ck_assert_ptr_null(json_object_get(config, "require"));
+    ck_assert_ptr_null(json_object_get(config, "floors"));
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+/* How many threads of the first workload wait for expedited grace periods. */
+static json_int_t expediters(json_t *config)
+{
+    json_t *pipe = json_array_get(json_object_get(config, "workloads"), 0);
+
+    return json_integer_value(json_object_get(pipe, "expedited_updaters"));
+}
+
+START_TEST(a_reference_runs_what_both_can)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count;
+
+    write_small_flavor();
+    count = plan(&(struct input){SCENARIO(FLOORS("small", "\"gps\": \"1 %\"")), {{0}}}, &s, &plans);
+    ck_assert_int_gt(expediters(plans[0].config), 0);
+    ck_assert_int_eq(expediters(plans[0].reference->config), 0);
+    ck_assert_ptr_null(plans[0].reference->skip);
+    ck_assert_uint_gt(json_array_size(plans[0].reference->left_out), 0);
+    ck_assert_ptr_null(s.notes.text);
+    plan_free(&s, plans, count);
+
+    count =
+        plan(&(struct input){SMALL("{\"type\": \"rcu-pipe\", \"call_rcu_updaters\": 0}",
+                                   FLOORS("stillpoint", "\"gps\": \"1 %\", \"polled\": \"1 %\"")),
+                             {{0}}},
+             &s, &plans);
+    ck_assert_int_eq(expediters(plans[0].config), 0);
+    ck_assert_int_eq(expediters(plans[0].reference->config), 0);
+    ck_assert_str_eq(
+        s.notes.text,
+        "mine.json: left out, flavor \"small\" cannot \"expedite\": rcu-pipe.expedited_updaters\n"
+        "mine.json: left out, flavor \"small\" cannot \"poll\": floors.least.polled\n");
+    ck_assert_uint_eq(json_object_size(at(plans[0].config, "floors", "least")), 1);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
+START_TEST(a_reference_that_cannot_run_says_why_and_is_none_of_itself)
+{
+    struct scenario s;
+    struct run_plan *plans;
+    size_t count;
+
+    count =
+        plan(&(struct input){SCENARIO(FLOORS("nonesuch", "\"gps\": \"1 %\"")), {{0}}}, &s, &plans);
+    ck_assert_ptr_nonnull(strstr(plans[0].reference->skip, "no runner for flavor \"nonesuch\""));
+    ck_assert_ptr_null(plans[0].skip);
+    plan_free(&s, plans, count);
+    count = plan(&(struct input){SCENARIO(FLOORS("null", "\"gps\": \"1 %\"")), {{0}}}, &s, &plans);
+    ck_assert_ptr_nonnull(strstr(plans[0].reference->skip, "flavor \"null\" cannot "));
+    plan_free(&s, plans, count);
+    count = plan(
+        &(struct input){SCENARIO(", \"sweep\": {\"flavor\": [\"stillpoint\", \"peer\"],"
+                                 " \"rcu-pipe.readers\": [3]}" FLOORS("peer", "\"gps\": \"1 %\"")),
+                        {{0}}},
+        &s, &plans);
+    ck_assert_str_eq(plans[0].reference->label, "readers=3, reference peer");
+    ck_assert_ptr_null(plans[1].reference);
+    plan_free(&s, plans, count);
+    count = plan(&(struct input){SCENARIO(""), {{0}}}, &s, &plans);
+    ck_assert_ptr_null(plans[0].reference);
+    plan_free(&s, plans, count);
+}
+END_TEST
+
 START_TEST(a_budget_goes_where_it_applies)
 {
     struct scenario s;
@@ -1287,6 +1452,7 @@ START_TEST(the_schema_has_every_key)
     ck_assert_ptr_nonnull(schema);
     for (const struct option *o = scenario_options; o->name; o++)
         ck_assert_msg(at(schema, "properties", o->name) != NULL, "%s", o->name);
+    ck_assert_ptr_nonnull(at(at(schema, "properties", "floors"), "properties", "least"));
     json_t *workload = json_object_get(at(schema, "properties", "workloads"), "items");
 
     ck_assert(json_is_array(json_object_get(workload, "allOf")));
@@ -1387,6 +1553,7 @@ int main(void)
     c = new_case(suite, "loading");
     tcase_add_test(c, every_default_is_filled_in);
     tcase_add_test(c, the_effective_scenario_loads_to_itself);
+    tcase_add_test(c, floors_have_a_reference_and_a_moment_by_default);
     tcase_add_test(c, set_replaces_in_order_and_by_type);
     tcase_add_test(c, what_is_set_is_not_swept);
     tcase_add_test(c, what_is_added_to_a_sweep_is_one_more_point);
@@ -1415,6 +1582,9 @@ int main(void)
     tcase_add_test(c, a_need_that_depends_on_a_swept_option_skips_those_points);
     tcase_add_test(c, a_swept_setting_that_a_flavor_lacks_skips_the_point);
     tcase_add_test(c, a_setting_applies_to_the_flavors_that_have_it);
+    tcase_add_test(c, points_that_differ_in_settings_have_one_reference);
+    tcase_add_test(c, a_reference_runs_what_both_can);
+    tcase_add_test(c, a_reference_that_cannot_run_says_why_and_is_none_of_itself);
     tcase_add_test(c, a_budget_goes_where_it_applies);
     tcase_add_test(c, threads_come_in_order_and_each_has_its_name);
 

@@ -39,7 +39,8 @@ static char *differ(const char *what, json_t *one, json_t *other)
 /* A scenario without what changes no figure. */
 static json_t *measured(json_t *scenario)
 {
-    static const char *const beside[] = {"seed", "description", "repeat", "budgets", NULL};
+    static const char *const beside[] = {"seed",   "description", "repeat",
+                                         "floors", "budgets",     NULL};
     json_t *copy = json_deep_copy(scenario), *part;
     size_t i;
 

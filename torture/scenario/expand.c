@@ -129,6 +129,79 @@ static char *plan_objection(struct run_plan *plan, json_t *by_hand)
     return objection;
 }
 
+/* Makes the config one for the plan's flavor, or finds out why that cannot run it. */
+static void plan_fit(struct run_plan *plan, json_t *by_hand)
+{
+    plan->skip = plan_objection(plan, by_hand);
+    if (plan->skip || !plan->left_out) {
+        json_decref(plan->left_out);
+        plan->left_out = json_array();
+    }
+}
+
+/* The config for the reference of its floors: for a moment, with the reference's own settings. */
+static json_t *reference_config(json_t *config, json_t *floors)
+{
+    static const char *const for_results[] = {"require", "floors", "budgets"};
+    json_t *copy = json_deep_copy(config);
+
+    json_object_set(copy, "flavor", json_object_get(floors, "flavor"));
+    json_object_set(copy, "duration", json_object_get(floors, "duration"));
+    json_object_set_new(copy, "library", json_object());
+    for (size_t i = 0; i < sizeof for_results / sizeof *for_results; i++)
+        json_object_del(copy, for_results[i]);
+    return copy;
+}
+
+/* Of the point what is the reference's as well. */
+static json_t *reference_point(json_t *point)
+{
+    json_t *copy = json_object(), *value;
+    const char *key;
+
+    json_object_foreach (point, key, value)
+        if (strcmp(key, "flavor") != 0 && strncmp(key, "library.", strlen("library.")) != 0)
+            json_object_set(copy, key, value);
+    return copy;
+}
+
+static char *reference_label(const struct run_plan *reference)
+{
+    char *point = point_label(reference->point);
+    char *label = text_format("%s%sreference %s", point, *point ? ", " : "", reference->flavor);
+
+    free(point);
+    return label;
+}
+
+/* NULL: there is no floor. It has one seed for all repeats of a point, so that it is the same. */
+static struct run_plan *plan_reference(const struct run_plan *plan, uint64_t seed)
+{
+    json_t *floors = json_object_get(plan->config, "floors"), *by_hand;
+    const char *flavor = json_string_value(json_object_get(floors, "flavor"));
+    struct run_plan *r;
+
+    if (json_object_size(json_object_get(floors, "least")) == 0 ||
+        strcmp(flavor, plan->flavor) == 0)
+        return NULL;
+    r = calloc(1, sizeof *r);
+    if (!r)
+        abort();
+    r->config = reference_config(plan->config, floors);
+    json_object_set_new(r->config, "seed", json_integer((json_int_t)seed));
+    r->flavor = text_format("%s", flavor);
+    by_hand = json_array();
+    r->point = json_object(); /* as yet: what is swept would be kept */
+    plan_fit(r, by_hand);
+    if (!r->skip)
+        r->skip = config_refusal(r->config);
+    json_decref(by_hand);
+    json_decref(r->point);
+    r->point = reference_point(plan->point);
+    r->label = reference_label(r);
+    return r;
+}
+
 /* The point, after the name of its part where there are any. */
 static json_t *named_point(json_t *part, size_t index, size_t points)
 {
@@ -158,11 +231,9 @@ static void plan_fill(struct run_plan *plan, const struct scenario *s, size_t in
     plan->repeat = repeat;
     plan->config = config_at(s, part, plan->point, repeat);
     plan->flavor = text_format("%s", json_string_value(json_object_get(plan->config, "flavor")));
-    plan->skip = plan_objection(plan, json_array_get(s->by_hand, i));
-    if (plan->skip || !plan->left_out) {
-        json_decref(plan->left_out);
-        plan->left_out = json_array();
-    }
+    plan_fit(plan, json_array_get(s->by_hand, i));
+    if (!plan->skip)
+        plan->reference = plan_reference(plan, s->seed);
 }
 
 /* Of all parts; 0: more than MAX_RUNS. */
@@ -256,10 +327,14 @@ void run_plans_set_seed(const struct run_plan *plans, size_t count, const struct
 {
     int64_t repeats = json_integer_value(json_object_get(json_array_get(s->parts, 0), "repeat"));
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         json_object_set_new(
             plans[i].config, "seed",
             json_integer(scenario_repeat_seed(s->seed, round * repeats + plans[i].repeat)));
+        if (plans[i].reference)
+            json_object_set_new(plans[i].reference->config, "seed",
+                                json_integer((json_int_t)s->seed));
+    }
 }
 
 void run_plans_free(struct run_plan *plans, size_t count)
@@ -271,6 +346,8 @@ void run_plans_free(struct run_plan *plans, size_t count)
         free(plans[i].label);
         free(plans[i].flavor);
         free(plans[i].skip);
+        if (plans[i].reference)
+            run_plans_free(plans[i].reference, 1);
     }
     free(plans);
 }

@@ -15,6 +15,10 @@ struct run_plan {
     char *skip;       /* why this flavor cannot run this point, or NULL */
     bool refused;     /* with skip: where it is the only point, the scenario is refused */
     json_t *left_out; /* lines: what the flavor lacks of the rest, and config has no longer */
+    /* The same for the moment that the reference of "floors" runs what config has. Its point is
+     * without the flavor and settings of the library, and what the reference lacks is left out
+     * whatever it is. NULL: there is no floor, or the reference is what is run. */
+    struct run_plan *reference;
 };
 
 /* Runs in the order in which they are executed: repeats outermost, every second one backwards, so

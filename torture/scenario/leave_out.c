@@ -199,19 +199,25 @@ static unsigned leave_out_of(struct leaving *l, json_t *item, size_t index,
 
 /* --- What is required --- */
 
+static bool is_statistic(const struct leaving *l, const char *name)
+{
+    json_t *statistic;
+    size_t i;
+
+    json_array_foreach (json_object_get(l->description->json, "statistics"), i, statistic)
+        if (strcmp(json_string_value(statistic), name) == 0)
+            return true;
+    return false;
+}
+
 /* True when no thread counts under that name, or one of those that would does not: several
  * workloads may have it, and what is required is of them all. *lacks: for want of what, as far as
  * known. */
 static bool counts_less(const struct leaving *l, json_t *config, const char *name, unsigned *lacks)
 {
     bool counted = false;
-    json_t *statistic;
-    size_t i;
 
-    json_array_foreach (json_object_get(l->description->json, "statistics"), i, statistic)
-        if (strcmp(json_string_value(statistic), name) == 0)
-            return false;
-    for (i = 0; i < json_array_size(json_object_get(config, "workloads")); i++) {
+    for (size_t i = 0; i < json_array_size(json_object_get(config, "workloads")); i++) {
         const struct workload *w = workload_at(config, i);
 
         for (size_t j = 0; w && j < w->counter_count; j++)
@@ -239,8 +245,9 @@ static unsigned gone_with(json_t *gone, const char *name)
     return 0;
 }
 
-static bool require_left_out(struct leaving *l, json_t *config, json_t *gone, const char *key,
-                             const char *name)
+/* `key`: what stands behind the prefix; `name`: the count that it is about. */
+static bool count_left_out(struct leaving *l, json_t *config, json_t *gone, const char *prefix,
+                           const char *key, const char *name)
 {
     unsigned lacks = 0;
 
@@ -249,14 +256,20 @@ static bool require_left_out(struct leaving *l, json_t *config, json_t *gone, co
     if (!lacks)
         lacks = gone_with(gone, name);
     if (lacks) {
-        tell_lack(l, lacks, "require.", key);
+        tell_lack(l, lacks, prefix, key);
     } else {
-        char *what = text_format("require.%s", key);
+        char *what = text_format("%s%s", prefix, key);
 
         tell(l, "does not count that", what);
         free(what);
     }
     return true;
+}
+
+static bool require_left_out(struct leaving *l, json_t *config, json_t *gone, const char *key,
+                             const char *name)
+{
+    return !is_statistic(l, name) && count_left_out(l, config, gone, "require.", key, name);
 }
 
 /* False: there were some, and none is left. */
@@ -276,6 +289,17 @@ static bool leave_out_required(struct leaving *l, json_t *config, json_t *gone)
             json_object_del(require, key);
     }
     return !any || json_object_size(require) > 0;
+}
+
+static void leave_out_floors(struct leaving *l, json_t *config, json_t *gone)
+{
+    json_t *least = json_object_get(json_object_get(config, "floors"), "least"), *share;
+    const char *name;
+    void *next;
+
+    json_object_foreach_safe (least, next, name, share)
+        if (count_left_out(l, config, gone, "floors.least.", name, name))
+            json_object_del(least, name);
 }
 
 /* --- The whole --- */
@@ -308,9 +332,11 @@ json_t *config_leave_out(json_t *config, const struct flavor_description *descri
     json_t *copy = json_deep_copy(config), *gone = leave_out_workloads(&l, copy), *lines = NULL;
     bool is_left = json_array_size(json_object_get(copy, "workloads")) > 0 &&
                    workloads_torture(copy) == workloads_torture(config);
+    bool is_for = leave_out_required(&l, copy, gone);
 
+    leave_out_floors(&l, copy, gone);
     /* What is required is what a scenario is for. */
-    if ((leave_out_required(&l, copy, gone) || !l.parts) && is_left) {
+    if ((is_for || !l.parts) && is_left) {
         json_object_update(config, copy);
         lines = lines_of(&l);
     }

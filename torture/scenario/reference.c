@@ -240,6 +240,7 @@ static const char members[] =
     "| `require` | `{\"NAME\": LEAST}`: coverage, statistics or counters that must be reached, or "
     "a clean run is inconclusive. LEAST is a count (`100`), a rate (`\"20/s\"`, over the run's "
     "`seconds`) or a share of another count (`\"5 % of gps\"`) |\n"
+    "| `floors` | how much a run must have done, see [Floors](#floors) |\n"
     "| `budgets` | limits of performance, see [Budgets](#budgets) |\n"
     "| `parts` | a list of objects, each with a `name` and any of the other keys but `seed` and "
     "`repeat` |\n\n"
@@ -247,30 +248,39 @@ static const char members[] =
     "in\n"
     "parts. Each part is the scenario with the part's keys in place of its own: it has points of "
     "its\n"
-    "own, which begin with its name, a table, and budgets and `require` that count its runs only.\n"
-    "`--set part=NAME` runs one of them; any other `--set` changes the parts that have that "
-    "key.\n\n"
+    "own, which begin with its name, a table, and budgets, `floors` and `require` that count its\n"
+    "runs only. `--set part=NAME` runs one of them; any other `--set` changes the parts that have\n"
+    "that key.\n\n"
     "Keys of `sweep` and of `--set` are `duration` and the like, `library.NAME`, "
     "`placement.NAME`,\n"
     "`TYPE.NAME` (an option of every workload of that type) and `workloads.N.NAME` (of one, "
     "counted\n"
-    "from 0). `--set` also takes `sweep.KEY=[...]`, `sweep.KEY+=VALUE` (one more of those) and\n"
-    "`require.NAME=COUNT`, and a value that is set is no longer swept. `name`, `description`,\n"
-    "`seed` and `repeat` cannot be swept.\n\n"
+    "from 0). `--set` also takes `sweep.KEY=[...]`, `sweep.KEY+=VALUE` (one more of those),\n"
+    "`require.NAME=COUNT` and `floors.NAME=VALUE`, and a value that is set is no longer swept.\n"
+    "`name`, `description`, `seed` and `repeat` cannot be swept.\n\n"
     "Repeats are the outer loop and every second one runs the points backwards. Repeat 0 has the\n"
     "scenario's seed, each later one a seed derived from that and its number, so the same seed "
     "gives\n"
     "the same plan.\n\n"
     "What the flavor lacks is left out, with a note: threads, options, whole workloads, settings\n"
-    "of `library`, a sweep of such a setting, and what `require` wants of these. A scenario of\n"
-    "which nothing is left is skipped. What `--set` asks for is refused by name instead, and "
-    "points\n"
-    "of a sweep that the flavor cannot run are skipped. What only this machine does not offer\n"
-    "(/dev/kvm, say) is skipped with the reason. In a sweep over flavors, a setting in `library`\n"
-    "applies to the flavors that have it.\n\n";
+    "of `library`, a sweep of such a setting, and what `require` and `floors` want of these. A\n"
+    "scenario of which nothing is left is skipped. What `--set` asks for is refused by name\n"
+    "instead, and points of a sweep that the flavor cannot run are skipped. What only this "
+    "machine\n"
+    "does not offer (/dev/kvm, say) is skipped with the reason. In a sweep over flavors, a "
+    "setting\n"
+    "in `library` applies to the flavors that have it.\n\n";
 
 static const char placement_roles[] = "`roles` places the threads of one role by hand: "
                                       "`{\"reader\": {\"cpuset\": \"0-1,3\", \"numa\": [0]}}`.\n\n";
+
+static const char floor_members[] =
+    "`least`, required beside these, has the share of each counter: `{\"reads\": \"1 %\"}`. Before "
+    "a\n"
+    "point's first run the reference runs the same, with its own settings, for that moment. A run\n"
+    "that counted less a second than that share of what the reference did is inconclusive. Where\n"
+    "the reference cannot run, finds something or counts nothing there is no floor, and a note of\n"
+    "the run says so. Points that differ in `library` alone have one reference.\n\n";
 
 static const char budget_members[] =
     "| key | meaning |\n"
@@ -294,6 +304,9 @@ char *scenario_reference(void)
     fputs("## Placement\n\n", out);
     print_table(out, placement_options);
     fputs(placement_roles, out);
+    fputs("## Floors\n\n", out);
+    print_table(out, floor_options);
+    fputs(floor_members, out);
     fputs("## Budgets\n\n", out);
     fputs(budget_members, out);
     fputs("## Workloads\n\n", out);

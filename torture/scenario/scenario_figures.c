@@ -1,6 +1,6 @@
-/* What a scenario says of its results before there are any: the names in `require`, and the
- * metrics of budgets. A name that nothing can have would cost the night that it takes to find
- * out.
+/* What a scenario says of its results before there are any: the names in `require` and `floors`,
+ * and the metrics of budgets. A name that nothing can have would cost the night that it takes to
+ * find out.
  */
 #include "document.h"
 #include "flavor_describe.h"
@@ -101,6 +101,51 @@ enum figure_found find_count(struct scenario_reading *reading, const char *name,
                           "unknown key (a counter of the scenario's workloads, or a statistic of "
                           "its flavor)");
     return FIGURE_UNKNOWN;
+}
+
+/* All that the scenario's workloads count, each once, NULL-ended; one free() releases all. */
+static const char **counter_names(json_t *root)
+{
+    size_t workload_count = json_array_size(json_object_get(root, "workloads"));
+    size_t room = 1, count = 0;
+    const char **names;
+
+    for (size_t i = 0; i < workload_count; i++)
+        room += workload_at(root, i) ? workload_at(root, i)->counter_count : 0;
+    names = calloc(room, sizeof *names);
+    if (!names)
+        abort();
+    for (size_t i = 0; i < workload_count; i++) {
+        const struct workload *workload = workload_at(root, i);
+
+        for (size_t j = 0; workload && j < workload->counter_count; j++)
+            if (!list_has(names, workload->counters[j].name))
+                names[count++] = workload->counters[j].name;
+    }
+    return names;
+}
+
+bool find_counter(struct scenario_reading *reading, const char *name, const char *pointer)
+{
+    const char **names = counter_names(reading->root), *near;
+    bool known = list_has(names, name);
+
+    near = known ? NULL : nearest_name(name, names);
+    if (near) {
+        document_diagnose(&reading->doc, pointer, "unknown key; did you mean \"%s\"?", near);
+    } else if (!known) {
+        char *list = text_format("%s", "");
+
+        for (const char **other = names; *other; other++) {
+            list = text_append(list, " ");
+            list = text_append(list, *other);
+        }
+        document_diagnose(&reading->doc, pointer, "unknown key; the scenario's workloads count:%s",
+                          list);
+        free(list);
+    }
+    free(names);
+    return known;
 }
 
 /* --- Metrics --- */

@@ -171,7 +171,8 @@ bool pointers_meet(json_t *left, json_t *right)
 /* --- Keys --------------------------------------------------------------------------------- */
 
 /* Objects of the top level whose members are named by what follows the first dot. */
-static const char *const open_objects[] = {"library", "placement", "sweep", "require", NULL};
+static const char *const open_objects[] = {"library", "placement", "sweep",
+                                           "require", "floors",    NULL};
 /* What else the top level holds, besides scenario_options. */
 static const char *const whole_members[] = {"workloads", "budgets", NULL};
 
@@ -328,6 +329,7 @@ static json_t *all_keys(json_t *root, json_t *flavors)
     for (const char *const *name = whole_members; *name; name++)
         append_key(keys, "", *name);
     append_table(keys, "placement", placement_options);
+    append_table(keys, "floors", floor_options);
     json_array_foreach (flavors, index, flavor) {
         const struct flavor_description *description = describe_quietly(flavor);
 

@@ -1,6 +1,6 @@
 /* Keys of settings as typed after --set and in a sweep: "duration", "library.gp_policy",
  * "placement.policy", "rcu-pipe.readers" (every workload of that type), "workloads.0.readers";
- * after --set also "sweep.KEY" and "require.NAME".
+ * after --set also "sweep.KEY", "require.NAME" and "floors.NAME".
  *
  * `root` is a scenario or run config, complete or as read; nothing here trusts its types.
  */

@@ -413,13 +413,9 @@ static json_t *complete_workloads(void *context, json_t *given, const char *poin
 }
 
 const struct member scenario_members[] = {
-    {"name", complete_name},
-    {"flavor", complete_flavor},
-    {"library", complete_library},
-    {"placement", complete_placement},
-    {"workloads", complete_workloads},
-    {"sweep", complete_sweep},
-    {"require", complete_require},
-    {"budgets", complete_budgets},
-    {.name = NULL},
+    {"name", complete_name},           {"flavor", complete_flavor},
+    {"library", complete_library},     {"placement", complete_placement},
+    {"workloads", complete_workloads}, {"sweep", complete_sweep},
+    {"require", complete_require},     {"floors", complete_floors},
+    {"budgets", complete_budgets},     {.name = NULL},
 };

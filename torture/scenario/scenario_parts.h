@@ -36,6 +36,8 @@ enum figure_found { FIGURE_KNOWN, FIGURE_UNKNOWN, FIGURE_LEFT_OUT };
 /* A counter, coverage or statistic: of `require`. */
 enum figure_found find_count(struct scenario_reading *reading, const char *name,
                              const char *pointer);
+/* A counter of the scenario's workloads, which any flavor's runs have: of `floors`. */
+bool find_counter(struct scenario_reading *reading, const char *name, const char *pointer);
 /* Of a budget. */
 enum figure_found find_metric(struct scenario_reading *reading, const char *metric,
                               const char *pointer);
@@ -43,6 +45,7 @@ enum figure_found find_metric(struct scenario_reading *reading, const char *metr
 /* scenario_sweep.c: as `complete` of struct member. */
 json_t *complete_sweep(void *context, json_t *given, const char *pointer);
 json_t *complete_require(void *context, json_t *given, const char *pointer);
+json_t *complete_floors(void *context, json_t *given, const char *pointer);
 json_t *complete_budgets(void *context, json_t *given, const char *pointer);
 
 /* Members of the top level that are not in scenario_options, or need more checks. */

@@ -1,4 +1,4 @@
-/* What a scenario says about several runs, or their results: sweep, require, budgets. */
+/* What a scenario says about several runs, or their results: sweep, require, floors, budgets. */
 #include "document.h"
 #include "flavor_describe.h"
 #include "options_complete.h"
@@ -6,6 +6,7 @@
 #include "scenario.h"
 #include "scenario_keys.h"
 #include "scenario_parts.h"
+#include "settings.h"
 #include "torture/record/duration.h"
 #include "torture/record/workload.h"
 
@@ -200,6 +201,50 @@ json_t *complete_require(void *context, json_t *given, const char *pointer)
         free(at);
     }
     return part_result(require, good);
+}
+
+/* --- Floors ------------------------------------------------------------------------------- */
+
+/* Which counters have one, and how high it is. */
+static json_t *complete_least(void *context, json_t *given, const char *pointer)
+{
+    struct scenario_reading *reading = context;
+    json_t *least = json_object();
+    bool good = json_object_size(given) > 0;
+    const char *key;
+    json_t *item;
+
+    if (!given)
+        document_diagnose(&reading->doc, pointer,
+                          "missing (the counters that have a floor: {\"reads\": \"1 %%\"})");
+    else if (!good)
+        document_wrong_type(&reading->doc, pointer, "counters and shares ({\"reads\": \"1 %\"})",
+                            given);
+    json_object_foreach (given, key, item) {
+        char *at = pointer_member(pointer, key);
+        double percent;
+
+        good = find_counter(reading, key, at) && good;
+        if (!floor_read(item, &percent)) {
+            document_wrong_type(&reading->doc, at, "a share of what the reference counts (\"1 %\")",
+                                item);
+            good = false;
+        }
+        json_object_set(least, key, item);
+        free(at);
+    }
+    return part_result(least, good);
+}
+
+/* An empty object where there are none. */
+json_t *complete_floors(void *context, json_t *given, const char *pointer)
+{
+    static const struct member members[] = {{"least", complete_least}, {0}};
+    struct scenario_reading *reading = context;
+
+    if (!given || (json_is_object(given) && json_object_size(given) == 0))
+        return json_object();
+    return options_complete_members(floor_options, members, reading, given, &reading->doc, pointer);
 }
 
 /* --- Budgets ------------------------------------------------------------------------------ */

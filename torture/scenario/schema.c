@@ -169,6 +169,22 @@ static json_t *require_schema(void)
                      "pattern", REQUIREMENT_SHARE_PATTERN);
 }
 
+static json_t *floors_schema(void)
+{
+    json_t *properties = table_properties(floor_options), *floors;
+
+    json_object_set_new(properties, "least",
+                        json_pack("{sssssis{ssss}}", "type", "object", "description",
+                                  "Counters of the workloads, and the share that a run must have",
+                                  "minProperties", 1, "additionalProperties", "type", "string",
+                                  "pattern", FLOOR_PATTERN));
+    floors = closed_object(properties);
+    json_object_set_new(floors, "description",
+                        json_string("Shares of what a reference counts at the same point, for each "
+                                    "second of the run"));
+    return floors;
+}
+
 static json_t *budgets_schema(void)
 {
     json_t *selection = json_pack("{sssi}", "type", "object", "minProperties", 1);
@@ -234,6 +250,7 @@ json_t *scenario_schema(void)
     json_object_set_new(properties, "workloads", workloads_schema());
     json_object_set_new(properties, "sweep", sweep_schema());
     json_object_set_new(properties, "require", require_schema());
+    json_object_set_new(properties, "floors", floors_schema());
     json_object_set_new(properties, "budgets", budgets_schema());
     json_object_set_new(properties, "parts", parts_schema(properties));
 

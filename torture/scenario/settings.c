@@ -102,6 +102,21 @@ const struct option scenario_options[] = {
     {.name = NULL},
 };
 
+const struct option floor_options[] = {
+    {.name = "flavor",
+     .type = OPTION_STRING,
+     .default_text = "urcu-memb",
+     .help = "The reference: a flavor that is known to be good, which shows what can be done at a "
+             "point"},
+    {.name = "duration",
+     .type = OPTION_DURATION,
+     .default_text = "500ms",
+     .min = 100 * NS_PER_MS,
+     .max = 60 * NS_PER_S,
+     .help = "For how long the reference runs a point, before the point's first run"},
+    {.name = NULL},
+};
+
 int64_t scenario_stall_limit_ns(const struct scenario_settings *s, bool tortures)
 {
     int64_t half = s->duration_ns / 2;

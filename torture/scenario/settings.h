@@ -16,6 +16,9 @@ enum on_finding { ON_FINDING_STOP, ON_FINDING_CONTINUE };
 enum fence_choice { FENCE_AUTO, FENCE_FULL };
 extern const struct option scenario_options[];
 
+/* Of the object "floors", beside the counters that have one; no struct holds them. */
+extern const struct option floor_options[];
+
 /* Figures of a run that are none of its latencies, counters or statistics: CPU time of who led its
  * grace periods, for each; the most memory that its process had resident. */
 #define METRIC_CPU_OF_GP "cpu.gp"
