@@ -167,7 +167,7 @@ static void conclude_run(struct salvage *s)
     json_object_set(s->run, "intervals", series_describe(&s->series));
     violated = json_array_size(json_object_get(s->run, "findings")) > 0;
     near_misses_describe(s->run, -1);
-    verdict_of_run(s->run, NULL, declared);
+    verdict_of_run(s->run, NULL, NULL, declared);
     json_decref(declared);
     if (!violated) {
         json_object_set_new(s->run, "verdict", json_string("inconclusive"));

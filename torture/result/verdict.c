@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include "earlier.h"
+#include "floor.h"
 #include "left_out.h"
 #include "lost.h"
 #include "torture/record/workload.h"
@@ -17,15 +18,13 @@ static bool is(json_t *object, const char *key, const char *value)
     return strcmp(document_text(object, key), value) == 0;
 }
 
-bool verdict_count(json_t *run, const char *name, json_int_t *count)
+bool verdict_counter(json_t *run, const char *name, json_int_t *count)
 {
-    json_t *value = json_object_get(json_object_get(run, "library"), name), *workload;
+    json_t *workload, *value;
     const char *key;
-    bool found = value != NULL;
+    bool found = false;
 
-    *count = json_integer_value(value);
-    if (found)
-        return true;
+    *count = 0;
     json_object_foreach (json_object_get(run, "counters"), key, workload) {
         value = json_object_get(workload, name);
         if (value) {
@@ -34,6 +33,16 @@ bool verdict_count(json_t *run, const char *name, json_int_t *count)
         }
     }
     return found;
+}
+
+bool verdict_count(json_t *run, const char *name, json_int_t *count)
+{
+    json_t *value = json_object_get(json_object_get(run, "library"), name);
+
+    if (!value)
+        return verdict_counter(run, name, count);
+    *count = json_integer_value(value);
+    return true;
 }
 
 /* Adds what there is too much of, by the workloads' tables. */
@@ -103,9 +112,9 @@ static void judge_required(json_t *run, const char *key, json_t *least, json_t *
         json_array_append_new(missing, line);
 }
 
-void verdict_of_run(json_t *run, json_t *require, json_t *declared)
+void verdict_of_run(json_t *run, json_t *require, json_t *least, json_t *declared)
 {
-    json_t *coverage = json_object(), *missing = json_array(), *least, *name;
+    json_t *coverage = json_object(), *missing = json_array(), *required, *name;
     bool torture = is_torture(run);
     const char *key, *verdict;
     json_int_t checks;
@@ -117,8 +126,9 @@ void verdict_of_run(json_t *run, json_t *require, json_t *declared)
         if (verdict_count(run, json_string_value(name), &count))
             json_object_set_new(coverage, json_string_value(name), json_integer(count));
     }
-    json_object_foreach (require, key, least)
-        judge_required(run, key, least, coverage, missing);
+    json_object_foreach (require, key, required)
+        judge_required(run, key, required, coverage, missing);
+    floor_judge(run, least, missing);
     judge_shares(run, missing);
     if (torture && !(verdict_count(run, "checks", &checks) && checks > 0))
         json_array_append_new(missing, json_string("nothing was checked"));

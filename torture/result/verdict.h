@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 /* What one finished run is worth: sets its "verdict" and "coverage". `require` maps names to least
- * counts; `declared` (array of names) is what the workloads may reach. What is missing becomes a
- * line of "missing" in the run. */
-void verdict_of_run(json_t *run, json_t *require, json_t *declared);
+ * counts, `least` to shares of what its "floor" has; `declared` (array of names) is what the
+ * workloads may reach. What is missing becomes a line of "missing" in the run. */
+void verdict_of_run(json_t *run, json_t *require, json_t *least, json_t *declared);
 
 /* It passed, or only measured. */
 bool verdict_is_good(json_t *run);
@@ -26,6 +26,8 @@ const char *exit_code_meaning(int code);
 /* A count by name: the library's statistics first, then the workloads' counters, all of that name
  * added up. False when the run has none. */
 bool verdict_count(json_t *run, const char *name, json_int_t *count);
+/* The same of the workloads' counters alone, which are the same for any flavor. */
+bool verdict_counter(json_t *run, const char *name, json_int_t *count);
 
 /* ---- budgets.c ---- */
 
