@@ -100,6 +100,91 @@ until_pipe_age() {
     has "$(result '.verdict.reasons[0]')" ' of 0 threads_churned, 1 % required'
 }
 
+# A benchmark of grace periods that must be a hundredth as many as the reference has; it finds nothing in any flavor.
+floored() {
+    scenario floored '{"name": "floored", "duration": "1s", "warmup": "0s", "stall_limit": "5s",
+        "workloads": [{"type": "gp-latency", "readers": 0}],
+        "floors": {"flavor": "stillpoint", "least": {"gps": "1 %"}}}'
+}
+
+@test "a run that did hardly any of the work that a good flavor does is inconclusive" {
+    # Each takes 10 ms.
+    MISBEHAVE=gentle run --separate-stderr sp run "$(floored)" --flavor broken --out "$OUT" --progress none
+    expect 2
+    [[ $(result '.verdict.reasons[0]') =~ ^'gps was reached '[0-9]+' times in '[0-9.]+' s, '[0-9.]+'/s; stillpoint had '[0-9]+'/s at this point, and 1 % of that are required'$ ]]
+    has "$output" '  INCONCLUSIVE  '
+    [ "$(result '.runs[0].floor.flavor + " " + .runs[0].verdict')" = 'stillpoint inconclusive' ]
+    [ "$(result '.runs[0].floor.counts.gps > .runs[0].counters["gp-latency"].gps')" = true ]
+    # The reference is none of the runs.
+    [ "$(result '[.runs[].flavor] | join(" ")')" = broken ]
+    [ "$(events 'select(.event == "run").flavor')" = broken ]
+    [ "$(events 'select(.event == "floor").result | .flavor + " " + .verdict')" = 'stillpoint measured' ]
+    is_valid_result
+    run sp run "$(floored)" --flavor broken --out "$OUT" --quiet
+    expect 0
+    [ "$(result '.runs[0].floor.counts.gps > 0 and (.runs[0].missing == [])')" = true ]
+    # Nobody is held against himself.
+    run sp run "$(floored)" --out "$OUT" --quiet
+    expect 0
+    [ "$(result '.runs[0] | has("floor")')" = false ]
+}
+
+# unmeasured FLAVOR: a run that passes, with this one as its reference, which is no measure.
+unmeasured() {
+    run --separate-stderr sp run "$(pipe '"floors": {"flavor": "'"$1"'", "duration": "2s", "least": {"reads": "100 %"}}')" \
+        --out "$OUT" --progress plain --fail-fast
+    expect 0
+    [ "$(result '.verdict.correctness + " \(.verdict.reasons | length) \(.runs | length) \(.runs[0].findings | length)"')" = 'pass 0 1 0' ]
+    [ "$(result '.runs[0].floor | keys | join(" ")')" = 'flavor not_judged' ]
+    has "$(tr -s '\n ' ' ' <<<"$output")" " Note: no floor was measured with $1: "
+    is_valid_result
+}
+
+@test "a reference that fails judges nothing, and its findings are nobody's" {
+    unmeasured broken
+    [[ $(result '.runs[0].floor.not_judged') =~ ^'its run has a finding, ' ]]
+    [ "$(events 'select(.event == "floor").result.findings | length > 0')" = true ]
+    [ -z "$(events 'select(.event == "finding")')" ]
+    lacks "$stderr" finding
+    [[ $(events 'select(.event == "floor").result.findings[0].repro') == *' --flavor broken --seed '* ]]
+    # Nor does what was salvaged know it.
+    passed=$(result '.runs[0].seconds')
+    rm "$(newest)/result.json"
+    run --separate-stderr sp salvage "$(newest)"
+    expect 0
+    [ "$(result '[.runs[].seconds] == ['"$passed"']')" = true ]
+    MISBEHAVE=segv unmeasured broken
+    has "$(result '.runs[0].floor.not_judged')" 'its run has a finding, '
+    MISBEHAVE=exit unmeasured broken
+    has "$(result '.runs[0].floor.not_judged')" 'its run has a finding, crash'
+}
+
+@test "a reference that there is not, or that cannot run the point, judges nothing" {
+    unmeasured nonesuch
+    has "$(result '.runs[0].floor.not_judged')" 'no runner for flavor "nonesuch"'
+    [ -z "$(events 'select(.event == "floor")')" ]
+    unmeasured null
+    has "$(result '.runs[0].floor.not_judged')" 'flavor "null" cannot "protect" (needed by rcu-pipe)'
+    run sp run "$(pipe '"floors": {"flavor": "null", "least": {"reads": "1%"}}')" --dry-run
+    expect 0
+    has "$output" '1 run, 0.2 s ('
+    has "$output" '  floors  reads 1% of what null does in 500ms; not judged: flavor "null" cannot "protect"'
+}
+
+@test "what differs in settings of the library has one reference, whose time is planned" {
+    pipe '"sweep": {"library.gp_policy": ["event", "adaptive"]}, "repeat": 2, "floors": {"flavor":
+        "stillpoint-two-phase", "duration": "100ms", "least": {"reads": "0.001 %"}}' >/dev/null
+    run sp run "$BATS_TEST_TMPDIR/pipe.json" --dry-run
+    expect 0
+    has "$output" '4 runs, 0.9 s ('
+    has "$output" '  floors  reads 0.001 % of what stillpoint-two-phase does in 100ms'
+    run sp run "$BATS_TEST_TMPDIR/pipe.json" --out "$OUT" --quiet
+    expect 0
+    [ "$(events 'select(.event == "floor").run')" = 1 ]
+    [ "$(result '[.runs[].floor.counts.reads] | length == 4 and (unique | length) == 1 and .[0] > 0')" = true ]
+    is_valid_result
+}
+
 @test "a budget that is exceeded is exit code 3, and one that is met is none" {
     # Whatever is measured.
     run --separate-stderr sp run "$(scenario rates '{"name": "rates", "duration": "100ms", "warmup": "0s", "repeat": 10,

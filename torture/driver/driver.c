@@ -2,6 +2,7 @@
 
 #include "dry_run.h"
 #include "execution.h"
+#include "floors.h"
 #include "repro.h"
 #include "rounds.h"
 #include "torture/host/environment.h"
@@ -47,7 +48,8 @@ json_t *driver_execute(const struct driver_options *o, struct console *console,
                              .output = output,
                              .console = console,
                              .runs = (unsigned)planned->count,
-                             .gdb = o->gdb};
+                             .gdb = o->gdb,
+                             .references = json_object()};
     struct scenario_settings settings;
     char *repro = repro_command(o->program, o->path, o->overrides, o->override_count);
 
@@ -57,6 +59,8 @@ json_t *driver_execute(const struct driver_options *o, struct console *console,
     for (size_t i = 0; i < planned->count; i++)
         inv.total_s +=
             planned->plans[i].skip || o->until_failure ? 0 : plan_duration_s(&planned->plans[i]);
+    if (!o->until_failure)
+        inv.total_s += floors_duration_s(planned->plans, planned->count);
     json_object_set_new(host, "load_before", host_load());
     event = json_pack("{ss ss sO so sO so sO sI}", "event", "invocation", "schema",
                       "stillpoint-result/1", "started", started, "tool", host_tool(), "host", host,
@@ -73,6 +77,7 @@ json_t *driver_execute(const struct driver_options *o, struct console *console,
         host = NULL;
     }
     free(repro);
+    json_decref(inv.references);
     json_decref(started);
     json_decref(host);
     json_decref(runs);

@@ -1,5 +1,6 @@
 #include "dry_run.h"
 
+#include "floors.h"
 #include "rounds.h"
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/threads.h"
@@ -140,6 +141,29 @@ static const struct run_plan *first_to_run(const struct run_plan *plans, size_t 
     return i < end ? &plans[i] : NULL;
 }
 
+/* What the part's runs are held against, as the first that has a reference is. */
+static void put_floors(FILE *out, const struct run_plan *plans, size_t i, size_t end)
+{
+    const char *name, *separator = " ";
+    const struct run_plan *r;
+    json_t *floors, *share;
+
+    while (i < end && !plans[i].reference)
+        i++;
+    if (i == end)
+        return;
+    r = plans[i].reference;
+    floors = json_object_get(plans[i].config, "floors");
+    fputs("  floors ", out);
+    json_object_foreach (json_object_get(floors, "least"), name, share) {
+        fprintf(out, "%s%s %s", separator, name, json_string_value(share));
+        separator = ", ";
+    }
+    fprintf(out, " of what %s does in %s", r->flavor,
+            json_string_value(json_object_get(floors, "duration")));
+    fprintf(out, r->skip ? "; not judged: %s\n" : "%s\n", r->skip ? r->skip : "");
+}
+
 /* One part's: of all runs of the first repeat those from `first` on. Returns how many. */
 static size_t put_part(FILE *out, const struct scenario *s, json_t *part,
                        const struct run_plan *plans, size_t first, size_t count,
@@ -158,6 +182,7 @@ static size_t put_part(FILE *out, const struct scenario *s, json_t *part,
                 json_string_value(json_object_get(part, "duration")),
                 json_string_value(json_object_get(part, "warmup")));
     put_sweep(out, part);
+    put_floors(out, plans, first, end);
     plan = first_to_run(plans, first, end);
     if (plan) {
         put_threads(out, plan);
@@ -170,7 +195,7 @@ void dry_run(FILE *out, const struct scenario *s, const struct run_plan *plans, 
              bool until_failure, struct diagnostics *d)
 {
     json_t *only = json_array_get(s->parts, 0), *part;
-    double total = 0;
+    double total = floors_duration_s(plans, count);
     size_t i, first = 0;
 
     for (i = 0; i < count; i++)

@@ -44,7 +44,8 @@ double execution_length(const struct execution *e)
 void execution_record(struct execution *e, json_t *event)
 {
     json_object_set_new(event, "run", json_integer(e->inv->run));
-    writers_event(e->inv->output, event, e->d);
+    if (!e->inv->aside)
+        writers_event(e->inv->output, event, e->d);
     json_decref(event);
 }
 
@@ -460,11 +461,13 @@ static void conclude_time(struct execution *e)
     execution_report_stray(e, what, workload);
 }
 
-json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d)
+json_t *execution_run(struct invocation *inv, const struct run_plan *plan, json_t *floor,
+                      struct diagnostics *d)
 {
     struct execution e = {
         .inv = inv,
         .plan = plan,
+        .floor = floor,
         .d = d,
         .events_fd = -1,
         .shared_fd = -1,

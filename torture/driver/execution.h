@@ -20,9 +20,11 @@ struct invocation {
     unsigned findings;
     bool continue_on_finding;
     bool gdb;
-    const char *repro; /* the command line up to the point's settings */
-    bool interrupted;  /* out: SIGINT, SIGTERM or SIGHUP came */
-    bool cut_short;    /* out: so that points are missing */
+    bool aside; /* what runs is a reference: no finding, event or log of it is the result's */
+    json_t *references; /* that ran, by their configs: floors.c */
+    const char *repro;  /* the command line up to the point's settings */
+    bool interrupted;   /* out: SIGINT, SIGTERM or SIGHUP came */
+    bool cut_short;     /* out: so that points are missing */
 };
 
 /* execution_signals.c. Printed at a second Ctrl-C: how to salvage. */
@@ -33,8 +35,10 @@ void execution_signals(bool gdb);
 /* execution_signals.c. Whether one of the first three has come. */
 bool execution_interrupted(void);
 
-/* Runs one plan. Returns the run as it stands in a result, whatever became of the runner; NULL with
- * a line in d when it could not be started at all. */
-json_t *execution_run(struct invocation *inv, const struct run_plan *plan, struct diagnostics *d);
+/* Runs one plan. `floor`: what it is held against, NULL when it has none. Returns the run as it
+ * stands in a result, whatever became of the runner; NULL with a line in d when it could not be
+ * started at all. */
+json_t *execution_run(struct invocation *inv, const struct run_plan *plan, json_t *floor,
+                      struct diagnostics *d);
 
 #endif

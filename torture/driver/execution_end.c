@@ -242,6 +242,8 @@ json_t *execution_describe(struct execution *e)
     json_object_set_new(run, "stall_limit", json_real((double)e->stall_limit_ns / 1e9));
     describe_silence(run, e);
     json_object_set(run, "notes", e->notes);
+    if (e->floor)
+        json_object_set(run, "floor", e->floor);
     verdict_of_run(run, json_object_get(e->plan->config, "require"),
                    json_object_get(json_object_get(e->plan->config, "floors"), "least"), declared);
     if (!e->viewed) /* what it did not reach is no news */

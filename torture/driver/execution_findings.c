@@ -20,7 +20,8 @@ static void announce(struct execution *e, struct finding *f)
     finding_set_repro(f, repro);
     free(repro);
     e->inv->findings++;
-    console_finding(e->inv->console, f);
+    if (!e->inv->aside)
+        console_finding(e->inv->console, f);
     written = finding_write(f);
     json_object_set_new(written, "workload_index", json_integer(f->workload_index));
     execution_record(e, json_pack("{ss so}", "event", "finding", "finding", written));

@@ -18,6 +18,7 @@
 struct execution {
     struct invocation *inv;
     const struct run_plan *plan;
+    json_t *floor; /* that the run gets; NULL: none */
     struct diagnostics *d;
     struct scenario_settings settings;
     pid_t pid; /* of the runner, or of the gdb around it */
@@ -66,7 +67,7 @@ bool execution_start(struct execution *e);
 double execution_seconds(const struct execution *e);
 /* From there to the end of the threads' loops; as far as it came, where they never ended. */
 double execution_length(const struct execution *e);
-/* Appends to events.jsonl; takes the event. */
+/* Appends to events.jsonl, unless it runs aside; takes the event. */
 void execution_record(struct execution *e, json_t *event);
 
 /* execution_findings.c, as far as execution_report_stall(). A finding of the driver's own, without

@@ -178,7 +178,8 @@ static int move_up(int fd)
 
 static bool open_errors(struct execution *e)
 {
-    if (asprintf(&e->errors_path, "%s/runner-%u.log", e->inv->output->directory, e->inv->run) < 0) {
+    if (asprintf(&e->errors_path, "%s/%s-%u.log", e->inv->output->directory,
+                 e->inv->aside ? "floor" : "runner", e->inv->run) < 0) {
         e->errors_path = NULL;
         return false;
     }

@@ -2,6 +2,7 @@
 #include "night_parts.h"
 
 #include "dry_run.h"
+#include "floors.h"
 #include "torture/record/duration.h"
 #include "torture/record/text.h"
 #include "torture/result/known.h"
@@ -99,6 +100,7 @@ static double measure_turn(struct night_scenario *s)
         s->turn_s += seconds;
         longest = seconds > longest ? seconds : longest;
     }
+    s->turn_s += floors_duration_s(s->planned.plans, s->planned.count);
     return longest;
 }
 

@@ -1,6 +1,7 @@
 #include "rounds.h"
 
 #include "dry_run.h"
+#include "floors.h"
 #include "torture/record/text.h"
 #include "torture/result/earlier.h"
 
@@ -116,14 +117,16 @@ static enum outcome run_round(const struct driver_options *o, struct invocation 
     enum outcome outcome = OUTCOME_DONE;
 
     for (size_t i = 0; i < count && outcome == OUTCOME_DONE; i++) {
-        json_t *run;
+        json_t *run, *floor;
 
         inv->run++;
         if (plans[i].skip) {
             earlier_append(runs, skipped_run(&plans[i]));
             continue;
         }
-        run = execution_run(inv, &plans[i], d);
+        floor = floors_measure(inv, &plans[i], d);
+        run = execution_run(inv, &plans[i], floor, d);
+        json_decref(floor);
         if (!run) {
             if (inv->executed > 0 || d->refused)
                 json_array_append_new(runs, broken_run(&plans[i], d));
