@@ -90,7 +90,8 @@ static inline void flavor_synchronize(void)
  *     FLAVOR_CAN_EXCLUSIVE      flavor_vcpu, flavor_vcpu_enter(), flavor_vcpu_leave(),
  *                               flavor_exec_start(), flavor_exec_end(), flavor_exec_wanted_out(),
  *                               flavor_start_exclusive(), flavor_end_exclusive()
- *     FLAVOR_CAN_FIFO           nothing: exclusive sections begin in the order of their requests
+ *     FLAVOR_CAN_FIFO           nothing: exclusive sections begin in the order of their requests,
+ *                               and before those that come later vCPUs are let in
  *     FLAVOR_HAS_EXEC_EVENTS    flavor_exec_events(), after an execution that was wanted out
  *     FLAVOR_CAN_VCPU           <stillpoint/vcpu.h> itself: capabilities "vcpu" and "kvm"
  *

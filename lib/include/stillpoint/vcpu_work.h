@@ -36,7 +36,8 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
  * resume. A vCPU that calls it goes on itself.
  * => Any thread, but not between cpu_exec_start() and cpu_exec_end() of its own, in an exclusive
  *    section or in a read section (aborts). Lets go of the big lock while it waits.
- * => One pause at a time: another caller waits until the resume, as a stopped one if it is a vCPU.
+ * => One pause at a time: other callers wait until the resume, as stopped ones if they are vCPUs,
+ *    and pause them in the order of their calls.
  * => vCPUs that start during the pause start stopped. One that is unplugged ends: it goes on with
  *    what it was stopped in, and runs its work first; not before the resume if that work waits in
  *    run_on_cpu() for a vCPU that is paused, or is itself called by work of one, as vCPUs of one

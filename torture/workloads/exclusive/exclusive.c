@@ -28,6 +28,9 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ORDER_CHECKS] = {.name = "order_checks",
                       .words = "sections that nobody was to be overtaken by",
                       .needs = CAN_FIFO},
+    [ENTRY_CHECKS] = {.name = "entry_checks",
+                      .words = "vCPUs that slept on their way to execute",
+                      .needs = CAN_FIFO},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [ENTER] = MEASURE_EXCLUSIVE_ENTER,
@@ -39,7 +42,8 @@ static const char *const checks[CHECK_COUNT] = {
 };
 static const char *const coverage[] = {
     "sections",   "nested_sections", "own_sections",  "wanted_out",   "guests_wanted_out",
-    "re_entered", "quiet_turns",     "guests_frozen", "order_checks", NULL};
+    "re_entered", "quiet_turns",     "guests_frozen", "order_checks", "entry_checks",
+    NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_EXECUTES] = {.format = "executes after section %lu, as vCPU %lu"},
     [NOTE_LEFT] = {.format = "left after section %lu, as vCPU %lu"},
@@ -135,13 +139,6 @@ static void stay(struct torture_thread *t, unsigned long number, uint64_t depth)
         torture_count(t, NESTED_SECTIONS, 1);
 }
 
-/* Relaxed: the one that asks is found asleep, or not at all. */
-static void count_request(struct request_line *r)
-{
-    atomic_store_explicit(&r->value, atomic_load_explicit(&r->value, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-}
-
 void exclusive_section(struct torture_thread *t)
 {
     const struct exclusive_params *p = t->instance->params;
@@ -151,14 +148,14 @@ void exclusive_section(struct torture_thread *t)
 
     torture_note(t, NOTE_ASKS, atomic_load_explicit(&state->ended, memory_order_relaxed), 0);
     exclusive_contend(state, p, t->id);
-    count_request(&state->requests[t->id]);
+    request_line_turn(&state->requests[t->id].sections);
     asked = clock_ticks();
     flavor_start_exclusive();
     began = clock_ticks();
-    count_request(&state->requests[t->id]);
-    if (p->order_one_in > 0)
-        exclusive_check_order(t);
+    request_line_turn(&state->requests[t->id].sections);
     number = state->words[0] + 1;
+    if (p->order_one_in > 0)
+        exclusive_check_order(t, number);
     check_executors(t, state, number, "as it begins");
     check_owner(t, state, 0, number, "as it begins");
     check_words(t, state);
@@ -228,6 +225,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->requests = cache_lines(in->thread_count * sizeof *state->requests);
     state->order_notes =
         cache_lines(in->thread_count * in->thread_count * sizeof *state->order_notes);
+    state->entry_notes = cache_lines(in->thread_count * sizeof *state->entry_notes);
     return true;
 }
 
@@ -249,6 +247,7 @@ static void finish(struct instance *in)
             break;
         }
     }
+    free(state->entry_notes);
     free(state->order_notes);
     free(state->requests);
     free(state->contended);
@@ -335,7 +334,7 @@ static const struct option options[] = {
      .unit = "sections",
      .needs = CAN_FIFO,
      .help = "after one section in so many its thread finds whether it overtook one that slept in "
-             "its request; 0: never"},
+             "its request, and whether a vCPU sleeps on while sections pass; 0: never"},
     {.name = "contended_stores",
      .type = OPTION_INT,
      .offset = FIELD(contended_stores),

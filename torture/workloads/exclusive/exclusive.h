@@ -2,8 +2,8 @@
 #ifndef STILLPOINT_EXCLUSIVE_WORKLOAD_H
 #define STILLPOINT_EXCLUSIVE_WORKLOAD_H
 
-#include "torture/record/cpu_wait.h"
 #include "torture/workloads/fleet.h"
+#include "torture/workloads/overtaken.h"
 
 struct exclusive_params {
     struct fleet_params fleet;
@@ -24,6 +24,7 @@ enum {
     QUIET_TURNS,
     GUESTS_FROZEN,
     ORDER_CHECKS,
+    ENTRY_CHECKS,
     COUNTER_COUNT
 };
 enum { ENTER, STOPPED, MEASURE_COUNT };
@@ -47,10 +48,10 @@ struct contended_line {
     _Alignas(64) atomic_ulong value;
 };
 
-/* A thread's requests for sections; its own. */
-struct request_line {
-    _Alignas(64) atomic_ulong value; /* odd while it asks */
-    bool noted;                      /* in its last section it noted who slept in a request */
+/* A thread's; its own. */
+struct order_requests {
+    struct request_line sections, executions;
+    bool noted; /* in its last section it noted who slept in a request for one */
 };
 
 /* What one thread noted of another. */
@@ -70,9 +71,10 @@ struct exclusive_state {
     _Alignas(64) atomic_ulong ended; /* sections that were ended: what quiet vCPUs wait for */
     struct executor *executors;
     size_t executor_count;
-    struct contended_line *contended; /* contended_stores of them */
-    struct request_line *requests;    /* by thread of the run */
-    struct order_note *order_notes;   /* by two of them: who noted, and whom */
+    struct contended_line *contended;   /* contended_stores of them */
+    struct order_requests *requests;    /* by thread of the run */
+    struct order_note *order_notes;     /* by two of them: who noted, and whom */
+    struct overtaken_note *entry_notes; /* by thread; plain: changed in sections only */
 };
 
 /* Stores that leave the store buffer late, and whatever is stored next later still. */
@@ -100,8 +102,8 @@ void exclusive_judge(struct torture_thread *t, struct executor *e, struct exclus
 /* An exclusive section with all its checks. */
 void exclusive_section(struct torture_thread *t);
 
-/* In a section. */
-void exclusive_check_order(struct torture_thread *t);
+/* In the section of that number. */
+void exclusive_check_order(struct torture_thread *t, unsigned long number);
 
 /* The roles that run vCPUs in loops of their own. */
 void exclusive_exec_vcpu(struct torture_thread *t);

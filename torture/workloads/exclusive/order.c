@@ -1,27 +1,13 @@
-/* exclusive: that sections begin in the order of their requests.
+/* exclusive: that sections begin in the order of their requests, and that vCPUs are let in between.
  *
- * Who asked first the code under test alone knows, as a shared count of requests would fence for
- * it. But a thread that sleeps in its request has made it. So the owner of a section now and then
- * notes who sleeps in a request, and in its next section, for which it has asked since, finds
- * whether one of those sleeps on: that one was overtaken.
+ * The owner of a section now and then notes who sleeps in a request, and in its next section, for
+ * which it has asked since, finds whether one of those sleeps on: that one was overtaken. A vCPU is
+ * overtaken when it sleeps on while more sections begin than there can be requests at once: those
+ * that were requested together follow one another, and then it is woken. (overtaken.h)
  */
 #include "exclusive.h"
 
-#include "torture/record/cpu_wait.h"
 #include "torture/runner/violation.h"
-
-#include <unistd.h>
-
-static struct cpu_sleep sleep_of(const struct torture_thread *t)
-{
-    return cpu_sleep_of(getpid(), atomic_load_explicit(&t->shared->tid, memory_order_relaxed));
-}
-
-static bool asks(const struct exclusive_state *state, size_t id, unsigned long *request)
-{
-    *request = atomic_load_explicit(&state->requests[id].value, memory_order_relaxed);
-    return *request % 2 == 1;
-}
 
 static void compare(struct torture_thread *t, struct exclusive_state *state)
 {
@@ -32,8 +18,10 @@ static void compare(struct torture_thread *t, struct exclusive_state *state)
         const struct torture_thread *other = &in->threads[i];
         unsigned long request;
 
-        if (of_others[i].sleep.asleep && asks(state, i, &request) &&
-            request == of_others[i].request && cpu_sleep_lasts(of_others[i].sleep, sleep_of(other)))
+        if (of_others[i].sleep.asleep &&
+            request_line_asks(&state->requests[i].sections, &request) &&
+            request == of_others[i].request &&
+            cpu_sleep_lasts(of_others[i].sleep, overtaken_sleep_of(other)))
             torture_violation(t->instance, t, FAIRNESS,
                               "%s-%u slept in its request for a section when %s-%u had one, and "
                               "sleeps on in the next one of that thread, which asked later.",
@@ -50,11 +38,36 @@ static void note_sleepers(struct torture_thread *t, struct exclusive_state *stat
     struct order_note *of_others = state->order_notes + t->id * in->thread_count;
 
     for (size_t i = 0; i < in->thread_count; i++)
-        if (in->threads[i].instance == in && i != t->id && asks(state, i, &of_others[i].request))
-            of_others[i].sleep = sleep_of(&in->threads[i]);
+        if (in->threads[i].instance == in && i != t->id &&
+            request_line_asks(&state->requests[i].sections, &of_others[i].request))
+            of_others[i].sleep = overtaken_sleep_of(&in->threads[i]);
 }
 
-void exclusive_check_order(struct torture_thread *t)
+static void check_entries(struct torture_thread *t, struct exclusive_state *state,
+                          unsigned long number)
+{
+    const struct instance *in = t->instance;
+
+    for (size_t i = 0; i < in->thread_count; i++) {
+        struct torture_thread *other = &in->threads[i];
+        struct overtaken_note *note = &state->entry_notes[i];
+        unsigned long passed =
+            other->instance == in
+                ? overtaken_by(note, other, &state->requests[i].executions, number)
+                : 0;
+
+        torture_count(t, ENTRY_CHECKS, note->sleep.asleep);
+        if (passed <= overtaken_limit(in))
+            continue;
+        torture_violation(t->instance, t, FAIRNESS,
+                          "%s-%u sleeps on its way to execute, and has done so since section %lu: "
+                          "%lu sections have begun since, and nobody woke it.",
+                          other->role->name, other->index, note->turn, passed);
+        note->sleep.asleep = false;
+    }
+}
+
+void exclusive_check_order(struct torture_thread *t, unsigned long number)
 {
     const struct exclusive_params *p = t->instance->params;
     struct exclusive_state *state = t->instance->state;
@@ -63,6 +76,8 @@ void exclusive_check_order(struct torture_thread *t)
     if (*noted)
         compare(t, state);
     *noted = random_one_in(&t->random, (uint64_t)p->order_one_in);
-    if (*noted)
-        note_sleepers(t, state);
+    if (!*noted)
+        return;
+    note_sleepers(t, state);
+    check_entries(t, state, number);
 }

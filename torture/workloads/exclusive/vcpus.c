@@ -65,8 +65,12 @@ static bool execute_once(struct torture_thread *t, struct executor *e)
     struct exclusive_sight sight;
     bool wanted;
 
+    if (p->order_one_in > 0)
+        request_line_turn(&state->requests[t->id].executions);
     exclusive_contend(state, p, t->id);
     flavor_exec_start(&e->vcpu);
+    if (p->order_one_in > 0)
+        request_line_turn(&state->requests[t->id].executions);
     sight = exclusive_execute(state, e, &e->vcpu, ticks);
     exclusive_contend(state, p, t->id);
     flavor_exec_end(&e->vcpu);

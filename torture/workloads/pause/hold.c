@@ -203,9 +203,34 @@ static void stay(struct torture_thread *t)
         bql_lock();
 }
 
+/* One pauser follows the other: while one sleeps on until its turn, each other has one pause. */
+static void check_turns(struct torture_thread *t, const struct hold *hold)
+{
+    const struct instance *in = t->instance;
+    struct pause_state *state = state_of(t);
+
+    for (size_t i = 0; i < in->thread_count; i++) {
+        struct torture_thread *other = &in->threads[i];
+        struct overtaken_note *note = &state->turn_notes[i];
+        unsigned long passed = other->instance == in
+                                   ? overtaken_by(note, other, &state->requests[i], hold->number)
+                                   : 0;
+
+        torture_count(t, TURN_CHECKS, note->sleep.asleep);
+        if (passed <= overtaken_limit(in))
+            continue;
+        torture_violation(t->instance, t, FAIRNESS,
+                          "%s-%u is to pause the vCPUs, and has slept since pause %lu: others have "
+                          "paused them %lu times since.",
+                          other->role->name, other->index, note->turn, passed);
+        note->sleep.asleep = false;
+    }
+}
+
 /* => pause_all_vcpus() has returned. */
 static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
 {
+    const struct pause_params *p = t->instance->params;
     struct pause_state *state = state_of(t);
 
     hold->exempt = v;
@@ -222,6 +247,8 @@ static void begin(struct torture_thread *t, struct hold *hold, struct pause_vcpu
     atomic_store_explicit(&state->on, hold->number, memory_order_relaxed);
     state->left++;
     torture_count(t, PAUSES, 1);
+    if (random_one_in(&t->random, (uint64_t)p->order_one_in))
+        check_turns(t, hold);
 }
 
 /* Work, requests and the end come while it is on. */
@@ -290,7 +317,9 @@ static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu
     bool locked = bql_locked();
 
     torture_note(t, NOTE_PAUSE, t->instance->index, 0);
+    request_line_turn(&state->requests[t->id]);
     pause_all_vcpus();
+    request_line_turn(&state->requests[t->id]);
     hold->paused_ns = clock_monotonic_ns();
     torture_measure(t, PAUSE_ENTER, (uint64_t)(hold->paused_ns - begun));
     begin(t, hold, v);

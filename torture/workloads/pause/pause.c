@@ -9,6 +9,7 @@
  */
 #include "pause.h"
 #include "torture/runner/violation.h"
+#include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [BY_VCPU] = {.name = "paused_by_vcpu"},
     [OWN_WORK] = {.name = "own_work"},
     [REMOVED_WORK] = {.name = "removed_work"},
+    [TURN_CHECKS] = {.name = "turn_checks", .words = "pausers that slept until their turn"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
     [PAUSE_ENTER] = {.name = "pause.enter", .unit = "ns"},
@@ -33,11 +35,11 @@ static const struct measure measures[MEASURE_COUNT] = {
 };
 static const char *const checks[CHECK_COUNT] = {
     [PAUSE_CHECK] = "pause",
+    [FAIRNESS] = "fairness",
 };
 static const char *const coverage[] = {
-    "handed_over",        "waited_for_pauser", "plugged_in_pause",
-    "unplugged_in_pause", "paused_idle",       "paused_by_vcpu",
-    "own_work",           "removed_work",      NULL};
+    "handed_over",    "waited_for_pauser", "plugged_in_pause", "unplugged_in_pause", "paused_idle",
+    "paused_by_vcpu", "own_work",          "removed_work",     "turn_checks",        NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_PAUSE] = {.format = "is to pause the vCPUs (workload %lu)"},
     [NOTE_PAUSED] = {.format = "has paused the vCPUs, pause %lu"},
@@ -244,6 +246,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;
+    state->requests = cache_lines(in->thread_count * sizeof *state->requests);
+    state->turn_notes = cache_lines(in->thread_count * sizeof *state->turn_notes);
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->resumed, NULL);
     return true;
@@ -258,6 +262,8 @@ static void finish(struct instance *in)
     fleet_close(&state->fleet);
     pthread_cond_destroy(&state->resumed);
     pthread_mutex_destroy(&state->lock);
+    free(state->turn_notes);
+    free(state->requests);
     free(state);
 }
 
@@ -326,6 +332,13 @@ static const struct option options[] = {
      .default_text = "4",
      .max = 1e9,
      .help = "after one in so many resumes the pauser waits until a vCPU acts again; 0: never"},
+    {.name = "order_one_in",
+     .type = OPTION_INT,
+     .offset = FIELD(order_one_in),
+     .default_text = "16",
+     .max = 1e9,
+     .help = "in one of so many pauses the pauser finds whether others sleep on until their turn "
+             "while pauses pass; 0: never"},
     {.name = "unplug_one_in",
      .type = OPTION_INT,
      .offset = FIELD(unplug_one_in),

@@ -3,11 +3,12 @@
 #define STILLPOINT_PAUSE_WORKLOAD_H
 
 #include "torture/workloads/fleet.h"
+#include "torture/workloads/overtaken.h"
 
 struct pause_params {
     struct fleet_params fleet;
     int64_t pausers, resumers, removers, vcpu_pause_one_in, hand_one_in, own_work_one_in,
-        await_one_in;
+        await_one_in, order_one_in;
     int64_t unplug_one_in, vcpu_call_one_in;
     int64_t pause_ns, stay_ns, noise_ns;
 };
@@ -26,10 +27,11 @@ enum {
     BY_VCPU,
     OWN_WORK,
     REMOVED_WORK,
+    TURN_CHECKS,
     COUNTER_COUNT
 };
 enum { PAUSE_ENTER, PAUSE_STAY, MEASURE_COUNT };
-enum { PAUSE_CHECK, CHECK_COUNT };
+enum { PAUSE_CHECK, FAIRNESS, CHECK_COUNT };
 enum { NOTE_PAUSE, NOTE_PAUSED, NOTE_HAND, NOTE_RESUME, NOTE_WORK, NOTE_COUNT };
 
 #if FLAVOR_CAN_VCPU
@@ -75,6 +77,8 @@ struct pause_state {
     unsigned owner;               /* 0, or 1 + the pauser's thread */
     _Alignas(64) atomic_ulong on; /* the pause that is on; 0: none */
     struct pause_vcpu *_Atomic exempt;
+    struct request_line *requests;     /* for pauses, by thread of the run */
+    struct overtaken_note *turn_notes; /* the same; plain: changed under pauses only */
     /* Handed over. */
     _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t resumed;
