@@ -22,17 +22,28 @@ void fleet_missing_role(struct torture_thread *t)
 
 #if FLAVOR_CAN_VCPU
 
-bool fleet_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d)
+static void execute_marked(struct vcpu *cpu)
 {
-    static uint64_t promised;
+    struct fleet_vcpu *v = cpu->data;
 
-    promised += vcpus;
-    if (promised > VCPU_LIMIT)
-        diagnose(d,
-                 "%s: %lu vCPUs in this run are more than the library's limit of %u; set \"vcpus\" "
-                 "or \"per_thread\" lower",
-                 in->workload->name, (unsigned long)promised, VCPU_LIMIT);
-    return promised <= VCPU_LIMIT;
+    atomic_store_explicit(&v->executes, true, memory_order_relaxed);
+    v->fleet->guest->block(cpu);
+    atomic_store_explicit(&v->executes, false, memory_order_relaxed);
+}
+
+struct fleet_vcpu *fleet_executing(const struct fleet_vcpu *except)
+{
+    struct vcpu *cpu;
+
+    VCPU_FOREACH(cpu)
+    {
+        struct fleet_vcpu *v = cpu->data;
+
+        if (cpu->guest && cpu->guest->block == execute_marked && v != except &&
+            atomic_load_explicit(&v->executes, memory_order_relaxed))
+            return v;
+    }
+    return NULL;
 }
 
 void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
@@ -47,7 +58,7 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
     const struct vcpu_accel *accel = vcpu_accel_find(names[params->accel]);
     struct fleet *f;
 
-    if (!fleet_promise(
+    if (!vcpu_ledger_promise(
             in, (uint64_t)params->vcpus * (accel->shares ? (uint64_t)params->per_thread : 1), d))
         return NULL;
     if (accel == &vcpu_accel_kvm)
@@ -58,6 +69,8 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
     f->params = params;
     f->accel = accel;
     f->guest = guest;
+    f->marked = *guest;
+    f->marked.block = execute_marked;
     f->hooks = hooks ? hooks : &no_hooks;
     f->vcpu_size = vcpu_size;
     pthread_mutex_init(&f->lock, NULL);
@@ -68,6 +81,7 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
 void fleet_close(struct fleet *f)
 {
     flavor_barrier(); /* those that are freed by callback */
+    vcpu_ledger_close(f->instance);
     pthread_mutex_destroy(&f->lock);
 }
 
@@ -141,8 +155,9 @@ void *fleet_take(struct torture_thread *t)
 static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct fleet_rr *rr)
 {
     struct vcpu_config config = {
-        .accel = f->accel, .guest = f->guest, .rr = rr ? &rr->rr : NULL, .guest_io = f->guest_io};
+        .accel = f->accel, .guest = &f->marked, .rr = rr ? &rr->rr : NULL, .guest_io = f->guest_io};
     struct fleet_vcpu *v = cache_lines(f->vcpu_size);
+    unsigned long begun;
 
     config.data = v;
     vcpu_init(&v->cpu, &config);
@@ -160,22 +175,28 @@ static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct
         atomic_fetch_add_explicit(&rr->references, 1, memory_order_relaxed);
     v->rr = rr;
     v->serial = f->plugged++;
+    begun = vcpu_ledger_adds();
     vcpu_add(&v->cpu);
     if (f->hooks->plugged)
         f->hooks->plugged(&v->cpu);
     TAILQ_INSERT_TAIL(&f->live, v, live);
     f->live_count++;
     pthread_mutex_unlock(&f->lock);
+    vcpu_ledger_added(t, &v->cpu, begun);
     return v;
 }
 
 static void unplug(struct fleet *f, struct fleet_vcpu *v)
 {
+    unsigned long begun;
+
     pthread_mutex_lock(&f->lock);
     TAILQ_REMOVE(&f->live, v, live);
     f->live_count--;
     pthread_mutex_unlock(&f->lock);
+    begun = vcpu_ledger_removes(v->thread, &v->cpu);
     vcpu_remove(&v->cpu);
+    vcpu_ledger_removed(v->thread, &v->cpu, begun);
     if (f->hooks->unplugged)
         f->hooks->unplugged(&v->cpu);
     fleet_give(v);

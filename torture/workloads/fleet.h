@@ -16,6 +16,7 @@
 #include "torture/flavors/flavor.h"
 #include "torture/runner/thread.h"
 #include "torture/workloads/accelerators.h"
+#include "torture/workloads/vcpu_ledger.h"
 
 #include <stddef.h>
 
@@ -84,6 +85,7 @@ struct fleet_vcpu {
     unsigned long serial; /* counts the vCPUs of the fleet */
     atomic_uint references;
     atomic_bool is_to_end;
+    atomic_bool executes; /* a block; relaxed, and its thread's */
     TAILQ_ENTRY(fleet_vcpu) live;
     flavor_head head;
 };
@@ -100,6 +102,7 @@ struct fleet {
     const struct fleet_params *params;
     const struct vcpu_accel *accel;
     const struct vcpu_guest *guest;
+    struct vcpu_guest marked; /* the same; what executes a block is marked */
     const struct fleet_hooks *hooks;
     size_t vcpu_size; /* of the workload's struct */
     /* Set before the threads start, if at all. */
@@ -121,11 +124,11 @@ static inline struct fleet_vcpu *fleet_vcpu_of(struct vcpu *cpu)
  * section. */
 #define FLEET_FOREACH(cpu, f) \
     VCPU_FOREACH(cpu)         \
-    if ((cpu)->guest == (f)->guest && fleet_vcpu_of(cpu)->fleet == (f))
+    if ((cpu)->guest == &(f)->marked)
 
-/* In setup(): so many vCPUs are going to be there, besides those of the fleet; false when that
- * are more, with those of the whole run, than the library can have. */
-bool fleet_promise(struct instance *in, uint64_t vcpus, struct diagnostics *d);
+/* One that executes a block, of all workloads of the process, but for `except`; NULL: none does.
+ * => While they are stopped, by an exclusive section or a pause; inside a read section. */
+struct fleet_vcpu *fleet_executing(const struct fleet_vcpu *except);
 
 /* In setup(): makes the instance's state, zeroed, and the fleet in it; returns the state, or NULL
  * with nothing made. The guest and the hooks stay the caller's. */

@@ -37,6 +37,7 @@ static const struct measure measures[MEASURE_COUNT] = {
     [STOPPED] = {.name = "exclusive.stopped", .unit = "ns"},
 };
 static const char *const checks[CHECK_COUNT] = {
+    VCPU_LEDGER_ROW,
     [EXCLUSIVITY] = "exclusivity",
     [FAIRNESS] = "fairness",
 };
@@ -54,6 +55,22 @@ static const struct note_format notes[NOTE_COUNT] = {
 };
 
 /* --- The section --- */
+
+#if FLAVOR_CAN_VCPU
+/* Nor does one of another workload. */
+static void check_fleets(struct torture_thread *t, unsigned long number, const char *when)
+{
+    struct fleet_vcpu *v;
+
+    flavor_read_lock();
+    v = fleet_executing(NULL);
+    if (v)
+        torture_violation(t->instance, t, EXCLUSIVITY,
+                          "vCPU %lu of the workload %s executes in section %lu, %s.", v->serial,
+                          v->fleet->instance->workload->name, number, when);
+    flavor_read_unlock();
+}
+#endif
 
 /* No vCPU executes, and none has left its work half done. */
 static void check_executors(struct torture_thread *t, struct exclusive_state *state,
@@ -78,6 +95,9 @@ static void check_executors(struct torture_thread *t, struct exclusive_state *st
                 "%lu, %s.",
                 e->serial, i, e->newest, number, when);
     }
+#if FLAVOR_CAN_VCPU
+    check_fleets(t, number, when);
+#endif
     torture_count(t, CHECKS, 1);
 }
 
@@ -211,7 +231,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     struct exclusive_state *state;
 
 #if FLAVOR_CAN_VCPU
-    if (!fleet_promise(in, (uint64_t)(p->exec_vcpus + p->quiet_vcpus), d) ||
+    if (!vcpu_ledger_promise(in, (uint64_t)(p->exec_vcpus + p->quiet_vcpus), d) ||
         !fleet_open(in, sizeof *state, sizeof(struct exclusive_vcpu), &exclusive_guest, NULL, d))
         return false;
 #else

@@ -83,12 +83,38 @@ static bool execute_once(struct torture_thread *t, struct executor *e)
     return wanted;
 }
 
+static void enter(struct torture_thread *t, struct executor *e)
+{
+#if FLAVOR_CAN_VCPU
+    unsigned long begun = vcpu_ledger_adds();
+
+    flavor_vcpu_enter(&e->vcpu);
+    vcpu_ledger_added(t, &e->vcpu, begun);
+#else
+    (void)t;
+    flavor_vcpu_enter(&e->vcpu);
+#endif
+}
+
+static void leave(struct torture_thread *t, struct executor *e)
+{
+#if FLAVOR_CAN_VCPU
+    unsigned long begun = vcpu_ledger_removes(t, &e->vcpu);
+
+    flavor_vcpu_leave(&e->vcpu);
+    vcpu_ledger_removed(t, &e->vcpu, begun);
+#else
+    (void)t;
+    flavor_vcpu_leave(&e->vcpu);
+#endif
+}
+
 /* Another vCPU in the same memory: the code under test is done with the one before. */
 static void re_enter(struct torture_thread *t, struct executor *e)
 {
-    flavor_vcpu_leave(&e->vcpu);
+    leave(t, e);
     memset(&e->vcpu, 0x5a, sizeof e->vcpu);
-    flavor_vcpu_enter(&e->vcpu);
+    enter(t, e);
     e->serial++;
     torture_note(t, NOTE_RE_ENTERED, e->serial, 0);
     torture_count(t, RE_ENTERED, 1);
@@ -102,7 +128,7 @@ void exclusive_exec_vcpu(struct torture_thread *t)
     uint64_t mean = clock_ns_to_ticks((uint64_t)p->fleet.hotplug_ns), stay, since;
 
     flavor_register_thread();
-    flavor_vcpu_enter(&e->vcpu);
+    enter(t, e);
     since = clock_ticks();
     stay = random_below(&t->random, 2 * mean + 1);
     while (torture_running(t)) {
@@ -118,7 +144,7 @@ void exclusive_exec_vcpu(struct torture_thread *t)
         }
         torture_spin(random_below(&t->random, (uint64_t)p->gap_ns + 1));
     }
-    flavor_vcpu_leave(&e->vcpu);
+    leave(t, e);
     flavor_unregister_thread();
 }
 
@@ -142,7 +168,7 @@ void exclusive_quiet_vcpu(struct torture_thread *t)
     struct executor *e = &state->executors[(size_t)p->exec_vcpus + t->index];
 
     flavor_register_thread();
-    flavor_vcpu_enter(&e->vcpu);
+    enter(t, e);
     while (torture_running(t)) {
         unsigned long seen = atomic_load_explicit(&state->ended, memory_order_relaxed);
 
@@ -151,6 +177,6 @@ void exclusive_quiet_vcpu(struct torture_thread *t)
             stay_out(t, state, seen);
         torture_count(t, QUIET_TURNS, 1);
     }
-    flavor_vcpu_leave(&e->vcpu);
+    leave(t, e);
     flavor_unregister_thread();
 }

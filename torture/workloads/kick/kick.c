@@ -34,6 +34,7 @@ static const struct measure measures[MEASURE_COUNT] = {
 #undef KICK_MEASURE
 };
 static const char *const checks[CHECK_COUNT] = {
+    VCPU_LEDGER_ROW,
     [KICK_LOSS] = "kick-loss",
     [TURNS] = "turns",
 };

@@ -52,7 +52,7 @@ enum kick_measure {
     MEASURE_COUNT
 };
 
-enum kick_check { KICK_LOSS, TURNS, CHECK_COUNT };
+enum kick_check { KICK_LOSS = VCPU_LEDGER_CHECKS, TURNS, CHECK_COUNT };
 
 enum kick_note {
     NOTE_KICKED,

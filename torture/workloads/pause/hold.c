@@ -105,6 +105,20 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct re
                           hold->number, v->base.serial, now.blocks + now.events, v->trail);
 }
 
+/* vCPUs of other workloads are paused as well. */
+static void check_others(struct torture_thread *t, const struct hold *hold)
+{
+    struct fleet_vcpu *v;
+
+    flavor_read_lock();
+    v = fleet_executing(hold->exempt ? &hold->exempt->base : NULL);
+    if (v)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "vCPU %lu of the workload %s executes during pause %lu.", v->serial,
+                          v->fleet->instance->workload->name, hold->number);
+    flavor_read_unlock();
+}
+
 static void read_again(struct torture_thread *t, struct hold *hold)
 {
     struct fleet *f = &state_of(t)->fleet;
@@ -124,6 +138,7 @@ static void read_again(struct torture_thread *t, struct hold *hold)
         torture_count(t, PLUGGED, 1);
     }
     pthread_mutex_unlock(&f->lock);
+    check_others(t, hold);
 }
 
 /* --- Handing over --- */

@@ -34,6 +34,7 @@ static const struct measure measures[MEASURE_COUNT] = {
     [PAUSE_STAY] = {.name = "pause.stay", .unit = "ns"},
 };
 static const char *const checks[CHECK_COUNT] = {
+    VCPU_LEDGER_ROW,
     [PAUSE_CHECK] = "pause",
     [FAIRNESS] = "fairness",
 };
@@ -242,7 +243,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     struct pause_state *state =
         fleet_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
 
-    if (!state || !fleet_promise(in, (uint64_t)(p->removers + p->fleet.vcpus), d))
+    if (!state || !vcpu_ledger_promise(in, (uint64_t)(p->removers + p->fleet.vcpus), d))
         return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;

@@ -6,12 +6,15 @@
 
 #if FLAVOR_CAN_VCPU
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct brief_vcpu {
     struct vcpu cpu;
     struct torture_thread *remover;
+    unsigned items;      /* of work that have not run */
+    unsigned long begun; /* the list's generation before it was removed */
     flavor_head head;
 };
 
@@ -34,13 +37,17 @@ static void check_no_pause(struct torture_thread *t, const char *when)
 
 static void work_of_brief(struct vcpu *cpu, void *unused)
 {
-    struct torture_thread *t = ((struct brief_vcpu *)cpu)->remover;
+    struct brief_vcpu *v = (struct brief_vcpu *)cpu;
+    struct torture_thread *t = v->remover;
 
     (void)unused;
     check_no_pause(t, "began");
     torture_spin(random_below(&t->random, 2000));
     check_no_pause(t, "went on");
     torture_count(t, REMOVED_WORK, 1);
+    /* It is in the list as long as it has work. */
+    if (--v->items == 0)
+        v->begun = vcpu_ledger_removes(t, cpu);
 }
 
 static void free_brief(flavor_head *head)
@@ -55,13 +62,27 @@ static void free_brief(flavor_head *head)
 void pause_remove_one(struct torture_thread *t)
 {
     struct brief_vcpu *v = cache_lines(sizeof *v);
+    unsigned long begun = vcpu_ledger_adds();
 
     v->remover = t;
     vcpu_init(&v->cpu, NULL);
     vcpu_add(&v->cpu);
+    vcpu_ledger_added(t, &v->cpu, begun);
     for (uint64_t i = random_below(&t->random, 3); i < 3; i++)
-        async_run_on_cpu(&v->cpu, work_of_brief, NULL);
+        v->items += async_run_on_cpu(&v->cpu, work_of_brief, NULL) == 0;
+    if (v->items == 0) /* there was no memory */
+        v->begun = vcpu_ledger_removes(t, &v->cpu);
     vcpu_remove(&v->cpu);
+    if (v->items > 0)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "A vCPU that never ran was removed, and %u items of its work have not "
+                          "run.",
+                          v->items);
+    else
+        vcpu_ledger_removed(t, &v->cpu, v->begun);
+    if (async_run_on_cpu(&v->cpu, work_of_brief, NULL) != -ESHUTDOWN)
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "A vCPU that was removed does not refuse work.");
     flavor_call(&v->head, free_brief);
 }
 

@@ -68,20 +68,14 @@ static void check_lane(struct work_item *item, unsigned index, unsigned long num
 static void check_exclusive(struct work_item *item)
 {
     struct work_state *state = item->thread->instance->state;
-    struct vcpu *cpu;
 
     if (!in_exclusive_section())
         violation(item, "ran outside of an exclusive section");
     if (bql_locked())
         violation(item, "ran with the big lock held");
     flavor_read_lock();
-    VCPU_FOREACH(cpu)
-    {
-        const struct work_vcpu *v = cpu->data;
-
-        if (cpu->guest == &work_guest && v->in_block)
-            violation(item, "ran while a vCPU executed a block");
-    }
+    if (fleet_executing(NULL))
+        violation(item, "ran while a vCPU executed a block");
     flavor_read_unlock();
     if (state->left != state->right)
         violation(item, "ran while another item of safe work was under way");

@@ -33,6 +33,7 @@ static const struct measure measures[MEASURE_COUNT] = {
     [QUEUE_TO_RUN] = {.name = "work.queue_to_run", .unit = "ns"},
 };
 static const char *const checks[CHECK_COUNT] = {
+    VCPU_LEDGER_ROW,
     [WORK_LEDGER] = "work-ledger",
 };
 static const char *const coverage[] = {
@@ -88,7 +89,7 @@ static bool idle(struct vcpu *cpu)
     return v->idles;
 }
 
-const struct vcpu_guest work_guest = {.block = block, .events = events, .idle = idle};
+static const struct vcpu_guest guest = {.block = block, .events = events, .idle = idle};
 
 static const struct fleet_hooks hooks = {.unplugged = work_check_ended};
 
@@ -129,7 +130,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     size_t lanes = in->thread_count + 1;
     struct work_state *state =
         fleet_open(in, sizeof *state, sizeof(struct work_vcpu) + lanes * sizeof(struct work_lane),
-                   &work_guest, &hooks, d);
+                   &guest, &hooks, d);
 
     if (!state)
         return false;

@@ -30,7 +30,7 @@ enum {
     COUNTER_COUNT
 };
 enum { SYNC_LATENCY, QUEUE_TO_RUN, MEASURE_COUNT };
-enum { WORK_LEDGER, CHECK_COUNT };
+enum { WORK_LEDGER = VCPU_LEDGER_CHECKS, CHECK_COUNT };
 enum { NOTE_CALL, NOTE_RETURN, NOTE_RUN, NOTE_REFUSED, NOTE_NO_MEMORY, NOTE_COUNT };
 
 #if FLAVOR_CAN_VCPU
@@ -60,8 +60,6 @@ struct work_state {
     /* Changed together in safe work, compared by vCPUs that execute; plain. */
     _Alignas(64) unsigned long left, right;
 };
-
-extern const struct vcpu_guest work_guest;
 
 /* The torture thread that the calling thread is; set by each role. */
 extern __thread struct torture_thread *work_self;

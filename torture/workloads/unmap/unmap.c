@@ -23,7 +23,7 @@ enum { FORCE_NONE, FORCE_RCU, FORCE_EXPEDITED, FORCE_DRAIN };
 
 enum { UNMAPS, USES, RESCUES, CHECKS, COUNTER_COUNT };
 enum { REQUEST_TO_DONE, MEASURE_COUNT };
-enum { EARLY_REUSE, CHECK_COUNT };
+enum { EARLY_REUSE = VCPU_LEDGER_CHECKS, CHECK_COUNT };
 enum { NOTE_MAPPED, NOTE_UNPUBLISHED, NOTE_UNMAPPED, NOTE_ENTERED, NOTE_LEFT, NOTE_COUNT };
 
 static const struct counter counters[COUNTER_COUNT] = {
@@ -42,6 +42,7 @@ static const struct measure measures[MEASURE_COUNT] = {
                          .called = "the time from the request until memory is unmapped"},
 };
 static const char *const checks[CHECK_COUNT] = {
+    VCPU_LEDGER_ROW,
     [EARLY_REUSE] = "early-reuse",
 };
 static const char *const coverage[] = {"unmaps", "uses", NULL};
