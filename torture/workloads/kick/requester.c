@@ -6,7 +6,8 @@
 
 #define MS INT64_C(1000000)
 
-/* A kick heals one that was lost before. So who has waited this long for a vCPU waits alone. */
+/* A kick heals one that was lost before, of each vCPU of the thread. So who has waited this long
+ * waits alone. */
 #define ALONE_NS 200000
 
 struct target {
@@ -23,10 +24,8 @@ static struct kick_state *state_of(struct torture_thread *t)
     return t->instance->state;
 }
 
-static bool waited_for(struct kick_vcpu *v)
+static bool waited_for(struct kick_vcpu *v, uint64_t now)
 {
-    uint64_t now = clock_ticks();
-
     for (unsigned i = 0; i < v->words_count; i++) {
         struct kick_word *word = &v->words[i];
         uint64_t since = atomic_load_explicit(&word->since_ticks, memory_order_relaxed);
@@ -37,6 +36,24 @@ static bool waited_for(struct kick_vcpu *v)
             return true;
     }
     return false;
+}
+
+/* For it, or for another of its thread; what has ended does not act any more. */
+static bool thread_is_waited_for(struct fleet *f, const struct kick_vcpu *v)
+{
+    uint64_t now = clock_ticks();
+    struct fleet_vcpu *other;
+    bool waited = false;
+
+    pthread_mutex_lock(&f->lock);
+    TAILQ_FOREACH(other, &f->live, live)
+    {
+        struct kick_vcpu *w = (struct kick_vcpu *)other;
+
+        waited |= other->thread == v->base.thread && !kick_has_ended(w) && waited_for(w, now);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return waited;
 }
 
 /* A reason, and one kick for it. */
@@ -148,7 +165,7 @@ void kick_requester(struct torture_thread *t)
             torture_sleep(t, MS / 10);
             continue;
         }
-        if (waited_for(v))
+        if (thread_is_waited_for(&state->fleet, v))
             torture_sleep(t, MS / 10);
         else
             request(t, v);
