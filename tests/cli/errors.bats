@@ -385,7 +385,7 @@ too_many() {
 
 @test "an accelerator that there is not, and more vCPUs than the limit, are refused" {
     refuses '{"name": "x", "workloads": [{"type": "kick", "accel": "hvf"}]}' \
-        'FILE: /workloads/0/accel: "hvf" is none of: auto threads rr signal cancel user kvm'
+        'FILE: /workloads/0/accel: "hvf" is none of: auto threads rr signal cancel user kvm own'
     refuses '{"name": "x", "workloads": [{"type": "unmap", "vcpus": 4097}]}' \
         'FILE: /workloads/0/vcpus: 4097 is out of range (0 to 4096 threads)'
     file=$(scenario many '{"name": "x", "workloads": [{"type": "unmap", "accel": "rr", "vcpus": 2000},

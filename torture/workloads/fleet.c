@@ -55,11 +55,13 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
 #undef ACCEL_NAME
     static const struct fleet_hooks no_hooks;
     const struct fleet_params *params = in->params;
-    const struct vcpu_accel *accel = vcpu_accel_find(names[params->accel]);
+    const struct vcpu_accel *accel =
+        params->accel == ACCEL_OWN ? NULL : vcpu_accel_find(names[params->accel]);
+    bool shares = accel && accel->shares;
     struct fleet *f;
 
     if (!vcpu_ledger_promise(
-            in, (uint64_t)params->vcpus * (accel->shares ? (uint64_t)params->per_thread : 1), d))
+            in, (uint64_t)params->vcpus * (shares ? (uint64_t)params->per_thread : 1), d))
         return NULL;
     if (accel == &vcpu_accel_kvm)
         vcpu_accel_available(accel, NULL,
@@ -204,6 +206,9 @@ static void unplug(struct fleet *f, struct fleet_vcpu *v)
 
 /* --- The roles --- */
 
+/* Of a vCPU in a loop of its own: where its thread may detach it, it does once in so many times. */
+#define DETACH_ONE_IN 4
+
 /* False when the run is over. */
 static bool live_alone(struct torture_thread *t, struct fleet *f)
 {
@@ -241,12 +246,68 @@ static bool live_together(struct torture_thread *t, struct fleet *f)
     return count == f->params->per_thread;
 }
 
+static void run_blocks(struct vcpu *cpu)
+{
+    cpu_exec_start(cpu);
+    flavor_read_lock();
+    while (!cpu_exit_requested(cpu))
+        cpu->guest->block(cpu);
+    flavor_read_unlock();
+    cpu_exec_end(cpu);
+}
+
+/* Requests come while no thread has it, and pauses: they are for the one that attaches it next. */
+static void detach_now_and_then(struct torture_thread *t, struct vcpu *cpu)
+{
+    uint64_t ns = random_below(&t->random, 50 * 1000);
+
+    if (!random_one_in(&t->random, DETACH_ONE_IN))
+        return;
+    vcpu_detach(cpu);
+    if (random_one_in(&t->random, 2))
+        torture_sleep(t, ns);
+    else
+        torture_spin(ns / 8);
+    vcpu_attach(cpu);
+}
+
+/* As a program's loop may be: it acts on requests, and on nothing else. */
+static bool live_in_own_loop(struct torture_thread *t, struct fleet *f)
+{
+    struct fleet_vcpu *v = plug(t, f, NULL);
+    enum vcpu_state state = VCPU_READY;
+
+    if (!v)
+        return false;
+    vcpu_attach(&v->cpu);
+    while (state != VCPU_ENDED) {
+        detach_now_and_then(t, &v->cpu);
+        if (state == VCPU_READY)
+            run_blocks(&v->cpu);
+        else
+            vcpu_wait_for_kick(&v->cpu);
+        detach_now_and_then(t, &v->cpu);
+        if (cpu_exit_requested(&v->cpu))
+            state = process_cpu_events(&v->cpu);
+    }
+    vcpu_detach(&v->cpu);
+    unplug(f, v);
+    return true;
+}
+
+static bool live(struct torture_thread *t, struct fleet *f)
+{
+    return !f->accel          ? live_in_own_loop(t, f)
+           : f->accel->shares ? live_together(t, f)
+                              : live_alone(t, f);
+}
+
 void fleet_vcpus(struct torture_thread *t)
 {
     struct fleet *f = t->instance->state;
 
     flavor_register_thread();
-    while (f->accel->shares ? live_together(t, f) : live_alone(t, f))
+    while (live(t, f))
         torture_beat(t);
     flavor_unregister_thread();
 }

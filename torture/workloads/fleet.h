@@ -29,6 +29,7 @@ enum fleet_accel {
 #define ACCEL(NAME, name, waits) ACCEL_##NAME,
     ACCELERATORS(ACCEL)
 #undef ACCEL
+        ACCEL_OWN,
 };
 
 /* Rows for the options of a workload; `threads` is the default of how many run vCPUs. */
@@ -38,8 +39,9 @@ enum fleet_accel {
      .type = OPTION_CHOICE,                                                                 \
      .offset = FLEET_FIELD(accel),                                                          \
      .default_text = "auto",                                                                \
-     .choices = "auto" ACCELERATORS(ACCELERATOR_CHOICE),                                    \
-     .help = "how vCPUs run; auto: kvm where it is available, else threads"},               \
+     .choices = "auto" ACCELERATORS(ACCELERATOR_CHOICE) " own",                             \
+     .help = "how vCPUs run; auto: kvm where it is available, else threads; own: without "  \
+             "one, in a loop that detaches them now and then, and attaches them again"},    \
         {.name = "vcpus",                                                                   \
          .type = OPTION_INT,                                                                \
          .offset = FLEET_FIELD(vcpus),                                                      \
@@ -100,7 +102,7 @@ struct fleet_hooks {
 struct fleet {
     struct instance *instance;
     const struct fleet_params *params;
-    const struct vcpu_accel *accel;
+    const struct vcpu_accel *accel; /* NULL: loops of its own */
     const struct vcpu_guest *guest;
     struct vcpu_guest marked; /* the same; what executes a block is marked */
     const struct fleet_hooks *hooks;
@@ -137,6 +139,12 @@ void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,
                  struct diagnostics *d);
 /* In finish(): waits until all vCPUs have been freed. The state is the caller's to free. */
 void fleet_close(struct fleet *f);
+
+/* One thread runs several. */
+static inline bool fleet_shares(const struct fleet *f)
+{
+    return f->accel && f->accel->shares;
+}
 
 /* The role `vcpu`. */
 void fleet_vcpus(struct torture_thread *t);

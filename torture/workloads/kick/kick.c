@@ -27,6 +27,7 @@ static const char *const coverage[] = {
     "kicked_running", "kicked_idle",     "kicked_starting", "kicked_ending",       "kicked_ended",
     "merged_kicks",   "kicked_off_turn", "turn_checks",     "kicked_before_start", NULL};
 static const struct measure measures[MEASURE_COUNT] = {
+    [KICK_OWN] = {.name = "kick.own", .unit = "ns"},
     [KICK_IDLE] = {.name = "kick.idle", .unit = "ns"},
     [KICK_CROWDED] = {.name = "kick.crowded", .unit = "ns"},
 #define KICK_MEASURE(NAME, word, waits) [KICK_##NAME] = {.name = "kick." #word, .unit = "ns"},
@@ -161,7 +162,8 @@ static void events(struct vcpu *cpu)
     torture_beat(t);
     /* It may halt, or go on, with what it was kicked for; and stays so until the next. */
     if (found > 0)
-        v->halted = cpu->accel->idles && random_one_in(&t->random, (uint64_t)p->halt_one_in);
+        v->halted = (!cpu->accel || cpu->accel->idles) &&
+                    random_one_in(&t->random, (uint64_t)p->halt_one_in);
     atomic_store_explicit(&v->guest_rounds, kick_progress(v), memory_order_relaxed);
     atomic_store_explicit(&v->phase, v->halted ? VCPU_IS_HALTED : VCPU_IS_READY,
                           memory_order_relaxed);
@@ -239,6 +241,7 @@ static enum kick_measure measure_of(const struct vcpu_accel *accel)
 #define KICK_ROW(NAME, name, waits) {&vcpu_accel_##name, KICK_##NAME},
         ACCELERATORS(KICK_ROW)
 #undef KICK_ROW
+            {NULL, KICK_OWN},
     };
     size_t i = 0;
 

@@ -47,7 +47,8 @@ enum kick_measure {
 #define KICK_MEASURE(NAME, name, waits) KICK_##NAME,
     ACCELERATORS(KICK_MEASURE)
 #undef KICK_MEASURE
-        KICK_IDLE,
+        KICK_OWN,
+    KICK_IDLE,
     KICK_CROWDED,
     MEASURE_COUNT
 };

@@ -223,7 +223,7 @@ void kick_turn_watcher(struct torture_thread *t)
     uint64_t mean = (uint64_t)p->turns_pause_ns;
     int64_t limit = p->cpu_limit_ns;
 
-    if (state->fleet.accel->shares)
+    if (fleet_shares(&state->fleet))
         limit += p->turn_ns * (p->fleet.per_thread + 1);
     flavor_register_thread();
     while (torture_running(t)) {

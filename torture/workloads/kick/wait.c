@@ -50,7 +50,8 @@ static void rescue(struct wait *w)
     w->reported = true;
     torture_count(w->t, RESCUES, 1);
     cpu_exit(cpu);
-    cpu->accel->kick(cpu);
+    if (cpu->accel)
+        cpu->accel->kick(cpu);
 }
 
 /* Exact, and needs no time: our request was there when cpu_exit() returned. Once it is not, the

@@ -80,6 +80,7 @@ static void block(struct vcpu *cpu)
 
     pause_bump(&v->blocks);
     pause_check_may_move(v, "ran a block");
+    pause_check_work(v);
     check_words(v);
     torture_spin(random_below(&t->random, 300));
     v->trail++;

@@ -42,13 +42,15 @@ struct pause_vcpu {
     atomic_ulong blocks, events, work;
     atomic_ulong last_work; /* the number of the newest item of the pauser's that it has run */
     atomic_bool is_idle;
-    unsigned long trail; /* blocks + events; plain, so that a pause must order it */
+    unsigned long trail;      /* blocks + events; plain, so that a pause must order it */
+    unsigned long queued_ran; /* asynchronous items that it has run */
     bool idles;
     /* Written under a pause. */
-    unsigned long seen;   /* the newest pause that has read it */
-    unsigned long asked;  /* items of pausers, counted */
-    atomic_bool serves;   /* it runs what the pauser requests */
-    atomic_ulong backlog; /* items that it has not run */
+    unsigned long seen;    /* the newest pause that has read it */
+    unsigned long asked;   /* items of pausers, counted */
+    atomic_bool serves;    /* it runs what the pauser requests */
+    atomic_ulong backlog;  /* items that it has not run */
+    atomic_ulong accepted; /* asynchronous items: counted when the call has returned */
 };
 
 struct reading {
@@ -97,6 +99,8 @@ static inline void pause_bump(atomic_ulong *word)
 
 /* => v's thread, which is about to do or has just done `what`: no pause is on, or v has paused. */
 void pause_check_may_move(struct pause_vcpu *v, const char *what);
+/* => v's thread, which executes: it has run what it accepted, or is requested to leave. */
+void pause_check_work(struct pause_vcpu *v);
 /* Queues an item that frees itself; `number`: among those of pausers, 0 for others. */
 void pause_queue_async(struct pause_vcpu *v, unsigned long number);
 /* run_on_cpu() from a vCPU's events or work. */

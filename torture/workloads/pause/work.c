@@ -34,6 +34,21 @@ void pause_check_may_move(struct pause_vcpu *v, const char *what)
                           v->base.serial, what, on);
 }
 
+void pause_check_work(struct pause_vcpu *v)
+{
+    struct torture_thread *t = v->base.thread;
+    /* Orders: LOAD v->accepted -> LOAD of the request to leave.
+     * Pairs with: pause_queue_async(), RMW v->accepted (release), after async_run_on_cpu().
+     * Broken: work is called forgotten for which the request is not seen yet. */
+    unsigned long accepted = atomic_load_explicit(&v->accepted, memory_order_acquire);
+
+    if (__builtin_expect(accepted > v->queued_ran && !cpu_exit_requested(&v->base.cpu), 0))
+        torture_violation(t->instance, t, PAUSE_CHECK,
+                          "vCPU %lu executes, nobody asks it to leave, and it has run %lu of the "
+                          "%lu items that it had accepted: the others are forgotten.",
+                          v->base.serial, v->queued_ran, accepted);
+}
+
 /* Now and then work that is waited for waits for that of another vCPU: of one thread, the second is
  * called inside the first. */
 static void call_further(struct torture_thread *t, struct pause_vcpu *v)
@@ -70,6 +85,7 @@ static void work(struct vcpu *cpu, void *data)
         item->done = true;
         return;
     }
+    v->queued_ran++;
     atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
     memset(item, 0x6b, sizeof *item);
     free(item);
@@ -84,8 +100,13 @@ void pause_queue_async(struct pause_vcpu *v, unsigned long number)
     item = malloc(sizeof *item);
     *item = (struct item){.number = number};
     atomic_fetch_add_explicit(&v->backlog, 1, memory_order_relaxed);
-    if (async_run_on_cpu(&v->base.cpu, work, item) == 0)
+    if (async_run_on_cpu(&v->base.cpu, work, item) == 0) {
+        /* Orders: async_run_on_cpu() -> RMW v->accepted.
+         * Pairs with: pause_check_work(), LOAD v->accepted (acquire) -> LOAD of the request.
+         * Broken: work is called forgotten for which the request is not seen yet. */
+        atomic_fetch_add_explicit(&v->accepted, 1, memory_order_release);
         return;
+    }
     atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
     free(item);
 }

@@ -98,7 +98,7 @@ static void check_place(struct vcpu *cpu, struct work_item *item)
         check_exclusive(item);
     else if (in_exclusive_section())
         violation(item, "ran in an exclusive section");
-    else if (cpu->accel->big_lock && !bql_locked())
+    else if (cpu->accel && cpu->accel->big_lock && !bql_locked())
         violation(item, "ran without the big lock");
 }
 
