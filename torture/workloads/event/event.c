@@ -1,0 +1,344 @@
+/* event: several threads wait for one event, and one set wakes all of them.
+ *
+ * In each round the waiters wait, some of them for a limited time and again when that is over,
+ * while the setter writes a word and sets the event: at once, when some may be on their way, or
+ * when all sleep. Each comes back after it, and finds the word written. The last of them resets the
+ * event, or destroys it and frees its memory, which a set that is not over then writes to.
+ *
+ * One that was not woken is found by steps: the set has returned, all others have come back, and
+ * those that are left sleep, in the same sleep at each look: nobody is there who would wake them.
+ */
+#include "torture/record/cpu_wait.h"
+#include "torture/runner/violation.h"
+#include "torture/workloads/cache_lines.h"
+#include "torture/workloads/fleet.h"
+#include "torture/workloads/overtaken.h"
+
+#include <stdlib.h>
+
+struct event_params {
+    int64_t waiters, pause_ns, limit_ns;
+};
+
+enum { ROUNDS, WAITS, ALL_ASLEEP, TIMED_OUT, DESTROYED, CHECKS, COUNTER_COUNT };
+enum { EVENT_CHECK, CHECK_COUNT };
+enum { NOTE_WAITS, NOTE_BACK, NOTE_SETS, NOTE_COUNT };
+
+static const struct counter counters[COUNTER_COUNT] = {
+    [ROUNDS] = {.name = "rounds"},
+    [WAITS] = {.name = "waits"},
+    [ALL_ASLEEP] = {.name = "all_asleep", .words = "rounds in which all slept"},
+    [TIMED_OUT] = {.name = "timed_out", .words = "waits that timed out"},
+    [DESTROYED] = {.name = "events_destroyed"},
+    [CHECKS] = {.name = "checks"},
+};
+static const char *const checks[CHECK_COUNT] = {
+    [EVENT_CHECK] = "event",
+};
+static const char *const coverage[] = {"all_asleep", "timed_out", "events_destroyed", NULL};
+static const struct note_format notes[NOTE_COUNT] = {
+    [NOTE_WAITS] = {.format = "waits for the event of round %lu"},
+    [NOTE_BACK] = {.format = "is back in round %lu, and found %lu written"},
+    [NOTE_SETS] = {.format = "sets the event of round %lu"},
+};
+
+#if FLAVOR_CAN_VCPU
+
+/* In a row, for a thread may be woken and about to sleep again at one of them. */
+#define LOOKS 3
+
+struct event_state {
+    struct event *event;            /* the setter's between two rounds, then the last waiter's */
+    unsigned long written;          /* plain: the round whose event is being set */
+    struct request_line *waits;     /* by waiter: odd while it is in the wait */
+    struct cpu_sleep *looks;        /* the setter's, by waiter */
+    _Alignas(64) atomic_uint round; /* a futex word; grows as one begins, and at the end */
+    atomic_uint back;               /* waiters that have come back in this round */
+    _Alignas(64) atomic_uint over;  /* a futex word; the round that all have come back from */
+};
+
+/* --- Waiters --- */
+
+static void wait_for_set(struct torture_thread *t, struct event *e)
+{
+    const struct event_params *p = t->instance->params;
+
+    if (random_one_in(&t->random, 2)) {
+        event_wait(e);
+        return;
+    }
+    while (!event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1)))
+        torture_count(t, TIMED_OUT, 1);
+}
+
+/* => All have come back, and the set has returned or is about to. */
+static void dispose(struct torture_thread *t, struct event_state *state)
+{
+    if (random_one_in(&t->random, 2)) {
+        event_reset(state->event);
+        return;
+    }
+    event_destroy(state->event);
+    memset(state->event, 0x5a, sizeof *state->event);
+    free(state->event);
+    state->event = NULL;
+    torture_count(t, DESTROYED, 1);
+}
+
+static void wait_once(struct torture_thread *t, struct event_state *state, unsigned round)
+{
+    const struct event_params *p = t->instance->params;
+    unsigned long written;
+
+    torture_note(t, NOTE_WAITS, round, 0);
+    request_line_turn(&state->waits[t->index]);
+    wait_for_set(t, state->event);
+    written = state->written;
+    request_line_turn(&state->waits[t->index]);
+    torture_note(t, NOTE_BACK, round, written);
+    torture_count(t, WAITS, 1);
+    torture_count(t, CHECKS, 1);
+    if (written != round)
+        torture_violation(t->instance, t, EVENT_CHECK,
+                          "A wait for the event of round %u returned, and what is written before "
+                          "it is set is of round %lu.",
+                          round, written);
+    torture_beat(t);
+    /* Orders: accesses of the event by each waiter -> RMW state->back.
+     * Pairs with: wait_once(), RMW state->back, by the last of them; is_forgotten(), LOAD
+     * state->back (acquire).
+     * Broken: the event is freed under a waiter; or one that has left is taken for one that
+     * sleeps. */
+    if (atomic_fetch_add_explicit(&state->back, 1, memory_order_acq_rel) + 1 !=
+        (unsigned)p->waiters)
+        return;
+    dispose(t, state);
+    /* Orders: STORE state->event (in dispose()) -> STORE state->over.
+     * Pairs with: await_all(), LOAD state->over (acquire).
+     * Broken: the setter sets an event that was freed. */
+    atomic_store_explicit(&state->over, round, memory_order_release);
+    shared_wake(&state->over);
+}
+
+/* The next round; 0: there is none. */
+static unsigned await_round(struct event_state *state, unsigned last)
+{
+    unsigned round;
+
+    /* Orders: LOAD state->round -> LOAD state->event.
+     * Pairs with: begin(), STORE state->event -> STORE state->round (release).
+     * Broken: a waiter waits for an event that was freed. */
+    while ((round = atomic_load_explicit(&state->round, memory_order_acquire)) == last)
+        shared_wait(&state->round, last, 1000 * 1000 * 1000);
+    return state->event ? round : 0;
+}
+
+static void waiter(struct torture_thread *t)
+{
+    struct event_state *state = t->instance->state;
+    unsigned round = 0;
+
+    while ((round = await_round(state, round)) != 0)
+        wait_once(t, state, round);
+}
+
+/* --- The setter --- */
+
+static void begin(struct event_state *state, unsigned round)
+{
+    atomic_store_explicit(&state->back, 0, memory_order_relaxed);
+    /* Orders: STORE state->event, state->back -> STORE state->round.
+     * Pairs with: await_round(), LOAD state->round (acquire) -> LOAD state->event.
+     * Broken: a waiter waits for an event that was freed. */
+    atomic_store_explicit(&state->round, round, memory_order_release);
+    shared_wake(&state->round);
+}
+
+/* Looks at each waiter; how many are in the wait, and in the sleep in which they were before. */
+static unsigned look(struct torture_thread *t, struct event_state *state)
+{
+    const struct instance *in = t->instance;
+    unsigned lasting = 0;
+
+    for (size_t i = 0; i < in->thread_count; i++) {
+        const struct torture_thread *other = &in->threads[i];
+        struct cpu_sleep now = {.asleep = false}, *before = &state->looks[other->index];
+        unsigned long request;
+
+        if (other->instance != in || other == t)
+            continue;
+        if (request_line_asks(&state->waits[other->index], &request))
+            now = overtaken_sleep_of(other);
+        lasting += cpu_sleep_lasts(*before, now);
+        *before = now;
+    }
+    return lasting;
+}
+
+/* Until all sleep, or as good as. */
+static void await_sleepers(struct torture_thread *t, struct event_state *state)
+{
+    const struct event_params *p = t->instance->params;
+
+    for (unsigned i = 0; i < 50 && torture_running(t); i++) {
+        if (look(t, state) == (unsigned)p->waiters) {
+            torture_count(t, ALL_ASLEEP, 1);
+            return;
+        }
+        torture_sleep(t, 20 * 1000);
+    }
+}
+
+/* Counts those that are back before it looks: the others are among those that it finds. */
+static bool is_forgotten(struct torture_thread *t, struct event_state *state)
+{
+    const struct event_params *p = t->instance->params;
+    /* Orders: LOAD state->back -> LOAD of state->waits, in look().
+     * Pairs with: wait_once(), RMW state->back.
+     * Broken: one that has left is taken for one that sleeps. */
+    unsigned left = (unsigned)p->waiters - atomic_load_explicit(&state->back, memory_order_acquire);
+
+    return look(t, state) == left && left > 0;
+}
+
+/* Silent: a waiter that does not come back is a stall as well. */
+static void await_all(struct torture_thread *t, struct event_state *state, unsigned round)
+{
+    unsigned over, times = 0;
+
+    /* Orders: LOAD state->over -> LOAD state->event, in the next round.
+     * Pairs with: wait_once(), STORE state->over (release).
+     * Broken: the setter sets an event that was freed. */
+    while ((over = atomic_load_explicit(&state->over, memory_order_acquire)) != round) {
+        shared_wait(&state->over, over, 200 * 1000);
+        if (times >= LOOKS)
+            continue;
+        times = is_forgotten(t, state) ? times + 1 : 0;
+        if (times == LOOKS)
+            torture_violation(t->instance, t, EVENT_CHECK,
+                              "The event of round %u was set, and who waited for it sleeps on; %u "
+                              "have come back.",
+                              round, atomic_load_explicit(&state->back, memory_order_relaxed));
+    }
+}
+
+static void play(struct torture_thread *t, struct event_state *state, unsigned round)
+{
+    const struct event_params *p = t->instance->params;
+    struct event *e = state->event;
+
+    if (!e) {
+        e = state->event = malloc(sizeof *e);
+        event_init(e, false);
+    }
+    begin(state, round);
+    switch (random_below(&t->random, 3)) {
+    case 0:
+        break;
+    case 1:
+        torture_spin(random_below(&t->random, (uint64_t)p->pause_ns + 1));
+        break;
+    default:
+        await_sleepers(t, state);
+    }
+    torture_note(t, NOTE_SETS, round, 0);
+    state->written = round;
+    event_set(e);
+    await_all(t, state, round);
+    torture_count(t, ROUNDS, 1);
+    torture_count(t, CHECKS, 1);
+    torture_beat(t);
+}
+
+static void setter(struct torture_thread *t)
+{
+    const struct event_params *p = t->instance->params;
+    struct event_state *state = t->instance->state;
+    unsigned round = 0;
+
+    while (torture_running(t)) {
+        play(t, state, ++round);
+        torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
+    }
+    if (state->event)
+        event_destroy(state->event);
+    free(state->event);
+    state->event = NULL;
+    begin(state, round + 1); /* there is none: waiters end */
+}
+
+/* --- Set-up --- */
+
+static bool setup(struct instance *in, struct diagnostics *d)
+{
+    const struct event_params *p = in->params;
+    struct event_state *state = cache_lines(sizeof *state);
+
+    (void)d;
+    state->waits = cache_lines((size_t)p->waiters * sizeof *state->waits);
+    state->looks = calloc((size_t)p->waiters, sizeof *state->looks);
+    in->state = state;
+    return true;
+}
+
+static void finish(struct instance *in)
+{
+    struct event_state *state = in->state;
+
+    free(state->looks);
+    free(state->waits);
+    free(state);
+}
+
+#endif
+
+#define FIELD(name) offsetof(struct event_params, name)
+static const struct option options[] = {
+    {.name = "waiters",
+     .type = OPTION_INT,
+     .offset = FIELD(waiters),
+     .default_text = "4",
+     .min = 1,
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads that wait for one event"},
+    {.name = "pause",
+     .type = OPTION_DURATION,
+     .stays = 2,
+     .offset = FIELD(pause_ns),
+     .default_text = "20us",
+     .max = 60e9,
+     .help = "mean pause between two rounds; at most so long the setter spins before it sets"},
+    {.name = "limit",
+     .type = OPTION_DURATION,
+     .offset = FIELD(limit_ns),
+     .default_text = "200us",
+     .max = 60e9,
+     .help = "longest wait of those that wait for a limited time; they wait again"},
+    {.name = NULL},
+};
+#undef FIELD
+
+static const struct role roles[] = {
+    {.name = "setter", .run = NEEDS_VCPU(setter)},
+    {.name = "waiter", .count_option = "waiters", .run = NEEDS_VCPU(waiter)},
+    {.name = NULL},
+};
+
+extern const struct workload event_workload;
+const struct workload event_workload = {
+    .name = "event",
+    .summary = "several threads wait for one event, and each is woken by one set",
+    .needs = CAN_VCPU,
+    .options = options,
+    .params_size = sizeof(struct event_params),
+    .roles = roles,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .checks = checks,
+    .check_count = CHECK_COUNT,
+    .coverage = coverage,
+    .notes = notes,
+    .note_count = NOTE_COUNT,
+    FLEET_LIFE(setup, finish),
+};
