@@ -1,25 +1,48 @@
 /* The table of workloads: what `list` shows and a scenario may name. */
 #include "torture/record/workload.h"
 
-extern const struct workload hash_workload, io_handlers_workload, rcu_pipe_workload,
-    rcu_callback_workload, rcu_fork_workload, rcu_promise_workload, rcu_replay_workload,
-    rcu_list_workload, rcu_settings_workload, exclusive_workload, safe_work_workload, kick_workload,
-    run_on_cpu_workload, pause_workload, event_workload, unmap_workload, ram_list_workload,
-    dispatch_workload, once_init_workload, refcount_weak_workload, gp_wait_workload,
-    gp_latency_workload, poll_latency_workload, read_side_workload, registry_workload,
-    exec_pair_workload, exclusive_latency_workload, kick_latency_workload, call_rcu_workload,
-    update_mix_workload, memory_workload, limits_workload;
+/* In the order in which they are listed. */
+#define WORKLOADS(X)     \
+    X(rcu_pipe)          \
+    X(rcu_callback)      \
+    X(rcu_fork)          \
+    X(rcu_promise)       \
+    X(rcu_replay)        \
+    X(rcu_list)          \
+    X(rcu_settings)      \
+    X(exclusive)         \
+    X(safe_work)         \
+    X(kick)              \
+    X(run_on_cpu)        \
+    X(pause)             \
+    X(event)             \
+    X(unmap)             \
+    X(ram_list)          \
+    X(io_handlers)       \
+    X(hash)              \
+    X(dispatch)          \
+    X(once_init)         \
+    X(refcount_weak)     \
+    X(gp_wait)           \
+    X(gp_latency)        \
+    X(poll_latency)      \
+    X(read_side)         \
+    X(registry)          \
+    X(call_rcu)          \
+    X(update_mix)        \
+    X(memory)            \
+    X(exec_pair)         \
+    X(exclusive_latency) \
+    X(kick_latency)      \
+    X(limits)
+
+#define DECLARE(name) extern const struct workload name##_workload;
+WORKLOADS(DECLARE)
+#undef DECLARE
 
 const struct workload *const workloads[] = {
-    &rcu_pipe_workload,     &rcu_callback_workload,  &rcu_fork_workload,
-    &rcu_promise_workload,  &rcu_replay_workload,    &rcu_list_workload,
-    &rcu_settings_workload, &exclusive_workload,     &safe_work_workload,
-    &kick_workload,         &run_on_cpu_workload,    &pause_workload,
-    &event_workload,        &unmap_workload,         &ram_list_workload,
-    &io_handlers_workload,  &hash_workload,          &dispatch_workload,
-    &once_init_workload,    &refcount_weak_workload, &gp_wait_workload,
-    &gp_latency_workload,   &poll_latency_workload,  &read_side_workload,
-    &registry_workload,     &call_rcu_workload,      &update_mix_workload,
-    &memory_workload,       &exec_pair_workload,     &exclusive_latency_workload,
-    &kick_latency_workload, &limits_workload,        NULL,
+#define ROW(name) &name##_workload,
+    WORKLOADS(ROW)
+#undef ROW
+        NULL,
 };
