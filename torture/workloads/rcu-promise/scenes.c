@@ -146,7 +146,11 @@ static void play_undisturbed(struct torture_thread *t, struct promise_state *s,
     shared_wait(&s->notified, 0, (int64_t)random_below(&t->random, 2 * (uint64_t)p->stay_ns + 1));
     torture_count(t, UNDISTURBED, 1);
     torture_count(t, CHECKS, 1);
-    if (atomic_load_explicit(&s->notified, memory_order_relaxed) != 0)
+    /* Orders: LOAD notified (acquire) -> LOAD stop, in torture_running().
+     * Pairs with: notified(), RMW notified (release).
+     * Broken: an actor that ends, and waits for all callbacks, which is force, is taken for
+     * nobody. */
+    if (atomic_load_explicit(&s->notified, memory_order_acquire) != 0 && torture_running(t))
         torture_violation(t->instance, t, PROMISE,
                           "A reader was told to leave, though nobody had asked for force, and "
                           "nothing else forces with these settings.");
