@@ -99,7 +99,7 @@ double plot_number(json_t *object, const char *key);
 json_t *plot_run_latency(json_t *run, const char *name);
 /* Whether this picture draws that latency, by the workloads' tables. */
 bool plot_draws(const struct drawing *g, const char *latency);
-/* The first latency of a run that this picture draws, by the workloads' tables; NULL: it has none. */
+/* The first latency of a run that this picture draws; NULL: it has none. */
 json_t *plot_pictured(struct drawing *g, json_t *run);
 /* Of the latency that this picture draws; false: no repeat has measured any. */
 bool plot_repeats(struct drawing *g, struct point *p, const char *percentile,

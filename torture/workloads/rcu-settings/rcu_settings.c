@@ -1,10 +1,10 @@
 /* rcu-settings: the settings of grace periods and callbacks change all the time, beside whatever
  * else there is.
  *
- * Most combinations are such that little happens for a minute: long naps, and no force. So what goes
- * on does so because a change is followed by the grace period that is under way, by its leader in a
- * nap or a sleep, and by callbacks that pile up. Whoever is not told is a stall of the workloads
- * beside it, which check everything else.
+ * Most combinations are such that little happens for a minute: long naps, and no force. So what
+ * goes on does so because a change is followed by the grace period that is under way, by its leader
+ * in a nap or a sleep, and by callbacks that pile up. Whoever is not told is a stall of the
+ * workloads beside it, which check everything else.
  */
 #include "torture/flavors/flavor.h"
 #include "torture/runner/thread.h"
