@@ -117,6 +117,24 @@ START_TEST(who_ran_or_slept_is_not)
 }
 END_TEST
 
+START_TEST(who_lost_its_cpu_on_its_way_to_sleep_is_too)
+{
+    set(101, 'S', 3, "1000 20 7\n");
+    put_of(RUN, 101, "wchan", "0");
+    look();
+    look();
+    ck_assert(!look()); /* what it says of everybody says nothing */
+    set(102, 'S', 3, "1000 20 7\n");
+    put_of(RUN, 102, "wchan", "futex_do_wait");
+    look();
+    look();
+    ck_assert(look());
+    ck_assert_int_eq(starvation.tid, 101);
+    ck_assert_int_eq(starvation.state, 'R');
+    ck_assert_uint_eq(starvation.waiting, 1);
+}
+END_TEST
+
 START_TEST(who_is_kept_in_the_kernel_is_too)
 {
     set(101, 'D', 3, "1000 20 7\n");
@@ -262,6 +280,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, who_could_run_and_did_not_is_starved_from_look_to_look);
+    tcase_add_test(tests, who_lost_its_cpu_on_its_way_to_sleep_is_too);
     tcase_add_test(tests, who_is_kept_in_the_kernel_is_too);
     tcase_add_test(tests, those_that_wait_for_a_cpu_are_counted);
     tcase_add_test(tests, children_and_theirs_may_be_starved);

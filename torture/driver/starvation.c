@@ -53,9 +53,24 @@ static bool read_line(const struct starvation *s, int pid, int tid, const char *
     return read;
 }
 
+/* Of one whose state is that of a sleeper: whether it does not sleep. It sets its state before it
+ * goes to sleep, and may lose its CPU in between; then the kernel names nothing that it waits in,
+ * as it does of sleepers, where it names it at all. */
+static bool is_only_about_to_sleep(struct starvation *s, const struct starved *t)
+{
+    char line[128];
+    bool named;
+
+    if (!read_line(s, t->pid, t->tid, "wchan", line, sizeof line))
+        return false;
+    named = strcmp(line, "0") != 0;
+    s->names_waits = s->names_waits || named;
+    return s->names_waits && !named;
+}
+
 /* Whether it is kept from running, and has not run by its kernel ticks, which are brought up to
  * date. */
-static bool is_kept_waiting(const struct starvation *s, struct starved *t)
+static bool is_kept_waiting(struct starvation *s, struct starved *t)
 {
     char line[512], *name_end;
     uint64_t user = 0, system = 0, before = t->ticks;
@@ -67,7 +82,11 @@ static bool is_kept_waiting(const struct starvation *s, struct starved *t)
                             &t->state, &user, &system) != 3)
         return false;
     t->ticks = user + system;
-    return (t->state == 'R' || t->state == 'D') && t->ticks == before;
+    if (t->ticks != before)
+        return false;
+    if (t->state == 'S' && is_only_about_to_sleep(s, t))
+        t->state = 'R';
+    return t->state == 'R' || t->state == 'D';
 }
 
 /* The thread as it was at the look before, whose listing goes on at *at. */
@@ -81,8 +100,8 @@ static const struct starved *find(const struct starvation *s, int tid, size_t *a
     return NULL;
 }
 
-static struct starved look_at(const struct starvation *s, int pid, int tid,
-                              const struct starved *before, int64_t now)
+static struct starved look_at(struct starvation *s, int pid, int tid, const struct starved *before,
+                              int64_t now)
 {
     struct starved t = {.pid = pid, .tid = tid, .ticks = before ? before->ticks : 0};
 
@@ -163,12 +182,15 @@ void starvation_look(struct starvation *s)
 {
     int64_t now = clock_monotonic_ns(), before = cost_ns();
     struct starvation seen = {.proc = s->proc, .root = s->root};
+    bool names_waits;
     size_t at = 0;
 
     if (now < s->next_ns)
         return;
     look_through(s, &seen, s->root, &at, now);
     seen.next_ns = now + LOOKS_SHARE * (cost_ns() - before);
+    names_waits = s->names_waits;
     free(s->threads);
     *s = seen;
+    s->names_waits = names_waits;
 }

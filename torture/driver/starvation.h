@@ -7,6 +7,7 @@
 #ifndef STILLPOINT_STARVATION_H
 #define STILLPOINT_STARVATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,8 @@ struct starvation {
     int root;                /* the process */
     struct starved *threads; /* at the last look, as the kernel lists them */
     size_t count;
-    int64_t next_ns; /* no look before: of thousands of threads one takes its time */
+    bool names_waits; /* the kernel has named what some thread waits in */
+    int64_t next_ns;  /* no look before: of thousands of threads one takes its time */
     /* By the last look, who has not run for longest, and for how long; R: it had no CPU, D: in the
      * kernel. */
     int pid, tid;
