@@ -32,7 +32,7 @@ key_title = key_title . "  (" . values . ")"
 key_columns = strlen(key_title) - 3 > key_columns ? strlen(key_title) - 3 : key_columns
 left_edge = 0.095
 right_edge = single ? 1 - (key_columns * 8.0 + 70) / width : grid ? 0.962 : 0.98
-gap = 26.0 / width
+gap = columns == 2 ? 0.052 : 26.0 / width
 panel_width = (right_edge - left_edge - (columns - 1) * gap) / columns
 left(c) = left_edge + c * (panel_width + gap)
 upper(r) = 1 - (above + (single ? 0 : 22) + r * panel_height) / height

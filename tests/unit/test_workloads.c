@@ -92,6 +92,24 @@ START_TEST(an_option_that_needs_something_can_be_turned_off)
 }
 END_TEST
 
+/* By its rank alone a latency is found that several workloads measure. */
+START_TEST(a_rank_of_headlines_is_of_one_latency)
+{
+    const char *of[4] = {NULL};
+
+    for (const struct workload *const *w = workloads; *w; w++)
+        for (size_t i = 0; i < (*w)->measure_count; i++) {
+            const struct measure *m = &(*w)->measures[i];
+
+            ck_assert_uint_lt(m->headline, sizeof of / sizeof *of);
+            ck_assert_msg(!m->headline || !of[m->headline] || strcmp(of[m->headline], m->name) == 0,
+                          "%s: latency \"%s\" has the rank of \"%s\"", (*w)->name, m->name,
+                          of[m->headline]);
+            of[m->headline] = m->name;
+        }
+}
+END_TEST
+
 START_TEST(the_axis_of_a_picture_is_an_option)
 {
     for (const struct workload *const *w = workloads; *w; w++)
@@ -115,6 +133,7 @@ int main(void)
     tcase_add_test(c, each_check_and_each_note_has_a_row);
     tcase_add_test(c, each_role_runs_something_and_is_counted_by_an_option);
     tcase_add_test(c, an_option_that_needs_something_can_be_turned_off);
+    tcase_add_test(c, a_rank_of_headlines_is_of_one_latency);
     tcase_add_test(c, the_axis_of_a_picture_is_an_option);
     suite_add_tcase(suite, c);
 

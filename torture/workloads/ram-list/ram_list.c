@@ -47,11 +47,10 @@ static const struct counter counters[COUNTER_COUNT] = {
 static const struct measure measures[MEASURE_COUNT] = {
     [UNMAP] = {.name = "ram.unmap",
                .unit = "ns",
-               .headline = 2,
                .heading = "From the removal of a block until it is unmapped",
                .samples = "unmaps",
                .files = "ram-list",
-               .called = "the time from a block's removal until it is unmapped"},
+               .called = "the wait for a removed block to be unmapped"},
 };
 
 static const char *const checks[CHECK_COUNT] = {

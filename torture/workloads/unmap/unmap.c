@@ -35,11 +35,10 @@ static const struct counter counters[COUNTER_COUNT] = {
 static const struct measure measures[MEASURE_COUNT] = {
     [REQUEST_TO_DONE] = {.name = "unmap.request_to_done",
                          .unit = "ns",
-                         .headline = 2,
                          .heading = "From the request to unmap memory until it is unmapped",
                          .samples = "unmaps",
                          .files = "unmap",
-                         .called = "the time from the request until memory is unmapped"},
+                         .called = "the wait for memory to be unmapped"},
 };
 static const char *const checks[CHECK_COUNT] = {
     VCPU_LEDGER_ROW,
