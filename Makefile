@@ -149,7 +149,7 @@ two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)
 harness_objects := $(harness_sources:%.c=$(BUILD)/obj/%.o)
 
 # Every header in torture/flavors is a flavor but these.
-flavors := $(filter-out flavor template urcu $(left_out),$(patsubst torture/flavors/%.h,%,\
+flavors := $(filter-out flavor template urcu stillpoint_tables $(left_out),$(patsubst torture/flavors/%.h,%,\
              $(wildcard torture/flavors/*.h)))
 runners := $(flavors:%=$(BUILD)/runner-%)
 
