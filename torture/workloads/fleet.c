@@ -1,7 +1,10 @@
 #include "fleet.h"
 
+#include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +47,25 @@ struct fleet_vcpu *fleet_executing(const struct fleet_vcpu *except)
             return v;
     }
     return NULL;
+}
+
+void fleet_expect_stopped(struct torture_thread *t, unsigned check, const struct fleet_vcpu *except,
+                          const char *format, ...)
+{
+    struct fleet_vcpu *v;
+    va_list arguments;
+    char when[96];
+
+    flavor_read_lock();
+    v = fleet_executing(except);
+    if (v) {
+        va_start(arguments, format);
+        vsnprintf(when, sizeof when, format, arguments);
+        va_end(arguments);
+        torture_violation(t->instance, t, check, "vCPU %lu of the workload %s executes %s.",
+                          v->serial, v->fleet->instance->workload->name, when);
+    }
+    flavor_read_unlock();
 }
 
 void *fleet_open(struct instance *in, size_t state_size, size_t vcpu_size,

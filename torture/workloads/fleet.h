@@ -131,6 +131,10 @@ static inline struct fleet_vcpu *fleet_vcpu_of(struct vcpu *cpu)
 /* One that executes a block, of all workloads of the process, but for `except`; NULL: none does.
  * => While they are stopped, by an exclusive section or a pause; inside a read section. */
 struct fleet_vcpu *fleet_executing(const struct fleet_vcpu *except);
+/* The same, outside of sections; what executes violates the check: "vCPU 3 of the workload pause
+ * executes " and the rest. */
+void fleet_expect_stopped(struct torture_thread *t, unsigned check, const struct fleet_vcpu *except,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* In setup(): makes the instance's state, zeroed, and the fleet in it; returns the state, or NULL
  * with nothing made. The guest and the hooks stay the caller's. */

@@ -10,7 +10,9 @@
 
 #include "torture/record/cpu_wait.h"
 #include "torture/runner/thread.h"
+#include "torture/workloads/cache_lines.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 /* A thread's requests of one kind; written by itself. */
@@ -43,27 +45,67 @@ struct overtaken_note {
     struct cpu_sleep sleep;
 };
 
-/* The thread may have been woken and about to sleep again at one of two looks, which does not show:
- * so twice the number of threads. */
-static inline unsigned long overtaken_limit(const struct instance *in)
+/* Requests of one kind, and what is known of who makes them; by thread of the run. */
+struct overtaken {
+    struct request_line *requests;
+    struct overtaken_note *notes; /* plain: one after the other has its turn */
+};
+
+static inline void overtaken_open(struct overtaken *o, const struct instance *in)
 {
-    return 2 * in->thread_count;
+    o->requests = cache_lines(in->thread_count * sizeof *o->requests);
+    o->notes = cache_lines(in->thread_count * sizeof *o->notes);
 }
 
-/* By whose turn it is, number `turn` of all: how many turns others have had since `other` was seen
- * in the sleep in which it still is; 0: in none. */
-static inline unsigned long overtaken_by(struct overtaken_note *note, struct torture_thread *other,
-                                         struct request_line *requests, unsigned long turn)
+static inline void overtaken_close(struct overtaken *o)
 {
-    unsigned long request;
-    struct cpu_sleep now = {.asleep = false};
+    free(o->notes);
+    free(o->requests);
+}
 
-    if (request_line_asks(requests, &request))
+/* How many turns others have had since that thread was seen in the sleep in which it still is; 0:
+ * in none. */
+static inline unsigned long overtaken_by(struct overtaken *o, const struct torture_thread *other,
+                                         unsigned long turn)
+{
+    struct overtaken_note *note = &o->notes[other->id];
+    struct cpu_sleep now = {.asleep = false};
+    unsigned long request;
+
+    if (request_line_asks(&o->requests[other->id], &request))
         now = overtaken_sleep_of(other);
     if (request == note->request && cpu_sleep_lasts(note->sleep, now))
         return turn - note->turn;
     *note = (struct overtaken_note){.request = request, .turn = turn, .sleep = now};
     return 0;
+}
+
+/* => By whose turn it is, number `turn` of all. From *i on: the next thread of the workload that
+ *    was passed over, and in how many turns of others; NULL: there is none. `slept` counts those
+ *    that sleep.
+ * A thread may have been woken and about to sleep again at one of two looks, which does not show:
+ * so it is twice the number of threads that is too many. */
+static inline const struct torture_thread *overtaken_next(struct overtaken *o,
+                                                          struct torture_thread *t,
+                                                          unsigned long turn, unsigned slept,
+                                                          size_t *i, unsigned long *passed)
+{
+    const struct instance *in = t->instance;
+
+    while (*i < in->thread_count) {
+        const struct torture_thread *other = &in->threads[(*i)++];
+        struct overtaken_note *note = &o->notes[other->id];
+
+        if (other->instance != in)
+            continue;
+        *passed = overtaken_by(o, other, turn);
+        torture_count(t, slept, note->sleep.asleep);
+        if (*passed <= 2 * in->thread_count)
+            continue;
+        note->sleep.asleep = false;
+        return other;
+    }
+    return NULL;
 }
 
 #endif

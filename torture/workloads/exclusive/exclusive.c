@@ -56,22 +56,6 @@ static const struct note_format notes[NOTE_COUNT] = {
 
 /* --- The section --- */
 
-#if FLAVOR_CAN_VCPU
-/* Nor does one of another workload. */
-static void check_fleets(struct torture_thread *t, unsigned long number, const char *when)
-{
-    struct fleet_vcpu *v;
-
-    flavor_read_lock();
-    v = fleet_executing(NULL);
-    if (v)
-        torture_violation(t->instance, t, EXCLUSIVITY,
-                          "vCPU %lu of the workload %s executes in section %lu, %s.", v->serial,
-                          v->fleet->instance->workload->name, number, when);
-    flavor_read_unlock();
-}
-#endif
-
 /* No vCPU executes, and none has left its work half done. */
 static void check_executors(struct torture_thread *t, struct exclusive_state *state,
                             unsigned long number, const char *when)
@@ -96,7 +80,7 @@ static void check_executors(struct torture_thread *t, struct exclusive_state *st
                 e->serial, i, e->newest, number, when);
     }
 #if FLAVOR_CAN_VCPU
-    check_fleets(t, number, when);
+    fleet_expect_stopped(t, EXCLUSIVITY, NULL, "in section %lu, %s", number, when);
 #endif
     torture_count(t, CHECKS, 1);
 }
@@ -245,7 +229,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     state->requests = cache_lines(in->thread_count * sizeof *state->requests);
     state->order_notes =
         cache_lines(in->thread_count * in->thread_count * sizeof *state->order_notes);
-    state->entry_notes = cache_lines(in->thread_count * sizeof *state->entry_notes);
+    overtaken_open(&state->entries, in);
     return true;
 }
 
@@ -267,7 +251,7 @@ static void finish(struct instance *in)
             break;
         }
     }
-    free(state->entry_notes);
+    overtaken_close(&state->entries);
     free(state->order_notes);
     free(state->requests);
     free(state->contended);

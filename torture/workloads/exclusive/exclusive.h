@@ -50,7 +50,7 @@ struct contended_line {
 
 /* A thread's; its own. */
 struct order_requests {
-    struct request_line sections, executions;
+    struct request_line sections;
     bool noted; /* in its last section it noted who slept in a request for one */
 };
 
@@ -71,10 +71,10 @@ struct exclusive_state {
     _Alignas(64) atomic_ulong ended; /* sections that were ended: what quiet vCPUs wait for */
     struct executor *executors;
     size_t executor_count;
-    struct contended_line *contended;   /* contended_stores of them */
-    struct order_requests *requests;    /* by thread of the run */
-    struct order_note *order_notes;     /* by two of them: who noted, and whom */
-    struct overtaken_note *entry_notes; /* by thread; plain: changed in sections only */
+    struct contended_line *contended; /* contended_stores of them */
+    struct order_requests *requests;  /* by thread of the run */
+    struct order_note *order_notes;   /* by two of them: who noted, and whom */
+    struct overtaken entries;         /* to executions; notes are of sections */
 };
 
 /* Stores that leave the store buffer late, and whatever is stored next later still. */

@@ -46,25 +46,15 @@ static void note_sleepers(struct torture_thread *t, struct exclusive_state *stat
 static void check_entries(struct torture_thread *t, struct exclusive_state *state,
                           unsigned long number)
 {
-    const struct instance *in = t->instance;
+    const struct torture_thread *other;
+    unsigned long passed;
+    size_t i = 0;
 
-    for (size_t i = 0; i < in->thread_count; i++) {
-        struct torture_thread *other = &in->threads[i];
-        struct overtaken_note *note = &state->entry_notes[i];
-        unsigned long passed =
-            other->instance == in
-                ? overtaken_by(note, other, &state->requests[i].executions, number)
-                : 0;
-
-        torture_count(t, ENTRY_CHECKS, note->sleep.asleep);
-        if (passed <= overtaken_limit(in))
-            continue;
+    while ((other = overtaken_next(&state->entries, t, number, ENTRY_CHECKS, &i, &passed)))
         torture_violation(t->instance, t, FAIRNESS,
                           "%s-%u sleeps on its way to execute, and has done so since section %lu: "
                           "%lu sections have begun since, and nobody woke it.",
-                          other->role->name, other->index, note->turn, passed);
-        note->sleep.asleep = false;
-    }
+                          other->role->name, other->index, number - passed, passed);
 }
 
 void exclusive_check_order(struct torture_thread *t, unsigned long number)

@@ -66,11 +66,11 @@ static bool execute_once(struct torture_thread *t, struct executor *e)
     bool wanted;
 
     if (p->order_one_in > 0)
-        request_line_turn(&state->requests[t->id].executions);
+        request_line_turn(&state->entries.requests[t->id]);
     exclusive_contend(state, p, t->id);
     flavor_exec_start(&e->vcpu);
     if (p->order_one_in > 0)
-        request_line_turn(&state->requests[t->id].executions);
+        request_line_turn(&state->entries.requests[t->id]);
     sight = exclusive_execute(state, e, &e->vcpu, ticks);
     exclusive_contend(state, p, t->id);
     flavor_exec_end(&e->vcpu);

@@ -105,20 +105,6 @@ static void compare(struct torture_thread *t, struct hold *hold, const struct re
                           hold->number, v->base.serial, now.blocks + now.events, v->trail);
 }
 
-/* vCPUs of other workloads are paused as well. */
-static void check_others(struct torture_thread *t, const struct hold *hold)
-{
-    struct fleet_vcpu *v;
-
-    flavor_read_lock();
-    v = fleet_executing(hold->exempt ? &hold->exempt->base : NULL);
-    if (v)
-        torture_violation(t->instance, t, PAUSE_CHECK,
-                          "vCPU %lu of the workload %s executes during pause %lu.", v->serial,
-                          v->fleet->instance->workload->name, hold->number);
-    flavor_read_unlock();
-}
-
 static void read_again(struct torture_thread *t, struct hold *hold)
 {
     struct fleet *f = &state_of(t)->fleet;
@@ -138,7 +124,8 @@ static void read_again(struct torture_thread *t, struct hold *hold)
         torture_count(t, PLUGGED, 1);
     }
     pthread_mutex_unlock(&f->lock);
-    check_others(t, hold);
+    fleet_expect_stopped(t, PAUSE_CHECK, hold->exempt ? &hold->exempt->base : NULL,
+                         "during pause %lu", hold->number);
 }
 
 /* --- Handing over --- */
@@ -221,25 +208,15 @@ static void stay(struct torture_thread *t)
 /* One pauser follows the other: while one sleeps on until its turn, each other has one pause. */
 static void check_turns(struct torture_thread *t, const struct hold *hold)
 {
-    const struct instance *in = t->instance;
-    struct pause_state *state = state_of(t);
+    const struct torture_thread *other;
+    unsigned long passed;
+    size_t i = 0;
 
-    for (size_t i = 0; i < in->thread_count; i++) {
-        struct torture_thread *other = &in->threads[i];
-        struct overtaken_note *note = &state->turn_notes[i];
-        unsigned long passed = other->instance == in
-                                   ? overtaken_by(note, other, &state->requests[i], hold->number)
-                                   : 0;
-
-        torture_count(t, TURN_CHECKS, note->sleep.asleep);
-        if (passed <= overtaken_limit(in))
-            continue;
+    while ((other = overtaken_next(&state_of(t)->turns, t, hold->number, TURN_CHECKS, &i, &passed)))
         torture_violation(t->instance, t, FAIRNESS,
                           "%s-%u is to pause the vCPUs, and has slept since pause %lu: others have "
                           "paused them %lu times since.",
-                          other->role->name, other->index, note->turn, passed);
-        note->sleep.asleep = false;
-    }
+                          other->role->name, other->index, hold->number - passed, passed);
 }
 
 /* => pause_all_vcpus() has returned. */
@@ -332,9 +309,9 @@ static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu
     bool locked = bql_locked();
 
     torture_note(t, NOTE_PAUSE, t->instance->index, 0);
-    request_line_turn(&state->requests[t->id]);
+    request_line_turn(&state->turns.requests[t->id]);
     pause_all_vcpus();
-    request_line_turn(&state->requests[t->id]);
+    request_line_turn(&state->turns.requests[t->id]);
     hold->paused_ns = clock_monotonic_ns();
     torture_measure(t, PAUSE_ENTER, (uint64_t)(hold->paused_ns - begun));
     begin(t, hold, v);

@@ -9,7 +9,6 @@
  */
 #include "pause.h"
 #include "torture/runner/violation.h"
-#include "torture/workloads/cache_lines.h"
 
 #include <stdlib.h>
 
@@ -248,8 +247,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;
-    state->requests = cache_lines(in->thread_count * sizeof *state->requests);
-    state->turn_notes = cache_lines(in->thread_count * sizeof *state->turn_notes);
+    overtaken_open(&state->turns, in);
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->resumed, NULL);
     return true;
@@ -264,8 +262,7 @@ static void finish(struct instance *in)
     fleet_close(&state->fleet);
     pthread_cond_destroy(&state->resumed);
     pthread_mutex_destroy(&state->lock);
-    free(state->turn_notes);
-    free(state->requests);
+    overtaken_close(&state->turns);
     free(state);
 }
 

@@ -79,8 +79,7 @@ struct pause_state {
     unsigned owner;               /* 0, or 1 + the pauser's thread */
     _Alignas(64) atomic_ulong on; /* the pause that is on; 0: none */
     struct pause_vcpu *_Atomic exempt;
-    struct request_line *requests;     /* for pauses, by thread of the run */
-    struct overtaken_note *turn_notes; /* the same; plain: changed under pauses only */
+    struct overtaken turns; /* to pause; notes are of pauses */
     /* Handed over. */
     _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t resumed;

@@ -89,20 +89,6 @@ bool safe_work_queue(struct torture_thread *t, struct safe_work_vcpu *v, bool sa
     return true;
 }
 
-/* Of no workload. */
-static void check_nobody_executes(struct torture_thread *t)
-{
-    struct fleet_vcpu *v;
-
-    flavor_read_lock();
-    v = fleet_executing(NULL);
-    if (v)
-        torture_violation(t->instance, t, SAFE_WORK,
-                          "vCPU %lu of the workload %s executes beside safe work.", v->serial,
-                          v->fleet->instance->workload->name);
-    flavor_read_unlock();
-}
-
 void safe_work_count(struct safe_work_vcpu *v, bool safe)
 {
     struct torture_thread *t = v->base.thread;
@@ -114,7 +100,7 @@ void safe_work_count(struct safe_work_vcpu *v, bool safe)
         torture_violation(t->instance, t, SAFE_WORK,
                           "Safe work of vCPU %lu ran with the big lock held.", v->base.serial);
     if (safe)
-        check_nobody_executes(t);
+        fleet_expect_stopped(t, SAFE_WORK, NULL, "beside safe work");
 }
 
 /* A grace period after the vCPU was removed: threads that found it in the list have counted what
