@@ -54,7 +54,7 @@ static int64_t own_silence(struct watchdog *w, size_t i, int64_t step)
     if (waited > most)
         waited = most;
     t->waited_ns += waited;
-    if (cpu_wait_state(w->pid, tid) == 'D') {
+    if (cpu_wait_keeps(&t->keep, w->pid, tid)) {
         t->kernel_ns += most - waited;
         waited = most;
     }

@@ -12,12 +12,13 @@ struct watched {
     int64_t since_ns;   /* CLOCK_MONOTONIC */
     int64_t silent_ns;  /* of that, what counts */
     int64_t waited_ns;  /* what does not: it waited for a CPU */
-    int64_t kernel_ns;  /* what does not: it waited in the kernel, where nothing ends a wait */
+    int64_t kernel_ns;  /* what does not: the kernel kept it */
     int64_t starved_ns; /* what does not: the machine kept some thread of the run from running */
     int starved_pid, starved_tid; /* and which, at last */
     char starved_state;           /* and how: starvation.h */
     int64_t away_ns; /* what does not: the driver itself did not run, or the runner was stopped */
     struct cpu_wait wait;
+    struct cpu_keep keep;
     bool held; /* it holds up the end of the run */
 };
 
@@ -42,11 +43,10 @@ void watchdog_close(struct watchdog *w);
  * have ended are not watched.
  *
  * Where the driver itself did not run, the machine was suspended or starved, and so were the
- * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU, or in
- * the kernel where nothing ends a wait, does not count, but for a tenth. Nor does the time in which
- * any thread of the process has been waiting so for a quarter of the limit, but at least 0.5 s, on
- * end: the silent one may wait for that. Where that adds up to twice the limit, the thread is
- * returned as well. */
+ * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU, or
+ * was kept by the kernel, does not count, but for a tenth. Nor does the time in which any thread of
+ * the process has been waiting so for a quarter of the limit, but at least 0.5 s, on end: the silent
+ * one may wait for that. Where that adds up to twice the limit, the thread is returned as well. */
 int watchdog_look(struct watchdog *w);
 /* After the runner has ended: notices what has ended since the last look. */
 void watchdog_look_back(struct watchdog *w);

@@ -1,18 +1,23 @@
 #include "cpu_wait.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const char *cpu_wait_proc = "/proc";
 
 /* A line of the kernel's about a thread; empty when there is none. */
 static void read_line(int pid, int tid, const char *what, char *line, int size)
 {
-    char path[64];
+    char path[128];
     FILE *file = NULL;
 
-    snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, what);
+    snprintf(path, sizeof path, "%s/%d/task/%d/%s", cpu_wait_proc, pid, tid, what);
     if (tid)
         file = fopen(path, "re");
     if (!file || !fgets(line, size, file))
@@ -31,22 +36,65 @@ char cpu_wait_state(int pid, int tid)
     return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
-struct cpu_sleep cpu_sleep_of(int pid, int tid)
+/* Its state, and how often it has gone to sleep. */
+static char read_status(int pid, int tid, unsigned long *sleeps)
 {
-    struct cpu_sleep sleep = {.asleep = false};
-    char path[64], line[128], state;
+    char path[128], line[128], state = '\0';
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    snprintf(path, sizeof path, "%s/%d/task/%d/status", cpu_wait_proc, pid, tid);
     file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "State: %c", &state) == 1)
-            sleep.asleep = state == 'S';
-        sscanf(line, "voluntary_ctxt_switches: %lu", &sleep.begun);
+        sscanf(line, "State: %c", &state);
+        sscanf(line, "voluntary_ctxt_switches: %lu", sleeps);
     }
     if (file)
         fclose(file);
+    return state;
+}
+
+struct cpu_sleep cpu_sleep_of(int pid, int tid)
+{
+    struct cpu_sleep sleep = {.begun = 0};
+
+    sleep.asleep = read_status(pid, tid, &sleep.begun) == 'S';
     return sleep;
+}
+
+/* Whether the kernel names what threads sleep in: it does so of one of these. */
+static bool names_places(int pid)
+{
+    static atomic_bool known;
+    bool named = atomic_load_explicit(&known, memory_order_relaxed);
+    struct dirent *entry;
+    char path[128], place[64];
+    DIR *tasks;
+
+    snprintf(path, sizeof path, "%s/%d/task", cpu_wait_proc, pid);
+    tasks = named ? NULL : opendir(path);
+    while (tasks && !named && (entry = readdir(tasks))) {
+        cpu_wait_place(pid, atoi(entry->d_name), place, sizeof place);
+        named = *place != '\0';
+    }
+    if (tasks)
+        closedir(tasks);
+    atomic_store_explicit(&known, named, memory_order_relaxed);
+    return named;
+}
+
+bool cpu_wait_keeps(struct cpu_keep *before, int pid, int tid)
+{
+    struct cpu_keep now = {.tid = tid};
+    char state = read_status(pid, tid, &now.sleeps), place[64];
+    bool kept;
+
+    cpu_wait_place(pid, tid, place, sizeof place);
+    if (state != 'S' || *place || !names_places(pid))
+        now.tid = 0;
+    kept = state == 'D' || state == 'X' ||
+           (now.tid && now.tid == before->tid && now.sleeps == before->sleeps);
+    *before = now;
+    return kept;
 }
 
 void cpu_wait_name(int pid, int tid, char *name, size_t room)

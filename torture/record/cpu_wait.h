@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the kernel has it: /proc; tests have it elsewhere. */
+extern const char *cpu_wait_proc;
+
 /* One thread's account; zeroed before the first call. */
 struct cpu_wait {
     bool known;
@@ -32,6 +35,16 @@ static inline bool cpu_sleep_lasts(struct cpu_sleep before, struct cpu_sleep now
 {
     return before.asleep && now.asleep && before.begun == now.begun;
 }
+
+/* Whether the kernel keeps it from getting on: in a sleep that nothing ends, at its end, or in a
+ * system call that goes on though the thread has a sleeper's state, as wait4 does for 10 s while it
+ * removes what a child has left in /proc. Of the last there is no state: at two looks the thread
+ * sleeps nowhere, and has not slept in between. `before` is zeroed before the first. */
+struct cpu_keep {
+    int tid; /* 0: at the last look it slept, or ran, or was kept otherwise */
+    unsigned long sleeps;
+};
+bool cpu_wait_keeps(struct cpu_keep *before, int pid, int tid);
 
 /* The function of the kernel in which it sleeps; "": none, or who asks may not know. */
 void cpu_wait_place(int pid, int tid, char *place, size_t room);

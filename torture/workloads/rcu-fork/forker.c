@@ -1,10 +1,12 @@
 /* rcu-fork: forkers. Where the thread is when it forks, and what it makes of its child. */
 #include "rcu_fork.h"
 
+#include "torture/record/cpu_wait.h"
 #include "torture/runner/violation.h"
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,28 +109,12 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
 
 /* --- Children that the kernel keeps --- */
 
-/* As in /proc; 0: there is no such thread. */
-static char state_of(pid_t process, const char *thread)
+/* Whether some thread is where nothing ends it: in the middle of a fork, or of its process's end;
+ * or the first in that of a child's. What is a zombie as a whole waits for its parent. */
+static bool is_kept(pid_t process, struct cpu_keep *first)
 {
-    char path[320], line[512] = "";
-    const char *state;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)process, thread);
-    file = fopen(path, "r");
-    if (!file)
-        return '\0';
-    state = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-    fclose(file);
-    return state && state[1] == ' ' ? state[2] : '\0';
-}
-
-/* Whether some thread is where nothing ends it: in the middle of a fork, or of its process's end.
- * What is a zombie as a whole waits for its parent. */
-static bool is_kept(pid_t process)
-{
+    bool kept = cpu_wait_keeps(first, process, process);
     unsigned count = 0, dead = 0;
-    bool kept = false;
     char path[64];
     struct dirent *thread;
     DIR *threads;
@@ -136,7 +122,7 @@ static bool is_kept(pid_t process)
     snprintf(path, sizeof path, "/proc/%d/task", (int)process);
     threads = opendir(path);
     while (threads && (thread = readdir(threads))) {
-        char state = thread->d_name[0] == '.' ? '\0' : state_of(process, thread->d_name);
+        char state = cpu_wait_state(process, atoi(thread->d_name));
 
         count += state != '\0';
         dead += state == 'Z';
@@ -166,12 +152,14 @@ static pid_t child_of_process(pid_t process)
 
 /* A fork, and the end of a process, take the locks of each of its mappings, for which all its
  * relatives queue. Where there are many more busy threads than CPUs either has taken 12 s. */
-static bool kernel_keeps(pid_t process)
+static bool kernel_keeps(pid_t process, struct cpu_keep *first)
 {
-    for (; process > 0; process = child_of_process(process))
-        if (is_kept(process))
-            return true;
-    return false;
+    struct cpu_keep others = {.tid = 0};
+    bool kept = is_kept(process, first);
+
+    while (!kept && (process = child_of_process(process)) > 0)
+        kept = is_kept(process, &others);
+    return kept;
 }
 
 /* What sanitizers map makes forks and ends of processes take many times as long: beside 35 busy
@@ -181,15 +169,21 @@ static bool kernel_keeps(pid_t process)
 /* For so long it is waited for when the run is over. */
 #define END_NS (INT64_C(5) * 1000 * 1000 * 1000)
 
+/* A look at a child. */
+struct look {
+    int64_t at;
+    struct cpu_keep keep;
+};
+
 /* Whether it takes long for a reason of the machine's. */
-static bool may_take_long(pid_t pid, int64_t begun, int64_t now, int64_t *looked)
+static bool may_take_long(pid_t pid, int64_t begun, int64_t now, struct look *look)
 {
     if (FORK_SANITIZED && now - begun < SANITIZED_LIFE_NS)
         return true;
-    if (now - *looked <= LOOK_NS)
+    if (now - look->at <= LOOK_NS)
         return false;
-    *looked = now;
-    return kernel_keeps(pid);
+    look->at = now;
+    return kernel_keeps(pid, &look->keep);
 }
 
 /* Beats when the child gets on, or takes long for the machine: one that hangs is to be noticed. Its
@@ -199,14 +193,15 @@ static bool may_take_long(pid_t pid, int64_t begun, int64_t now, int64_t *looked
 static bool wait_for_child(struct torture_thread *t, struct fork_report *report, pid_t pid,
                            int *status)
 {
-    int64_t begun = clock_monotonic_ns(), looked = begun, ending = 0, now;
+    int64_t begun = clock_monotonic_ns(), ending = 0, now;
+    struct look look = {.at = begun};
     unsigned seen = STEP_NONE, step;
 
     while (waitpid(pid, status, WNOHANG) == 0) {
         now = clock_monotonic_ns();
         if (!torture_running(t) && !ending)
             ending = now;
-        if (may_take_long(pid, begun, now, &looked)) {
+        if (may_take_long(pid, begun, now, &look)) {
             if (ending && now - ending > END_NS) {
                 kill(pid, SIGKILL);
                 return false;
