@@ -1,4 +1,5 @@
-/* event: several threads wait for one event, and one set wakes all of them.
+/* event: several threads wait for one event, and one set wakes all of them; several set one, and
+ * no set is lost (posters.c).
  *
  * In each round the waiters wait, some of them for a limited time and again when that is over,
  * while the setter writes a word and sets the event: at once, when some may be on their way, or
@@ -8,21 +9,12 @@
  * One that was not woken is found by steps: the set has returned, all others have come back, and
  * those that are left sleep, in the same sleep at each look: nobody is there who would wake them.
  */
+#include "event.h"
+
 #include "torture/record/cpu_wait.h"
 #include "torture/runner/violation.h"
-#include "torture/workloads/cache_lines.h"
-#include "torture/workloads/fleet.h"
-#include "torture/workloads/overtaken.h"
 
 #include <stdlib.h>
-
-struct event_params {
-    int64_t waiters, pause_ns, limit_ns;
-};
-
-enum { ROUNDS, WAITS, ALL_ASLEEP, TIMED_OUT, DESTROYED, CHECKS, COUNTER_COUNT };
-enum { EVENT_CHECK, CHECK_COUNT };
-enum { NOTE_WAITS, NOTE_BACK, NOTE_SETS, NOTE_COUNT };
 
 static const struct counter counters[COUNTER_COUNT] = {
     [ROUNDS] = {.name = "rounds"},
@@ -30,32 +22,24 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ALL_ASLEEP] = {.name = "all_asleep", .words = "rounds in which all slept"},
     [TIMED_OUT] = {.name = "timed_out", .words = "waits that timed out"},
     [DESTROYED] = {.name = "events_destroyed"},
+    [POSTS] = {.name = "posts"},
+    [POSTED_TO_SLEEPER] = {.name = "posted_to_sleeper", .words = "posts that woke the drainer"},
     [CHECKS] = {.name = "checks"},
 };
 static const char *const checks[CHECK_COUNT] = {
     [EVENT_CHECK] = "event",
 };
-static const char *const coverage[] = {"all_asleep", "timed_out", "events_destroyed", NULL};
+static const char *const coverage[] = {"all_asleep", "timed_out", "events_destroyed", "posts",
+                                       NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_WAITS] = {.format = "waits for the event of round %lu"},
     [NOTE_BACK] = {.format = "is back in round %lu, and found %lu written"},
     [NOTE_SETS] = {.format = "sets the event of round %lu"},
+    [NOTE_POSTS] = {.format = "poster %lu posts %lu, and maybe more"},
+    [NOTE_FOUND] = {.format = "found in the box of poster %lu: %lu"},
 };
 
 #if FLAVOR_CAN_VCPU
-
-/* In a row, for a thread may be woken and about to sleep again at one of them. */
-#define LOOKS 3
-
-struct event_state {
-    struct event *event;            /* the setter's between two rounds, then the last waiter's */
-    unsigned long written;          /* plain: the round whose event is being set */
-    struct request_line *waits;     /* by waiter: odd while it is in the wait */
-    struct cpu_sleep *looks;        /* the setter's, by waiter */
-    _Alignas(64) atomic_uint round; /* a futex word; grows as one begins, and at the end */
-    atomic_uint back;               /* waiters that have come back in this round */
-    _Alignas(64) atomic_uint over;  /* a futex word; the round that all have come back from */
-};
 
 /* --- Waiters --- */
 
@@ -256,7 +240,7 @@ static void setter(struct torture_thread *t)
     struct event_state *state = t->instance->state;
     unsigned round = 0;
 
-    while (torture_running(t)) {
+    while (p->waiters > 0 && torture_running(t)) {
         play(t, state, ++round);
         torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
     }
@@ -277,6 +261,7 @@ static bool setup(struct instance *in, struct diagnostics *d)
     (void)d;
     state->waits = cache_lines((size_t)p->waiters * sizeof *state->waits);
     state->looks = calloc((size_t)p->waiters, sizeof *state->looks);
+    event_posts_open(&state->posts, in);
     in->state = state;
     return true;
 }
@@ -285,6 +270,7 @@ static void finish(struct instance *in)
 {
     struct event_state *state = in->state;
 
+    event_posts_close(&state->posts);
     free(state->looks);
     free(state->waits);
     free(state);
@@ -298,17 +284,32 @@ static const struct option options[] = {
      .type = OPTION_INT,
      .offset = FIELD(waiters),
      .default_text = "4",
-     .min = 1,
      .max = 1024,
      .unit = "threads",
-     .help = "threads that wait for one event"},
+     .help = "threads that wait for one event; 0: there is no such event"},
+    {.name = "posters",
+     .type = OPTION_INT,
+     .offset = FIELD(posters),
+     .default_text = "0",
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads that set another event, each for what it has posted to one that waits"},
+    {.name = "burst",
+     .type = OPTION_INT,
+     .offset = FIELD(burst),
+     .default_text = "200",
+     .min = 1,
+     .max = 1e6,
+     .unit = "posts",
+     .help = "most posts of a poster, each with its set, before it waits until all are taken"},
     {.name = "pause",
      .type = OPTION_DURATION,
      .stays = 2,
      .offset = FIELD(pause_ns),
      .default_text = "20us",
      .max = 60e9,
-     .help = "mean pause between two rounds; at most so long the setter spins before it sets"},
+     .help = "mean pause between two rounds, and of posters; at most so long the setter spins "
+             "before it sets"},
     {.name = "limit",
      .type = OPTION_DURATION,
      .offset = FIELD(limit_ns),
@@ -322,13 +323,15 @@ static const struct option options[] = {
 static const struct role roles[] = {
     {.name = "setter", .run = NEEDS_VCPU(setter)},
     {.name = "waiter", .count_option = "waiters", .run = NEEDS_VCPU(waiter)},
+    {.name = "poster", .count_option = "posters", .run = NEEDS_VCPU(event_poster)},
+    {.name = "drainer", .run = NEEDS_VCPU(event_drainer)},
     {.name = NULL},
 };
 
 extern const struct workload event_workload;
 const struct workload event_workload = {
     .name = "event",
-    .summary = "several threads wait for one event, and each is woken by one set",
+    .summary = "several threads wait for one event, or set it: each wait ends, and no set is lost",
     .needs = CAN_VCPU,
     .options = options,
     .params_size = sizeof(struct event_params),

@@ -1,0 +1,168 @@
+/* event: several threads set one event, each for what it has posted, and one thread drains: it
+ * resets the event, looks into all boxes, and waits.
+ *
+ * Nobody posts while a post is not taken: a set that was lost would be healed by the next. So a
+ * drainer that sleeps while there is one, in the same sleep at each look, has lost the last of
+ * them. */
+#include "event.h"
+
+#include "torture/runner/violation.h"
+
+#if FLAVOR_CAN_VCPU
+
+#define FEW_NAPS           5  /* in which a drainer that is well has come */
+#define LOOKS_WITHOUT_WAIT 16 /* between two waits, in the mean: sets come while it looks */
+
+static struct event_posts *posts_of(const struct torture_thread *t)
+{
+    return &((struct event_state *)t->instance->state)->posts;
+}
+
+static bool is_taken(struct event_box *box)
+{
+    return atomic_load_explicit(&box->taken, memory_order_relaxed) ==
+           atomic_load_explicit(&box->posted, memory_order_relaxed);
+}
+
+static bool all_taken(struct torture_thread *t, struct event_posts *posts)
+{
+    const struct event_params *p = t->instance->params;
+    int64_t i = 0;
+
+    while (i < p->posters && is_taken(&posts->boxes[i]))
+        i++;
+    return i == p->posters;
+}
+
+static void post(struct torture_thread *t, struct event_posts *posts, struct event_box *box)
+{
+    unsigned long number = atomic_load_explicit(&box->posted, memory_order_relaxed) + 1;
+
+    atomic_store_explicit(&posts->contended, number, memory_order_relaxed);
+    atomic_store_explicit(&box->posted, number, memory_order_relaxed);
+    torture_count(t, POSTED_TO_SLEEPER, event_set(&posts->event));
+    torture_count(t, POSTS, 1);
+}
+
+/* True when the drainer sleeps, and has since the last look, and our post is not taken. */
+static bool sleeps_on(struct event_posts *posts, struct event_box *box, struct cpu_sleep *before)
+{
+    struct cpu_sleep now = {.asleep = false};
+    unsigned long request;
+    bool lasting;
+
+    if (request_line_asks(posts->waits, &request))
+        now = overtaken_sleep_of(posts->drainer);
+    lasting = cpu_sleep_lasts(*before, now) && !is_taken(box);
+    *before = now;
+    return lasting;
+}
+
+/* Silent: a drainer that does not come is a stall as well. */
+static void await_drainer(struct torture_thread *t, struct event_posts *posts,
+                          struct event_box *box)
+{
+    struct cpu_sleep before = {.asleep = false};
+    unsigned times = 0;
+
+    for (unsigned naps = 0; torture_running(t) && !all_taken(t, posts); naps++) {
+        torture_sleep(t, 10 * 1000);
+        if (naps < FEW_NAPS)
+            continue;
+        times = sleeps_on(posts, box, &before) ? times + 1 : 0;
+        if (times < LOOKS)
+            continue;
+        torture_violation(t->instance, t, EVENT_CHECK,
+                          "Poster %u has posted %lu and set the event, and the drainer sleeps on; "
+                          "it has taken %lu.",
+                          t->index, atomic_load_explicit(&box->posted, memory_order_relaxed),
+                          atomic_load_explicit(&box->taken, memory_order_relaxed));
+        event_set(&posts->event); /* what was found is reported; the run goes on */
+        times = 0;
+    }
+}
+
+void event_poster(struct torture_thread *t)
+{
+    const struct event_params *p = t->instance->params;
+    struct event_posts *posts = posts_of(t);
+    struct event_box *box = &posts->boxes[t->index];
+
+    while (torture_running(t)) {
+        torture_note(t, NOTE_POSTS, t->index,
+                     atomic_load_explicit(&box->posted, memory_order_relaxed) + 1);
+        for (uint64_t i = random_below(&t->random, (uint64_t)p->burst) + 1; i > 0; i--) {
+            post(t, posts, box);
+            torture_spin(random_below(&t->random, 500));
+        }
+        await_drainer(t, posts, box);
+        torture_count(t, CHECKS, 1);
+        torture_beat(t);
+        if (random_one_in(&t->random, 4))
+            torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
+    }
+    atomic_fetch_sub_explicit(&posts->left, 1, memory_order_relaxed);
+    event_set(&posts->event);
+}
+
+static void drain(struct torture_thread *t, struct event_posts *posts)
+{
+    const struct event_params *p = t->instance->params;
+
+    for (int64_t i = 0; i < p->posters; i++) {
+        struct event_box *box = &posts->boxes[i];
+        unsigned long posted = atomic_load_explicit(&box->posted, memory_order_relaxed);
+
+        if (posted == box->found)
+            continue;
+        box->found = posted;
+        atomic_store_explicit(&box->taken, posted, memory_order_relaxed);
+        torture_note(t, NOTE_FOUND, (unsigned long)i, posted);
+    }
+}
+
+void event_drainer(struct torture_thread *t)
+{
+    const struct event_params *p = t->instance->params;
+    struct event_posts *posts = posts_of(t);
+
+    if (p->posters == 0)
+        return;
+    while (atomic_load_explicit(&posts->left, memory_order_relaxed) > 0) {
+        torture_beat(t);
+        for (uint64_t i = random_below(&t->random, 2 * LOOKS_WITHOUT_WAIT) + 1; i > 0; i--) {
+            atomic_store_explicit(&posts->contended, i, memory_order_relaxed);
+            /* What is posted after the look leaves the event set. */
+            event_reset(&posts->event);
+            drain(t, posts);
+        }
+        request_line_turn(posts->waits);
+        if (random_one_in(&t->random, 2))
+            event_wait(&posts->event);
+        else
+            event_timedwait(&posts->event, (int64_t)random_below(&t->random, 50 * 1000 * 1000));
+        request_line_turn(posts->waits);
+    }
+}
+
+void event_posts_open(struct event_posts *posts, const struct instance *in)
+{
+    const struct event_params *p = in->params;
+
+    event_init(&posts->event, false);
+    posts->boxes = cache_lines((size_t)p->posters * sizeof *posts->boxes);
+    posts->waits = cache_lines(sizeof *posts->waits);
+    atomic_store_explicit(&posts->left, (unsigned)p->posters, memory_order_relaxed);
+    for (size_t i = 0; i < in->thread_count; i++)
+        if (in->threads[i].instance == in && in->threads[i].role->run == event_drainer)
+            posts->drainer = &in->threads[i];
+}
+
+void event_posts_close(struct event_posts *posts)
+{
+    event_destroy(&posts->event);
+    free(posts->waits);
+    free(posts->boxes);
+}
+
+#endif
