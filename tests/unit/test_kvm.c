@@ -5,7 +5,6 @@
 #include <stillpoint/vcpu.h>
 
 #include "kvm_cpus.h"
-#include "vcpu/accel/kvm.h"
 
 #include <check.h>
 #include <pthread.h>

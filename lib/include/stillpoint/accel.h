@@ -98,5 +98,9 @@ struct vcpu_kvm_page {
 };
 /* => A vCPU of the accelerator kvm whose create() has returned; NULL before. */
 struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu);
+/* RIP and RAX, which has what the guest's last read of its port brought, 0 before the first. No I/O
+ * is half done outside of run(). False: it is no vCPU of kvm, or create() has not returned.
+ * => The vCPU's thread, outside of run(), before destroy(). */
+bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax);
 
 #endif

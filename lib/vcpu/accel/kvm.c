@@ -15,8 +15,7 @@
  * outside of system calls it knows as blocking, so there the second way is taken too.
  * STILLPOINT_KVM_KICK, "signal-mask" or "immediate-exit", chooses for tests.
  */
-#include "vcpu/accel/kvm.h"
-
+#include "stillpoint/accel.h"
 #include "sync/platform.h"
 #include "vcpu/accel/kvm_vm.h"
 #include "vcpu/kick.h"
@@ -336,7 +335,7 @@ bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax)
     struct kvm_vcpu *v = cpu->accel_state;
     struct kvm_regs registers;
 
-    if (!v || ioctl(v->fd, KVM_GET_REGS, &registers) != 0)
+    if (cpu->accel != &vcpu_accel_kvm || !v || ioctl(v->fd, KVM_GET_REGS, &registers) != 0)
         return false;
     *rip = registers.rip;
     *rax = registers.rax;

@@ -22,6 +22,8 @@ static const struct counter counters[COUNTER_COUNT] = {
     [MERGED] = {.name = "merged_kicks"},
     [BORN_KICKED] = {.name = "kicked_before_start"},
     [ENDED_PENDING] = {.name = "ended_pending"},
+    [GUEST_IOS] = {.name = "guest_ios", .words = "reads and writes of its port by a guest"},
+    [IO_CHECKS] = {.name = "io_checks", .words = "looks at whether a guest has left one half done"},
 };
 static const char *const coverage[] = {
     "kicked_running", "kicked_idle",     "kicked_starting", "kicked_ending",       "kicked_ended",
@@ -38,6 +40,7 @@ static const char *const checks[CHECK_COUNT] = {
     VCPU_LEDGER_ROW,
     [KICK_LOSS] = "kick-loss",
     [TURNS] = "turns",
+    [GUEST_IO] = "guest-io",
 };
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_KICKED] = {.format = "kicked vCPU %lu for reason %lu"},
@@ -46,6 +49,7 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_PENDING_ASLEEP] = {.format = "vCPU %lu has slept for %lu us since the kick"},
     [NOTE_UNPLUGS] = {.format = "unplugs vCPU %lu, then kicks it for reason %lu"},
     [NOTE_WATCHES] = {.format = "watches whether vCPU %lu has a turn; it is at %lu"},
+    [NOTE_IO] = {.format = "the guest of vCPU %lu had port I/O, of %#lx"},
 };
 
 #if FLAVOR_CAN_VCPU
@@ -168,6 +172,8 @@ static void events(struct vcpu *cpu)
     atomic_store_explicit(&v->phase, v->halted ? VCPU_IS_HALTED : VCPU_IS_READY,
                           memory_order_relaxed);
     histogram_bump(&v->passes, 1);
+    if (p->guest_io)
+        kick_check_registers(cpu);
 }
 
 static bool idle(struct vcpu *cpu)
@@ -177,15 +183,8 @@ static bool idle(struct vcpu *cpu)
     return v->halted;
 }
 
-static unsigned io(struct vcpu *cpu, unsigned port, bool out, unsigned value)
-{
-    (void)cpu;
-    (void)port;
-    (void)out;
-    return value;
-}
-
-static const struct vcpu_guest guest = {.block = block, .events = events, .idle = idle, .io = io};
+static const struct vcpu_guest guest = {
+    .block = block, .events = events, .idle = idle, .io = kick_guest_io};
 
 /* --- Coming and going --- */
 

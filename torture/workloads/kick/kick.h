@@ -40,6 +40,8 @@ enum kick_counter {
     MERGED,
     BORN_KICKED,
     ENDED_PENDING,
+    GUEST_IOS,
+    IO_CHECKS,
     COUNTER_COUNT
 };
 
@@ -53,7 +55,7 @@ enum kick_measure {
     MEASURE_COUNT
 };
 
-enum kick_check { KICK_LOSS = VCPU_LEDGER_CHECKS, TURNS, CHECK_COUNT };
+enum kick_check { KICK_LOSS = VCPU_LEDGER_CHECKS, TURNS, GUEST_IO, CHECK_COUNT };
 
 enum kick_note {
     NOTE_KICKED,
@@ -62,6 +64,7 @@ enum kick_note {
     NOTE_PENDING_ASLEEP,
     NOTE_UNPLUGS,
     NOTE_WATCHES,
+    NOTE_IO,
     NOTE_COUNT
 };
 
@@ -90,6 +93,8 @@ struct kick_vcpu {
     _Atomic uint64_t guest_rounds;        /* kvm: how far the guest was at the last of these */
     atomic_int phase;
     bool halted, reported;
+    bool io_was_out; /* the guest's last I/O */
+    uint32_t given;  /* what its last read of the port brought */
     uint64_t
         asked_in_pass; /* the last block began with a request there, so many passes + 1; or 0 */
     /* Set once. */
@@ -142,6 +147,13 @@ bool kick_wait(struct torture_thread *t, struct kick_vcpu *v, struct kick_word *
 /* requester.c: bodies of the roles. */
 void kick_requester(struct torture_thread *t);
 void kick_turn_watcher(struct torture_thread *t);
+
+/* guest_io.c. The guest of kvm: its I/O, and whether any is half done. => The vCPU's thread; the
+ * latter outside of run(), before destroy(). */
+unsigned kick_guest_io(struct vcpu *cpu, unsigned port, bool out, unsigned value);
+void kick_check_registers(struct vcpu *cpu);
+/* The same, as work that the vCPU runs before it ends. => Any thread, before it is unplugged. */
+void kick_check_at_end(struct vcpu *cpu);
 
 /* idle.c: what the system shows of the process's threads. */
 struct kick_threads {

@@ -130,6 +130,8 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
     if (unplug) {
         torture_note(t, NOTE_UNPLUGS, v->base.serial,
                      atomic_load_explicit(&target.word->reason, memory_order_relaxed) + 1);
+        if (p->guest_io)
+            kick_check_at_end(&v->base.cpu);
         fleet_unplug(&v->base);
         torture_count(t, KICKED_ENDING, 1);
     }
