@@ -86,6 +86,8 @@ const struct bench_row bench_rows[] = {
     MIXES("of a hash table", "hash"),
     ROW("mixes", "1 % updates, two threads", "mixes", "two-threads", "mix.op.p50"),
     ROW("mixes", "the same 64 in a hash table", "mixes", "two-threads-hash", "mix.op.p50"),
+    ROW("mixes", "lookups of a table that is resized", "mixes", "resized", "rate.hash.reads"),
+    ROW("mixes", "how often it grows meanwhile", "mixes", "resized", "rate.hash.grown"),
     ROW("mixes", "1 % updates, retired to reclaimed, p99", "mixes", "stalled", "mix.reclaim.p99"),
     ROW("mixes", "1 % updates, held back at most", "mixes", "stalled",
         "counters.update-mix.unreclaimed_bytes_peak"),
