@@ -213,10 +213,10 @@ part_cli() {
     rm -rf "$reports"
 }
 
-# Those of this half.
+# Those of this third.
 fault_names() {
     (cd torture/faults && printf '%s\n' *.patch) | sed 's/\.patch$//' |
-        awk -v half="$HALF" 'half == "" || NR % 2 == half'
+        awk -v share="$SHARE" 'share == "" || NR % 3 == share % 3'
 }
 
 build_faults() {

@@ -10,7 +10,8 @@
 # sampled there; it is that of the last time at this commit, or a new one.
 #
 # Environment: FULL, SEED, CC. The parts see ROOT (the tree), BUILD (what they test), STILLPOINT (the
-# program), FULL, SEED, KEPT (where results are), HALF (0 or 1: the half of what is halved; empty: all).
+# program), FULL, SEED, KEPT (where results are), SHARE (0 to 5: which half, or third, of what is shared out;
+# empty: all).
 set -u
 cd "$(dirname "$0")/.." || exit 70
 # Warnings are errors for each make below: with other flags one would build everything again.
@@ -26,14 +27,13 @@ BUILD=$ROOT/$(make_says BUILD)
 export BUILD STILLPOINT=$BUILD/stillpoint
 
 . tests/parts.sh
-# Of what takes minutes and seldom differs from one commit to the next, make check does half: which, the commit
-# decides.
-HALF=$(git rev-parse HEAD 2>/dev/null | tr 0-9a-f 0101010101010101)
-HALF=${HALF: -1} HALF=${HALF:-0}
-[ -z "$FULL" ] || HALF=
-export HALF
+# Of what takes minutes and seldom differs from one commit to the next, make check does a half or a third: which,
+# the commit decides.
+SHARE=$(git rev-parse -q --verify HEAD 2>/dev/null) SHARE=$((16#0${SHARE: -4} % 6))
+[ -z "$FULL" ] || SHARE=
+export SHARE
 sanitizers='address thread'
-case $HALF in 0) sanitizers=address ;; 1) sanitizers=thread ;; esac
+case $SHARE in [024]) sanitizers=address ;; [135]) sanitizers=thread ;; esac
 all_parts="build unit library cli faults $sanitizers models lint${FULL:+ soak disturbances}"
 
 # ---- Where results are kept ----------------------------------------------------------------------
@@ -130,8 +130,8 @@ report() { # PART [NEXT]
 
 # shellcheck disable=SC2206
 parts=(${@:-$all_parts})
-[ -z "$HALF" ] || [ $# -gt 0 ] ||
-    echo "  of this commit: $sanitizers sanitizer, every second fault; make check-full runs all"
+[ -z "$SHARE" ] || [ $# -gt 0 ] ||
+    echo "  of this commit: $sanitizers sanitizer, every third fault; make check-full runs all"
 for part in "${parts[@]}"; do
     if ! declare -F "part_$part" >/dev/null; then
         echo "tests/run.sh: no part \"$part\"; there are: $all_parts" >&2
