@@ -285,6 +285,18 @@ bare: $(bare:%=$(BUILD)/bare/%) $(bare:%=$(BUILD)/bare/%-adaptor.o)
 adaptors: all bare
 	@scripts/adaptors.py $(BUILD) $(bare)
 
+# ---- Costs that are counted ----------------------------------------------------------------------
+
+$(BUILD)/obj/tests/programs/counted.o: tests/programs/counted.c $(BUILD)/flags
+	$(compile) -Ilib/include
+$(BUILD)/counted: $(BUILD)/obj/tests/programs/counted.o $(BUILD)/libstillpoint.a
+	$(link) $^
+-include $(BUILD)/obj/tests/programs/counted.d
+
+.PHONY: scaling
+scaling: $(BUILD)/counted
+	@scripts/scaling.py $(BUILD)
+
 # ---- One more flavor, from anywhere --------------------------------------------------------------
 
 ifneq ($(filter flavor,$(MAKECMDGOALS)),)

@@ -1,0 +1,203 @@
+/* What one grace period, or one exclusive section, costs when it is counted and not timed:
+ * scripts/scaling.py runs this under callgrind, which counts from callgrind's two marks.
+ *
+ *     counted WHICH THREADS
+ *
+ * Threads have registered, read once, and sleep outside of sections. WHICH grace period after that:
+ * announced (the first), outside (the second), proposed (the third, which proposes to park them),
+ * parking (the fourth), parked (any after that). `section`: an exclusive section among as many
+ * vCPUs that do not execute. `interrupts`: threads keep CPUs busy outside of sections, and the
+ * interrupts of a grace period are printed, as the kernel counts them.
+ */
+#include <stillpoint/exclusive.h>
+#include <stillpoint/rcu_policy.h>
+#include <stillpoint/vcpu.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_START_INSTRUMENTATION
+#define CALLGRIND_STOP_INSTRUMENTATION
+#endif
+
+#define STACK_SIZE      (64 * 1024)
+#define GRACE_PERIODS   200 /* that interrupts are counted in */
+#define OUTSIDE_AT_MOST 2   /* grace periods after which a reader that is outside is not parked */
+
+enum which { ANNOUNCED, OUTSIDE, PROPOSED, PARKING, PARKED, SECTION, INTERRUPTS, WHICH_COUNT };
+static const char *const names[WHICH_COUNT] = {"announced", "outside", "proposed",  "parking",
+                                               "parked",    "section", "interrupts"};
+
+static enum which which;
+static pthread_barrier_t ready, over;
+static atomic_bool stop;
+static atomic_uint reads_wanted; /* interrupts: grows before each grace period but some */
+
+static void *vcpu_thread(void *unused)
+{
+    struct vcpu *cpu = aligned_alloc(_Alignof(struct vcpu), sizeof *cpu);
+
+    (void)unused;
+    rcu_register_thread();
+    vcpu_init(cpu, NULL);
+    vcpu_add(cpu);
+    vcpu_attach(cpu);
+    cpu_exec_start(cpu);
+    cpu_exec_end(cpu);
+    pthread_barrier_wait(&ready);
+    pthread_barrier_wait(&over);
+    vcpu_detach(cpu);
+    vcpu_remove(cpu);
+    synchronize_rcu();
+    vcpu_destroy(cpu);
+    free(cpu);
+    rcu_unregister_thread();
+    return NULL;
+}
+
+/* Reads when it is told to: one that was outside for long is parked, and has no part in what
+ * comes. */
+static void keep_busy(void)
+{
+    unsigned read = 0;
+
+    while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+        unsigned wanted = atomic_load_explicit(&reads_wanted, memory_order_relaxed);
+
+        if (wanted == read)
+            continue;
+        read = wanted;
+        rcu_read_lock();
+        rcu_read_unlock();
+    }
+}
+
+static void *reader_thread(void *unused)
+{
+    (void)unused;
+    rcu_register_thread();
+    rcu_read_lock();
+    rcu_read_unlock();
+    pthread_barrier_wait(&ready);
+    if (which == INTERRUPTS)
+        keep_busy();
+    pthread_barrier_wait(&over);
+    rcu_unregister_thread();
+    return NULL;
+}
+
+/* Function calls of other CPUs, of which membarrier makes one for each. -1: there is no such
+ * row. */
+static long function_calls(void)
+{
+    char line[65536];
+    long sum = -1;
+    FILE *f = fopen("/proc/interrupts", "r");
+
+    while (f && fgets(line, sizeof line, f)) {
+        char *at = strstr(line, "CAL:");
+
+        if (!at)
+            continue;
+        sum = 0;
+        for (char *end = at += 4; end; at = end) {
+            long count = strtol(at, &end, 10);
+
+            if (end == at)
+                break;
+            sum += count;
+        }
+    }
+    if (f)
+        fclose(f);
+    return sum;
+}
+
+static void count_interrupts(void)
+{
+    struct rcu_stats before, after;
+    long calls = function_calls();
+
+    rcu_get_stats(&before);
+    for (unsigned i = 0; i < GRACE_PERIODS; i++) {
+        if (i % OUTSIDE_AT_MOST == 0)
+            atomic_fetch_add_explicit(&reads_wanted, 1, memory_order_relaxed);
+        synchronize_rcu();
+    }
+    calls = function_calls() - calls;
+    rcu_get_stats(&after);
+    printf("{\"grace_periods\": %d, \"heavy_fences\": %lu, \"interrupts\": %ld}\n", GRACE_PERIODS,
+           after.heavy_fences - before.heavy_fences, calls);
+}
+
+static void count(void)
+{
+    for (unsigned i = ANNOUNCED; which != SECTION && i < which; i++)
+        synchronize_rcu();
+    CALLGRIND_START_INSTRUMENTATION;
+    if (which == SECTION) {
+        start_exclusive();
+        end_exclusive();
+    } else {
+        synchronize_rcu();
+    }
+    CALLGRIND_STOP_INSTRUMENTATION;
+}
+
+static void warm_up(void)
+{
+    struct rcu_settings settings = rcu_default_settings;
+
+    settings.spin_ns = 0; /* a spin takes as many looks as fit into it */
+    rcu_set_settings(&settings);
+    synchronize_rcu();
+    start_exclusive();
+    end_exclusive();
+}
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(70);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned count_of_threads = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
+    pthread_attr_t small;
+    pthread_t *threads;
+
+    while (argc == 3 && which < WHICH_COUNT && strcmp(argv[1], names[which]) != 0)
+        which++;
+    if (count_of_threads == 0 || which == WHICH_COUNT) {
+        fprintf(stderr, "usage: counted announced|outside|proposed|parking|parked|section|"
+                        "interrupts THREADS\n");
+        return 64;
+    }
+    threads = calloc(count_of_threads, sizeof *threads);
+    pthread_barrier_init(&ready, NULL, count_of_threads + 1);
+    pthread_barrier_init(&over, NULL, count_of_threads + 1);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, STACK_SIZE);
+    warm_up();
+    for (unsigned i = 0; i < count_of_threads; i++)
+        if ((errno = pthread_create(&threads[i], &small,
+                                    which == SECTION ? vcpu_thread : reader_thread, NULL)) != 0)
+            fail("pthread_create");
+    pthread_barrier_wait(&ready);
+    if (which == INTERRUPTS)
+        count_interrupts();
+    else
+        count();
+    atomic_store_explicit(&stop, true, memory_order_relaxed);
+    pthread_barrier_wait(&over);
+    for (unsigned i = 0; i < count_of_threads; i++)
+        pthread_join(threads[i], NULL);
+    free(threads);
+    return 0;
+}
