@@ -85,13 +85,13 @@ def main():
         off = [abs(want - got) > WITHIN * max(want, 1) for want, got in zip(predicted, figures[:, 2])]
         bad = bad or worst > WITHIN or any(off)
         for what, want, (fixed, groups, each), wrong in zip(("instructions", "lines"), predicted, figures, off):
-            summary.append([f"`{kind}`", what, want, f"{each:.2f}" + (" (off)" if wrong else ""), f"{groups:.1f}",
-                            f"{fixed:.0f}"])
+            summary.append([f"`{kind}`", what, want, f"{round(each, 2) + 0:.2f}" + (" (off)" if wrong else ""),
+                            f"{round(groups, 1) + 0:.1f}", f"{fixed:.0f}"])
         for n in HELD_OUT:
             (instructions, lines), (counted, touched) = figures @ terms(n), counts[n]
             held_out.append([f"`{kind}`", n, f"{instructions:.0f}", counted, f"{instructions / counted - 1:+.1%}",
                              f"{lines:.0f}", touched, f"{lines / touched - 1:+.1%}"])
-        print(f"{kind:10} each {figures[0][2]:7.2f} instructions (predicted {predicted[0]}), {figures[1][2]:5.2f} lines "
+        print(f"{kind:10} each {round(figures[0][2], 2) + 0:7.2f} instructions (predicted {predicted[0]}), {round(figures[1][2], 2) + 0:5.2f} lines "
               f"(predicted {predicted[1]}); worst of those held out {worst:.1%}", flush=True)
     replace("counted", table(["grace period", "counted", "of each thread, predicted", "counted", "of each group", "fixed"],
                              summary))
