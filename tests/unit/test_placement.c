@@ -354,19 +354,31 @@ START_TEST(one_node_degrades_memory_with_one_note)
 }
 END_TEST
 
-/* Plans for a topology that a file shows, as HWLOC_XMLFILE does. */
-static struct placement *plan_from_file(hwloc_topology_t t, const char *config)
-{
-    char file[] = "/tmp/stillpoint-topology-XXXXXX";
-    struct placement *p;
+#define SHOWN "/tmp/stillpoint-topology-XXXXXX"
 
+/* Until hide() the machine is one that a file shows, as HWLOC_XMLFILE does. */
+static void show(hwloc_topology_t t, char *file)
+{
     close(mkstemp(file));
     ck_assert_int_eq(hwloc_topology_export_xml(t, file, 0), 0);
     setenv("HWLOC_XMLFILE", file, 1);
-    p = plan(config, NULL);
+    hwloc_topology_destroy(t);
+}
+
+static void hide(const char *file)
+{
     unsetenv("HWLOC_XMLFILE");
     unlink(file);
-    hwloc_topology_destroy(t);
+}
+
+static struct placement *plan_from_file(hwloc_topology_t t, const char *config)
+{
+    char file[] = SHOWN;
+    struct placement *p;
+
+    show(t, file);
+    p = plan(config, NULL);
+    hide(file);
     ck_assert_msg(p != NULL, "%s", text_of(&errors));
     return p;
 }
@@ -427,6 +439,25 @@ START_TEST(nodes_without_memory_give_none)
     expect_memory(plan_from_file(t, REMOTE), "");
     ck_assert_str_eq(text_of(&notes), "1 NUMA node with memory that may be used here: memory is "
                                       "local instead of remote\n");
+}
+END_TEST
+
+START_TEST(the_near_node_is_the_own_one_or_has_memory)
+{
+    hwloc_topology_t machine = synthetic("package:2 numa:2 core:1 pu:1");
+    char file[] = SHOWN;
+    struct topology *t;
+
+    hwloc_get_obj_by_type(machine, HWLOC_OBJ_NUMANODE, 2)->attr->numanode.local_memory = 0;
+    show(machine, file);
+    t = topology_read(NULL, &errors);
+    hide(file);
+    ck_assert_msg(t != NULL, "%s", text_of(&errors));
+    ck_assert_int_eq(topology_near_node(t, 0), 0);
+    ck_assert_int_eq(topology_near_node(t, 1), 1);
+    ck_assert_int_eq(topology_near_node(t, 2), 3); /* of the same package */
+    ck_assert_int_eq(topology_near_node(t, 3), 3);
+    topology_free(t);
 }
 END_TEST
 
@@ -798,6 +829,7 @@ static Suite *placement_suite(void)
     tcase_add_test(plans, remote_memory_is_of_another_package);
     tcase_add_test(plans, remote_memory_is_the_farthest_by_distances);
     tcase_add_test(plans, nodes_without_memory_give_none);
+    tcase_add_test(plans, the_near_node_is_the_own_one_or_has_memory);
     tcase_add_test(plans, numbers_of_cpus_may_have_gaps);
     tcase_add_test(plans, a_run_on_a_foreign_topology_is_bound_nowhere);
     suite_add_tcase(suite, plans);

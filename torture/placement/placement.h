@@ -30,6 +30,9 @@ const struct placement_slot *placement_slot(const struct placement *p, size_t th
 /* placement_bind.c: binds the calling thread, and its memory from now on, as planned. False with a
  * line in d when the system refused. Does nothing, with a line in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
+/* Whole pages that nobody has touched will lie on the thread's own node, or the nearest one with
+ * memory, whoever touches them first and whatever the plan says of memory. */
+void placement_bind_pages(const struct placement *p, size_t thread, void *pages, size_t size);
 bool placement_is_this_system(const struct placement *p);
 /* For a run: of a topology that is not this machine's, as hwloc's environment may name one, no
  * thread is sent anywhere; a line in notes says so. */

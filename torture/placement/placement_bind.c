@@ -2,39 +2,50 @@
 #include "placement_plan.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <numa.h>
 #include <numaif.h>
+#include <sched.h>
 #include <string.h>
 
+#define CPUS_MAX  65536
+#define NODES_MAX 1024 /* of the kernel's */
+
+/* Neither hwloc's calls nor libnuma's, which allocate: what malloc() has for a thread would lie
+ * where the thread started. */
 static bool bind_cpu(const struct placement *p, size_t thread, struct diagnostics *d)
 {
-    hwloc_bitmap_t cpu = hwloc_bitmap_alloc();
-    bool bound;
+    cpu_set_t cpus[CPUS_MAX / CPU_SETSIZE] = {0};
+    int cpu = p->slots[thread].os_cpu;
 
-    hwloc_bitmap_only(cpu, (unsigned)p->slots[thread].os_cpu);
-    bound = hwloc_set_cpubind(p->topology->hwloc, cpu,
-                              HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT) == 0;
-    if (!bound) {
-        diagnose(d, "%s: cannot be bound to PU %d: %s", p->names[thread], p->slots[thread].os_cpu,
-                 strerror(errno));
-    }
-    hwloc_bitmap_free(cpu);
-    return bound;
+    CPU_SET_S((size_t)cpu, sizeof cpus, cpus);
+    if (sched_setaffinity(0, sizeof cpus, cpus) == 0)
+        return true;
+    diagnose(d, "%s: cannot be bound to PU %d: %s", p->names[thread], cpu, strerror(errno));
+    return false;
 }
 
-/* The system call by libnuma's wrapper: numa_set_preferred() and its like print their errors. */
-static bool set_memory_policy(int mode, const int *nodes, size_t count)
+struct node_mask {
+    unsigned long bits[NODES_MAX / (CHAR_BIT * sizeof(unsigned long))];
+};
+
+static struct node_mask mask_of(const int *nodes, size_t count)
 {
-    struct bitmask *mask = numa_allocate_nodemask();
-    bool set;
+    const unsigned width = CHAR_BIT * sizeof(unsigned long);
+    struct node_mask mask = {{0}};
 
     for (size_t i = 0; i < count; i++)
-        numa_bitmask_setbit(mask, (unsigned)nodes[i]);
-    set = set_mempolicy(mode, count > 0 ? mask->maskp : NULL, count > 0 ? mask->size + 1 : 0) == 0;
-    int error = errno;
-    numa_free_nodemask(mask);
-    errno = error;
-    return set;
+        if (nodes[i] < NODES_MAX)
+            mask.bits[(unsigned)nodes[i] / width] |= 1UL << (unsigned)nodes[i] % width;
+    return mask;
+}
+
+static bool set_memory_policy(int mode, const int *nodes, size_t count)
+{
+    struct node_mask mask = mask_of(nodes, count);
+
+    /* The kernel leaves out the last bit that it is told of. */
+    return set_mempolicy(mode, count > 0 ? mask.bits : NULL, count > 0 ? NODES_MAX + 1 : 0) == 0;
 }
 
 static bool bind_memory(const struct placement *p, size_t thread, struct diagnostics *d)
@@ -60,6 +71,22 @@ static bool bind_memory(const struct placement *p, size_t thread, struct diagnos
                  p->memory == MEMORY_REMOTE ? "remote" : "interleaved", strerror(errno));
     }
     return set;
+}
+
+void placement_bind_pages(const struct placement *p, size_t thread, void *pages, size_t size)
+{
+    const struct topology *t = p->topology;
+    int own = p->slots[thread].node, node;
+    struct node_mask mask;
+
+    if (!placement_is_this_system(p) || own < 0 || t->node_count < 2 || numa_available() < 0)
+        return;
+    node = topology_near_node(t, own);
+    if (node < 0)
+        return;
+    mask = mask_of(&node, 1);
+    /* Where a container forbids the call, whoever comes first decides. */
+    mbind(pages, size, MPOL_PREFERRED, mask.bits, NODES_MAX + 1, 0);
 }
 
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d)

@@ -122,18 +122,32 @@ static double distance(const struct topology *t, struct hwloc_distances_s *known
     return slit > 0 ? slit : package_of(t, a) != package_of(t, b);
 }
 
-int topology_remote_node(const struct topology *t, int own)
+/* Released by release_distances(); NULL where hwloc has none. */
+static struct hwloc_distances_s *read_distances(const struct topology *t)
 {
     struct hwloc_distances_s *known = NULL;
     unsigned count = 1;
-    double farthest = -1;
-    size_t from = 0;
-    int node = -1;
 
     if (hwloc_distances_get_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, &count, &known,
                                     HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) != 0 ||
         count == 0)
-        known = NULL;
+        return NULL;
+    return known;
+}
+
+static void release_distances(const struct topology *t, struct hwloc_distances_s *known)
+{
+    if (known != NULL)
+        hwloc_distances_release(t->hwloc, known);
+}
+
+int topology_remote_node(const struct topology *t, int own)
+{
+    struct hwloc_distances_s *known = read_distances(t);
+    double farthest = -1;
+    size_t from = 0;
+    int node = -1;
+
     while (from < t->memory_count && t->memory[from] < own)
         from++;
     for (size_t i = 0; i < t->memory_count; i++) {
@@ -146,8 +160,25 @@ int topology_remote_node(const struct topology *t, int own)
             node = other;
         }
     }
-    if (known != NULL)
-        hwloc_distances_release(t->hwloc, known);
+    release_distances(t, known);
+    return node;
+}
+
+int topology_near_node(const struct topology *t, int own)
+{
+    struct hwloc_distances_s *known = read_distances(t);
+    double nearest = 0;
+    int node = -1;
+
+    for (size_t i = 0; i < t->memory_count && node != own; i++) {
+        double far = distance(t, known, own, t->memory[i]);
+
+        if (node < 0 || t->memory[i] == own || far < nearest) {
+            nearest = far;
+            node = t->memory[i];
+        }
+    }
+    release_distances(t, known);
     return node;
 }
 

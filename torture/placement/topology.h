@@ -37,6 +37,9 @@ void topology_free(struct topology *t);
  * firmware's (SLIT), else one of another package. Of several the one half-way round, so that each
  * is as much used as it was. -1: there is no other. */
 int topology_remote_node(const struct topology *t, int own);
+/* The node with memory that is nearest to one: the node itself where it has some. -1: there is no
+ * node with memory. */
+int topology_near_node(const struct topology *t, int own);
 /* Without a core level every PU is a core of its own. */
 bool topology_same_core(const struct topology_pu *a, const struct topology_pu *b);
 

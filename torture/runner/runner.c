@@ -111,6 +111,18 @@ static void make_threads(struct run *run)
     }
 }
 
+/* => Nothing of them has been touched: the driver, too, reads counters of threads that have not
+ * begun, and would have them on its own node. */
+static void bind_parts(struct run *run)
+{
+    for (size_t i = 0; i < run->thread_count; i++) {
+        const struct workload *w = run->plan[i].workload;
+
+        placement_bind_pages(run->placement, i, run->threads[i].shared,
+                             shared_thread_size(w->counter_count, w->measure_count));
+    }
+}
+
 /* --- Threads --- */
 
 struct start {
@@ -154,11 +166,12 @@ static void *thread_main(void *argument)
     struct torture_thread *t = &run->threads[start.index];
     struct own_cpu own_cpu;
 
-    free(argument);
     prctl(PR_SET_NAME, run->plan[start.index].name);
+    /* Before it allocates: what malloc() has for a thread lies where the first call runs. */
+    take_place(run, start.index);
+    free(argument);
     crash_thread_start(t);
     atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
-    take_place(run, start.index);
     if (wait_at_gate(run)) {
         atomic_store_explicit(&t->shared->began_on, sched_getcpu() + 1, memory_order_relaxed);
         own_cpu_begin(&own_cpu, t);
@@ -330,8 +343,10 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
                            run->thread_count, NULL, "run", notes, run->diagnostics);
         free(thread_names);
         free(roles);
-        if (run->placement)
+        if (run->placement) {
             placement_release_foreign(run->placement, notes);
+            bind_parts(run);
+        }
         ok = run->placement && (!flavor.start || flavor.start(settings, run->diagnostics));
     }
     free(settings);
