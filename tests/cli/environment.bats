@@ -198,3 +198,18 @@ C
     has "$(result '.runs[0].notes | join(" ")')" 'reader-0 was sent to CPU'
     has "$(result '.runs[0].notes | join(" ")')" 'and ran on CPU 777'
 }
+
+@test "a thread that is no longer bound when it ends is named" {
+    local task cpus
+    cpus=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+    [[ $cpus = *[-,]* ]] || skip 'on one CPU a thread that is bound and one that is not are the same'
+    begin "$(pipe)" --duration 600s
+    for task in "/proc/$RUNNER"/task/*; do
+        [ "$(<"$task/comm")" != reader-0 ] || taskset -pc "$cpus" "${task##*/}"
+    done
+    kill -INT "$DRIVER"
+    end
+    expect 0
+    [[ $(result '.runs[0].notes | join(" ")') =~ reader-0\ was\ sent\ to\ CPU\ [0-9]+.*,\ and\ was\ no\ longer\ bound ]]
+    lacks "$(result '.runs[0].notes | join(" ")')" ' more of '
+}

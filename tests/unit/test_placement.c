@@ -2,6 +2,7 @@
 #include "torture/placement/placement.h"
 #include "torture/placement/placement_draw.h"
 #include "torture/placement/topology.h"
+#include "torture/record/cpus.h"
 
 #include "library.h"
 
@@ -665,7 +666,7 @@ END_TEST
 struct bound {
     const struct placement *plan;
     size_t thread;
-    bool ok;
+    bool ok, held, held_when_moved;
     struct diagnostics d;
     cpu_set_t cpus;
 };
@@ -673,9 +674,14 @@ struct bound {
 static void *bind_and_look(void *argument)
 {
     struct bound *b = argument;
+    cpu_set_t before;
 
+    sched_getaffinity(0, sizeof before, &before);
     b->ok = placement_bind_self(b->plan, b->thread, &b->d);
     sched_getaffinity(0, sizeof b->cpus, &b->cpus);
+    b->held = placement_holds_self(b->plan, b->thread);
+    sched_setaffinity(0, sizeof before, &before);
+    b->held_when_moved = placement_holds_self(b->plan, b->thread);
     return NULL;
 }
 
@@ -704,6 +710,8 @@ START_TEST(threads_are_bound_as_planned)
         ck_assert_uint_eq(b.d.count, 0);
         ck_assert_int_eq(CPU_COUNT(&b.cpus), 1);
         ck_assert(CPU_ISSET(placement_slot(p, i)->os_cpu, &b.cpus));
+        ck_assert(b.held);
+        ck_assert(b.held_when_moved == (cpus_allowed() == 1));
     }
     placement_free(p);
 }
@@ -722,6 +730,7 @@ START_TEST(unbound_threads_keep_their_affinity)
     b = bind_thread(p, 0);
     ck_assert(b.ok);
     ck_assert(CPU_EQUAL(&before, &b.cpus));
+    ck_assert(b.held);
     placement_free(p);
 }
 END_TEST

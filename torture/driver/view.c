@@ -221,28 +221,47 @@ static json_t *ran_on(const struct shared_thread *t)
     return list;
 }
 
+/* NULL: it stayed where it was sent to. */
+static char *stray(const struct view_thread *t)
+{
+    bool left_free = atomic_load_explicit(&t->shared->left_free, memory_order_relaxed);
+    json_t *list = ran_on(t->shared), *cpu;
+    long long elsewhere = -1;
+    char *text;
+    size_t i;
+
+    json_array_foreach (list, i, cpu)
+        if (elsewhere < 0 && json_integer_value(cpu) != t->cpu)
+            elsewhere = json_integer_value(cpu);
+    json_decref(list);
+    if (t->cpu < 0 || (elsewhere < 0 && !left_free))
+        return NULL;
+    text = text_format("%s was sent to CPU %d", t->name, t->cpu);
+    if (elsewhere >= 0) {
+        char *more = text_format(" and ran on CPU %lld", elsewhere);
+
+        text = text_append(text, more);
+        free(more);
+    }
+    return left_free ? text_append(text, ", and was no longer bound when it ended") : text;
+}
+
 char *view_strays(const struct view *v)
 {
     char *note = NULL;
     size_t strays = 0;
 
     for (size_t i = 0; i < v->thread_count; i++) {
-        const struct view_thread *t = &v->threads[i];
-        json_t *list = ran_on(t->shared), *cpu;
-        size_t at;
-        bool stray = false;
+        char *text = stray(&v->threads[i]);
 
-        json_array_foreach (list, at, cpu) {
-            stray = stray || (t->cpu >= 0 && json_integer_value(cpu) != t->cpu);
-            if (stray && !note)
-                note = text_format("%s was sent to CPU %d and ran on CPU %lld", t->name, t->cpu,
-                                   (long long)json_integer_value(cpu));
-        }
-        strays += stray;
-        json_decref(list);
+        strays += text != NULL;
+        if (note)
+            free(text);
+        else
+            note = text;
     }
     if (strays > 1) {
-        char *more = text_format("; so did %zu more of %zu threads, elsewhere than they were sent",
+        char *more = text_format("; %zu more of %zu threads left where they were sent to as well",
                                  strays - 1, v->thread_count);
 
         note = text_append(note, more);

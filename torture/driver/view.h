@@ -51,7 +51,8 @@ bool view_statistic(const struct view *v, const char *name, uint64_t *value);
 /* Adds up all histograms of a measure. */
 void view_tally(const struct view *v, size_t measure, struct tally *sum);
 json_t *view_threads(const struct view *v);
-/* A line about threads that ran on another CPU than they were sent to; NULL: none did. Heap. */
+/* A line about threads that ran on another CPU than they were sent to, or were no longer bound to
+ * that one when they ended; NULL: none. Heap. */
 char *view_strays(const struct view *v);
 
 /* view_findings.c: findings that have become ready and are not in `known` yet, which is extended.

@@ -30,6 +30,8 @@ const struct placement_slot *placement_slot(const struct placement *p, size_t th
 /* placement_bind.c: binds the calling thread, and its memory from now on, as planned. False with a
  * line in d when the system refused. Does nothing, with a line in d, for a synthetic plan. */
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d);
+/* Whether the calling thread still is where placement_bind_self() sent it, and may not leave. */
+bool placement_holds_self(const struct placement *p, size_t thread);
 /* Whole pages that nobody has touched will lie on the thread's own node, or the nearest one with
  * memory, whoever touches them first and whatever the plan says of memory. */
 void placement_bind_pages(const struct placement *p, size_t thread, void *pages, size_t size);

@@ -89,6 +89,21 @@ void placement_bind_pages(const struct placement *p, size_t thread, void *pages,
     mbind(pages, size, MPOL_PREFERRED, mask.bits, NODES_MAX + 1, 0);
 }
 
+bool placement_holds_self(const struct placement *p, size_t thread)
+{
+    int cpu = p->slots[thread].os_cpu;
+    hwloc_bitmap_t now;
+    bool held;
+
+    if (cpu < 0)
+        return true;
+    now = hwloc_bitmap_alloc();
+    held = hwloc_get_cpubind(p->topology->hwloc, now, HWLOC_CPUBIND_THREAD) == 0 &&
+           hwloc_bitmap_weight(now) == 1 && hwloc_bitmap_isset(now, (unsigned)cpu);
+    hwloc_bitmap_free(now);
+    return held;
+}
+
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d)
 {
     if (!placement_is_this_system(p)) {

@@ -70,6 +70,7 @@ struct shared_thread {
     atomic_uint cpu_share;         /* of its time, in thousandths, plus 1; 0: not known */
     atomic_bool in_section;
     atomic_bool ended;
+    atomic_bool left_free; /* it ended no longer bound to the CPU that it was sent to */
     atomic_uint stack_wanted, stack_done; /* generation of the request, and of the answer */
     _Alignas(64) _Atomic uint64_t note_count;
     struct note notes[SHARED_NOTES];

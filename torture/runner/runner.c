@@ -147,16 +147,18 @@ static bool wait_at_gate(struct run *run)
     return atomic_load_explicit(&run->shared->phase, memory_order_relaxed) != PHASE_CALLED_OFF;
 }
 
-static void take_place(struct run *run, size_t thread)
+static bool take_place(struct run *run, size_t thread)
 {
     struct diagnostics d = {.text = NULL};
+    bool placed = placement_bind_self(run->placement, thread, &d);
 
-    if (!placement_bind_self(run->placement, thread, &d)) {
+    if (!placed) {
         if (d.text && !atomic_flag_test_and_set(&run->refused_taken))
             snprintf(run->refused, sizeof run->refused, "%.*s", (int)strcspn(d.text, "\n"), d.text);
         atomic_fetch_add_explicit(&run->failed, 1, memory_order_relaxed);
     }
     diagnostics_free(&d);
+    return placed;
 }
 
 static void *thread_main(void *argument)
@@ -165,10 +167,11 @@ static void *thread_main(void *argument)
     struct run *run = start.run;
     struct torture_thread *t = &run->threads[start.index];
     struct own_cpu own_cpu;
+    bool placed;
 
     prctl(PR_SET_NAME, run->plan[start.index].name);
     /* Before it allocates: what malloc() has for a thread lies where the first call runs. */
-    take_place(run, start.index);
+    placed = take_place(run, start.index);
     free(argument);
     crash_thread_start(t);
     atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
@@ -178,6 +181,9 @@ static void *thread_main(void *argument)
         t->role->run(t);
         own_cpu_end(&own_cpu, t);
         atomic_store_explicit(&t->shared->ended_on, sched_getcpu() + 1, memory_order_relaxed);
+        atomic_store_explicit(&t->shared->left_free,
+                              placed && !placement_holds_self(run->placement, start.index),
+                              memory_order_relaxed);
     }
     atomic_store_explicit(&t->shared->ended, true, memory_order_relaxed);
     atomic_store_explicit(&t->shared->tid, 0, memory_order_relaxed);
