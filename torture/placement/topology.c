@@ -66,10 +66,11 @@ static bool read_nodes(struct topology *t)
 {
     hwloc_obj_t node = NULL;
     int count = hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_NUMANODE);
-
+    int pus = hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_PU); /* each may add a node, below */
     hwloc_const_nodeset_t allowed = hwloc_topology_get_allowed_nodeset(t->hwloc);
 
-    t->nodes = calloc(count > 0 ? (size_t)count : 1, sizeof *t->nodes);
+    t->nodes =
+        calloc((size_t)(count > 0 ? count : 0) + (size_t)(pus > 0 ? pus : 1), sizeof *t->nodes);
     t->memory = calloc(count > 0 ? (size_t)count : 1, sizeof *t->memory);
     if (t->nodes == NULL || t->memory == NULL)
         return false;
@@ -97,6 +98,25 @@ static int node_of(const struct topology *t, unsigned os)
     return nearest != NULL ? (int)nearest->os_index : -1;
 }
 
+/* hwloc leaves out nodes without memory, and has their PUs at another one. */
+static int own_node(const struct topology *t, unsigned os)
+{
+    int node = t->this_system && numa_available() >= 0 && numa_max_node() > 0
+                   ? numa_node_of_cpu((int)os)
+                   : -1;
+
+    return node >= 0 ? node : node_of(t, os);
+}
+
+static void add_node(struct topology *t, int node)
+{
+    for (size_t i = 0; i < t->node_count; i++)
+        if (t->nodes[i] == node)
+            return;
+    if (node >= 0)
+        t->nodes[t->node_count++] = node;
+}
+
 static hwloc_obj_t package_of(const struct topology *t, hwloc_obj_t node)
 {
     hwloc_obj_t package = NULL;
@@ -115,11 +135,13 @@ static double distance(const struct topology *t, struct hwloc_distances_s *known
     hwloc_uint64_t there, back;
     int slit = t->this_system && numa_available() >= 0 ? numa_distance(from, to) : 0;
 
+    if (slit > 0)
+        return slit;
     if (a == NULL || b == NULL)
         return 0;
     if (known != NULL && hwloc_distances_obj_pair_values(known, a, b, &there, &back) == 0)
         return (double)there;
-    return slit > 0 ? slit : package_of(t, a) != package_of(t, b);
+    return package_of(t, a) != package_of(t, b);
 }
 
 /* Released by release_distances(); NULL where hwloc has none. */
@@ -226,9 +248,11 @@ static bool read_pus(struct topology *t)
                     (struct topology_pu){.logical = (int)pu->logical_index,
                                          .os = (int)pu->os_index,
                                          .core = core != NULL ? (int)core->logical_index : -1,
-                                         .node = node_of(t, pu->os_index)};
+                                         .node = own_node(t, pu->os_index)};
+                add_node(t, t->pus[t->pu_count - 1].node);
             }
         }
+        qsort(t->nodes, t->node_count, sizeof *t->nodes, ascending);
         qsort(t->pus, t->pu_count, sizeof *t->pus, compact);
         rank(t);
     }

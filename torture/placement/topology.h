@@ -33,8 +33,8 @@ struct topology {
  * unless that is NULL. NULL with a line in d when it is none. */
 struct topology *topology_read(const char *synthetic, struct diagnostics *d);
 void topology_free(struct topology *t);
-/* The node with memory that is farthest from another one: by hwloc's distances, else by the
- * firmware's (SLIT), else one of another package. Of several the one half-way round, so that each
+/* The node with memory that is farthest from another one: by the firmware's distances (SLIT), else
+ * by hwloc's, else one of another package. Of several the one half-way round, so that each
  * is as much used as it was. -1: there is no other. */
 int topology_remote_node(const struct topology *t, int own);
 /* The node with memory that is nearest to one: the node itself where it has some. -1: there is no
