@@ -170,7 +170,7 @@ LIBS_ck-hp      := -lck
 
 # ---- Building -----------------------------------------------------------------------------------
 
-.PHONY: all run compare check check-full install clean help flavor fault faults models lint lint-format \
+.PHONY: all run compare check check-full check-numa install clean help flavor fault faults models lint lint-format \
         lint-comments lint-includes lint-seam lint-tidy lint-cppcheck docs tests library-tests FORCE
 
 ifeq ($(M32),)
@@ -377,8 +377,14 @@ check:
 	@scripts/deps.sh check
 	@CC='$(CC)' tests/run.sh
 check-full:
-	@scripts/deps.sh check
+	@scripts/deps.sh numa
 	@FULL=1 SEED='$(SEED)' CC='$(CC)' tests/run.sh
+
+# Machines of four nodes, under QEMU.
+check-numa:
+	@scripts/deps.sh numa
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/numa/run.sh
 
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig lib/stillpoint include/stillpoint \
@@ -463,6 +469,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make adaptors     what adaptors add to their peers, into docs/performance.md (5 minutes)
   make check        install what is missing, run the tests (under 7 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer (90 minutes; can be stopped)
+  make check-numa   placement and all else on machines of four nodes, under QEMU (10 minutes)
   make faults       every seeded fault must be found by its check
   make models       search the models of protocols with spin
   make fault NAME=x                          only build the runner with the fault x

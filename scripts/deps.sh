@@ -1,11 +1,13 @@
 #!/bin/sh
-# Makes sure that the packages this program needs are there: `scripts/deps.sh run`, or `check` for
-# the tests as well. Says nothing and touches no network when nothing is missing. As root, or with
-# sudo that asks for no password, it installs what is; otherwise it prints the command and exits 64.
+# Makes sure that the packages this program needs are there: `scripts/deps.sh run`, `check` for the
+# tests as well, or `numa` for those too that boot a machine. Says nothing and touches no network when
+# nothing is missing. As root, or with sudo that asks for no password, it installs what is; otherwise it
+# prints the command and exits 64.
 #
-# This is the only list of packages. Columns: group, package, why. `build?` and `check?` are wanted, not
-# needed: without what this system does not have a flavor is left out, and tests are skipped. `i386` is
-# not installed but unpacked in build/i386: another architecture is not for us to add to a system.
+# This is the only list of packages. Columns: group, package, why. Groups with a `?` are wanted, not
+# needed: without what this system does not have a flavor is left out, and tests are skipped. `i386` and
+# `kernel` are not installed but unpacked in build/: neither another architecture nor another kernel is
+# for us to add to a system.
 packages='
 build  gcc                 compiles everything
 build  make                builds
@@ -37,14 +39,19 @@ check? python3-scipy       its bootstrap and tests, against those of budgets and
 check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs
+numa?  qemu-system-x86     a machine of four nodes
+numa?  busybox-static      the system in it
+numa?  cpio                packs that
+kernel linux-image-cloud-amd64  its kernel, by the package that this one depends on
 '
 
 cd "$(dirname "$0")/.." || exit 70
 case "${1-run}" in
 run) groups='build|run' ;;
 check) groups='build|run|check' ;;
+numa) groups='build|run|check|numa' ;;
 *)
-    echo "usage: scripts/deps.sh [run|check]" >&2
+    echo "usage: scripts/deps.sh [run|check|numa]" >&2
     exit 64
     ;;
 esac
@@ -102,29 +109,50 @@ for package in $(missing_of "($groups)[?]"); do
         install --no-remove "$package" || echo "goes on without: $package" >&2
     fi
 done
-[ "${1-run}" = check ] || exit 0
+[ "${1-run}" != run ] || exit 0
 
-# From the mirrors of this system, whose keys sign it; needs no root.
-unpack_i386() (
-    mkdir -p build/i386/apt/lists/partial build/i386/apt/archives/partial && cd build/i386 || exit
+# Calls FUNCTION in a directory, with options by which apt keeps its state there: needs no root. What it gets is
+# from the mirrors of this system, whose keys sign it.
+with_own_apt() ( # DIRECTORY ARCHITECTURE FUNCTION
+    rm -rf "$1"/apt "$1"/*.deb # of a time that was interrupted
+    mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" && cd "$1" || exit
+    function=$3
     : >apt/status
-    set -- -qq -o APT::Architecture=i386 -o APT::Architectures=i386 -o Acquire::Languages=none \
+    set -- -qq -o APT::Architecture="$2" -o APT::Architectures="$2" -o Acquire::Languages=none \
         -o Dir::State="$PWD/apt" -o Dir::State::status="$PWD/apt/status" -o Dir::Cache="$PWD/apt"
-    apt-get "$@" update # fails when one source of many has no i386
-    # shellcheck disable=SC2046
-    apt-get "$@" download $(of_groups i386) &&
-        for package in *.deb; do
-            dpkg -x "$package" . || exit
-        done
+    apt-get "$@" update # fails when one source of many has no such architecture
+    "$function" "$@"
     status=$?
     rm -rf apt ./*.deb
     exit $status
 )
 
+unpack_i386() { # APT_OPTION...
+    # shellcheck disable=SC2046
+    apt-get "$@" download $(of_groups i386) || return
+    for package in *.deb; do
+        dpkg -x "$package" . || return
+    done
+}
+
 directory=usr/lib/i386-linux-gnu
 if [ -e /usr/lib32/libc.so ] && [ ! -e /$directory/libcheck_pic.a ] &&
     [ ! -e build/i386/$directory/libcheck_pic.a ]; then
     echo "unpacking in build/i386: $(of_groups i386 | tr '\n' ' ')" >&2
-    unpack_i386 >/dev/null 2>&1 || echo "goes on without Check for 32 bits" >&2
+    with_own_apt build/i386 i386 unpack_i386 >/dev/null 2>&1 || echo "goes on without Check for 32 bits" >&2
+fi
+[ "$1" = numa ] || exit 0
+
+# The kernel alone: its modules are for machines that have more.
+unpack_kernel() { # APT_OPTION...
+    package=$(apt-cache "$@" depends "$(of_groups kernel)" | sed -n 's/^ *Depends: //p' | head -n 1)
+    apt-get "$@" download "$package" &&
+        dpkg --fsys-tarfile ./*.deb | tar -x -C apt --wildcards './boot/vmlinuz-*' &&
+        mv apt/boot .
+}
+
+if [ "$(uname -m)" = x86_64 ] && [ -z "$(find build/numa/boot -name 'vmlinuz-*' 2>/dev/null)" ]; then
+    echo "unpacking in build/numa: the kernel of $(of_groups kernel)" >&2
+    with_own_apt build/numa amd64 unpack_kernel >/dev/null 2>&1 || echo "goes on without that kernel" >&2
 fi
 exit 0

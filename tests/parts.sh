@@ -286,6 +286,10 @@ part_models() {
     if [ -n "${FULL-}" ]; then tests/models.sh; else BRIEF=1 tests/models.sh; fi
 }
 
+part_numa() {
+    if [ -n "${FULL-}" ]; then tests/numa/run.sh; else tests/numa/run.sh --short; fi
+}
+
 # make check-full only.
 part_soak() {
     tests/soak.sh

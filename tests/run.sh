@@ -34,7 +34,7 @@ SHARE=$(git rev-parse -q --verify HEAD 2>/dev/null) SHARE=$((16#0${SHARE: -4} % 
 export SHARE
 sanitizers='address thread'
 case $SHARE in [024]) sanitizers=address ;; [135]) sanitizers=thread ;; esac
-all_parts="build unit library cli faults $sanitizers models lint${FULL:+ soak disturbances}"
+all_parts="build unit library cli faults $sanitizers models numa lint${FULL:+ soak disturbances}"
 
 # ---- Where results are kept ----------------------------------------------------------------------
 
