@@ -35,6 +35,12 @@ bool placement_holds_self(const struct placement *p, size_t thread);
 /* Whole pages that nobody has touched will lie on the thread's own node, or the nearest one with
  * memory, whoever touches them first and whatever the plan says of memory. */
 void placement_bind_pages(const struct placement *p, size_t thread, void *pages, size_t size);
+/* placement_bind.c: what the calling thread allocates from now on is for that thread and comes from
+ * its nodes: its stack and thread-local storage, which are touched before it runs. As far as the
+ * system allows. */
+void placement_allocate_for(const struct placement *p, size_t thread);
+/* And no longer so. */
+void placement_allocate_anywhere(const struct placement *p);
 bool placement_is_this_system(const struct placement *p);
 /* For a run: of a topology that is not this machine's, as hwloc's environment may name one, no
  * thread is sent anywhere; a line in notes says so. */

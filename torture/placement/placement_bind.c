@@ -48,13 +48,19 @@ static bool set_memory_policy(int mode, const int *nodes, size_t count)
     return set_mempolicy(mode, count > 0 ? mask.bits : NULL, count > 0 ? NODES_MAX + 1 : 0) == 0;
 }
 
+/* Whether the system has anything to choose from. */
+static bool has_nodes(const struct placement *p)
+{
+    return placement_is_this_system(p) && p->topology->node_count > 1 && numa_available() >= 0;
+}
+
 static bool bind_memory(const struct placement *p, size_t thread, struct diagnostics *d)
 {
     const struct topology *t = p->topology;
     int own = p->slots[thread].node;
     bool set = true;
 
-    if (t->node_count < 2 || numa_available() < 0)
+    if (!has_nodes(p))
         return true;
     if (p->memory == MEMORY_INTERLEAVE) {
         set = set_memory_policy(MPOL_INTERLEAVE, t->memory, t->memory_count);
@@ -79,7 +85,7 @@ void placement_bind_pages(const struct placement *p, size_t thread, void *pages,
     int own = p->slots[thread].node, node;
     struct node_mask mask;
 
-    if (!placement_is_this_system(p) || own < 0 || t->node_count < 2 || numa_available() < 0)
+    if (!has_nodes(p) || own < 0)
         return;
     node = topology_near_node(t, own);
     if (node < 0)
@@ -102,6 +108,30 @@ bool placement_holds_self(const struct placement *p, size_t thread)
            hwloc_bitmap_weight(now) == 1 && hwloc_bitmap_isset(now, (unsigned)cpu);
     hwloc_bitmap_free(now);
     return held;
+}
+
+void placement_allocate_for(const struct placement *p, size_t thread)
+{
+    const struct topology *t = p->topology;
+    int node = p->slots[thread].node;
+
+    if (!has_nodes(p))
+        return;
+    if (node >= 0)
+        node = p->memory == MEMORY_REMOTE ? topology_remote_node(t, node)
+                                          : topology_near_node(t, node);
+    if (p->memory == MEMORY_INTERLEAVE)
+        set_memory_policy(MPOL_INTERLEAVE, t->memory, t->memory_count);
+    else if (node >= 0)
+        set_memory_policy(MPOL_PREFERRED, &node, 1);
+    else
+        set_memory_policy(MPOL_LOCAL, NULL, 0);
+}
+
+void placement_allocate_anywhere(const struct placement *p)
+{
+    if (has_nodes(p))
+        set_memory_policy(MPOL_DEFAULT, NULL, 0);
 }
 
 bool placement_bind_self(const struct placement *p, size_t thread, struct diagnostics *d)

@@ -209,6 +209,7 @@ static bool start_threads(struct run *run)
         int error;
 
         *start = (struct start){run, i};
+        placement_allocate_for(run->placement, i);
         error = pthread_create(&run->handles[i], NULL, thread_main, start);
         if (error) {
             free(start);
@@ -219,6 +220,7 @@ static bool start_threads(struct run *run)
             return false;
         }
     }
+    placement_allocate_anywhere(run->placement);
     /* Orders: LOAD arrived (acquire) -> LOAD shared->tid, and what else threads stored.
      * Pairs with: wait_at_gate(), RMW arrived (release).
      * Broken: the id is 0, and the events of the main thread are counted in the thread's place. */
