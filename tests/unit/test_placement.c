@@ -112,6 +112,7 @@ static int first_allowed_cpu(void)
 #define COMPACT "{\"policy\": \"compact\", \"memory\": \"local\"}"
 #define SCATTER "{\"policy\": \"scatter\", \"memory\": \"local\"}"
 #define NONE    "{\"policy\": \"none\", \"memory\": \"local\"}"
+#define REMOTE  "{\"policy\": \"compact\", \"memory\": \"remote\"}"
 #define ROLES(policy, roles) \
     "{\"policy\": \"" policy "\", \"memory\": \"local\", \"roles\": {" roles "}}"
 
@@ -240,6 +241,94 @@ START_TEST(set_of_a_role_without_threads_is_noted)
 }
 END_TEST
 
+/* ---- roles kept apart ---- */
+
+#define APART(policy) "{\"policy\": \"" policy "\", \"memory\": \"local\"}"
+
+START_TEST(roles_are_kept_at_the_distance_of_the_policy)
+{
+    add_threads("reader", 1);
+    add_threads("updater", 1);
+    expect_cpus(APART("same-core"), "numa:4 core:2 pu:2", (int[]){0, 1});
+    expect_cpus(APART("same-node"), "numa:4 core:2 pu:2", (int[]){0, 2});
+    expect_cpus(APART("nearest-node"), "numa:4 core:2 pu:2", (int[]){0, 4});
+    expect_cpus(APART("farthest-node"), "numa:4 core:2 pu:2", (int[]){0, 8});
+    expect_cpus(APART("same-core"), "numa:4 core:32 pu:2", (int[]){0, 1});
+    expect_cpus(APART("same-node"), "numa:4 core:32 pu:2", (int[]){0, 2});
+    expect_cpus(APART("nearest-node"), "numa:4 core:32 pu:2", (int[]){0, 64});
+    expect_cpus(APART("farthest-node"), "numa:4 core:32 pu:2", (int[]){0, 128});
+    expect_cpus(APART("same-core"), "core:2 pu:2", (int[]){0, 1});
+    expect_cpus(APART("same-node"), "core:2 pu:1", (int[]){0, 1});
+    ck_assert_str_eq(text_of(&notes), "");
+}
+END_TEST
+
+START_TEST(each_thread_of_another_role_is_beside_one_of_the_first)
+{
+    add_threads("reader", 2);
+    add_threads("updater", 3);
+    expect_cpus(APART("same-core"), "numa:2 core:2 pu:2", (int[]){0, 4, 1, 5, 1});
+    expect_cpus(APART("nearest-node"), "numa:2 core:2 pu:2", (int[]){0, 4, 6, 2, 5});
+}
+END_TEST
+
+START_TEST(roles_kept_apart_may_have_sets)
+{
+    add_threads("reader", 1);
+    add_threads("updater", 1);
+    expect_cpus(ROLES("same-core", "\"reader\": {\"cpuset\": \"5\"}"), "numa:2 core:2 pu:2",
+                (int[]){5, 4});
+    expect_cpus(ROLES("nearest-node", "\"updater\": {\"cpuset\": \"3,7\"}"), "numa:2 core:2 pu:2",
+                (int[]){0, 7});
+    expect_error(ROLES("same-core", "\"updater\": {\"cpuset\": \"7\"}"), "numa:2 core:2 pu:2",
+                 WHERE ": /placement/roles/updater: none of its CPUs is where policy same-core "
+                       "wants it\n");
+}
+END_TEST
+
+START_TEST(a_distance_that_the_machine_lacks_is_named)
+{
+    add_threads("reader", 1);
+    add_threads("updater", 1);
+    expect_error(APART("same-core"), "numa:2 core:2 pu:1",
+                 WHERE ": /placement/policy: same-core needs two PUs of one core\n");
+    expect_error(APART("same-node"), "numa:2 core:1 pu:2",
+                 WHERE ": /placement/policy: same-node needs two cores of one NUMA node\n");
+    expect_error(APART("nearest-node"), "core:2 pu:2",
+                 WHERE ": /placement/policy: nearest-node needs two NUMA nodes\n");
+    expect_error(APART("farthest-node"), "core:2 pu:2",
+                 WHERE ": /placement/policy: farthest-node needs two NUMA nodes\n");
+}
+END_TEST
+
+static void expect_lack(const char *config, const char *machine, const char *expected)
+{
+    json_t *object = parse(config);
+    char *lack;
+
+    setenv("HWLOC_SYNTHETIC", machine, 1);
+    lack = placement_lack(object);
+    unsetenv("HWLOC_SYNTHETIC");
+    ck_assert_str_eq(lack != NULL ? lack : "", expected);
+    free(lack);
+    json_decref(object);
+}
+
+START_TEST(what_this_machine_lacks_is_known_before_a_run)
+{
+    static const char *const remote = "{\"policy\": \"same-core\", \"memory\": \"remote\"}";
+
+    expect_lack(APART("nearest-node"), "core:2 pu:2",
+                "placement.policy nearest-node needs two NUMA nodes");
+    expect_lack(APART("nearest-node"), "numa:2 core:2 pu:2", "");
+    expect_lack(APART("same-core"), "core:2 pu:2", "");
+    expect_lack(remote, "core:2 pu:2", "placement.memory remote needs two NUMA nodes");
+    expect_lack(remote, "numa:2 core:2 pu:2", "");
+    expect_lack(REMOTE, "core:2 pu:2", "");
+    expect_lack(NULL, "core:2 pu:2", "");
+}
+END_TEST
+
 /* ---- errors ---- */
 
 START_TEST(cpu_that_is_not_there_is_named)
@@ -303,9 +392,10 @@ END_TEST
 START_TEST(unknown_policy_and_memory_are_refused)
 {
     expect_error("{\"policy\": \"spread\"}", "pu:2",
-                 WHERE ": /placement/policy: expected compact, scatter or none\n");
+                 WHERE ": /placement/policy: expected one of scatter compact none same-core "
+                       "same-node nearest-node farthest-node\n");
     expect_error("{\"policy\": \"none\", \"memory\": \"far\"}", "pu:2",
-                 WHERE ": /placement/memory: expected local, remote or interleave\n");
+                 WHERE ": /placement/memory: expected one of local remote interleave\n");
     expect_error("{\"policy\": \"none\", \"roles\": []}", "pu:2",
                  WHERE ": /placement/roles: expected an object\n");
 }
@@ -394,8 +484,6 @@ static hwloc_topology_t synthetic(const char *text)
     return t;
 }
 
-#define REMOTE "{\"policy\": \"compact\", \"memory\": \"remote\"}"
-
 static void expect_memory(struct placement *p, const char *line)
 {
     char *text = placement_draw(p);
@@ -413,7 +501,8 @@ START_TEST(remote_memory_is_of_another_package)
 }
 END_TEST
 
-START_TEST(remote_memory_is_the_farthest_by_distances)
+/* Four nodes, the first two of which are far from each other. */
+static hwloc_topology_t with_distances(void)
 {
     hwloc_topology_t t = synthetic("package:2 numa:2 core:1 pu:1");
     static hwloc_uint64_t far[] = {10, 30, 20, 20, 30, 10, 20, 20, 20, 20, 10, 12, 20, 20, 12, 10};
@@ -425,8 +514,32 @@ START_TEST(remote_memory_is_the_farthest_by_distances)
         nodes[i] = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i);
     ck_assert_int_eq(hwloc_distances_add_values(t, handle, 4, nodes, far, 0), 0);
     ck_assert_int_eq(hwloc_distances_add_commit(t, handle, 0), 0);
+    return t;
+}
+
+START_TEST(distances_choose_the_other_node)
+{
+    static const struct {
+        const char *config;
+        int node;
+    } policies[] = {{APART("nearest-node"), 2}, {APART("farthest-node"), 1}};
+
+    add_threads("reader", 1);
+    add_threads("updater", 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct placement *p = plan_from_file(with_distances(), policies[i].config);
+
+        ck_assert_int_eq(placement_slot(p, 0)->node, 0);
+        ck_assert_int_eq(placement_slot(p, 1)->node, policies[i].node);
+        placement_free(p);
+    }
+}
+END_TEST
+
+START_TEST(remote_memory_is_the_farthest_by_distances)
+{
     expect_memory(
-        plan_from_file(t, REMOTE),
+        plan_from_file(with_distances(), REMOTE),
         "Memory is remote: NUMA 0 from 1, NUMA 1 from 0, NUMA 2 from 0, NUMA 3 from 1.\n");
 }
 END_TEST
@@ -824,6 +937,12 @@ static Suite *placement_suite(void)
     tcase_add_test(plans, without_policy_only_roles_with_a_set_are_bound);
     tcase_add_test(plans, cpusets_take_the_systems_numbers);
     tcase_add_test(plans, set_of_a_role_without_threads_is_noted);
+    tcase_add_test(plans, roles_are_kept_at_the_distance_of_the_policy);
+    tcase_add_test(plans, each_thread_of_another_role_is_beside_one_of_the_first);
+    tcase_add_test(plans, roles_kept_apart_may_have_sets);
+    tcase_add_test(plans, a_distance_that_the_machine_lacks_is_named);
+    tcase_add_test(plans, distances_choose_the_other_node);
+    tcase_add_test(plans, what_this_machine_lacks_is_known_before_a_run);
     tcase_add_test(plans, cpu_that_is_not_there_is_named);
     tcase_add_test(plans, node_that_is_not_there_is_named);
     tcase_add_test(plans, set_without_any_cpu_is_refused);

@@ -259,7 +259,9 @@ static const struct {
     {{.json = SCENARIO(", \"placement\": 1")},
      "mine.json: /placement: expected an object, found 1\n"},
     {{.json = SCENARIO(", \"placement\": {\"policy\": \"scater\"}")},
-     "mine.json: /placement/policy: \"scater\" is none of: scatter compact none; did you mean "
+     "mine.json: /placement/policy: \"scater\" is none of: scatter compact none same-core "
+     "same-node "
+     "nearest-node farthest-node; did you mean "
      "\"scatter\"?\n"},
     {{.json = SCENARIO(", \"placement\": {\"roles\": 1}")},
      "mine.json: /placement/roles: expected an object, found 1\n"},

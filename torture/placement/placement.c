@@ -1,8 +1,10 @@
 /* Placement: a policy puts the usable PUs in an order, and threads are dealt along it, round robin.
- * A role with a set of its own is dealt along those PUs of the order that are in the set.
+ * A role with a set of its own is dealt along those PUs of the order that are in the set. Policies
+ * that keep roles apart deal the first role so, and put the others beside it (placement_apart.c).
  */
 #include "placement_plan.h"
 #include "settings.h"
+#include "torture/record/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,32 +32,45 @@ static int by_scatter(const void *left, const void *right)
     return pu != 0 ? pu : core != 0 ? core : by_rank(a->node_rank, b->node_rank);
 }
 
-static const struct policy {
-    int (*order)(const void *, const void *);
-    bool binds;
-} policies[] = {
-    [PLACEMENT_COMPACT] = {.order = by_compact, .binds = true},
+static const struct policy policies[PLACEMENT_POLICY_COUNT] = {
     [PLACEMENT_SCATTER] = {.order = by_scatter, .binds = true},
-    [PLACEMENT_NONE] = {.order = by_compact, .binds = false},
+    [PLACEMENT_COMPACT] = {.order = by_compact, .binds = true},
+    [PLACEMENT_NONE] = {.order = by_compact},
+    [PLACEMENT_SAME_CORE] = {.order = by_scatter,
+                             .binds = true,
+                             .apart = placement_on_same_core,
+                             .needs = "two PUs of one core"},
+    [PLACEMENT_SAME_NODE] = {.order = by_scatter,
+                             .binds = true,
+                             .apart = placement_on_same_node,
+                             .needs = "two cores of one NUMA node"},
+    [PLACEMENT_NEAREST_NODE] = {.order = by_scatter,
+                                .binds = true,
+                                .apart = placement_on_other_node,
+                                .needs = "two NUMA nodes",
+                                .nearest = true},
+    [PLACEMENT_FARTHEST_NODE] = {.order = by_scatter,
+                                 .binds = true,
+                                 .apart = placement_on_other_node,
+                                 .needs = "two NUMA nodes"},
 };
 
 /* Which of its choices an option of the "placement" object has; without the object or the key the
  * one given. Options were checked when the scenario was read; this catches a config made by other
  * means.
  */
-static int choice_of(const struct planning *g, json_t *config, const char *key, int otherwise,
-                     const char *expected)
+static int choice_of(const struct planning *g, json_t *config, const char *key, int otherwise)
 {
     const struct option *option = options_find(placement_options, key);
     json_t *value = json_object_get(config, key);
     int choice = value ? option_choice(option, json_string_value(value)) : otherwise;
 
     if (choice < 0)
-        diagnose(g->d, "%s: /placement/%s: expected %s", g->where, key, expected);
+        diagnose(g->d, "%s: /placement/%s: expected one of %s", g->where, key, option->choices);
     return choice;
 }
 
-static bool start_order(struct planning *g, const struct policy *policy, size_t role_count)
+static bool start_order(struct planning *g, size_t role_count)
 {
     const struct topology *t = g->topology;
 
@@ -66,8 +81,8 @@ static bool start_order(struct planning *g, const struct policy *policy, size_t 
         return false;
     }
     memcpy(g->order, t->pus, t->pu_count * sizeof *g->order);
-    qsort(g->order, t->pu_count, sizeof *g->order, policy->order);
-    g->deals[0] = (struct deal){.pus = g->order, .count = policy->binds ? t->pu_count : 0};
+    qsort(g->order, t->pu_count, sizeof *g->order, g->policy->order);
+    g->deals[0] = (struct deal){.pus = g->order, .count = g->policy->binds ? t->pu_count : 0};
     g->deal_count = 1;
     return true;
 }
@@ -82,14 +97,50 @@ static struct deal *deal_for(const struct planning *g, const char *role)
     return &g->deals[0];
 }
 
-static struct placement_slot deal_slot(struct deal *deal)
+static bool keep_apart(struct planning *g, const char *const *roles, size_t count)
 {
-    size_t turn = deal->next++;
+    unsigned before = g->d->count;
 
-    if (deal->count == 0)
-        return (struct placement_slot){.pu = -1, .os_cpu = -1, .node = -1};
-    const struct topology_pu *pu = &deal->pus[turn % deal->count];
-    return (struct placement_slot){.pu = pu->logical, .os_cpu = pu->os, .node = pu->node};
+    if (g->policy->apart == NULL || count == 0)
+        return true;
+    g->first_role = roles[0];
+    if (placement_find_homes(g, deal_for(g, g->first_role)))
+        return true;
+    if (g->d->count == before)
+        diagnose(g->d, "%s: /placement/policy: %s needs %s", g->where, g->policy_name,
+                 g->policy->needs);
+    return false;
+}
+
+static const struct topology_pu *next_of(const struct deal *deal)
+{
+    return &deal->pus[(deal->next - 1) % deal->count];
+}
+
+/* False with a line in d: the role's own set has no PU where the policy wants it. */
+static bool deal_slot(struct planning *g, struct placement *p, const char *role)
+{
+    struct deal *deal = deal_for(g, role);
+    const struct topology_pu *pu = NULL;
+
+    deal->next++;
+    if (g->first_role != NULL && strcmp(role, g->first_role) == 0) {
+        g->homes.next++;
+        pu = next_of(&g->homes);
+    } else if (g->first_role != NULL) {
+        pu = placement_beside(g, p, deal);
+        if (pu == NULL) {
+            diagnose(g->d, "%s: /placement/roles/%s: none of its CPUs is where policy %s wants it",
+                     g->where, role, g->policy_name);
+            return false;
+        }
+    } else if (deal->count > 0) {
+        pu = next_of(deal);
+    }
+    p->slots[p->count] =
+        pu != NULL ? (struct placement_slot){.pu = pu->logical, .os_cpu = pu->os, .node = pu->node}
+                   : (struct placement_slot){.pu = -1, .os_cpu = -1, .node = -1};
+    return true;
 }
 
 static const char *plural(size_t count)
@@ -158,7 +209,10 @@ static bool deal_threads(struct planning *g, struct placement *p, const char *co
         p->names[i] = strdup(names[i]);
         if (p->names[i] == NULL)
             break;
-        p->slots[i] = deal_slot(deal_for(g, roles[i]));
+        if (!deal_slot(g, p, roles[i])) {
+            free(p->names[i]);
+            return false;
+        }
         p->count++;
     }
     if (p->names == NULL || p->slots == NULL || p->count < count) {
@@ -174,6 +228,8 @@ static void planning_free(struct planning *g)
         free(g->deals[i].pus);
     free(g->deals);
     free(g->order);
+    free(g->homes.pus);
+    free(g->away);
 }
 
 struct placement *placement_plan(json_t *config, const char *const *names, const char *const *roles,
@@ -183,17 +239,18 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
     struct placement *p = calloc(1, sizeof *p);
     struct planning g = {.where = where, .notes = notes, .d = d};
     json_t *role_sets = config != NULL ? json_object_get(config, "roles") : NULL;
-    int policy =
-        choice_of(&g, config, "policy", config ? -1 : PLACEMENT_NONE, "compact, scatter or none");
-    int memory = choice_of(&g, config, "memory", MEMORY_LOCAL, "local, remote or interleave");
+    int policy = choice_of(&g, config, "policy", config ? -1 : PLACEMENT_NONE);
+    int memory = choice_of(&g, config, "memory", MEMORY_LOCAL);
     bool ok = p != NULL && policy >= 0 && memory >= 0;
 
     if (ok) {
+        g.policy = &policies[policy];
+        g.policy_name = json_string_value(json_object_get(config, "policy"));
         p->memory = (enum placement_memory)memory;
         p->topology = g.topology = topology_read(synthetic, d);
-        ok = g.topology != NULL &&
-             start_order(&g, &policies[policy], json_object_size(role_sets)) &&
-             placement_add_roles(&g, role_sets) && deal_threads(&g, p, names, roles, count);
+        ok = g.topology != NULL && start_order(&g, json_object_size(role_sets)) &&
+             placement_add_roles(&g, role_sets) && keep_apart(&g, roles, count) &&
+             deal_threads(&g, p, names, roles, count);
     }
     if (ok) {
         if (g.topology->this_system || synthetic)
@@ -207,6 +264,30 @@ struct placement *placement_plan(json_t *config, const char *const *names, const
         return NULL;
     }
     return p;
+}
+
+char *placement_lack(json_t *config)
+{
+    struct diagnostics unheard = {.text = NULL};
+    struct planning g = {.where = "", .d = &unheard};
+    int policy = choice_of(&g, config, "policy", PLACEMENT_NONE);
+    char *lack = NULL;
+
+    if (policy >= 0 && policies[policy].apart != NULL) {
+        g.policy = &policies[policy];
+        g.topology = topology_read(NULL, &unheard);
+        if (g.topology != NULL && start_order(&g, 0) && !placement_find_homes(&g, &g.deals[0]))
+            lack =
+                text_format("placement.policy %s needs %s",
+                            json_string_value(json_object_get(config, "policy")), g.policy->needs);
+        else if (g.topology != NULL && g.topology->memory_count < 2 &&
+                 choice_of(&g, config, "memory", MEMORY_LOCAL) == MEMORY_REMOTE)
+            lack = text_format("placement.memory remote needs two NUMA nodes");
+        planning_free(&g);
+        topology_free(g.topology);
+    }
+    diagnostics_free(&unheard);
+    return lack;
 }
 
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread)

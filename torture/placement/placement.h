@@ -26,6 +26,9 @@ struct placement_slot {
 struct placement *placement_plan(json_t *config, const char *const *names, const char *const *roles,
                                  size_t count, const char *synthetic, const char *where,
                                  struct diagnostics *notes, struct diagnostics *d);
+/* What this machine lacks for a policy that keeps roles apart, which is not degraded, as
+ * "placement.policy nearest-node needs two NUMA nodes"; heap, or NULL. */
+char *placement_lack(json_t *config);
 const struct placement_slot *placement_slot(const struct placement *p, size_t thread);
 /* placement_bind.c: binds the calling thread, and its memory from now on, as planned. False with a
  * line in d when the system refused. Does nothing, with a line in d, for a synthetic plan. */

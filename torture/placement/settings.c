@@ -9,8 +9,9 @@ const struct option placement_options[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(policy),
      .default_text = "scatter",
-     .choices = "scatter compact none",
-     .help = "Threads over NUMA nodes, then cores, then PUs; or close together; or not bound"},
+     .choices = "scatter compact none same-core same-node nearest-node farthest-node",
+     .help = "Threads over NUMA nodes, then cores, then PUs; or close together; or not bound; or "
+             "each thread of another role so far from one of the first role"},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),

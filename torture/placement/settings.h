@@ -8,7 +8,16 @@
 struct placement_settings {
     int policy, memory;
 };
-enum placement_policy { PLACEMENT_SCATTER, PLACEMENT_COMPACT, PLACEMENT_NONE };
+enum placement_policy {
+    PLACEMENT_SCATTER,
+    PLACEMENT_COMPACT,
+    PLACEMENT_NONE,
+    PLACEMENT_SAME_CORE,
+    PLACEMENT_SAME_NODE,
+    PLACEMENT_NEAREST_NODE,
+    PLACEMENT_FARTHEST_NODE,
+    PLACEMENT_POLICY_COUNT
+};
 enum placement_memory { MEMORY_LOCAL, MEMORY_REMOTE, MEMORY_INTERLEAVE };
 extern const struct option placement_options[];
 

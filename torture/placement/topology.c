@@ -163,22 +163,23 @@ static void release_distances(const struct topology *t, struct hwloc_distances_s
         hwloc_distances_release(t->hwloc, known);
 }
 
-int topology_remote_node(const struct topology *t, int own)
+/* Of these but `own` the nearest to it, or the farthest; -1: there is no other. */
+static int choose_node(const struct topology *t, int own, const int *nodes, size_t count,
+                       bool nearest)
 {
     struct hwloc_distances_s *known = read_distances(t);
-    double farthest = -1;
-    size_t from = 0;
+    size_t from = 0, turn = nearest || count <= 3 ? 1 : count / 2;
+    double best = 0;
     int node = -1;
 
-    while (from < t->memory_count && t->memory[from] < own)
+    while (from < count && nodes[from] < own)
         from++;
-    for (size_t i = 0; i < t->memory_count; i++) {
-        size_t half = t->memory_count > 3 ? t->memory_count / 2 : 1;
-        int other = t->memory[(from + half + i) % t->memory_count];
-        double far = other != own ? distance(t, known, own, other) : -1;
+    for (size_t i = 0; i < count; i++) {
+        int other = nodes[(from + turn + i) % count];
+        double far = other != own ? distance(t, known, own, other) : 0;
 
-        if (far > farthest) {
-            farthest = far;
+        if (other != own && (node < 0 || (nearest ? far < best : far > best))) {
+            best = far;
             node = other;
         }
     }
@@ -188,19 +189,29 @@ int topology_remote_node(const struct topology *t, int own)
 
 int topology_near_node(const struct topology *t, int own)
 {
-    struct hwloc_distances_s *known = read_distances(t);
-    double nearest = 0;
-    int node = -1;
+    for (size_t i = 0; i < t->memory_count; i++)
+        if (t->memory[i] == own)
+            return own;
+    return choose_node(t, own, t->memory, t->memory_count, true);
+}
 
-    for (size_t i = 0; i < t->memory_count && node != own; i++) {
-        double far = distance(t, known, own, t->memory[i]);
+int topology_remote_node(const struct topology *t, int own)
+{
+    return choose_node(t, own, t->memory, t->memory_count, false);
+}
 
-        if (node < 0 || t->memory[i] == own || far < nearest) {
-            nearest = far;
-            node = t->memory[i];
-        }
-    }
-    release_distances(t, known);
+int topology_other_node(const struct topology *t, int own, bool nearest)
+{
+    int *nodes = calloc(t->pu_count, sizeof *nodes), node;
+    size_t count = 0;
+
+    if (nodes == NULL)
+        return -1;
+    for (size_t i = 0; i < t->pu_count; i++)
+        if (t->pus[i].node >= 0 && (count == 0 || nodes[count - 1] != t->pus[i].node))
+            nodes[count++] = t->pus[i].node;
+    node = choose_node(t, own, nodes, count, nearest);
+    free(nodes);
     return node;
 }
 

@@ -40,6 +40,9 @@ int topology_remote_node(const struct topology *t, int own);
 /* The node with memory that is nearest to one: the node itself where it has some. -1: there is no
  * node with memory. */
 int topology_near_node(const struct topology *t, int own);
+/* Of the other nodes with PUs the nearest to a node, or the farthest, by the same distances; of
+ * several the next one, or the one half-way round. -1: there is no other. */
+int topology_other_node(const struct topology *t, int own, bool nearest);
 /* Without a core level every PU is a core of its own. */
 bool topology_same_core(const struct topology_pu *a, const struct topology_pu *b);
 

@@ -2,6 +2,7 @@
 
 #include "document.h"
 #include "settings.h"
+#include "torture/placement/placement.h"
 #include "torture/placement/threads.h"
 #include "torture/record/duration.h"
 #include "torture/record/text.h"
@@ -207,6 +208,8 @@ char *config_objection(json_t *config, const struct flavor_description *descript
         objection = text_format("flavor \"%s\" cannot %s", description->name, lack.anywhere);
     else if (*lack.here)
         objection = text_format("%s", lack.here);
+    else
+        objection = placement_lack(json_object_get(config, "placement"));
     *here = count && objection && !*lack.anywhere;
     free(lack.anywhere);
     free(lack.here);
