@@ -120,3 +120,24 @@ given() {
     jq -e '[.runs[].latency["callback.held_back"].max] | min > 0' "$OUT/latest/result.json"
     jq -e '[.runs[].latency["process.rss"].percentiles["50"]] | min > 1e6' "$OUT/latest/result.json"
 }
+
+@test "over placements a policy is a place by its number among all, and memory a line" {
+    drawn_from '.host = {emulated: true, numa_distances: {"0": {"0": 10, "2": 32}}} | .runs = [("same-core", "farthest-node") as $p | ("local", "remote") as $m |
+        range(3) as $n | {point: {"placement.policy": $p, "placement.memory": $m}, repeat: $n, flavor: "stillpoint",
+            label: "\($p) \($m)", verdict: "measured", intervals: [],
+            threads: [{role: "a", node: 0}, {role: "b", node: (if $p == "same-core" then 0 else 2 end)}],
+            latency: {"gp.total": {unit: "ns", count: 4,
+                max: 9000, percentiles: {"50": (1000 * ($n + 1)), "99": 5000}, buckets: [[1000, 9000, 4]]}}}]'
+    given gp-placement
+    [ "$(cat "$BATS_TEST_TMPDIR/given/gp-placement-0")" = "$(printf '%s 2000 1000 3000 5000 5000 5000\n' 4 7)" ]
+    cmp "$BATS_TEST_TMPDIR/given/gp-placement-0" "$BATS_TEST_TMPDIR/given/gp-placement-1"
+    [ ! -s "$BATS_TEST_TMPDIR/given/gp-placement-2" ]
+    program=$(<"$BATS_TEST_TMPDIR/given/program.gp")
+    has "$program" "label[2] = 'memory=remote'"
+    has "$program" "place[4] = 'same-core (10)'"
+    has "$program" "place[6] = 'nearest-node'"
+    has "$program" "place[7] = 'farthest-node (32)'"
+    has "$program" 'first_place = 4'
+    has "$program" 'last = 7'
+    has "$program" 'emulated: times mean nothing'
+}

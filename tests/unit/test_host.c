@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 static const char *const host_keys[] = {
-    "hostname",   "kernel",   "cpu_model",   "cpus",     "cpus_allowed",
-    "numa_nodes", "topology", "cgroup",      "governor", "clocksource",
-    "membarrier", "kvm",      "virtualised", "boot_id",  "memory_bytes",
+    "hostname",    "kernel",  "cpu_model",    "cpus",        "cpus_allowed",   "numa_nodes",
+    "topology",    "cgroup",  "governor",     "clocksource", "membarrier",     "kvm",
+    "virtualised", "boot_id", "memory_bytes", "emulated",    "numa_distances",
 };
 static const char *const load_keys[] = {"load1", "load5", "running", "steal_ticks", "total_ticks"};
 static const char *const tool_keys[] = {"name",  "version",  "commit", "committed",
@@ -37,6 +37,9 @@ START_TEST(host_has_all_keys)
     EXPECT_EXACTLY(host, host_keys);
     ck_assert(json_is_boolean(json_object_get(host, "membarrier")));
     ck_assert(json_is_boolean(json_object_get(host, "kvm")));
+    ck_assert(json_is_boolean(json_object_get(host, "emulated")));
+    if (json_is_false(json_object_get(host, "virtualised")))
+        ck_assert(json_is_false(json_object_get(host, "emulated")));
     json_decref(host);
 }
 END_TEST

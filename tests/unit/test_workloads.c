@@ -1,4 +1,5 @@
 /* The tables of all workloads: no row that an enum numbers is missing, and none is there twice. */
+#include "torture/placement/settings.h"
 #include "torture/record/workload.h"
 
 #include <check.h>
@@ -118,7 +119,8 @@ START_TEST(the_axis_of_a_picture_is_an_option)
 
             ck_assert_msg(!m->axis || m->picture, "%s: \"%s\" has an axis and no picture",
                           (*w)->name, m->name);
-            ck_assert_msg(!m->axis || options_find((*w)->options, m->axis),
+            ck_assert_msg(!m->axis || options_find((*w)->options, m->axis) ||
+                              options_find(placement_options, m->axis),
                           "%s: \"%s\": there is no option \"%s\"", (*w)->name, m->name, m->axis);
         }
 }

@@ -64,6 +64,10 @@ static void on_ready(struct execution *e, json_t *event)
     e->gate_ns = clock_monotonic_ns();
     for (; notes && *notes; notes += strcspn(notes, "\n"), notes += *notes == '\n')
         json_array_append_new(e->notes, json_stringn(notes, strcspn(notes, "\n")));
+    if (host_is_emulated())
+        json_array_append_new(e->notes,
+                              json_string("this machine is emulated (QEMU without KVM): its "
+                                          "latencies mean nothing"));
 }
 
 /* Last of all that is to be done before the threads begin. */

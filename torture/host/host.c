@@ -3,8 +3,12 @@
 
 #include "cgroup.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <glob.h>
 #include <hwloc.h>
+#include <hwloc/distances.h>
 #include <inttypes.h>
 #include <linux/membarrier.h>
 #include <stdbool.h>
@@ -207,6 +211,34 @@ static hwloc_topology_t load_topology(void)
     return t;
 }
 
+/* {"0": {"0": 10, "1": 21}, ...}: by the numbers of the nodes, from one to the other. */
+static json_t *distances(hwloc_topology_t t)
+{
+    struct hwloc_distances_s *known = NULL;
+    unsigned count = 1;
+    json_t *all;
+
+    if (hwloc_distances_get_by_type(t, HWLOC_OBJ_NUMANODE, &count, &known,
+                                    HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) != 0 ||
+        count == 0)
+        return NULL;
+    all = json_object();
+    for (unsigned i = 0; i < known->nbobjs; i++) {
+        json_t *row = json_object();
+        char node[16];
+
+        for (unsigned j = 0; j < known->nbobjs; j++) {
+            snprintf(node, sizeof node, "%u", known->objs[j]->os_index);
+            json_object_set_new(row, node,
+                                json_integer((json_int_t)known->values[i * known->nbobjs + j]));
+        }
+        snprintf(node, sizeof node, "%u", known->objs[i]->os_index);
+        json_object_set_new(all, node, row);
+    }
+    hwloc_distances_release(t, known);
+    return all;
+}
+
 static void describe_topology(json_t *host)
 {
     hwloc_topology_t t = load_topology();
@@ -214,6 +246,7 @@ static void describe_topology(json_t *host)
     set(host, "cpus_allowed", t != NULL ? allowed_count(t) : NULL);
     set(host, "numa_nodes",
         t != NULL ? json_integer(hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE)) : NULL);
+    set(host, "numa_distances", t != NULL ? distances(t) : NULL);
     set(host, "topology", t != NULL ? topology_string(t) : NULL);
     if (t != NULL)
         hwloc_topology_destroy(t);
@@ -239,9 +272,30 @@ static void describe_cpu(json_t *host)
     set(host, "cpu_model", model != NULL ? json_string(model) : NULL);
     set(host, "virtualised",
         flags != NULL ? json_boolean(strstr(flags, " hypervisor") != NULL) : NULL);
+    set(host, "emulated", json_boolean(host_is_emulated()));
     set(host, "cpus", online > 0 ? json_integer(online) : NULL);
     free(model);
     free(flags);
+}
+
+bool host_is_emulated(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    enum { FEATURES = 1, HYPERVISOR = 0x40000000 };
+    const unsigned hypervised = 1u << 31; /* of the third register */
+    unsigned a, b, c, d;
+    char name[12];
+
+    if (!__get_cpuid(FEATURES, &a, &b, &c, &d) || (c & hypervised) == 0)
+        return false;
+    __cpuid(HYPERVISOR, a, b, c, d);
+    memcpy(name, &b, 4);
+    memcpy(name + 4, &c, 4);
+    memcpy(name + 8, &d, 4);
+    return memcmp(name, "TCGTCGTCGTCG", sizeof name) == 0;
+#else
+    return false; /* not known */
+#endif
 }
 
 /* The governor of all CPUs, "mixed" when they differ, NULL where the kernel has none. */

@@ -5,6 +5,7 @@
 
 #include "canvas.h"
 #include "plot_data.h"
+#include "torture/record/options.h"
 #include "torture/record/workload.h"
 #include "torture/result/part.h"
 #include "torture/scenario/document.h"
@@ -49,8 +50,11 @@ static void write_subject(struct drawing *g, FILE *out)
                  ", %zu runs of each: median, and a band from the least to the most", repeats);
     if (g->left_out > 0)
         snprintf(more, sizeof more, "; the first %d points only", POINTS_MAX);
-    if (asprintf(&subject, "%s%sseed %.0f%s%s", name, *name ? ", " : "",
-                 plot_number(g->result, "seed"), times, more) >= 0) {
+    bool emulated = json_is_true(json_object_get(json_object_get(g->result, "host"), "emulated"));
+
+    if (asprintf(&subject, "%s%sseed %.0f%s%s%s", name, *name ? ", " : "",
+                 plot_number(g->result, "seed"), times, more,
+                 emulated ? "; emulated: times mean nothing" : "") >= 0) {
         canvas_text(out, "subject", subject);
         free(subject);
     }
@@ -168,6 +172,26 @@ static void write_causes(struct drawing *g, FILE *out)
     }
 }
 
+/* What the places on an axis are called, where it is not one of numbers. */
+static void write_places(struct drawing *g, FILE *out)
+{
+    const struct option *choice = plot_axis_choice(g);
+    char **words = choice ? option_choices(choice) : NULL;
+    size_t count = 0;
+
+    while (words && words[count])
+        count++;
+    fprintf(out, "array place[%zu]\n", count + 1);
+    for (size_t i = 0; i < count; i++) {
+        char *called = plot_place_name(g, words[i]), name[32];
+
+        snprintf(name, sizeof name, "place[%zu]", i + 1);
+        canvas_text(out, name, called);
+        free(called);
+    }
+    free(words);
+}
+
 /* Everything that a script may use, in order: each script names what it needs. */
 static void write_variables(struct drawing *g, const struct picture *picture, FILE *out)
 {
@@ -176,8 +200,9 @@ static void write_variables(struct drawing *g, const struct picture *picture, FI
     write_caption(g, out);
     write_latency(g, out);
     canvas_text(out, "key_title", g->swept ? plot_short_key(g->swept) : "");
-    fprintf(out, "lowest = %.9g\nhighest = %.9g\nlast = %.9g\ncount = %zu\n", g->low, g->high,
-            fmax(g->last, 1e-3), g->count);
+    fprintf(out, "lowest = %.9g\nhighest = %.9g\nfirst_place = %.9g\nlast = %.9g\ncount = %zu\n",
+            g->low, g->high, fmin(g->first, g->last), fmax(g->last, 1e-3), g->count);
+    write_places(g, out);
     write_layout(g, out);
     static const char *const arrays[] = {"label", "file", "rows", "total", "longest", "least"};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -256,7 +281,7 @@ static void reset_point(struct drawing *g, const struct picture *picture, struct
 static bool draw(struct drawing *g, const struct picture *picture)
 {
     g->picture = picture->name;
-    g->low = INFINITY;
+    g->low = g->first = INFINITY;
     g->high = g->last = 0;
     g->lost = false;
     size_t rows = 0;
@@ -340,6 +365,9 @@ static const struct picture pictures[] = {
      .write = plot_write_amounts},
     {.name = "exclusive-latency",
      .heading = "How long start_exclusive() takes",
+     .write = plot_write_over_axis},
+    {.name = "gp-placement",
+     .heading = "How long a grace period takes, from call to return, by placement",
      .write = plot_write_over_axis},
 };
 

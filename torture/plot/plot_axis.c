@@ -3,6 +3,8 @@
  */
 #include "plot_data.h"
 
+#include "torture/placement/settings.h"
+#include "torture/record/text.h"
 #include "torture/record/workload.h"
 #include "torture/scenario/document.h"
 
@@ -17,7 +19,51 @@ static bool is_axis(const struct drawing *g, const char *key)
     return m && m->axis && strcmp(plot_short_key(key), m->axis) == 0;
 }
 
-/* Where on the axis this point of the sweep is; 0: its option is not swept. */
+const struct option *plot_axis_choice(const struct drawing *g)
+{
+    const struct measure *m = measure_pictured(g->picture);
+
+    return m && m->axis ? options_find(placement_options, m->axis) : NULL;
+}
+
+/* By the firmware, from the thread of the first role to one of another; 0: not known. */
+static double distance_in(const struct drawing *g, json_t *run)
+{
+    json_t *threads = json_object_get(run, "threads"), *thread;
+    json_t *known = json_object_get(json_object_get(g->result, "host"), "numa_distances");
+    const char *role = document_text(json_array_get(threads, 0), "role");
+    char from[24], to[24];
+    size_t i;
+
+    snprintf(from, sizeof from, "%.0f", plot_number(json_array_get(threads, 0), "node"));
+    json_array_foreach (threads, i, thread)
+        if (strcmp(document_text(thread, "role"), role) != 0) {
+            snprintf(to, sizeof to, "%.0f", plot_number(thread, "node"));
+            return plot_number(json_object_get(known, from), to);
+        }
+    return 0;
+}
+
+char *plot_place_name(const struct drawing *g, const char *word)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        json_t *run = json_array_get(g->points[i].runs, 0), *value;
+        const char *key;
+
+        json_object_foreach (json_object_get(run, "point"), key, value) {
+            double distance = is_axis(g, key) && strcmp(json_string_value(value), word) == 0
+                                  ? distance_in(g, run)
+                                  : 0;
+
+            if (distance > 0)
+                return text_format("%s (%.0f)", word, distance);
+        }
+    }
+    return text_format("%s", word);
+}
+
+/* Where on the axis this point of the sweep is, that of a word being its number among all, from 1;
+ * 0: its option is not swept. */
 static double place_of(const struct drawing *g, struct point *p)
 {
     const char *key;
@@ -25,7 +71,9 @@ static double place_of(const struct drawing *g, struct point *p)
 
     json_object_foreach (json_object_get(json_array_get(p->runs, 0), "point"), key, value)
         if (is_axis(g, key))
-            return json_number_value(value);
+            return json_is_string(value)
+                       ? option_choice(plot_axis_choice(g), json_string_value(value)) + 1
+                       : json_number_value(value);
     return 0;
 }
 
@@ -64,6 +112,7 @@ static void write_row(struct drawing *g, struct point *of_line, struct point *p,
             p50.largest, p99.median, p99.smallest, p99.largest);
     plot_note_range(g, p50.smallest);
     plot_note_range(g, p99.largest);
+    g->first = fmin(g->first, place_of(g, p));
     g->last = fmax(g->last, place_of(g, p));
     of_line->rows++;
 }

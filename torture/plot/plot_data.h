@@ -35,6 +35,7 @@ struct repeats {
 
 struct canvas;
 struct measure;
+struct option;
 struct workload;
 
 struct drawing {
@@ -57,7 +58,8 @@ struct drawing {
     const char *latency; /* the headline of all points, NULL when they have different ones */
     bool gp;             /* it is what a grace period took, or there is none at all */
     double low, high;    /* of what was written, ns */
-    double last;         /* second */
+    double first;        /* place on an axis */
+    double last;         /* second, or place */
     const struct measure *explained; /* whose causes the picture shows, or NULL */
     unsigned causes_seen;            /* by cause, those with a share that shows */
     bool lost;                       /* some interval was left out, since it does not count */
@@ -88,6 +90,11 @@ void plot_write_read_side(struct drawing *g, struct point *p, FILE *out);
 /* Into the file of the first point of each line: the latency over the option that is its axis. In
  * plot_axis.c. */
 void plot_write_over_axis(struct drawing *g, struct point *p, FILE *out);
+/* The option, if its values are words: those are the places. In plot_axis.c. */
+const struct option *plot_axis_choice(const struct drawing *g);
+/* What a place is called: one of these words, and the distance that the firmware has for it, as
+ * "nearest-node (21)", if that is known; heap. In plot_axis.c. */
+char *plot_place_name(const struct drawing *g, const char *word);
 /* "cause from to", a share of the time each. In plot_causes.c. */
 void plot_write_causes(struct drawing *g, struct point *p, FILE *out);
 /* The table of a workload's distribution; false when there is none to show. In plot_table.c. */

@@ -110,7 +110,7 @@ struct measure {
     unsigned headline;
     const char *words;   /* "Read-side pair": its medians get a line of their own; NULL: none */
     const char *picture; /* the script in plots/ that draws it, beside the headline's; NULL: none */
-    const char *axis;    /* the option that is that picture's x axis; NULL: none */
+    const char *axis;    /* the option, also of placement, that is its x axis; NULL: none */
     const char *called;  /* on the axis of a picture; NULL: its name */
     const char *files; /* "gp-wait": begins the names of pictures of it; of those with a heading */
     const char *samples; /* over the column of how many there are; of those with a heading */
@@ -131,10 +131,10 @@ struct measure {
         .name = "gp", .unit = "ns", .headline = 2,                       \
         .called = "the grace period's latency from its start to its end" \
     }
-#define MEASURE_GP_TOTAL                                                  \
-    {                                                                     \
-        .name = "gp.total", .unit = "ns", .headline = 3,                  \
-        .called = "the grace period's latency from request to completion" \
+#define MEASURE_GP_TOTAL                                                                    \
+    {                                                                                       \
+        .name = "gp.total", .unit = "ns", .headline = 3, .picture = "gp-placement",         \
+        .axis = "policy", .called = "the grace period's latency from request to completion" \
     }
 #define MEASURE_EXCLUSIVE_ENTER                                                                  \
     {                                                                                            \
