@@ -278,6 +278,24 @@ static json_t *cpu_share(const struct shared_thread *t)
     return share > 0 && share <= 1001 ? json_real((share - 1) / 1000.0) : NULL;
 }
 
+/* What the thread counted, without what it did not. NULL: it is not to be believed. */
+static json_t *counted(const struct view *v, const struct view_thread *t)
+{
+    json_t *object = json_object(), *name;
+    size_t i;
+
+    json_array_foreach (json_object_get(view_workload(v, t->workload), "counters"), i, name) {
+        uint64_t count = atomic_load_explicit(&t->counters[i], memory_order_relaxed);
+
+        if (count > 0)
+            json_object_set_new(object, json_string_value(name), json_integer((json_int_t)count));
+    }
+    if (!t->distrusted)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 json_t *view_threads(const struct view *v)
 {
     json_t *list = json_array();
@@ -287,11 +305,11 @@ json_t *view_threads(const struct view *v)
 
         json_array_append_new(
             list,
-            json_pack("{ss ss ss si si so sI so*}", "name", t->name, "role", t->role, "workload",
-                      view_member_text(view_workload(v, t->workload), "name"), "cpu", t->cpu,
-                      "node", t->node, "ran_on", ran_on(t->shared), "heartbeats",
+            json_pack("{ss ss ss si si so sI so* so*}", "name", t->name, "role", t->role,
+                      "workload", view_member_text(view_workload(v, t->workload), "name"), "cpu",
+                      t->cpu, "node", t->node, "ran_on", ran_on(t->shared), "heartbeats",
                       (json_int_t)atomic_load_explicit(&t->shared->heartbeat, memory_order_relaxed),
-                      "cpu_share", cpu_share(t->shared)));
+                      "counters", counted(v, t), "cpu_share", cpu_share(t->shared)));
     }
     return list;
 }
