@@ -5,8 +5,8 @@
 # prints the command and exits 64.
 #
 # This is the only list of packages. Columns: group, package, why. Groups with a `?` are wanted, not
-# needed: without what this system does not have a flavor is left out, and tests are skipped. `i386` and
-# `kernel` are not installed but unpacked in build/: neither another architecture nor another kernel is
+# needed: without what this system does not have a flavor or a picture is left out, and tests are skipped.
+# `i386` and `kernel` are not installed but unpacked in build/: neither another architecture nor another kernel is
 # for us to add to a system.
 packages='
 build  gcc                 compiles everything
@@ -23,6 +23,7 @@ build  liburcu-dev         the peers: flavors urcu-memb, urcu-mb, urcu-qsbr, urc
 build? libck-dev           the peers: flavors ck-epoch and ck-hp
 run    gnuplot-nox         pictures of a result
 run    fonts-dejavu-core   their letters: without a font gnuplot draws none, and says nothing
+run?   hwloc-nox           its lstopo draws the machine with who is where
 check  git                 commit of the build in each result; faults
 check  patch               seeded faults are patches
 check  check               unit tests
@@ -67,6 +68,8 @@ of_groups() { printf '%s' "$packages" | awk -v groups="^($1)\$" '$1 ~ groups { p
 # A package that another one provides counts as well (pkg-config is pkgconf's on newer systems).
 installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}, \n' 2>/dev/null |
     sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr -d '\n' | tr -s ', ' '  ') "
+# Both have lstopo, and exclude each other.
+case "$installed" in *' hwloc '*) installed="$installed hwloc-nox " ;; esac
 missing_of() { # GROUPS: the packages that are not installed, a space before each
     for package in $(of_groups "$1"); do
         case "$installed" in

@@ -104,7 +104,8 @@ PY
     has "$output" "$(basename "$(newest)")"
     has "$output" result.json
     [[ $output != *$'\033'* ]]
-    says 'note: no pictures: gnuplot is not installed (Debian package gnuplot-nox)'
+    says "note: no pictures: gnuplot is not installed (Debian package gnuplot-nox)
+note: $(newest)topology.svg: not drawn: lstopo is not installed (Debian package hwloc-nox)"
 }
 
 @test "no line of the report is longer than 100 columns" {

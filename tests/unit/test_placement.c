@@ -1,6 +1,7 @@
 /* Placement: which thread goes where, on synthetic topologies and on this machine. */
 #include "torture/placement/placement.h"
 #include "torture/placement/placement_draw.h"
+#include "torture/placement/placement_xml.h"
 #include "torture/placement/topology.h"
 #include "torture/record/cpus.h"
 
@@ -8,6 +9,7 @@
 
 #include <check.h>
 #include <hwloc/distances.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -720,31 +722,161 @@ END_TEST
 
 START_TEST(topology_text_ends_with_the_notes)
 {
-    json_t *config = parse("{\"policy\": \"compact\", \"memory\": \"remote\"}");
+    struct placement *p;
     char *text;
 
     add_threads("reader", 2);
-    text = placement_text(config, name_list, role_list, thread_count, "pu:1", WHERE, &errors);
+    p = plan(REMOTE, "pu:1");
+    ck_assert_ptr_nonnull(p);
+    text = placement_text(p, text_of(&notes));
     ck_assert_str_eq(text, "NUMA 0   PU 0 reader-0 reader-1\n" NOT_HERE
                            "note: 2 threads on 1 PU; latencies include the scheduler\n"
                            "note: 1 NUMA node: memory is local instead of remote\n");
     free(text);
-    ck_assert_ptr_null(
-        placement_text(config, name_list, role_list, thread_count, "pu:y", WHERE, &errors));
-    ck_assert_uint_eq(errors.count, 1);
-    json_decref(config);
+    placement_free(p);
 }
 END_TEST
 
 START_TEST(topology_without_a_scenario_shows_the_machine)
 {
-    char *text = placement_text(NULL, NULL, NULL, 0, "numa:2 core:2 pu:2", "", &errors);
+    struct placement *p =
+        placement_plan(NULL, NULL, NULL, 0, "numa:2 core:2 pu:2", "", &notes, &errors);
+    char *text = placement_text(p, NULL);
 
+    placement_free(p);
     ck_assert_str_eq(text, "NUMA 0   core 0  PU 0 .  PU 1 .\n"
                            "         core 1  PU 2 .  PU 3 .\n"
                            "NUMA 1   core 2  PU 4 .  PU 5 .\n"
                            "         core 3  PU 6 .  PU 7 .\n" NOT_HERE);
     free(text);
+}
+END_TEST
+
+START_TEST(a_plan_that_was_carried_out_is_drawn)
+{
+    static const int cpus[] = {3, -1};
+    struct placement *p;
+    char *text;
+
+    add_threads("reader", 2);
+    p = placement_at(name_list, cpus, thread_count, "core:2 pu:2", WHERE, &errors);
+    ck_assert_msg(p != NULL, "%s", text_of(&errors));
+    text = placement_draw(p);
+    ck_assert_str_eq(text, "NUMA 0   core 0  PU 0 .  PU 1 .\n"
+                           "         core 1  PU 2 .  PU 3 reader-0\n"
+                           "any PU   reader-1\n" NOT_HERE);
+    free(text);
+    placement_free(p);
+    ck_assert_ptr_null(placement_at(name_list, cpus, thread_count, "pu:3", WHERE, &errors));
+    ck_assert_str_eq(text_of(&errors), WHERE
+                     ": reader-0 was on CPU 3, which is not there, or may not be used here\n");
+}
+END_TEST
+
+/* ---- hwloc's XML ---- */
+
+static char *xml_of(const char *config, const char *synthetic, const struct placement_marks *marks)
+{
+    struct placement *p = plan(config, synthetic);
+    char *xml;
+
+    ck_assert_msg(p != NULL, "%s", text_of(&errors));
+    xml = placement_xml(p, marks, &errors);
+    ck_assert_msg(xml != NULL, "%s", text_of(&errors));
+    placement_free(p);
+    return xml;
+}
+
+static size_t times(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        count++;
+    }
+    return count;
+}
+
+#define MISC "<object type=\"Misc\""
+
+START_TEST(threads_are_objects_below_their_pus)
+{
+    const struct placement_marks marks = {.roles = role_list, .lines = "a & b\nc\303\244<d\n"};
+    char *xml, *pu, *end;
+
+    add_threads("reader", 2);
+    add_threads("updater", 1);
+    xml = xml_of(COMPACT, "core:2 pu:2", &marks);
+    ck_assert_uint_eq(times(xml, MISC), 4);
+    ck_assert_uint_eq(times(xml, "name=\"reader-0 \""), 1);
+    ck_assert_uint_eq(times(xml, "name=\"reader-1 \""), 1);
+    ck_assert_uint_eq(times(xml, "name=\"updater-0\""), 1);
+    ck_assert_uint_eq(times(xml, "name=\".        \""), 1);
+    ck_assert_uint_eq(times(xml, "value=\"Background=#99c7e0;Text=#000000\""), 2);
+    ck_assert_uint_eq(times(xml, "value=\"Background=#eebf99;Text=#000000\""), 1);
+    pu = strstr(xml, "<object type=\"PU\" os_index=\"1\"");
+    ck_assert_ptr_nonnull(pu);
+    end = strstr(pu + 1, "<object type=\"PU\"");
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    ck_assert_ptr_nonnull(strstr(pu, "reader-1"));
+    /* What lstopo puts into SVG is escaped for that, and then for XML. */
+    ck_assert_ptr_nonnull(strstr(xml, "name=\"lstopoLegend\" value=\"a &amp;amp; b\""));
+    ck_assert_ptr_nonnull(strstr(xml, "name=\"lstopoLegend\" value=\"c-&amp;lt;d\""));
+    free(xml);
+}
+END_TEST
+
+START_TEST(many_threads_of_a_pu_are_summarised_by_role)
+{
+    const struct placement_marks marks = {.roles = role_list};
+    char *xml;
+
+    add_threads("reader", 10);
+    add_threads("updater", 1);
+    xml = xml_of(COMPACT, "pu:2", &marks);
+    ck_assert_uint_eq(times(xml, MISC), 3);
+    ck_assert_uint_eq(times(xml, "name=\"reader x5\""), 2);
+    ck_assert_uint_eq(times(xml, "name=\"updater-0\""), 1);
+    free(xml);
+    xml = xml_of(NONE, "pu:2", &marks);
+    ck_assert_uint_eq(times(xml, "name=\"reader x10 (any PU)\""), 1);
+    ck_assert_uint_eq(times(xml, "name=\"updater-0 (any PU)\""), 1);
+    free(xml);
+}
+END_TEST
+
+static const char *show(double value, char *buffer)
+{
+    snprintf(buffer, 32, "%.0f/s", value);
+    return buffer;
+}
+
+START_TEST(values_are_colours_with_a_scale)
+{
+    static const double values[] = {10, 20, 30, NAN, 1, 1, 1, 1};
+    struct placement_marks marks = {
+        .roles = role_list, .values = values, .metric = "reads", .show = show};
+    char *xml;
+
+    add_threads("reader", 3);
+    add_threads("updater", 1);
+    xml = xml_of(COMPACT, "pu:4", &marks);
+    /* Each as a thread, and on the scale. */
+    ck_assert_uint_eq(times(xml, "value=\"Background=#eaf3fa;Text=#000000\""), 2);
+    ck_assert_uint_eq(times(xml, "value=\"Background=#75a0bd;Text=#000000\""), 2);
+    ck_assert_uint_eq(times(xml, "value=\"Background=#004c7f;Text=#ffffff\""), 2);
+    ck_assert_uint_eq(times(xml, "value=\"Background=#ffffff;Text=#000000\""), 1);
+    ck_assert_uint_eq(times(xml, "name=\"reader-1  20/s\""), 1);
+    ck_assert_uint_eq(times(xml, "name=\"reads: 30/s   \""), 1);
+    free(xml);
+    /* One value has no ends, and many PUs have no room for figures. */
+    marks.values = values + 4;
+    xml = xml_of(COMPACT, "pu:128", &marks);
+    ck_assert_uint_eq(times(xml, "name=\"reads: 1/s"), 1);
+    ck_assert_uint_eq(times(xml, "1/s"), 1);
+    free(xml);
 }
 END_TEST
 
@@ -973,6 +1105,10 @@ static Suite *placement_suite(void)
     tcase_add_test(drawings, topology_text_ends_with_the_notes);
     tcase_add_test(drawings, topology_without_a_scenario_shows_the_machine);
     tcase_add_test(drawings, plan_in_one_line_is_cut_to_width);
+    tcase_add_test(drawings, a_plan_that_was_carried_out_is_drawn);
+    tcase_add_test(drawings, threads_are_objects_below_their_pus);
+    tcase_add_test(drawings, many_threads_of_a_pu_are_summarised_by_role);
+    tcase_add_test(drawings, values_are_colours_with_a_scale);
     suite_add_tcase(suite, drawings);
 
     tcase_add_checked_fixture(machine, NULL, reset);

@@ -19,6 +19,7 @@ enum {
     KEY_PROGRESS,
     KEY_DRY_RUN,
     KEY_SYNTHETIC,
+    KEY_SVG,
     KEY_SCHEMA,
     KEY_MARKDOWN,
     KEY_MARGIN,
@@ -81,6 +82,14 @@ const struct argp_option topology_options[] = {
     SCENARIO_OPTIONS,
     {"synthetic", KEY_SYNTHETIC, "TEXT", 0,
      "Plan for another machine: \"numa:4 core:8 pu:2\" (nothing is bound)", 2},
+    {"svg", KEY_SVG, "FILE", 0, "Draw it into that file as well, with hwloc's lstopo", 3},
+    {"point", KEY_POINT, "LABEL", 0, "The point of a sweep that tables name so; without: the first",
+     3},
+    {"metric", KEY_METRIC, "NAME", 0,
+     "Colour the threads of a result by what each did a second, as a counter says, or by "
+     "heartbeats "
+     "or cpu_share",
+     3},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -268,6 +277,9 @@ error_t options_parse(int key, char *text, struct argp_state *state)
         break;
     case KEY_SYNTHETIC:
         a->synthetic = text;
+        break;
+    case KEY_SVG:
+        a->svg = text;
         break;
     case KEY_SCHEMA:
         a->schema = true;

@@ -1,12 +1,9 @@
 #include "commands.h"
 
-#include "torture/placement/placement_draw.h"
-#include "torture/placement/threads.h"
 #include "torture/plot/plot.h"
 #include "torture/result/salvage.h"
-#include "torture/scenario/expand.h"
+#include "torture/scenario/document.h"
 #include "torture/scenario/reference.h"
-#include "torture/scenario/scenario.h"
 #include "torture/scenario/scenario_set.h"
 #include "torture/scenario/schema.h"
 #include "writers.h"
@@ -108,56 +105,7 @@ int command_validate(struct arguments *a, struct diagnostics *d)
     return ok ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
 }
 
-/* The threads of the first run of a scenario, on this machine or another. */
-static int draw_scenario(struct arguments *a, struct diagnostics *d)
-{
-    struct scenario s = {.path = NULL};
-    struct run_plan *plans = NULL;
-    struct planned_thread *threads = NULL;
-    size_t count = 0, thread_count = 0;
-    char *text = NULL;
-
-    if (scenario_load(&s, a->positional, a->run.overrides, a->run.override_count, d) &&
-        scenario_expand(&s, &plans, &count, d) && count > 0) {
-        const char **names, **roles;
-
-        thread_count = plan_threads(plans[0].config, &threads);
-        names = calloc(thread_count + 1, sizeof *names);
-        roles = calloc(thread_count + 1, sizeof *roles);
-        for (size_t i = 0; i < thread_count; i++) {
-            names[i] = threads[i].name;
-            roles[i] = threads[i].role->name;
-        }
-        text = placement_text(json_object_get(plans[0].config, "placement"), names, roles,
-                              thread_count, a->synthetic, a->positional, d);
-        free(names);
-        free(roles);
-    }
-    if (text)
-        fputs(text, stdout);
-    free(text);
-    free(threads);
-    run_plans_free(plans, count);
-    scenario_free(&s);
-    return text ? EXIT_CODE_PASS : EXIT_CODE_USAGE;
-}
-
-int command_topology(struct arguments *a, struct diagnostics *d)
-{
-    char *text;
-
-    if (a->positional)
-        return draw_scenario(a, d);
-    text = placement_text(NULL, NULL, NULL, 0, a->synthetic, "topology", d);
-    if (!text)
-        return EXIT_CODE_USAGE;
-    fputs(text, stdout);
-    free(text);
-    return EXIT_CODE_PASS;
-}
-
-/* DIR/FILE, or the file itself when that is what was named. */
-static char *within(const char *directory, const char *file)
+char *command_path(const char *directory, const char *file)
 {
     char *path = NULL;
     size_t length = strlen(directory), tail = strlen(file);
@@ -183,24 +131,31 @@ static void print_names(json_t *names)
         printf("%s\n", json_string_value(name));
 }
 
-int command_plot(struct arguments *a, struct diagnostics *d)
+json_t *command_result(const char *path, struct diagnostics *d)
 {
-    char *path = within(a->positional, "result.json"), *directory = directory_of(path);
     json_error_t error;
-    json_t *result = NULL, *made = json_array();
-    int code = EXIT_CODE_USAGE;
+    json_t *result = NULL;
 
     if (access(path, R_OK) != 0)
         diagnose(d, "%s: %s; name a directory that `stillpoint run` made", path, strerror(errno));
     else if (!(result = json_load_file(path, 0, &error)))
         diagnose(d, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    else if (strcmp(json_string_value(json_object_get(result, "schema"))
-                        ? json_string_value(json_object_get(result, "schema"))
-                        : "",
-                    "stillpoint-result/1") != 0)
+    else if (strcmp(document_text(result, "schema"), "stillpoint-result/1") == 0)
+        return result;
+    else
         diagnose(d, "%s: is not a result of stillpoint (no \"schema\": \"stillpoint-result/1\")",
                  path);
-    else if (plot_result(result, directory, made, d))
+    json_decref(result);
+    return NULL;
+}
+
+int command_plot(struct arguments *a, struct diagnostics *d)
+{
+    char *path = command_path(a->positional, "result.json"), *directory = directory_of(path);
+    json_t *result = command_result(path, d), *made = json_array();
+    int code = EXIT_CODE_USAGE;
+
+    if (result && plot_result(result, directory, made, d))
         code = EXIT_CODE_PASS;
     print_names(made);
     json_decref(made);
@@ -212,8 +167,8 @@ int command_plot(struct arguments *a, struct diagnostics *d)
 
 int command_salvage(struct arguments *a, struct diagnostics *d)
 {
-    char *events = within(a->positional, "events.jsonl"), *directory = directory_of(events);
-    char *there = within(directory, "result.json");
+    char *events = command_path(a->positional, "events.jsonl"), *directory = directory_of(events);
+    char *there = command_path(directory, "result.json");
     json_t *result = NULL;
     struct console console;
     int code = EXIT_CODE_USAGE;

@@ -38,7 +38,7 @@ struct arguments {
     char **positionals;
     size_t positional_count;
     bool takes_several;
-    const char *synthetic;
+    const char *synthetic, *svg;
     bool json, schema, markdown;
     enum text_format format;
     bool bench_quick;
@@ -52,12 +52,17 @@ struct arguments {
 int command_run(struct arguments *a, struct diagnostics *d);
 int command_list(struct arguments *a, struct diagnostics *d);
 int command_validate(struct arguments *a, struct diagnostics *d);
-int command_topology(struct arguments *a, struct diagnostics *d);
 int command_plot(struct arguments *a, struct diagnostics *d);
 int command_salvage(struct arguments *a, struct diagnostics *d);
-int command_compare(struct arguments *a, struct diagnostics *d); /* command_compare.c */
-int command_bench(struct arguments *a, struct diagnostics *d);   /* command_bench.c */
-int command_advise(struct arguments *a, struct diagnostics *d);  /* command_advise.c */
-int command_history(struct arguments *a, struct diagnostics *d); /* command_history.c */
+int command_compare(struct arguments *a, struct diagnostics *d);  /* command_compare.c */
+int command_bench(struct arguments *a, struct diagnostics *d);    /* command_bench.c */
+int command_advise(struct arguments *a, struct diagnostics *d);   /* command_advise.c */
+int command_history(struct arguments *a, struct diagnostics *d);  /* command_history.c */
+int command_topology(struct arguments *a, struct diagnostics *d); /* command_topology.c */
+
+/* commands.c. DIRECTORY/FILE, or the file itself when that is what was named; heap. */
+char *command_path(const char *directory, const char *file);
+/* A result that the program wrote; NULL with a line in d. */
+json_t *command_result(const char *path, struct diagnostics *d);
 
 #endif

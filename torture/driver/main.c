@@ -37,8 +37,11 @@ static const struct command {
      "Show workloads and flavors, or the settings of one", command_list},
     {"validate", "SCENARIO...", true, validate_options,
      "Check scenarios without running them: what `run` would refuse is refused", command_validate},
-    {"topology", "[SCENARIO]", false, topology_options,
-     "Draw the machine, and which thread of a scenario would go where", command_topology},
+    {"topology", "[SCENARIO|DIR]", false, topology_options,
+     "Draw the machine, and which thread goes where\v"
+     "Of a SCENARIO, where each would go; of a result, in a directory that `stillpoint run` made, "
+     "where each was sent.",
+     command_topology},
     {"plot", "DIR", true, NULL, "Draw the pictures of a result again", command_plot},
     {"salvage", "DIR", true, NULL,
      "Rebuild the result of an invocation that was cut short, from its events", command_salvage},

@@ -1,8 +1,11 @@
 #include "writers.h"
 
 #include "torture/plot/plot.h"
+#include "torture/plot/plot_topology.h"
+#include "torture/record/text.h"
 #include "torture/result/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct conclusion {
@@ -39,6 +42,22 @@ static void write_pictures(struct conclusion *c)
     diagnostics_free(&plots);
 }
 
+/* Who was where: of the first point; `topology DIR` draws the others. */
+static void write_topology(struct conclusion *c)
+{
+    struct diagnostics notes = {.text = NULL};
+    char *path = text_format("%s/topology.svg", c->directory);
+    struct topology_wish wish = {.svg = path};
+
+    if (c->whole && !(c->output && c->output->no_pictures) && plot_topology_run(c->result, NULL)) {
+        if (plot_topology(c->result, c->directory, &wish, NULL, &notes))
+            json_array_append_new(c->files, json_string("topology.svg"));
+        console_notes(c->console, notes.text);
+    }
+    diagnostics_free(&notes);
+    free(path);
+}
+
 static void close_events(struct conclusion *c)
 {
     output_close(c->output, c->d);
@@ -69,6 +88,7 @@ static const struct writer {
 } writers[] = {
     {.name = "result", .conclude = write_result, .salvages = true, .rounds = true},
     {.name = "pictures", .conclude = write_pictures},
+    {.name = "topology", .conclude = write_topology},
     {.name = "events", .event = output_event, .conclude = close_events, .rounds = true},
     {.name = "latest", .conclude = point_latest, .salvages = true},
     {.name = "table", .conclude = write_table, .salvages = true},

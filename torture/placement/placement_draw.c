@@ -42,19 +42,16 @@ char *placement_draw(const struct placement *p)
     return text;
 }
 
-char *placement_text(json_t *config, const char *const *names, const char *const *roles,
-                     size_t count, const char *synthetic, const char *where, struct diagnostics *d)
+char *placement_text(const struct placement *p, const char *notes)
 {
-    struct diagnostics notes = {0};
-    struct placement *p = placement_plan(config, names, roles, count, synthetic, where, &notes, d);
-    char *drawing = p != NULL ? placement_draw(p) : NULL;
+    char *drawing = placement_draw(p);
     char *text = NULL;
     size_t length;
     FILE *out = drawing != NULL ? open_memstream(&text, &length) : NULL;
 
     if (out != NULL) {
         fputs(drawing, out);
-        for (const char *line = notes.text; line != NULL && *line != '\0';) {
+        for (const char *line = notes; line != NULL && *line != '\0';) {
             size_t line_length = strcspn(line, "\n");
             fprintf(out, "note: %.*s\n", (int)line_length, line);
             line += line_length + (line[line_length] == '\n');
@@ -62,9 +59,43 @@ char *placement_text(json_t *config, const char *const *names, const char *const
         fclose(out);
     }
     free(drawing);
-    diagnostics_free(&notes);
-    placement_free(p);
     return text;
+}
+
+static bool put_at(struct placement *p, const char *name, int cpu)
+{
+    const struct topology *t = p->topology;
+    struct placement_slot slot = {.pu = -1, .os_cpu = -1, .node = -1};
+
+    for (size_t i = 0; i < t->pu_count && slot.os_cpu < 0; i++)
+        if (t->pus[i].os == cpu)
+            slot = (struct placement_slot){t->pus[i].logical, cpu, t->pus[i].node};
+    p->names[p->count] = strdup(name);
+    p->slots[p->count] = slot;
+    return p->names[p->count++] != NULL && slot.os_cpu == cpu;
+}
+
+struct placement *placement_at(const char *const *names, const int *cpus, size_t count,
+                               const char *synthetic, const char *where, struct diagnostics *d)
+{
+    struct placement *p = calloc(1, sizeof *p);
+    bool ok = p != NULL && (p->topology = topology_read(synthetic, d)) != NULL;
+
+    if (ok) {
+        p->names = calloc(count + 1, sizeof *p->names);
+        p->slots = calloc(count + 1, sizeof *p->slots);
+        ok = p->names != NULL && p->slots != NULL;
+    }
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = put_at(p, names[i], cpus[i] < 0 ? -1 : cpus[i]);
+        if (!ok)
+            diagnose(d, "%s: %s was on CPU %d, which is not there, or may not be used here", where,
+                     names[i], cpus[i]);
+    }
+    if (ok)
+        return p;
+    placement_free(p);
+    return NULL;
 }
 
 /* The lowest CPU above `above` that has a thread; INT_MAX stands for no CPU, after all others. */

@@ -19,24 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "Intel Xeon, 2 CPUs, Linux 6.18 - stillpoint 0.1.0 (1a2b3c4, modified) - 2026-11-20 14:15 UTC" */
 static void write_caption(struct drawing *g, FILE *out)
 {
-    json_t *host = json_object_get(g->result, "host"), *tool = json_object_get(g->result, "tool");
-    json_t *dirty = json_object_get(tool, "dirty");
-    bool modified = json_is_true(dirty) || strcmp(document_text(tool, "dirty"), "true") == 0;
-    const char *cpu = document_text(host, "cpu_model"), *commit = document_text(tool, "commit");
-    const char *kernel = document_text(host, "kernel"),
-               *started = document_text(g->result, "started");
-    char *caption;
-    if (asprintf(&caption, "%s, %.0f CPU%s, %s%s  ·  stillpoint %s (%.12s%s)%s%s", *cpu ? cpu : "?",
-                 plot_number(host, "cpus"), plot_number(host, "cpus") == 1 ? "" : "s",
-                 strncmp(kernel, "Linux", 5) == 0 ? "" : "Linux ", kernel,
-                 document_text(tool, "version"), *commit ? commit : "unknown commit",
-                 modified ? ", modified" : "", *started ? "  ·  " : "", started) >= 0) {
-        canvas_text(out, "caption", caption);
-        free(caption);
-    }
+    char *caption = plot_caption(g->result);
+
+    canvas_text(out, "caption", caption);
+    free(caption);
 }
 
 /* "quick, seed 7, 3 runs of each" */

@@ -1,36 +1,29 @@
 /* The process that draws a picture, and whether it did. */
 #include "canvas.h"
 
+#include "program.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs gnuplot on a program file; its messages are in `said` afterwards. Returns its exit code, 127
- * when it cannot be started, or minus the signal that killed it. */
+/* Runs gnuplot on a program file; its messages are in `said` afterwards. As program_run(). */
 static int run_gnuplot(const char *program, const char *said)
 {
     char *arguments[] = {"gnuplot", "--default-settings", (char *)program, NULL};
-    posix_spawn_file_actions_t actions;
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return 127;
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    pid_t child;
-    int error = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ), status;
-    posix_spawn_file_actions_destroy(&actions);
-    if (error)
-        return 127;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return 127;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int out = open(said, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int code = in >= 0 && out >= 0 ? program_run(arguments, in, out, out) : 127;
+
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    return code;
 }
 
 /* The first of its messages, without "line 7: " being asked for. */
@@ -88,28 +81,6 @@ bool plot_gnuplot(const struct canvas *c, const char *program, const char *said,
     return false;
 }
 
-static bool is_executable(const char *directory, size_t length, const char *name)
-{
-    char *path;
-    if (asprintf(&path, "%.*s/%s", (int)length, directory, name) < 0)
-        return false;
-    bool found = access(path, X_OK) == 0;
-    free(path);
-    return found;
-}
-
-static bool in_path(const char *name)
-{
-    const char *path = getenv("PATH");
-    for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
-        size_t length = strcspn(at, ":");
-        if (is_executable(at, length, name))
-            return true;
-        at += length + (at[length] == ':');
-    }
-    return false;
-}
-
 /* For nftw(): stops at the first font. */
 static int stop_at_font(const char *path, const struct stat *status, int type, struct FTW *at)
 {
@@ -141,7 +112,7 @@ static bool have_font(void)
 
 bool plot_can_draw(struct diagnostics *d)
 {
-    if (!in_path("gnuplot"))
+    if (!program_exists("gnuplot"))
         diagnose(d, "no pictures: gnuplot is not installed (Debian package gnuplot-nox)");
     else if (!have_font())
         diagnose(d, "no pictures: there is no font, so they would have no text (Debian package "
