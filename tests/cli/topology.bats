@@ -60,7 +60,7 @@ PYTHON
     [ "$(grep -c ">PU [0-9]*<" "$SVG")" -eq 16 ]
     [ "$(grep -c '>NUMANode [0-3]' "$SVG")" -eq 4 ]
     grep -q '>pipe<' "$SVG"
-    grep -q '>Not this machine: planned only.<' "$SVG"
+    grep -q '>Not this machine: planned only, nothing was bound.<' "$SVG"
 }
 
 @test "256 PUs are all there, and threads by the dozen are summed up" {
@@ -78,6 +78,9 @@ PYTHON
     draw --synthetic "$FOUR"
     expect 0
     [ -z "$(boxes)" ]
+    draw "$(pipe '"placement": {"memory": "remote"}')" --synthetic 'numa:2 pu:1'
+    expect 0
+    grep -q '>Memory is remote: NUMA 0 from 1, NUMA 1 from 0.<' "$SVG"
     draw "$(pipe)"
     expect 0
     [ "$(boxes | grep -c ' reader-0$')" -eq 1 ]
@@ -125,6 +128,7 @@ PYTHON
     run --separate-stderr sp topology "$BATS_TEST_TMPDIR/result.json" --synthetic 'numa:2 core:2 pu:1'
     expect 0
     has "$output" 'PU 3 reader-0'
+    lacks "$output" 'planned only'
     run --separate-stderr sp topology "$BATS_TEST_TMPDIR" --synthetic 'numa:1 core:2 pu:1'
     expect 64
     says "$BATS_TEST_TMPDIR/result.json: reader-0 was on CPU 3, which is not there, or may not be used here"

@@ -25,15 +25,15 @@ struct drawn {
 static bool draw_svg(const struct arguments *a, const struct placement *p, const struct drawn *of,
                      const char *notes, struct diagnostics *d)
 {
-    char *lines = text_format(
-        "%s%s%s", of->lines, placement_is_this_system(p) ? "" : "Not this machine: planned only.\n",
-        notes ? notes : "");
+    char *remarks = placement_remarks(p);
+    char *lines = text_format("%s%s%s", of->lines, remarks ? remarks : "", notes ? notes : "");
     struct placement_marks marks = {.roles = of->roles, .lines = lines};
     char *xml = placement_xml(p, &marks, d);
     bool drawn = xml && topology_svg(xml, a->svg, d);
 
     free(xml);
     free(lines);
+    free(remarks);
     return drawn;
 }
 

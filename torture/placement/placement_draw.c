@@ -26,6 +26,26 @@ static void draw_memory(FILE *out, const struct placement *p)
     }
 }
 
+static void write_remarks(FILE *out, const struct placement *p)
+{
+    draw_memory(out, p);
+    if (!p->topology->this_system && !p->carried_out)
+        fputs("Not this machine: planned only, nothing was bound.\n", out);
+}
+
+char *placement_remarks(const struct placement *p)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL)
+        return NULL;
+    write_remarks(out, p);
+    fclose(out);
+    return text;
+}
+
 char *placement_draw(const struct placement *p)
 {
     char *text = NULL;
@@ -35,9 +55,7 @@ char *placement_draw(const struct placement *p)
     if (out == NULL)
         return NULL;
     topology_draw(out, p->topology, (const char *const *)p->names, p->slots, p->count);
-    draw_memory(out, p);
-    if (!p->topology->this_system)
-        fputs("Not this machine: planned only, nothing was bound.\n", out);
+    write_remarks(out, p);
     fclose(out);
     return text;
 }
@@ -82,6 +100,7 @@ struct placement *placement_at(const char *const *names, const int *cpus, size_t
     bool ok = p != NULL && (p->topology = topology_read(synthetic, d)) != NULL;
 
     if (ok) {
+        p->carried_out = true;
         p->names = calloc(count + 1, sizeof *p->names);
         p->slots = calloc(count + 1, sizeof *p->slots);
         ok = p->names != NULL && p->slots != NULL;

@@ -8,7 +8,11 @@
  * `synthetic` as of placement_plan(). NULL with a line in d, also when there is no such CPU. */
 struct placement *placement_at(const char *const *names, const int *cpus, size_t count,
                                const char *synthetic, const char *where, struct diagnostics *d);
-/* Which thread goes where, drawn as text, one line per PU or pair of PUs; the caller frees it. */
+/* Lines that belong below any drawing: where memory comes from, and that a plan is only one; the
+ * caller frees it. */
+char *placement_remarks(const struct placement *p);
+/* Which thread goes where, drawn as text, one line per PU or pair of PUs, and the remarks; the
+ * caller frees it. */
 char *placement_draw(const struct placement *p);
 /* All that `stillpoint topology` prints: the drawing, and then the notes, each after "note: ". The
  * caller frees it. */

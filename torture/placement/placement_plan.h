@@ -9,6 +9,7 @@
 struct placement {
     struct topology *topology;
     enum placement_memory memory; /* after degrading */
+    bool carried_out;             /* it is of a run, and not a plan any more */
     char **names;
     struct placement_slot *slots;
     size_t count;
