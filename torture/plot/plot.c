@@ -38,11 +38,8 @@ static void write_subject(struct drawing *g, FILE *out)
                  ", %zu runs of each: median, and a band from the least to the most", repeats);
     if (g->left_out > 0)
         snprintf(more, sizeof more, "; the first %d points only", POINTS_MAX);
-    bool emulated = json_is_true(json_object_get(json_object_get(g->result, "host"), "emulated"));
-
     if (asprintf(&subject, "%s%sseed %.0f%s%s%s", name, *name ? ", " : "",
-                 plot_number(g->result, "seed"), times, more,
-                 emulated ? "; emulated: times mean nothing" : "") >= 0) {
+                 plot_number(g->result, "seed"), times, more, plot_doubt(g->result)) >= 0) {
         canvas_text(out, "subject", subject);
         free(subject);
     }

@@ -5,6 +5,13 @@
 
 #include <string.h>
 
+const char *plot_doubt(json_t *result)
+{
+    return json_is_true(json_object_get(json_object_get(result, "host"), "emulated"))
+               ? "; emulated: times mean nothing"
+               : "";
+}
+
 char *plot_caption(json_t *result)
 {
     json_t *host = json_object_get(result, "host"), *tool = json_object_get(result, "tool");

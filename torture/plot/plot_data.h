@@ -103,6 +103,8 @@ bool plot_write_table(struct drawing *g, const struct workload *w, FILE *out);
 /* Which machine and build: "Intel Xeon, 2 CPUs, Linux 6.18 · stillpoint 0.1.0 (1a2b3c4, modified) ·
  * 2026-11-20T14:15:03Z"; heap. In plot_caption.c. */
 char *plot_caption(json_t *result);
+/* What is to be added to the words about a result of such a machine, or "". In plot_caption.c. */
+const char *plot_doubt(json_t *result);
 /* Members of an object: 0 and "" when there is no such number or string. */
 double plot_number(json_t *object, const char *key);
 /* A latency of a run, or of an interval of one; NULL: it has none of that name. */

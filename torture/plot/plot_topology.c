@@ -173,11 +173,11 @@ static char *lines_of(json_t *result, json_t *run, const char *metric)
     static const char between[] = "  ·  ";
     const char *label = document_text(run, "label");
     char *caption = plot_caption(result), *part;
-    char *lines =
-        text_format("%s%s%s, flavor %s, seed %.0f\n%s%s%s\n",
-                    document_text(json_object_get(result, "scenario"), "name"), *label ? ", " : "",
-                    label, document_text(run, "flavor"), plot_number(result, "seed"),
-                    metric ? metric : "", metric ? " of each thread\n" : "", caption);
+    char *lines = text_format("%s%s%s, flavor %s, seed %.0f%s\n%s%s%s\n",
+                              document_text(json_object_get(result, "scenario"), "name"),
+                              *label ? ", " : "", label, document_text(run, "flavor"),
+                              plot_number(result, "seed"), plot_doubt(result), metric ? metric : "",
+                              metric ? " of each thread\n" : "", caption);
 
     free(caption);
     while ((part = strstr(lines, between)) != NULL) {

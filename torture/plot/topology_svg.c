@@ -17,7 +17,7 @@ static char *const programs[] = {"lstopo-no-graphics", "lstopo"};
 static char *const options[] = {"--if",
                                 "xml",
                                 "--input",
-                                "-",
+                                "/proc/self/fd/0", /* of "-" it makes /dev/stdin */
                                 "--of",
                                 "nativesvg",
                                 "--physical",
@@ -88,7 +88,6 @@ static char *draw(const char *program, const char *xml, const char *path, struct
     if (!in || !out || !messages || fputs(xml, in) < 0 || fflush(in) != 0) {
         diagnose(d, "%s: not drawn: no temporary file: %s", path, strerror(errno));
     } else {
-        rewind(in);
         code = program_run(arguments, fileno(in), fileno(out), fileno(messages));
         svg = whole(out);
         said = whole(messages);
