@@ -294,7 +294,9 @@ $(BUILD)/counted: $(BUILD)/obj/tests/programs/counted.o $(BUILD)/libstillpoint.a
 -include $(BUILD)/obj/tests/programs/counted.d
 
 .PHONY: scaling
-scaling: $(BUILD)/counted
+scaling:
+	@scripts/deps.sh count
+	@$(MAKE) --no-print-directory $(BUILD)/counted
 	@scripts/scaling.py $(BUILD)
 
 # ---- One more flavor, from anywhere --------------------------------------------------------------

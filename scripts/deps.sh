@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes sure that the packages this program needs are there: `scripts/deps.sh run`, `check` for the
-# tests as well, or `numa` for those too that boot a machine. Says nothing and touches no network when
-# nothing is missing. As root, or with sudo that asks for no password, it installs what is; otherwise it
-# prints the command and exits 64.
+# tests as well, `numa` for those too that boot a machine, or `count` for `make scaling`. Says nothing and
+# touches no network when nothing is missing. As root, or with sudo that asks for no password, it installs
+# what is; otherwise it prints the command and exits 64.
 #
 # This is the only list of packages. Columns: group, package, why. Groups with a `?` are wanted, not
 # needed: without what this system does not have a flavor or a picture is left out, and tests are skipped.
@@ -40,6 +40,7 @@ check? python3-scipy       its bootstrap and tests, against those of budgets and
 check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs
+count  valgrind            counts instructions and cache lines, for docs/scaling.md
 numa?  qemu-system-x86     a machine of four nodes
 numa?  busybox-static      the system in it
 numa?  cpio                packs that
@@ -51,8 +52,9 @@ case "${1-run}" in
 run) groups='build|run' ;;
 check) groups='build|run|check' ;;
 numa) groups='build|run|check|numa' ;;
+count) groups='build|count' ;;
 *)
-    echo "usage: scripts/deps.sh [run|check|numa]" >&2
+    echo "usage: scripts/deps.sh [run|check|numa|count]" >&2
     exit 64
     ;;
 esac
