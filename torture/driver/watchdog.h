@@ -44,9 +44,10 @@ void watchdog_close(struct watchdog *w);
  *
  * Where the driver itself did not run, the machine was suspended or starved, and so were the
  * threads: a longer step counts as a short one. What a silent thread itself waited for a CPU, or
- * was kept by the kernel, does not count, but for a tenth. Nor does the time in which any thread of
- * the process has been waiting so for a quarter of the limit, but at least 0.5 s, on end: the silent
- * one may wait for that. Where that adds up to twice the limit, the thread is returned as well. */
+ * was kept by the kernel, does not count, but for a tenth. Nor does the time in which any thread
+ * of the process has been waiting so for a quarter of the limit, but at least 0.5 s, on end: the
+ * silent one may wait for that. Where that adds up to twice the limit, the thread is returned as
+ * well. */
 int watchdog_look(struct watchdog *w);
 /* After the runner has ended: notices what has ended since the last look. */
 void watchdog_look_back(struct watchdog *w);
