@@ -7,6 +7,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ROUNDS] = {.name = "rounds"},
     [CHECKS] = {.name = "checks"},
     [QUIET_GPS] = {.name = "quiet_gps", .words = "grace periods with nobody inside"},
+    [LATELY_GPS] = {.name = "lately_gps", .words = "grace periods just after the last had left"},
     [LEFT_GPS] = {.name = "left_gps", .words = "readers that left"},
     [REQUESTS] = {.name = "requests", .words = "requests to force", .needs = CAN_FORCE},
     [BY_ITSELF] = {.name = "forced_by_itself", .needs = CAN_FORCE},
@@ -51,9 +52,9 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_ACTS + CHANGE] = {.format = "sets what forces at once, in round %lu"},
 };
 
-static const char *const coverage[] = {"quiet_gps",        "left_gps",       "requests",
-                                       "forced_by_itself", "undisturbed",    "stayed_on",
-                                       "shared_gps",       "held_callbacks", NULL};
+static const char *const coverage[] = {"quiet_gps",        "lately_gps",  "left_gps",  "requests",
+                                       "forced_by_itself", "undisturbed", "stayed_on", "shared_gps",
+                                       "held_callbacks",   NULL};
 
 static bool setup(struct instance *in, struct diagnostics *d)
 {

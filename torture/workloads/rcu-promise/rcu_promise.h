@@ -28,6 +28,7 @@ enum promise_counter {
     ROUNDS,
     CHECKS,
     QUIET_GPS,
+    LATELY_GPS,
     LEFT_GPS,
     REQUESTS,
     BY_ITSELF,
@@ -94,7 +95,7 @@ struct promised_notifier {
 #define ALL_NOTIFIED ((1u << NOTIFIERS) - 1)
 
 /* Steps are added up over some rounds, where a single one can have a reason of its own. */
-enum sum_kind { AFTER_LEAVING, WOKEN_LATE, HOLDS, SUM_COUNT };
+enum sum_kind { AFTER_READING, AFTER_LEAVING, WOKEN_LATE, HOLDS, SUM_COUNT };
 struct step_sum {
     unsigned rounds;
     unsigned long found, possible;

@@ -26,6 +26,29 @@ static void play_quiet(struct torture_thread *t, struct promise_state *s, const 
                           QUIET_WAITS, slept);
 }
 
+/* --- The holder has read, and left --- */
+
+/* A flavor that parks readers which do not read still watches it. */
+static void play_lately(struct torture_thread *t, struct promise_state *s,
+                        const struct scene *scene)
+{
+    struct step_sum sum;
+
+    (void)scene;
+    promise_enter(t, s);
+    promise_leave(t, s);
+    actor_begin(&s->leader, WAIT);
+    if (!promise_await_rest(t, &s->leader))
+        return;
+    torture_count(t, LATELY_GPS, 1);
+    torture_count(t, CHECKS, 1);
+    if (promise_sum(s, AFTER_READING, s->leader.sleeps_after - s->leader.sleeps_before, 1, &sum))
+        torture_violation(t->instance, t, PROMISE,
+                          "In %u grace periods, each just after the last reader had left, whoever "
+                          "waited has gone to sleep %lu times.",
+                          sum.rounds, sum.found);
+}
+
 /* --- The holder leaves --- */
 
 static void play_left(struct torture_thread *t, struct promise_state *s, const struct scene *scene)
@@ -255,6 +278,7 @@ static bool by_callbacks(const struct promise_params *p, const struct gp_promise
 #define FORCES CAN_FORCE | CAN_SYNCHRONIZE
 const struct scene promise_scenes[] = {
     {.play = play_quiet, .needs = CAN_SYNCHRONIZE},
+    {.play = play_lately, .needs = CAN_SYNCHRONIZE},
     {.play = play_left, .needs = CAN_SYNCHRONIZE},
     {.play = play_by_itself, .promised = by_itself, .needs = FORCES},
     {.play = play_undisturbed, .promised = never_by_itself, .needs = FORCES},

@@ -169,6 +169,7 @@ void promise_stay_on(struct torture_thread *t, struct promise_state *s, int thre
 static const struct {
     unsigned rounds, share;
 } sums[SUM_COUNT] = {
+    [AFTER_READING] = {.rounds = 6, .share = 2},
     [AFTER_LEAVING] = {.rounds = 6, .share = 2},
     [WOKEN_LATE] = {.rounds = 6, .share = 4},
     [HOLDS] = {.rounds = 4, .share = 2},
