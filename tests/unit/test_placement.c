@@ -847,7 +847,7 @@ START_TEST(many_threads_of_a_pu_are_summarised_by_role)
 }
 END_TEST
 
-static const char *show(double value, char *buffer)
+static const char *per_second(double value, char *buffer)
 {
     snprintf(buffer, 32, "%.0f/s", value);
     return buffer;
@@ -857,7 +857,7 @@ START_TEST(values_are_colours_with_a_scale)
 {
     static const double values[] = {10, 20, 30, NAN, 1, 1, 1, 1};
     struct placement_marks marks = {
-        .roles = role_list, .values = values, .metric = "reads", .show = show};
+        .roles = role_list, .values = values, .metric = "reads", .show = per_second};
     char *xml;
 
     add_threads("reader", 3);
