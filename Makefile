@@ -469,6 +469,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make run          install what is missing, build, measure and torture for 45 s, plot
   make compare BASE=REVISION   is this tree slower than that? builds both, runs them by turns
   make adaptors     what adaptors add to their peers, into docs/performance.md (5 minutes)
+  make scaling      counts of what grace periods cost with many threads, into docs/scaling.md (2 minutes)
   make check        install what is missing, run the tests (under 7 minutes on 2 CPUs)
   make check-full   the same and everything that takes longer (90 minutes; can be stopped)
   make check-numa   placement and all else on machines of four nodes, under QEMU (10 minutes)
