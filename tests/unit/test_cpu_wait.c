@@ -74,6 +74,8 @@ START_TEST(who_sleeps_nowhere_at_two_looks_is_kept)
     ck_assert(cpu_wait_keeps(&keep, RUN, THREAD));
     ck_assert(!cpu_wait_keeps(&keep, RUN, OTHER));
     ck_assert(!cpu_wait_keeps(&keep, RUN, THREAD));
+    set(OTHER, 'S', 30, "0");
+    ck_assert(!cpu_wait_keeps(&keep, RUN, OTHER));
 }
 END_TEST
 
