@@ -39,13 +39,13 @@ struct event_box {
 struct event_posts {
     struct event event;
     struct event_box *boxes;              /* by poster */
-    struct request_line *waits;           /* the drainer's: odd while it is in the wait */
+    struct request_line wait;             /* the drainer's: odd while it is in the wait */
     _Alignas(64) atomic_uint left;        /* posters that have not ended */
     _Alignas(64) atomic_ulong contended;  /* stored to before a post, which is seen late then */
-    const struct torture_thread *drainer; /* NULL: there are no posters */
+    const struct torture_thread *drainer; /* it ends at once where there are no posters */
 };
 
-/* posters.c. => `posts` is zeroed, and the first two have the run's threads. */
+/* posters.c: with the workload's state, where the run's threads are known; and their roles. */
 void event_posts_open(struct event_posts *posts, const struct instance *in);
 void event_posts_close(struct event_posts *posts);
 void event_poster(struct torture_thread *t);

@@ -1,7 +1,7 @@
 /* event: several threads set one event, each for what it has posted, and one thread drains: it
  * resets the event, looks into all boxes, and waits.
  *
- * Nobody posts while a post is not taken: a set that was lost would be healed by the next. So a
+ * No poster begins while a post is not taken: a set that was lost would be healed by the next. So a
  * drainer that sleeps while there is one, in the same sleep at each look, has lost the last of
  * them. */
 #include "event.h"
@@ -51,7 +51,7 @@ static bool sleeps_on(struct event_posts *posts, struct event_box *box, struct c
     unsigned long request;
     bool lasting;
 
-    if (request_line_asks(posts->waits, &request))
+    if (request_line_asks(&posts->wait, &request))
         now = overtaken_sleep_of(posts->drainer);
     lasting = cpu_sleep_lasts(*before, now) && !is_taken(box);
     *before = now;
@@ -93,7 +93,7 @@ void event_poster(struct torture_thread *t)
                      atomic_load_explicit(&box->posted, memory_order_relaxed) + 1);
         for (uint64_t i = random_below(&t->random, (uint64_t)p->burst) + 1; i > 0; i--) {
             post(t, posts, box);
-            torture_spin(random_below(&t->random, 500));
+            torture_spin(random_below(&t->random, 60));
         }
         await_drainer(t, posts, box);
         torture_count(t, CHECKS, 1);
@@ -136,12 +136,12 @@ void event_drainer(struct torture_thread *t)
             event_reset(&posts->event);
             drain(t, posts);
         }
-        request_line_turn(posts->waits);
+        request_line_turn(&posts->wait);
         if (random_one_in(&t->random, 2))
             event_wait(&posts->event);
         else
             event_timedwait(&posts->event, (int64_t)random_below(&t->random, 50 * 1000 * 1000));
-        request_line_turn(posts->waits);
+        request_line_turn(&posts->wait);
     }
 }
 
@@ -151,7 +151,6 @@ void event_posts_open(struct event_posts *posts, const struct instance *in)
 
     event_init(&posts->event, false);
     posts->boxes = cache_lines((size_t)p->posters * sizeof *posts->boxes);
-    posts->waits = cache_lines(sizeof *posts->waits);
     atomic_store_explicit(&posts->left, (unsigned)p->posters, memory_order_relaxed);
     for (size_t i = 0; i < in->thread_count; i++)
         if (in->threads[i].instance == in && in->threads[i].role->run == event_drainer)
@@ -161,7 +160,6 @@ void event_posts_open(struct event_posts *posts, const struct instance *in)
 void event_posts_close(struct event_posts *posts)
 {
     event_destroy(&posts->event);
-    free(posts->waits);
     free(posts->boxes);
 }
 
