@@ -114,7 +114,7 @@ static void vcpu_kick(struct kick_target *target)
 static uint64_t vcpu_rounds(struct kick_target *target)
 {
     struct vcpu *cpu = cpu_of(target);
-    struct vcpu_kvm_page *page = cpu ? vcpu_kvm_page(cpu) : NULL;
+    struct vcpu_kvm_page *page = cpu ? vcpu_kvm_shared_page(cpu) : NULL;
 
     return atomic_load_explicit(page ? &page->rounds : &target->rounds, memory_order_relaxed);
 }

@@ -32,7 +32,7 @@
 #endif
 
 static struct {
-    struct event urgent; /* no more piling up */
+    struct manual_event urgent; /* no more piling up */
     platform_once once;
     atomic_int barriers; /* queued, and not run */
     atomic_ulong delayed, dropped, threads;
@@ -52,7 +52,7 @@ static void forget_thread(void)
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
     callbacks.once = once;
-    event_init(&callbacks.urgent, false);
+    manual_event_init(&callbacks.urgent, false);
 }
 
 void rcu_callbacks_start(void)
@@ -76,7 +76,7 @@ void rcu_callback_stats(struct rcu_stats *stats)
 
 void rcu_end_pile_up(void)
 {
-    event_set(&callbacks.urgent);
+    manual_event_set(&callbacks.urgent);
 }
 
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
@@ -191,12 +191,12 @@ static void pile_up(void)
         int64_t left_ns;
 
         /* First the event is reset, then the settings are loaded: later ones set it again. */
-        event_reset(&callbacks.urgent);
+        manual_event_reset(&callbacks.urgent);
         left_ns = pile_up_left_ns(begun_ns);
         if (left_ns <= 0 || enough_to_start(callback_queue_count()))
             return;
         duty_begin(&rcu_callbacks_duty, CALLBACKS_PILE_UP);
-        event_timedwait(&callbacks.urgent, left_ns);
+        manual_event_timedwait(&callbacks.urgent, left_ns);
     }
 }
 
@@ -338,7 +338,7 @@ void rcu_recount_callbacks(void)
 
 struct barrier {
     struct rcu_head head;
-    struct event reached;
+    struct manual_event reached;
 };
 
 bool rcu_barrier_queued(void)
@@ -357,7 +357,7 @@ static void barrier_reached(struct rcu_head *head)
     if (atomic_fetch_sub_explicit(&callbacks.barriers, 1, memory_order_relaxed) == 1)
         callbacks.last_barrier_ran = true;
     callback_queue_give_back(); /* what the caller counts then is exact */
-    event_set(&container_of(head, struct barrier, head)->reached);
+    manual_event_set(&container_of(head, struct barrier, head)->reached);
 }
 
 /* A barrier's caller is not in the child, and its stack may be another thread's soon. */
@@ -400,7 +400,7 @@ void rcu_barrier(void)
     held = lock.held && lock.held(lock.data);
     if (held)
         lock.unlock(lock.data);
-    event_init(&barrier.reached, false);
+    manual_event_init(&barrier.reached, false);
     online = rcu_parked_begin();
     rcu_drain_begin();
     call_rcu(&barrier.head, barrier_reached);
@@ -414,9 +414,9 @@ void rcu_barrier(void)
     rcu_wake_leader();
     rcu_end_pile_up();
     rcu_recount_callbacks();
-    event_wait(&barrier.reached);
+    manual_event_wait(&barrier.reached);
     rcu_drain_end();
-    event_destroy(&barrier.reached);
+    manual_event_destroy(&barrier.reached);
     /* First: an online thread that waits for the lock holds up a grace period that its holder may
      * wait for. */
     if (held)

@@ -17,7 +17,7 @@ void callback_queue_init(void)
     q->head = &dummy;
     q->dummy_queued = true;
     atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
-    event_init(&q->more, false);
+    manual_event_init(&q->more, false);
 }
 
 struct queue_after_fork callback_queue_after_fork(bool (*is_kept)(struct rcu_head *node),
@@ -153,14 +153,14 @@ unsigned long callback_queue_add(struct rcu_head *node)
      * Broken: the consumer misses the callback and the producer the sleeper, so that the callback
      * waits for the next one. On x86 too. */
     if (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false))
-        event_set(&q->more);
+        manual_event_set(&q->more);
     returned = atomic_load_explicit(&q->returned, memory_order_relaxed);
     return (long)(queued - returned) > 0 ? queued - returned : 0; /* it may have run by now */
 }
 
 void callback_queue_wake(void)
 {
-    event_set(&callback_queue.more);
+    manual_event_set(&callback_queue.more);
 }
 
 /* --- The consumer's --- */
@@ -177,7 +177,7 @@ unsigned long callback_queue_count(void)
 
 void callback_queue_about_to_sleep(void)
 {
-    event_reset(&callback_queue.more);
+    manual_event_reset(&callback_queue.more);
     /* Orders: LOAD callback_queue.queued (acquire) -> LOAD next_of(node) in linked_to().
      * Pairs with: append(), STORE next_of(before) -> callback_queue_add(), RMW
      * callback_queue.queued (seq_cst).
@@ -197,13 +197,13 @@ void callback_queue_sleep(void)
      * waits for the next one. On x86 too. */
     atomic_store(&q->asleep, true);
     if (atomic_load(&q->queued) == q->seen)
-        event_wait(&q->more);
+        manual_event_wait(&q->more);
     atomic_store_explicit(&q->asleep, false, memory_order_relaxed);
 }
 
 void callback_queue_linger(int64_t ns)
 {
-    event_timedwait(&callback_queue.more, ns);
+    manual_event_timedwait(&callback_queue.more, ns);
 }
 
 /* The node after this one; NULL: none is linked yet. */

@@ -34,7 +34,7 @@ extern struct callback_queue {
     _Alignas(RCU_CACHE_LINE) atomic_ulong returned;
     atomic_bool asleep; /* or about to be; a producer that wakes it takes this back */
     /* Rarely stored to. */
-    _Alignas(RCU_CACHE_LINE) struct event more; /* a callback was linked */
+    _Alignas(RCU_CACHE_LINE) struct manual_event more; /* a callback was linked */
     /* The consumer's own, but that statistics load `peak` and raise it. */
     _Alignas(RCU_CACHE_LINE) struct rcu_head *head;
     bool dummy_queued;

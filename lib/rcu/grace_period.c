@@ -37,14 +37,14 @@ static struct {
     platform_cond ended;
     bool leading;
     unsigned followers;
-    struct event event; /* the leader's: a reader left, or a request came */
+    struct manual_event event; /* the leader's: a reader left, or a request came */
 } gp;
 
 void rcu_grace_periods_start(void)
 {
     platform_mutex_init(&gp.lock);
     platform_cond_init(&gp.ended);
-    event_init(&gp.event, false);
+    manual_event_init(&gp.event, false);
 }
 
 void rcu_start_counting_at(unsigned long number, unsigned long sequence)
@@ -58,7 +58,7 @@ void rcu_start_counting_at(unsigned long number, unsigned long sequence)
 
 void rcu_wake_leader(void)
 {
-    event_set(&gp.event);
+    manual_event_set(&gp.event);
 }
 
 int64_t rcu_age_ns(struct grace_period *g)
@@ -154,12 +154,12 @@ static void sleep_until_woken(struct grace_period *g, int64_t warning_due_ns)
     leader_does(g, LEADER_SLEEPS);
     platform_mutex_unlock(&rcu_registry.lock);
     count_up(&rcu_counts.sleeps);
-    if (warning_due_ns < INT64_MAX && !event_timedwait(&gp.event, warning_due_ns)) {
+    if (warning_due_ns < INT64_MAX && !manual_event_timedwait(&gp.event, warning_due_ns)) {
         platform_mutex_lock(&rcu_registry.lock);
         rcu_warn_of_long_wait(g);
         platform_mutex_unlock(&rcu_registry.lock);
     }
-    event_wait(&gp.event);
+    manual_event_wait(&gp.event);
     rcu_record_woken(g);
     leader_does(g, LEADER_SCANS);
     platform_mutex_lock(&rcu_registry.lock);
@@ -186,7 +186,7 @@ static void nap(struct grace_period *g, int policy)
     rcu_record_nap(g, length);
     leader_does(g, LEADER_NAPS);
     platform_mutex_unlock(&rcu_registry.lock);
-    event_timedwait(&gp.event, length);
+    manual_event_timedwait(&gp.event, length);
     rcu_record_woken(g);
     leader_does(g, LEADER_SCANS);
     platform_mutex_lock(&rcu_registry.lock);
@@ -204,7 +204,7 @@ static void await_readers(struct grace_period *g)
 
         /* First the event is reset, then requests and counters are loaded: what comes after the
          * load sets it again, and the nap or sleep ends at once. */
-        event_reset(&gp.event);
+        manual_event_reset(&gp.event);
         policy = tuned(gp_policy);
         if (!g->forced && becomes_forced(g, policy)) {
             g->forced = true;

@@ -18,7 +18,7 @@
 static struct {
     platform_once once;
     atomic_ulong goal; /* the newest that was started */
-    struct event started;
+    struct manual_event started;
 } polled;
 
 #ifdef STILLPOINT_DEBUG
@@ -71,7 +71,7 @@ void rcu_polled_start(void)
     static const platform_once once = PLATFORM_ONCE_INITIALIZER;
 
     polled.once = once;
-    event_init(&polled.started, false);
+    manual_event_init(&polled.started, false);
     choose_tag();
 }
 
@@ -100,11 +100,11 @@ static void polled_thread(void)
     for (;;) {
         unsigned long goal;
 
-        event_reset(&polled.started);
-        /* Relaxed: event_reset() acquires it. */
+        manual_event_reset(&polled.started);
+        /* Relaxed: manual_event_reset() acquires it. */
         goal = atomic_load_explicit(&polled.goal, memory_order_relaxed);
         if (reached(goal))
-            event_wait(&polled.started);
+            manual_event_wait(&polled.started);
         else
             rcu_wait_for(goal, false);
     }
@@ -150,7 +150,7 @@ static unsigned long start_polled(bool force)
         rcu_wake_leader();
     }
     platform_call_once(&polled.once, start_ordinary);
-    event_set(&polled.started);
+    manual_event_set(&polled.started);
     return to_cookie(goal);
 }
 

@@ -13,23 +13,23 @@
  * setter that only loaded the word ("already set: nothing to do") would order nothing: its X could
  * become visible after the reset and the waiter's test of its condition.
  *
- * X is what a caller stores before event_set(), and what a waiter's condition loads. */
+ * X is what a caller stores before manual_event_set(), and what a waiter's condition loads. */
 enum { EVENT_FREE, EVENT_SET, EVENT_BUSY };
 
-void event_init(struct event *e, bool set)
+void manual_event_init(struct manual_event *e, bool set)
 {
     atomic_init(&e->state, set ? EVENT_SET : EVENT_FREE);
 }
 
-void event_destroy(struct event *e)
+void manual_event_destroy(struct manual_event *e)
 {
     (void)e;
 }
 
-bool event_set(struct event *e)
+bool manual_event_set(struct manual_event *e)
 {
     /* Orders: STORE X -> STORE state (acq_rel; the acquire half serves no order that is promised).
-     * Pairs with: event_reset(), LOAD state (acq_rel) -> LOAD X; event_is_set(), LOAD state
+     * Pairs with: manual_event_reset(), LOAD state (acq_rel) -> LOAD X; manual_event_is_set(), LOAD state
      * (acquire) -> LOAD X.
      * Broken: the waiter finds the old X, and sleeps although its condition holds. */
     if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) != EVENT_BUSY)
@@ -38,29 +38,29 @@ bool event_set(struct event *e)
     return true;
 }
 
-void event_reset(struct event *e)
+void manual_event_reset(struct manual_event *e)
 {
     unsigned set = EVENT_SET;
 
     /* Orders: LOAD state (acquire) -> LOAD X. Also when it fails: another waiter's reset may have
      * erased the set, and carries it on.
-     * Pairs with: event_set(), STORE X -> STORE state (acq_rel).
+     * Pairs with: manual_event_set(), STORE X -> STORE state (acq_rel).
      * Broken: a set is erased, and the waiter still finds the old X and sleeps. */
     atomic_compare_exchange_strong_explicit(&e->state, &set, EVENT_FREE, memory_order_acq_rel,
                                             memory_order_acquire);
 }
 
-static bool event_is_set(struct event *e)
+static bool manual_event_is_set(struct manual_event *e)
 {
     /* Orders: LOAD state (acquire) -> LOAD X.
-     * Pairs with: event_set(), STORE X -> STORE state (acq_rel).
+     * Pairs with: manual_event_set(), STORE X -> STORE state (acq_rel).
      * Broken: the waiter goes on, and what was announced is not there. */
     return atomic_load_explicit(&e->state, memory_order_acquire) == EVENT_SET;
 }
 
-static bool wait_until(struct event *e, int64_t deadline_ns)
+static bool wait_until(struct manual_event *e, int64_t deadline_ns)
 {
-    while (!event_is_set(e)) {
+    while (!manual_event_is_set(e)) {
         unsigned state = EVENT_FREE;
 
         /* Relaxed: announces a sleeper. The futex compares again under the kernel's lock, and a set
@@ -70,27 +70,27 @@ static bool wait_until(struct event *e, int64_t deadline_ns)
         if (state == EVENT_SET)
             continue;
         if (!platform_futex_wait(&e->state, EVENT_BUSY, deadline_ns))
-            return event_is_set(e);
+            return manual_event_is_set(e);
     }
     return true;
 }
 
 #else
 
-void event_init(struct event *e, bool set)
+void manual_event_init(struct manual_event *e, bool set)
 {
     platform_mutex_init(&e->lock);
     platform_cond_init(&e->changed);
     e->set = set;
 }
 
-void event_destroy(struct event *e)
+void manual_event_destroy(struct manual_event *e)
 {
     platform_cond_destroy(&e->changed);
     platform_mutex_destroy(&e->lock);
 }
 
-bool event_set(struct event *e)
+bool manual_event_set(struct manual_event *e)
 {
     platform_mutex_lock(&e->lock);
     e->set = true;
@@ -99,7 +99,7 @@ bool event_set(struct event *e)
     return false;
 }
 
-void event_reset(struct event *e)
+void manual_event_reset(struct manual_event *e)
 {
     platform_mutex_lock(&e->lock);
     e->set = false;
@@ -108,7 +108,7 @@ void event_reset(struct event *e)
 
 /* Under the lock also when the event is set already: the setter has left when we return, so that
  * the caller may destroy the event. */
-static bool wait_until(struct event *e, int64_t deadline_ns)
+static bool wait_until(struct manual_event *e, int64_t deadline_ns)
 {
     bool in_time = true;
 
@@ -125,12 +125,12 @@ static bool wait_until(struct event *e, int64_t deadline_ns)
 
 #endif
 
-void event_wait(struct event *e)
+void manual_event_wait(struct manual_event *e)
 {
     wait_until(e, -1);
 }
 
-bool event_timedwait(struct event *e, int64_t timeout_ns)
+bool manual_event_timedwait(struct manual_event *e, int64_t timeout_ns)
 {
     int64_t deadline_ns;
 

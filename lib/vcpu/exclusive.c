@@ -84,9 +84,9 @@ static atomic_uint tickets;
 
 /* Under vcpu_lock, but for `left`. */
 static struct {
-    platform_cond resume; /* the section is over, vCPUs may start */
-    struct event left;    /* the last vCPU that was waited for has left */
-    unsigned serving;     /* whose section is on, or comes next */
+    platform_cond resume;     /* the section is over, vCPUs may start */
+    struct manual_event left; /* the last vCPU that was waited for has left */
+    unsigned serving;         /* whose section is on, or comes next */
     struct starter_queue queue;
     unsigned queued;
     unsigned batch;     /* of these, those that are served before vCPUs are */
@@ -110,7 +110,7 @@ void vcpu_exclusive_start(void)
     atomic_store_explicit(&exclusive_pending, asymmetric_fence_is_full ? EXCLUSIVE_FENCES : 0,
                           memory_order_relaxed);
     platform_cond_init(&exclusive.resume);
-    event_init(&exclusive.left, false);
+    manual_event_init(&exclusive.left, false);
 }
 
 /* => vcpu_lock. 0, or 1 + those that are waited for. */
@@ -235,7 +235,7 @@ void vcpu_exec_end_slow(struct vcpu *cpu)
          * release sequence. The acquire half is not needed for that. */
         if (atomic_fetch_sub_explicit(&exclusive_pending, 1, memory_order_acq_rel) ==
             (EXCLUSIVE_FENCES | 2))
-            event_set(&exclusive.left);
+            manual_event_set(&exclusive.left);
     }
     platform_mutex_unlock(&vcpu_lock);
 }
@@ -248,7 +248,7 @@ static unsigned stop_vcpus(void)
     unsigned before = atomic_load_explicit(&exclusive_pending, memory_order_relaxed), running = 0;
     struct vcpu *cpu;
 
-    event_reset(&exclusive.left);
+    manual_event_reset(&exclusive.left);
     exclusive.leads = true;
     atomic_store_explicit(&exclusive_pending, EXCLUSIVE_FENCES | 1, memory_order_relaxed);
     /* Orders: STORE exclusive_pending (relaxed) -> LOAD running (acquire), by a heavy fence where
@@ -427,7 +427,7 @@ void vcpu_exclusive_after_fork(void)
     unsigned fences = asymmetric_fence_is_full ? EXCLUSIVE_FENCES : 0;
 
     platform_cond_init(&exclusive.resume);
-    event_init(&exclusive.left, false);
+    manual_event_init(&exclusive.left, false);
     TAILQ_INIT(&exclusive.queue);
     exclusive.queued = exclusive.batch = exclusive.waiting = exclusive.returning = 0;
     exclusive.door_ns = 0;

@@ -25,7 +25,7 @@ void cpu_exit(struct vcpu *cpu)
 
 bool vcpu_wake(struct vcpu *cpu)
 {
-    return event_set(vcpu_wake_event(cpu));
+    return manual_event_set(vcpu_wake_event(cpu));
 }
 
 void vcpu_kick_sleeper(struct vcpu *cpu)

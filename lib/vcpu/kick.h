@@ -25,7 +25,7 @@ static inline bool vcpu_shares_thread(const struct vcpu *cpu)
 }
 
 /* What the vCPU's thread sleeps on in its loop. */
-static inline struct event *vcpu_wake_event(struct vcpu *cpu)
+static inline struct manual_event *vcpu_wake_event(struct vcpu *cpu)
 {
     return vcpu_shares_thread(cpu) ? &cpu->rr->wake : &cpu->wake;
 }

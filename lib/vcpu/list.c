@@ -156,8 +156,8 @@ unsigned vcpu_count(void)
 static void renew(struct vcpu *cpu)
 {
     cpu->has_waiter = false;
-    event_init(&cpu->wake, false);
-    event_init(&cpu->cancel, false);
+    manual_event_init(&cpu->wake, false);
+    manual_event_init(&cpu->cancel, false);
     atomic_store_explicit(&cpu->thread_id, cpu->attached ? platform_thread_id() : 0,
                           memory_order_relaxed);
     vcpu_work_after_fork(cpu);

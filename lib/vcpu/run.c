@@ -30,7 +30,7 @@ void vcpu_wait_for_kick(struct vcpu *cpu)
     if (current_cpu != cpu || cpu->rr)
         vcpu_misuse("vcpu_wait_for_kick() of vCPU %u, which this thread has not attached by itself",
                     cpu->index);
-    event_reset(&cpu->wake);
+    manual_event_reset(&cpu->wake);
     /* After the reset: a kick that comes now leaves the event set. */
     if (!cpu_exit_requested(cpu))
         vcpu_sleep(&cpu->wake);

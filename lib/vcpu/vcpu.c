@@ -24,8 +24,8 @@ static void init_thread_part(struct vcpu *cpu, const struct vcpu_config *config)
 static void init_requests(struct vcpu *cpu)
 {
     atomic_init(&cpu->exit_request, 0);
-    event_init(&cpu->wake, false);
-    event_init(&cpu->cancel, false);
+    manual_event_init(&cpu->wake, false);
+    manual_event_init(&cpu->cancel, false);
     atomic_init(&cpu->thread_id, 0);
     atomic_init(&cpu->waits, false);
     atomic_init(&cpu->stop, false);
@@ -62,6 +62,6 @@ void vcpu_destroy(struct vcpu *cpu)
         vcpu_misuse("vcpu_destroy() of vCPU %u, which is in the list; call vcpu_remove() first",
                     cpu->index);
     vcpu_work_destroy(cpu);
-    event_destroy(&cpu->cancel);
-    event_destroy(&cpu->wake);
+    manual_event_destroy(&cpu->cancel);
+    manual_event_destroy(&cpu->wake);
 }

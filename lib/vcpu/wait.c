@@ -16,12 +16,12 @@
 
 STILLPOINT_THREAD_LOCAL struct vcpu_frame *vcpu_frames;
 
-void vcpu_sleep(struct event *e)
+void vcpu_sleep(struct manual_event *e)
 {
     struct bql_place place = bql_drop();
     bool online = rcu_parked_begin();
 
-    event_wait(e);
+    manual_event_wait(e);
     /* The lock first: an online thread that waits for it holds up a grace period that its holder
      * may wait for. */
     bql_regain(place);
@@ -48,7 +48,7 @@ void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service)
     w->frames = vcpu_frames;
     w->forks = vcpu_forks;
     atomic_init(&w->done, false);
-    event_init(&w->event, false);
+    manual_event_init(&w->event, false);
 }
 
 static bool is_done(struct vcpu_wait *w)
@@ -107,7 +107,7 @@ static void wait_and_serve(struct vcpu_wait *w)
     bool lock = vcpu_lock_for_work(cpu);
 
     for (;;) {
-        event_reset(vcpu_wake_event(cpu));
+        manual_event_reset(vcpu_wake_event(cpu));
         if (is_over(w))
             break;
         serve_thread(w);
@@ -131,7 +131,7 @@ bool vcpu_wait_for(struct vcpu_wait *w)
         wait_and_serve(w);
     else
         vcpu_sleep(&w->event);
-    event_destroy(&w->event);
+    manual_event_destroy(&w->event);
     return !w->cpu || is_done(w);
 }
 
@@ -143,7 +143,7 @@ void vcpu_stay_stopped(void)
     atomic_store_explicit(&resume.done, true, memory_order_relaxed);
     if (is_held(&resume))
         wait_and_serve(&resume);
-    event_destroy(&resume.event);
+    manual_event_destroy(&resume.event);
 }
 
 void vcpu_wait_done(struct vcpu_wait *w)
@@ -151,7 +151,7 @@ void vcpu_wait_done(struct vcpu_wait *w)
     struct vcpu *cpu = w->cpu;
 
     if (!cpu) {
-        event_set(&w->event);
+        manual_event_set(&w->event);
         return;
     }
     /* The lock keeps the vCPU from being removed between the two. */
@@ -160,7 +160,7 @@ void vcpu_wait_done(struct vcpu_wait *w)
      * Pairs with: is_done(), LOAD done (acquire).
      * Broken: the caller of vcpu_wait_for() goes on without seeing them. */
     atomic_store_explicit(&w->done, true, memory_order_release);
-    event_set(vcpu_wake_event(cpu));
+    manual_event_set(vcpu_wake_event(cpu));
     platform_mutex_unlock(&vcpu_lock);
 }
 

@@ -6,7 +6,7 @@
 #include "vcpu/serve.h"
 
 /* Sleeps until the event is set, with the big lock let go of, and parked: rcu_parked_begin(). */
-void vcpu_sleep(struct event *e);
+void vcpu_sleep(struct manual_event *e);
 
 /* Takes the big lock when the vCPU's work runs with it, and the calling thread does not hold it;
  * true when it did. */
@@ -49,7 +49,7 @@ struct vcpu_wait {
     struct vcpu_frame *frames; /* who goes on with it when the wait is over */
     atomic_bool done;          /* with a vCPU */
     unsigned forks;            /* vcpu_forks when it began */
-    struct event event;
+    struct manual_event event;
 };
 void vcpu_wait_init(struct vcpu_wait *w, enum vcpu_service service);
 /* False in the child of a fork that work did which a vCPU has run meanwhile: nobody is there to do

@@ -15,7 +15,7 @@
 /* A thread that waits in a section until it is told to leave. */
 struct reader {
     pthread_t thread;
-    struct event inside, leave;
+    struct manual_event inside, leave;
 };
 
 static inline void *reader_main(void *argument)
@@ -24,8 +24,8 @@ static inline void *reader_main(void *argument)
 
     rcu_register_thread();
     rcu_read_lock();
-    event_set(&r->inside);
-    event_wait(&r->leave);
+    manual_event_set(&r->inside);
+    manual_event_wait(&r->leave);
     rcu_read_unlock();
     rcu_unregister_thread();
     return NULL;
@@ -33,18 +33,18 @@ static inline void *reader_main(void *argument)
 
 static inline void reader_enters(struct reader *r)
 {
-    event_init(&r->inside, false);
-    event_init(&r->leave, false);
+    manual_event_init(&r->inside, false);
+    manual_event_init(&r->leave, false);
     ck_assert_int_eq(pthread_create(&r->thread, NULL, reader_main, r), 0);
-    event_wait(&r->inside);
+    manual_event_wait(&r->inside);
 }
 
 static inline void reader_leaves(struct reader *r)
 {
-    event_set(&r->leave);
+    manual_event_set(&r->leave);
     pthread_join(r->thread, NULL);
-    event_destroy(&r->inside);
-    event_destroy(&r->leave);
+    manual_event_destroy(&r->inside);
+    manual_event_destroy(&r->leave);
 }
 
 /* Under which callbacks do not pile up. */

@@ -64,14 +64,14 @@ static inline void begin_cpu(struct machine_cpu *c, const struct vcpu_guest *gue
 
     vcpu_init(&c->cpu, &config);
     ck_assert_int_eq(vcpu_add(&c->cpu), 0);
-    ck_assert_ptr_null(vcpu_kvm_page(&c->cpu));
+    ck_assert_ptr_null(vcpu_kvm_shared_page(&c->cpu));
     ck_assert_int_eq(pthread_create(&c->thread, NULL, cpu_main, c), 0);
 }
 
 static inline void start(struct machine_cpu *c, const struct vcpu_guest *guest, bool io)
 {
     begin_cpu(c, guest, io);
-    UNTIL((c->page = vcpu_kvm_page(&c->cpu)) != NULL);
+    UNTIL((c->page = vcpu_kvm_shared_page(&c->cpu)) != NULL);
 }
 
 static inline int join_cpu(struct machine_cpu *c)
@@ -143,7 +143,7 @@ static struct {
 /* The guest writes what it has read before. */
 static inline unsigned echo(struct vcpu *cpu, unsigned port, bool out, unsigned value)
 {
-    uint64_t rounds = atomic_load(&vcpu_kvm_page(cpu)->rounds);
+    uint64_t rounds = atomic_load(&vcpu_kvm_shared_page(cpu)->rounds);
 
     if (port != VCPU_KVM_PORT || out == io.in_next || (out && value != io.given) ||
         rounds % 65536 != 0 || rounds - io.last_rounds != (out ? 65536 : 0))

@@ -52,8 +52,8 @@ static bool is_asleep(int thread_id)
 /* A thread that waits once. */
 struct waiter {
     pthread_t thread;
-    struct event *event;
-    int64_t timeout_ns; /* 0: event_wait() */
+    struct manual_event *event;
+    int64_t timeout_ns; /* 0: manual_event_wait() */
     atomic_int thread_id;
     bool result;
 };
@@ -64,15 +64,15 @@ static void *waiter_main(void *argument)
 
     atomic_store(&w->thread_id, gettid());
     if (w->timeout_ns != 0) {
-        w->result = event_timedwait(w->event, w->timeout_ns);
+        w->result = manual_event_timedwait(w->event, w->timeout_ns);
     } else {
-        event_wait(w->event);
+        manual_event_wait(w->event);
         w->result = true;
     }
     return NULL;
 }
 
-static void waiter_start(struct waiter *w, struct event *e, int64_t timeout_ns)
+static void waiter_start(struct waiter *w, struct manual_event *e, int64_t timeout_ns)
 {
     *w = (struct waiter){.event = e, .timeout_ns = timeout_ns};
     ck_assert_int_eq(pthread_create(&w->thread, NULL, waiter_main, w), 0);
@@ -94,66 +94,66 @@ static bool waiter_end(struct waiter *w)
 
 START_TEST(a_set_event_is_not_waited_for)
 {
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
-    event_set(&e);
-    event_wait(&e);
-    ck_assert(event_timedwait(&e, 0));
-    event_destroy(&e);
+    manual_event_init(&e, false);
+    manual_event_set(&e);
+    manual_event_wait(&e);
+    ck_assert(manual_event_timedwait(&e, 0));
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(an_event_may_begin_set)
 {
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, true);
-    event_wait(&e);
-    event_destroy(&e);
+    manual_event_init(&e, true);
+    manual_event_wait(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_wait_leaves_it_set)
 {
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
-    event_set(&e);
-    event_set(&e);
+    manual_event_init(&e, false);
+    manual_event_set(&e);
+    manual_event_set(&e);
     for (int i = 0; i < 3; i++) {
-        event_wait(&e);
-        ck_assert(event_timedwait(&e, HOUR_NS));
+        manual_event_wait(&e);
+        ck_assert(manual_event_timedwait(&e, HOUR_NS));
     }
-    event_destroy(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_timed_wait_tells_that_nothing_came)
 {
     static const int64_t timeouts_ns[] = {0, 1, 1000000, -1, INT64_MIN};
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
+    manual_event_init(&e, false);
     for (size_t i = 0; i < sizeof timeouts_ns / sizeof *timeouts_ns; i++)
-        ck_assert_msg(!event_timedwait(&e, timeouts_ns[i]), "%" PRId64, timeouts_ns[i]);
-    event_destroy(&e);
+        ck_assert_msg(!manual_event_timedwait(&e, timeouts_ns[i]), "%" PRId64, timeouts_ns[i]);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_reset_takes_the_set_back)
 {
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, true);
+    manual_event_init(&e, true);
     for (int i = 0; i < 3; i++) {
-        event_reset(&e);
-        event_reset(&e);
-        ck_assert(!event_timedwait(&e, 1000));
-        event_set(&e);
-        ck_assert(event_timedwait(&e, 0));
+        manual_event_reset(&e);
+        manual_event_reset(&e);
+        ck_assert(!manual_event_timedwait(&e, 1000));
+        manual_event_set(&e);
+        ck_assert(manual_event_timedwait(&e, 0));
     }
-    event_destroy(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
@@ -163,14 +163,14 @@ START_TEST(a_sleeping_waiter_is_woken)
 {
     for (int i = 0; i < 10; i++) {
         struct waiter w;
-        struct event e;
+        struct manual_event e;
 
-        event_init(&e, false);
+        manual_event_init(&e, false);
         waiter_start(&w, &e, 0);
         waiter_sleeps(&w);
-        event_set(&e);
+        manual_event_set(&e);
         ck_assert(waiter_end(&w));
-        event_destroy(&e);
+        manual_event_destroy(&e);
     }
 }
 END_TEST
@@ -179,65 +179,65 @@ START_TEST(a_set_ends_a_timed_wait_of_any_length)
 {
     static const int64_t timeouts_ns[] = {HOUR_NS, INT64_MAX / 2, INT64_MAX};
     struct waiter w;
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
+    manual_event_init(&e, false);
     waiter_start(&w, &e, timeouts_ns[_i]);
     waiter_sleeps(&w);
-    event_set(&e);
+    manual_event_set(&e);
     ck_assert(waiter_end(&w));
-    event_destroy(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_set_wakes_all_waiters)
 {
     struct waiter waiters[WAITERS];
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
+    manual_event_init(&e, false);
     for (int i = 0; i < WAITERS; i++)
         waiter_start(&waiters[i], &e, i % 2 == 0 ? 0 : HOUR_NS);
     for (int i = 0; i < WAITERS; i++)
         waiter_sleeps(&waiters[i]);
-    event_set(&e);
+    manual_event_set(&e);
     for (int i = 0; i < WAITERS; i++)
         ck_assert(waiter_end(&waiters[i]));
-    event_destroy(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_reset_does_not_hide_a_sleeper_from_the_next_set)
 {
     struct waiter w;
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
+    manual_event_init(&e, false);
     waiter_start(&w, &e, 0);
     waiter_sleeps(&w);
-    event_reset(&e);
-    event_set(&e);
+    manual_event_reset(&e);
+    manual_event_set(&e);
     ck_assert(waiter_end(&w));
-    event_destroy(&e);
+    manual_event_destroy(&e);
 }
 END_TEST
 
 START_TEST(a_wait_that_ran_out_of_time_leaves_the_event_usable)
 {
     struct waiter w;
-    struct event e;
+    struct manual_event e;
 
-    event_init(&e, false);
-    ck_assert(!event_timedwait(&e, 1));
-    ck_assert(!event_timedwait(&e, 1));
+    manual_event_init(&e, false);
+    ck_assert(!manual_event_timedwait(&e, 1));
+    ck_assert(!manual_event_timedwait(&e, 1));
     waiter_start(&w, &e, 0);
     waiter_sleeps(&w);
-    ck_assert(!event_timedwait(&e, 1));
-    event_set(&e);
+    ck_assert(!manual_event_timedwait(&e, 1));
+    manual_event_set(&e);
     ck_assert(waiter_end(&w));
-    event_reset(&e);
-    ck_assert(!event_timedwait(&e, 1));
-    event_destroy(&e);
+    manual_event_reset(&e);
+    ck_assert(!manual_event_timedwait(&e, 1));
+    manual_event_destroy(&e);
 }
 END_TEST
 
@@ -246,7 +246,7 @@ END_TEST
 #define ROUNDS 20000
 
 static struct {
-    struct event event, answer;
+    struct manual_event event, answer;
     atomic_uint begun, ended;
     atomic_uint condition; /* relaxed: only the event orders it */
     unsigned payload;      /* plain: a race unless the event orders it */
@@ -255,25 +255,25 @@ static struct {
 
 static void race_init(bool set)
 {
-    event_init(&race.event, set);
-    event_init(&race.answer, false);
+    manual_event_init(&race.event, set);
+    manual_event_init(&race.answer, false);
 }
 
 static void race_destroy(void)
 {
-    event_destroy(&race.event);
-    event_destroy(&race.answer);
+    manual_event_destroy(&race.event);
+    manual_event_destroy(&race.answer);
 }
 
 static void *echo_main(void *unused)
 {
     for (;;) {
-        event_wait(&race.event);
-        event_reset(&race.event);
+        manual_event_wait(&race.event);
+        manual_event_reset(&race.event);
         if (race.rounds != 0)
             return unused;
         race.payload++;
-        event_set(&race.answer);
+        manual_event_set(&race.answer);
     }
 }
 
@@ -288,12 +288,12 @@ START_TEST(no_wake_up_is_lost_in_a_ping_pong)
     for (i = 0; i < ROUNDS && now_ns() < end_ns; i++) {
         wrong += race.payload != 2 * i;
         race.payload++;
-        event_set(&race.event);
-        event_wait(&race.answer);
-        event_reset(&race.answer);
+        manual_event_set(&race.event);
+        manual_event_wait(&race.answer);
+        manual_event_reset(&race.answer);
     }
     race.rounds = i;
-    event_set(&race.event);
+    manual_event_set(&race.event);
     pthread_join(thread, NULL);
     ck_assert_uint_eq(race.payload, 2 * i);
     ck_assert_uint_eq(wrong, 0);
@@ -310,7 +310,7 @@ static void *setter_main(void *unused)
             return unused;
         race.payload = i;
         atomic_store_explicit(&race.condition, i, memory_order_relaxed);
-        event_set(&race.event);
+        manual_event_set(&race.event);
         atomic_store_explicit(&race.ended, i, memory_order_release);
     }
 }
@@ -329,14 +329,14 @@ START_TEST(a_set_counts_also_when_already_set)
         atomic_store_explicit(&race.begun, i, memory_order_release);
         for (unsigned pause = i % 64; pause > 0; pause--)
             atomic_signal_fence(memory_order_seq_cst);
-        event_reset(&race.event);
+        manual_event_reset(&race.event);
         if (atomic_load_explicit(&race.condition, memory_order_relaxed) != i) {
-            event_wait(&race.event);
+            manual_event_wait(&race.event);
             wrong += atomic_load_explicit(&race.condition, memory_order_relaxed) != i;
             wrong += race.payload != i;
         }
         meet(&race.ended, i);
-        event_set(&race.event);
+        manual_event_set(&race.event);
     }
     race.rounds = i;
     atomic_store_explicit(&race.begun, i, memory_order_release);
@@ -351,7 +351,7 @@ static void *counter_main(void *unused)
 {
     for (unsigned i = 0; i < ROUNDS / WAITERS; i++) {
         atomic_fetch_add_explicit(&race.condition, 1, memory_order_relaxed);
-        event_set(&race.event);
+        manual_event_set(&race.event);
     }
     return unused;
 }
@@ -364,10 +364,10 @@ START_TEST(several_setters_are_all_heard)
     for (int i = 0; i < WAITERS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, counter_main, NULL), 0);
     for (;;) {
-        event_reset(&race.event);
+        manual_event_reset(&race.event);
         if (atomic_load_explicit(&race.condition, memory_order_relaxed) == ROUNDS)
             break;
-        event_wait(&race.event);
+        manual_event_wait(&race.event);
     }
     for (int i = 0; i < WAITERS; i++)
         pthread_join(threads[i], NULL);
@@ -375,7 +375,7 @@ START_TEST(several_setters_are_all_heard)
 }
 END_TEST
 
-static _Atomic(struct event *) doomed;
+static _Atomic(struct manual_event *) doomed;
 
 static void *doomed_setter_main(void *unused)
 {
@@ -383,7 +383,7 @@ static void *doomed_setter_main(void *unused)
         meet(&race.begun, i);
         if (race.rounds != 0)
             return unused;
-        event_set(atomic_load(&doomed));
+        manual_event_set(atomic_load(&doomed));
     }
 }
 
@@ -396,18 +396,18 @@ START_TEST(a_waiter_may_free_the_event_at_once)
 
     ck_assert_int_eq(pthread_create(&thread, NULL, doomed_setter_main, NULL), 0);
     for (i = 1; i <= ROUNDS && now_ns() < end_ns; i++) {
-        struct event *e = malloc(sizeof *e);
+        struct manual_event *e = malloc(sizeof *e);
 
         if (e == NULL)
             abort();
-        event_init(e, false);
+        manual_event_init(e, false);
         atomic_store(&doomed, e);
         atomic_store_explicit(&race.begun, i, memory_order_release);
         if (i % 2 == 0)
-            event_wait(e);
+            manual_event_wait(e);
         else
-            wrong += !event_timedwait(e, HOUR_NS);
-        event_destroy(e);
+            wrong += !manual_event_timedwait(e, HOUR_NS);
+        manual_event_destroy(e);
         memset(e, 0x5a, sizeof *e);
         free(e);
     }

@@ -19,7 +19,7 @@ START_TEST(the_guest_runs_until_the_vcpu_is_unplugged)
     see_it_run(&one, 1000);
     ck_assert_uint_eq(atomic_load(&one.page->unequal), 0);
     stop(&one);
-    ck_assert_ptr_null(vcpu_kvm_page(&one.cpu));
+    ck_assert_ptr_null(vcpu_kvm_shared_page(&one.cpu));
 }
 END_TEST
 

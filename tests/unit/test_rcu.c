@@ -983,7 +983,7 @@ END_TEST
 /* A reader that enters once a round, leaves at every possible moment of the grace period, and then
  * waits until that is over. */
 static struct {
-    struct event over;
+    struct manual_event over;
     atomic_uint round, inside;
     atomic_bool stop;
 } race;
@@ -999,8 +999,8 @@ static void *quiet_reader_main(void *unused)
         atomic_store_explicit(&race.inside, i, memory_order_release);
         pause_for(i * 37 % 8192 + 1);
         rcu_read_unlock();
-        event_wait(&race.over);
-        event_reset(&race.over);
+        manual_event_wait(&race.over);
+        manual_event_reset(&race.over);
     }
     rcu_unregister_thread();
     return unused;
@@ -1013,13 +1013,13 @@ START_TEST(no_wake_up_is_lost_to_a_quiet_reader)
     unsigned i;
 
     use(patient(RCU_GP_EVENT, HOUR_NS));
-    event_init(&race.over, false);
+    manual_event_init(&race.over, false);
     ck_assert_int_eq(pthread_create(&thread, NULL, quiet_reader_main, NULL), 0);
     for (i = 1; i < 10 || now_ns() < end_ns; i++) {
         atomic_store_explicit(&race.round, i, memory_order_release);
         meet(&race.inside, i);
         primitives[_i]();
-        event_set(&race.over);
+        manual_event_set(&race.over);
     }
     atomic_store(&race.stop, true);
     atomic_store_explicit(&race.round, i, memory_order_release);

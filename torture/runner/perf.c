@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const struct event {
+static const struct manual_event {
     uint32_t type;
     uint64_t config;
 } events[PERF_COUNT] = {
@@ -28,7 +28,7 @@ const char *const perf_names[PERF_COUNT] = {
 };
 
 /* The descriptor, or -1 with the reason in errno. The kernel's own events all happen in it. */
-static int open_event(const struct event *e, int thread_id, bool user_only)
+static int open_event(const struct manual_event *e, int thread_id, bool user_only)
 {
     struct perf_event_attr attributes = {
         .type = e->type,

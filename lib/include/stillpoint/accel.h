@@ -63,8 +63,8 @@ struct vcpu_rr {
     bool kicked; /* a round comes before any turn */
     bool ending, ended;
     pthread_cond_t left;
-    struct event wake;   /* the thread */
-    struct event change; /* for the timer: `count` has changed */
+    struct manual_event wake;   /* the thread */
+    struct manual_event change; /* for the timer: `count` has changed */
     /* The thread's own. */
     struct vcpu *last; /* whose turn it was */
     pthread_t timer;
@@ -97,7 +97,7 @@ struct vcpu_kvm_page {
     _Atomic uint64_t rounds, unequal, left, right;
 };
 /* => A vCPU of the accelerator kvm whose create() has returned; NULL before. */
-struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu);
+struct vcpu_kvm_page *vcpu_kvm_shared_page(struct vcpu *cpu);
 /* RIP and RAX, which has what the guest's last read of its port brought, 0 before the first. No I/O
  * is half done outside of run(). False: it is no vCPU of kvm, or create() has not returned.
  * => The vCPU's thread, outside of run(), before destroy(). */

@@ -1,8 +1,8 @@
 /* Manual-reset event: one thread waits until another announces that something happened.
  *
- * => X; event_set(e) happens before Y where Y follows an event_wait(e), event_timedwait(e) or
- *    event_reset(e) that found the event set, even when it was already set.
- * => The usual waiter is: event_reset(e); test the condition; if it does not hold, event_wait(e);
+ * => X; manual_event_set(e) happens before Y where Y follows an manual_event_wait(e), manual_event_timedwait(e) or
+ *    manual_event_reset(e) that found the event set, even when it was already set.
+ * => The usual waiter is: manual_event_reset(e); test the condition; if it does not hold, manual_event_wait(e);
  *    and round again. A wait that returns is a reason to test the condition again, no proof that it
  *    holds.
  * => Any number of threads may set. Several may wait, but only a waiter should reset.
@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct event {
+struct manual_event {
 #ifdef STILLPOINT_PORTABLE
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -29,16 +29,16 @@ struct event {
 #endif
 };
 
-void event_init(struct event *e, bool set);
-void event_destroy(struct event *e);
+void manual_event_init(struct manual_event *e, bool set);
+void manual_event_destroy(struct manual_event *e);
 /* Wakes the waiters. Does not block; one atomic exchange when nobody sleeps. True when somebody
  * slept, or slept until its time ran out, since the last set; false may be wrong in a build with
  * PORTABLE=1. */
-bool event_set(struct event *e);
-void event_reset(struct event *e);
+bool manual_event_set(struct manual_event *e);
+void manual_event_reset(struct manual_event *e);
 /* Blocks until the event is set; leaves it set. */
-void event_wait(struct event *e);
+void manual_event_wait(struct manual_event *e);
 /* The same for at most timeout_ns nanoseconds; false when the time ran out first. */
-bool event_timedwait(struct event *e, int64_t timeout_ns);
+bool manual_event_timedwait(struct manual_event *e, int64_t timeout_ns);
 
 #endif

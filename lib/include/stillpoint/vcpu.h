@@ -76,11 +76,11 @@ struct vcpu {
     void *accel_state;
     /* Written by requesters. */
     _Alignas(RCU_CACHE_LINE) atomic_uint exit_request;
-    struct event wake;    /* set by each kick */
-    struct event cancel;  /* ends the blocking call of the accelerator `cancel` */
-    atomic_int thread_id; /* 0: no thread runs it */
-    atomic_bool waits;    /* in a call that a signal ends, or on its way there */
-    atomic_bool stop;     /* a pause is on */
+    struct manual_event wake;   /* set by each kick */
+    struct manual_event cancel; /* ends the blocking call of the accelerator `cancel` */
+    atomic_int thread_id;       /* 0: no thread runs it */
+    atomic_bool waits;          /* in a call that a signal ends, or on its way there */
+    atomic_bool stop;           /* a pause is on */
     atomic_bool unplug;
     atomic_ulong kicks, kicks_merged; /* requests, and those that shared another's kick */
     /* Work queue. */

@@ -6,8 +6,8 @@
  * used up. */
 static void blocking_call(struct vcpu *cpu)
 {
-    event_wait(&cpu->cancel);
-    event_reset(&cpu->cancel);
+    manual_event_wait(&cpu->cancel);
+    manual_event_reset(&cpu->cancel);
 }
 
 static void run(struct vcpu *cpu)
@@ -23,7 +23,7 @@ static void run(struct vcpu *cpu)
 static void kick(struct vcpu *cpu)
 {
     if (!vcpu_wake(cpu))
-        event_set(&cpu->cancel);
+        manual_event_set(&cpu->cancel);
 }
 
 const struct vcpu_accel vcpu_accel_cancel = {

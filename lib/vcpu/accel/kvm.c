@@ -304,7 +304,7 @@ static int create_kvm(struct vcpu *cpu)
     }
     /* Orders: STORE rounds and the others of the page (relaxed, in clear_page()) -> STORE
      * accel_state (release).
-     * Pairs with: vcpu_kvm_page(), LOAD accel_state (acquire).
+     * Pairs with: vcpu_kvm_shared_page(), LOAD accel_state (acquire).
      * Broken: another thread finds in the page what its former owner has counted. */
     __atomic_store_n(&cpu->accel_state, v, __ATOMIC_RELEASE);
     return 0;
@@ -320,7 +320,7 @@ static void destroy_kvm(struct vcpu *cpu)
 
 /* The VM's memory is never unmapped, so the page may be read for ever; after destroy() it may be
  * another vCPU's. */
-struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
+struct vcpu_kvm_page *vcpu_kvm_shared_page(struct vcpu *cpu)
 {
     /* Orders: LOAD accel_state (acquire) -> LOAD rounds and the others of the page, by the caller.
      * Pairs with: create_kvm(), STORE accel_state (release).
@@ -388,7 +388,7 @@ static void kick_kvm(struct vcpu *cpu)
     (void)cpu;
 }
 
-struct vcpu_kvm_page *vcpu_kvm_page(struct vcpu *cpu)
+struct vcpu_kvm_page *vcpu_kvm_shared_page(struct vcpu *cpu)
 {
     (void)cpu;
     return NULL;

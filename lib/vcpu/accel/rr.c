@@ -41,8 +41,8 @@ static void kick(struct vcpu *cpu)
     platform_mutex_lock(&rr->lock);
     request_round(rr);
     platform_mutex_unlock(&rr->lock);
-    event_set(&rr->wake);
-    event_set(&cpu->wake); /* who removes one that never ran sleeps on this */
+    manual_event_set(&rr->wake);
+    manual_event_set(&cpu->wake); /* who removes one that never ran sleeps on this */
 }
 
 /* --- The timer --- */
@@ -58,12 +58,12 @@ static void timer(void *argument)
 
         platform_mutex_unlock(&rr->lock);
         if (several)
-            changed = event_timedwait(&rr->change, rr->turn_ns);
+            changed = manual_event_timedwait(&rr->change, rr->turn_ns);
         else
-            event_wait(&rr->change);
+            manual_event_wait(&rr->change);
         platform_mutex_lock(&rr->lock);
         if (changed) {
-            event_reset(&rr->change);
+            manual_event_reset(&rr->change);
         } else if (rr->count > 1) {
             vcpu_count_up(&vcpu_counts.rr_timer_kicks);
             end_turn(rr);
@@ -91,16 +91,16 @@ void vcpu_rr_init(struct vcpu_rr *rr, int64_t turn_ns)
     rr->kicked = rr->ending = rr->ended = rr->has_timer = false;
     platform_mutex_init(&rr->lock);
     platform_cond_init(&rr->left);
-    event_init(&rr->wake, false);
-    event_init(&rr->change, false);
+    manual_event_init(&rr->wake, false);
+    manual_event_init(&rr->change, false);
     TAILQ_INIT(&rr->vcpus);
     TAILQ_INIT(&rr->coming);
 }
 
 void vcpu_rr_destroy(struct vcpu_rr *rr)
 {
-    event_destroy(&rr->change);
-    event_destroy(&rr->wake);
+    manual_event_destroy(&rr->change);
+    manual_event_destroy(&rr->wake);
     platform_cond_destroy(&rr->left);
     platform_mutex_destroy(&rr->lock);
 }
@@ -121,7 +121,7 @@ void vcpu_rr_add(struct vcpu_rr *rr, struct vcpu *cpu)
     cpu->in_rr = true;
     TAILQ_INSERT_TAIL(&rr->coming, cpu, rr_link);
     request_round(rr);
-    event_set(&rr->wake);
+    manual_event_set(&rr->wake);
     platform_mutex_unlock(&rr->lock);
 }
 
@@ -148,7 +148,7 @@ void vcpu_rr_wait(struct vcpu_rr *rr, struct vcpu *cpu)
 static void count_changed(struct vcpu_rr *rr, unsigned count)
 {
     rr->count = count;
-    event_set(&rr->change);
+    manual_event_set(&rr->change);
 }
 
 /* Takes in those that were added since the last round; a kick from here on causes another round. */
@@ -281,7 +281,7 @@ static void take_turn(struct vcpu_rr *rr, struct vcpu *cpu)
 
 static void wait_for_kick(struct vcpu_rr *rr)
 {
-    event_reset(&rr->wake);
+    manual_event_reset(&rr->wake);
     /* After the reset: a kick that comes now leaves the event set. */
     if (!vcpu_rr_kicked(rr))
         vcpu_sleep(&rr->wake);
@@ -300,7 +300,7 @@ static bool ends(struct vcpu_rr *rr)
 
 static void end_timer(struct vcpu_rr *rr)
 {
-    event_set(&rr->change);
+    manual_event_set(&rr->change);
     if (rr->has_timer)
         platform_thread_join(rr->timer);
 }
@@ -336,7 +336,7 @@ void vcpu_rr_end(struct vcpu_rr *rr)
     rr->ending = true;
     request_round(rr);
     /* Under the lock: after it the thread may have ended, and the rr may be destroyed. */
-    event_set(&rr->wake);
+    manual_event_set(&rr->wake);
     platform_mutex_unlock(&rr->lock);
 }
 
@@ -348,8 +348,8 @@ void vcpu_rr_after_fork(struct vcpu_rr *rr)
 
     platform_mutex_init(&rr->lock);
     platform_cond_init(&rr->left);
-    event_init(&rr->wake, true);
-    event_init(&rr->change, true);
+    manual_event_init(&rr->wake, true);
+    manual_event_init(&rr->change, true);
     TAILQ_INIT(&rr->coming);
     for (; cpu; cpu = next) {
         next = TAILQ_NEXT(cpu, rr_link);

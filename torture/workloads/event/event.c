@@ -43,15 +43,15 @@ static const struct note_format notes[NOTE_COUNT] = {
 
 /* --- Waiters --- */
 
-static void wait_for_set(struct torture_thread *t, struct event *e)
+static void wait_for_set(struct torture_thread *t, struct manual_event *e)
 {
     const struct event_params *p = t->instance->params;
 
     if (random_one_in(&t->random, 2)) {
-        event_wait(e);
+        manual_event_wait(e);
         return;
     }
-    while (!event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1)))
+    while (!manual_event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1)))
         torture_count(t, TIMED_OUT, 1);
 }
 
@@ -59,10 +59,10 @@ static void wait_for_set(struct torture_thread *t, struct event *e)
 static void dispose(struct torture_thread *t, struct event_state *state)
 {
     if (random_one_in(&t->random, 2)) {
-        event_reset(state->event);
+        manual_event_reset(state->event);
         return;
     }
-    event_destroy(state->event);
+    manual_event_destroy(state->event);
     memset(state->event, 0x5a, sizeof *state->event);
     free(state->event);
     state->event = NULL;
@@ -209,11 +209,11 @@ static void await_all(struct torture_thread *t, struct event_state *state, unsig
 static void play(struct torture_thread *t, struct event_state *state, unsigned round)
 {
     const struct event_params *p = t->instance->params;
-    struct event *e = state->event;
+    struct manual_event *e = state->event;
 
     if (!e) {
         e = state->event = malloc(sizeof *e);
-        event_init(e, false);
+        manual_event_init(e, false);
     }
     begin(state, round);
     switch (random_below(&t->random, 3)) {
@@ -227,7 +227,7 @@ static void play(struct torture_thread *t, struct event_state *state, unsigned r
     }
     torture_note(t, NOTE_SETS, round, 0);
     state->written = round;
-    event_set(e);
+    manual_event_set(e);
     await_all(t, state, round);
     torture_count(t, ROUNDS, 1);
     torture_count(t, CHECKS, 1);
@@ -245,7 +245,7 @@ static void setter(struct torture_thread *t)
         torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
     }
     if (state->event)
-        event_destroy(state->event);
+        manual_event_destroy(state->event);
     free(state->event);
     state->event = NULL;
     begin(state, round + 1); /* there is none: waiters end */

@@ -37,7 +37,7 @@ struct event_box {
 
 /* Several threads set one event. */
 struct event_posts {
-    struct event event;
+    struct manual_event event;
     struct event_box *boxes;              /* by poster */
     struct request_line wait;             /* the drainer's: odd while it is in the wait */
     _Alignas(64) atomic_uint left;        /* posters that have not ended */
@@ -52,7 +52,7 @@ void event_poster(struct torture_thread *t);
 void event_drainer(struct torture_thread *t);
 
 struct event_state {
-    struct event *event;            /* the setter's between two rounds, then the last waiter's */
+    struct manual_event *event;     /* the setter's between two rounds, then the last waiter's */
     unsigned long written;          /* plain: the round whose event is being set */
     struct request_line *waits;     /* by waiter: odd while it is in the wait */
     struct cpu_sleep *looks;        /* the setter's, by waiter */

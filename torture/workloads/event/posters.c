@@ -40,7 +40,7 @@ static void post(struct torture_thread *t, struct event_posts *posts, struct eve
 
     atomic_store_explicit(&posts->contended, number, memory_order_relaxed);
     atomic_store_explicit(&box->posted, number, memory_order_relaxed);
-    torture_count(t, POSTED_TO_SLEEPER, event_set(&posts->event));
+    torture_count(t, POSTED_TO_SLEEPER, manual_event_set(&posts->event));
     torture_count(t, POSTS, 1);
 }
 
@@ -77,7 +77,7 @@ static void await_drainer(struct torture_thread *t, struct event_posts *posts,
                           "it has taken %lu.",
                           t->index, atomic_load_explicit(&box->posted, memory_order_relaxed),
                           atomic_load_explicit(&box->taken, memory_order_relaxed));
-        event_set(&posts->event); /* what was found is reported; the run goes on */
+        manual_event_set(&posts->event); /* what was found is reported; the run goes on */
         times = 0;
     }
 }
@@ -102,7 +102,7 @@ void event_poster(struct torture_thread *t)
             torture_sleep(t, random_below(&t->random, 2 * (uint64_t)p->pause_ns + 1));
     }
     atomic_fetch_sub_explicit(&posts->left, 1, memory_order_relaxed);
-    event_set(&posts->event);
+    manual_event_set(&posts->event);
 }
 
 static void drain(struct torture_thread *t, struct event_posts *posts)
@@ -133,14 +133,15 @@ void event_drainer(struct torture_thread *t)
         for (uint64_t i = random_below(&t->random, 2 * LOOKS_WITHOUT_WAIT) + 1; i > 0; i--) {
             atomic_store_explicit(&posts->contended, i, memory_order_relaxed);
             /* What is posted after the look leaves the event set. */
-            event_reset(&posts->event);
+            manual_event_reset(&posts->event);
             drain(t, posts);
         }
         request_line_turn(&posts->wait);
         if (random_one_in(&t->random, 2))
-            event_wait(&posts->event);
+            manual_event_wait(&posts->event);
         else
-            event_timedwait(&posts->event, (int64_t)random_below(&t->random, 50 * 1000 * 1000));
+            manual_event_timedwait(&posts->event,
+                                   (int64_t)random_below(&t->random, 50 * 1000 * 1000));
         request_line_turn(&posts->wait);
     }
 }
@@ -149,7 +150,7 @@ void event_posts_open(struct event_posts *posts, const struct instance *in)
 {
     const struct event_params *p = in->params;
 
-    event_init(&posts->event, false);
+    manual_event_init(&posts->event, false);
     posts->boxes = cache_lines((size_t)p->posters * sizeof *posts->boxes);
     atomic_store_explicit(&posts->left, (unsigned)p->posters, memory_order_relaxed);
     for (size_t i = 0; i < in->thread_count; i++)
@@ -159,7 +160,7 @@ void event_posts_open(struct event_posts *posts, const struct instance *in)
 
 void event_posts_close(struct event_posts *posts)
 {
-    event_destroy(&posts->event);
+    manual_event_destroy(&posts->event);
     free(posts->boxes);
 }
 

@@ -47,7 +47,7 @@ static void note_rounds(struct fleet *f, unsigned long number)
     FLEET_FOREACH(cpu, f)
     {
         struct exclusive_vcpu *v = cpu->data;
-        struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
+        struct vcpu_kvm_page *page = vcpu_kvm_shared_page(cpu);
 
         if (!page)
             continue;
@@ -95,7 +95,7 @@ void exclusive_freeze_guests(struct torture_thread *t, unsigned long number, uin
     FLEET_FOREACH(cpu, f)
     {
         struct exclusive_vcpu *v = cpu->data;
-        struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
+        struct vcpu_kvm_page *page = vcpu_kvm_shared_page(cpu);
 
         /* A page is its vCPU's until the vCPU's thread ends, which it does with the big lock
          * between; so while we hold it, the page of one that is not to end stays that vCPU's, and

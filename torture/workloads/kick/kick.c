@@ -63,16 +63,16 @@ uint64_t kick_progress(struct kick_vcpu *v)
 
     if (v->base.cpu.accel != &vcpu_accel_kvm)
         return atomic_load_explicit(&v->blocks, memory_order_relaxed);
-    page = vcpu_kvm_page(&v->base.cpu);
+    page = vcpu_kvm_shared_page(&v->base.cpu);
     if (!page)
         return 0;
     progress = atomic_load_explicit(&page->rounds, memory_order_relaxed);
-    /* Orders: LOAD page->rounds -> LOAD accel_state (in vcpu_kvm_page()).
+    /* Orders: LOAD page->rounds -> LOAD accel_state (in vcpu_kvm_shared_page()).
      * Pairs with: destroy_kvm(), STORE accel_state, before another vCPU has the page.
      * Broken: the page is another vCPU's once this one has ended, and the rounds of that one are
      * taken for progress of this one. */
     atomic_thread_fence(memory_order_acquire);
-    return vcpu_kvm_page(&v->base.cpu) ? progress : 0;
+    return vcpu_kvm_shared_page(&v->base.cpu) ? progress : 0;
 }
 
 /* Out of line, and rare: a reason is pending whose cpu_exit() has returned. It is lost if there is

@@ -129,7 +129,7 @@ void pause_call(struct torture_thread *t, struct pause_vcpu *caller, struct paus
 static void read_rounds(struct vcpu *cpu, void *data)
 {
     struct rounds *rounds = data;
-    struct vcpu_kvm_page *page = vcpu_kvm_page(cpu);
+    struct vcpu_kvm_page *page = vcpu_kvm_shared_page(cpu);
 
     rounds->known = page != NULL;
     if (page)
