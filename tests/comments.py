@@ -35,7 +35,7 @@ ABOVE = 6 # lines between the end of a comment and the access that it is about
 
 ORDERS = ["relaxed", "acquire", "release", "acq_rel", "seq_cst"]
 FENCE = re.compile(r"(__)?atomic_(thread|signal)_fence$|asymmetric_fence_|platform_heavy_fence$")
-ATOMIC = re.compile(r"(?:__)?atomic_(load|store|exchange|fetch|compare|flag|add|sub|or|and|clear)")
+ATOMIC = re.compile(r"(?:__|stillpoint_)?atomic_(load|store|exchange|fetch|compare|flag|add|sub|or|and|clear)")
 EXPRESSION = r"[*&]*[A-Za-z_]\w*(?:(?:->|\.)[A-Za-z_]\w*|\[[^\]]*\]|\([^()]*\))*"
 KIND = r"(LOAD|STORE|RMW|CAS|EXCHANGE)s?"
 CLAIM = re.compile(rf"\b{KIND}\s+(?!(?:of|that|the|by|in|its)\b)"
@@ -88,7 +88,7 @@ def order_of(call, arguments):
     found = re.search(r"(?:memory_order_|__ATOMIC_)(\w+)", text)
     if found:
         return found[1].lower()
-    return "relaxed" if re.search(r"_explicit$|_n$", call) else "seq_cst"
+    return "relaxed" if re.search(r"_explicit$|_n$|^stillpoint_", call) else "seq_cst"
 
 
 def calls(text):

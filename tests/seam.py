@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 ROOT = ROOT if ROOT.is_dir() else ROOT.parent.parent
 COMMENTS = re.compile(r'/\*.*?\*/', re.S)
-ATOMIC = re.compile(r'\batomic_\w+\b|_Atomic\b')
+ATOMIC = re.compile(r'\b(?:stillpoint_)?atomic_\w+\b|_Atomic\b|\bstillpoint_atomic\b')
 
 
 def without_comments(text):

@@ -8,10 +8,13 @@
 #define STILLPOINT_ACCEL_H
 
 #include <stillpoint/accel_list.h>
+#include <stillpoint/language.h>
 #include <stillpoint/vcpu.h>
 
 #include <stddef.h>
 #include <stdint.h>
+
+STILLPOINT_BEGIN
 
 struct vcpu_accel {
     const char *name;
@@ -94,7 +97,7 @@ void vcpu_rr_end(struct vcpu_rr *rr);
  * guest_io in the config it writes to VCPU_KVM_PORT and reads it once in 65536 rounds. */
 #define VCPU_KVM_PORT 0x80
 struct vcpu_kvm_page {
-    _Atomic uint64_t rounds, unequal, left, right;
+    stillpoint_atomic(uint64_t) rounds, unequal, left, right;
 };
 /* => A vCPU of the accelerator kvm whose create() has returned; NULL before. */
 struct vcpu_kvm_page *vcpu_kvm_shared_page(struct vcpu *cpu);
@@ -102,5 +105,7 @@ struct vcpu_kvm_page *vcpu_kvm_shared_page(struct vcpu *cpu);
  * is half done outside of run(). False: it is no vCPU of kvm, or create() has not returned.
  * => The vCPU's thread, outside of run(), before destroy(). */
 bool vcpu_kvm_registers(struct vcpu *cpu, uint64_t *rip, uint64_t *rax);
+
+STILLPOINT_END
 
 #endif

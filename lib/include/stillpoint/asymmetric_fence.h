@@ -19,8 +19,9 @@
 #ifndef STILLPOINT_ASYMMETRIC_FENCE_H
 #define STILLPOINT_ASYMMETRIC_FENCE_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
 
 /* Read-only: true when both sides are full fences. */
 extern bool asymmetric_fence_is_full;
@@ -32,13 +33,15 @@ static inline void asymmetric_fence_light(void)
      * Pairs with: asymmetric_fence_heavy(), STORE y -> LOAD x.
      * Broken: each side misses the other's store. */
     if (__builtin_expect(asymmetric_fence_is_full, 0))
-        atomic_thread_fence(memory_order_seq_cst);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     else
-        atomic_signal_fence(memory_order_seq_cst);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Any thread. Interrupts every CPU that runs another thread of this process: 0.1 us when there is
  * none, some 15 us on a virtual machine when there is. */
 void asymmetric_fence_heavy(void);
+
+STILLPOINT_END
 
 #endif

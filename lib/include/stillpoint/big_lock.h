@@ -12,9 +12,10 @@
 #ifndef STILLPOINT_BIG_LOCK_H
 #define STILLPOINT_BIG_LOCK_H
 
+#include <stillpoint/language.h>
 #include <stillpoint/rcu_callback.h>
 
-#include <stdbool.h>
+STILLPOINT_BEGIN
 
 /* => Any thread; blocks. */
 #define bql_lock() bql_lock_at(__FILE__, __LINE__)
@@ -26,5 +27,7 @@ bool bql_locked(void);
 
 /* For rcu_set_callback_lock(): callbacks run with the big lock held. */
 extern const struct rcu_callback_lock bql_callback_lock;
+
+STILLPOINT_END
 
 #endif

@@ -14,10 +14,12 @@
 #ifndef STILLPOINT_EVENT_H
 #define STILLPOINT_EVENT_H
 
+#include <stillpoint/language.h>
+
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
+
+STILLPOINT_BEGIN
 
 struct manual_event {
 #ifdef STILLPOINT_PORTABLE
@@ -25,7 +27,7 @@ struct manual_event {
     pthread_cond_t changed;
     bool set;
 #else
-    atomic_uint state;
+    stillpoint_atomic(unsigned) state;
 #endif
 };
 
@@ -40,5 +42,7 @@ void manual_event_reset(struct manual_event *e);
 void manual_event_wait(struct manual_event *e);
 /* The same for at most timeout_ns nanoseconds; false when the time ran out first. */
 bool manual_event_timedwait(struct manual_event *e, int64_t timeout_ns);
+
+STILLPOINT_END
 
 #endif

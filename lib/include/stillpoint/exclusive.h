@@ -28,13 +28,16 @@
 #define STILLPOINT_EXCLUSIVE_H
 
 #include <stillpoint/asymmetric_fence.h>
+#include <stillpoint/language.h>
 #include <stillpoint/vcpu.h>
+
+STILLPOINT_BEGIN
 
 /* 0, nearly always. Otherwise 1 + the number of vCPUs that are waited for, while an exclusive
  * section is on or requested; and a bit that is set while both fences are full. cpu_exec_start()
  * and cpu_exec_end() load one word for both, in two thirds of the time that two words took. */
 #define EXCLUSIVE_FENCES 0x80000000U
-extern atomic_uint exclusive_pending;
+extern stillpoint_atomic(unsigned) exclusive_pending;
 /* After so many executions without a section fences are light again. The full ones have taken a
  * vCPU some 0.1 ms by then. The heavy one that the next section runs instead takes its starter 15
  * to 30 us, while others wait, and interrupts each CPU that runs a vCPU. */
@@ -54,21 +57,21 @@ void vcpu_exec_nested(struct vcpu *cpu) __attribute__((noreturn, cold));
  * => Waits while an exclusive section is on. */
 static inline void cpu_exec_start(struct vcpu *cpu)
 {
-    bool nested = atomic_load_explicit(&cpu->running, memory_order_relaxed);
+    bool nested = stillpoint_atomic_load(&cpu->running, __ATOMIC_RELAXED);
 
 #ifdef STILLPOINT_DEBUG
     vcpu_check_exec_start(cpu);
 #endif
-    atomic_store_explicit(&cpu->running, true, memory_order_relaxed);
+    stillpoint_atomic_store(&cpu->running, true, __ATOMIC_RELAXED);
     /* Orders: STORE running (relaxed) -> LOAD exclusive_pending (acquire), by a light fence.
      * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
      * Broken: each load misses the other's store, and the vCPU executes in the section. */
-    atomic_signal_fence(memory_order_seq_cst);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     /* Orders: LOAD exclusive_pending (acquire) -> accesses of what the vCPU executes.
      * Pairs with: open_door(), STORE exclusive_pending (release); clear_fences(), STORE
      * exclusive_pending (release).
      * Broken: the vCPU executes on what the section has replaced. */
-    unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
+    unsigned pending = stillpoint_atomic_load(&exclusive_pending, __ATOMIC_ACQUIRE);
 
     if (__builtin_expect((pending | nested) != 0, 0)) {
         if (nested)
@@ -78,8 +81,8 @@ static inline void cpu_exec_start(struct vcpu *cpu)
              * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
              * (acquire).
              * Broken: against a plain fence of the starter, the vCPU executes in the section. */
-            atomic_thread_fence(memory_order_seq_cst);
-            pending = atomic_load_explicit(&exclusive_pending, memory_order_acquire);
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            pending = stillpoint_atomic_load(&exclusive_pending, __ATOMIC_ACQUIRE);
         }
         if ((pending & ~EXCLUSIVE_FENCES) || ++cpu->quiet_executions >= EXCLUSIVE_QUIET)
             vcpu_exec_start_slow(cpu);
@@ -92,13 +95,13 @@ static inline void cpu_exec_end(struct vcpu *cpu)
     /* Orders: accesses of what the vCPU executed -> STORE running (release).
      * Pairs with: stop_vcpus(), LOAD running (acquire).
      * Broken: the exclusive section sees the vCPU's work half done. */
-    atomic_store_explicit(&cpu->running, false, memory_order_release);
+    stillpoint_atomic_store(&cpu->running, false, __ATOMIC_RELEASE);
     /* Orders: STORE running (release) -> LOAD exclusive_pending (relaxed), by a light fence.
      * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running (acquire).
      * Broken: the starter counts the vCPU, which leaves without counting itself out, and waits for
      * ever. */
-    atomic_signal_fence(memory_order_seq_cst);
-    unsigned pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    unsigned pending = stillpoint_atomic_load(&exclusive_pending, __ATOMIC_RELAXED);
 
     if (__builtin_expect(pending != 0, 0)) {
         if (pending & EXCLUSIVE_FENCES) {
@@ -106,8 +109,8 @@ static inline void cpu_exec_end(struct vcpu *cpu)
              * Pairs with: stop_vcpus(), STORE exclusive_pending (relaxed) -> LOAD running
              * (acquire).
              * Broken: against a plain fence of the starter, it waits for a vCPU that has left. */
-            atomic_thread_fence(memory_order_seq_cst);
-            pending = atomic_load_explicit(&exclusive_pending, memory_order_relaxed);
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            pending = stillpoint_atomic_load(&exclusive_pending, __ATOMIC_RELAXED);
         }
         if (pending & ~EXCLUSIVE_FENCES)
             vcpu_exec_end_slow(cpu);
@@ -125,5 +128,7 @@ void end_exclusive(void);
 
 /* True in an exclusive section of the calling thread. */
 bool in_exclusive_section(void);
+
+STILLPOINT_END
 
 #endif

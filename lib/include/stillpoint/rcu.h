@@ -21,9 +21,11 @@
 #ifndef STILLPOINT_RCU_H
 #define STILLPOINT_RCU_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <stillpoint/language.h>
+
 #include <stdint.h>
+
+STILLPOINT_BEGIN
 
 /* Where an unsigned long has 32 bits the number would come round while a reader is on its way in;
  * there it is a phase that flips twice in each grace period. TWO_PHASE=1 builds that on 64 bits
@@ -61,14 +63,14 @@ struct rcu_link {
 /* One registered thread. Applications never touch it. */
 struct rcu_reader {
     /* Stored by its thread, loaded by leaders. */
-    _Alignas(RCU_CACHE_LINE) atomic_ulong counter;
-    atomic_uint attention;
+    stillpoint_aligned(RCU_CACHE_LINE) stillpoint_atomic(unsigned long) counter;
+    stillpoint_atomic(unsigned) attention;
     /* Its thread's own. */
     bool online;         /* in quiescent-state mode: the outermost level is not a section */
     bool in_wait;        /* in a call of the library that waits */
     unsigned exit_calls; /* of the hook that runs when the thread ends */
     /* Under the registry's locks. */
-    _Alignas(RCU_CACHE_LINE) struct rcu_link link;
+    stillpoint_aligned(RCU_CACHE_LINE) struct rcu_link link;
     struct rcu_link notifiers;
     unsigned group;        /* the one it is in while it is parked */
     unsigned missed_spins; /* grace periods in a row for which spinning was not enough */
@@ -94,7 +96,7 @@ static inline struct rcu_reader *rcu_self(void)
     return RCU_SELF();
 }
 
-extern atomic_ulong rcu_gp_number;
+extern stillpoint_atomic(unsigned long) rcu_gp_number;
 
 /* => The calling thread; once; outside sections. Neither waits for a grace period: they take locks
  *    that are held for microseconds.
@@ -131,7 +133,7 @@ void rcu_misuse(const char *what) __attribute__((noreturn, cold));
 static inline void rcu_read_lock(void)
 {
     struct rcu_reader *self = rcu_self();
-    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+    unsigned long counter = stillpoint_atomic_load(&self->counter, __ATOMIC_RELAXED);
 
     if (RCU_SECTIONS_ARE_FREE)
         return;
@@ -145,12 +147,12 @@ static inline void rcu_read_lock(void)
          * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).
          * Broken: the counter shows the new number, which is proof without a fence, and the section
          * still finds the old p. */
-        counter = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
+        counter = stillpoint_atomic_load(&rcu_gp_number, __ATOMIC_ACQUIRE);
         /* Orders: LOAD *p in the section before -> STORE counter (release).
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that never loaded the 0 in between loads this number, which is proof, and
          * *p is freed while the section before still reads it. Not on x86. */
-        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        stillpoint_atomic_store(&self->counter, counter, __ATOMIC_RELEASE);
         /* Orders: STORE counter (release) -> LOAD p, LOAD attention (relaxed). The light fence of
          * membarrier; without that, RCU_FULL_FENCE is set, and rcu_reader_entered() runs a full
          * one.
@@ -158,8 +160,8 @@ static inline void rcu_read_lock(void)
          * fence of rcu_scan_with_fence is between.
          * Broken: the leader loads 0 and frees *p, which this section has loaded; or it moves a
          * reader that it has just parked to its group, and the section is never announced. */
-        atomic_signal_fence(memory_order_seq_cst);
-        if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (__builtin_expect(stillpoint_atomic_load(&self->attention, __ATOMIC_RELAXED), 0))
             rcu_reader_entered(self);
     } else {
         counter--;
@@ -169,11 +171,11 @@ static inline void rcu_read_lock(void)
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that loads this store and none before it frees *p while the section before
          * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
-        atomic_store_explicit(&self->counter, counter, memory_order_release);
+        stillpoint_atomic_store(&self->counter, counter, __ATOMIC_RELEASE);
         /* Only in a signal handler that interrupted the entry above before it loaded
          * `attention`. */
         if (__builtin_expect(
-                atomic_load_explicit(&self->attention, memory_order_relaxed) & RCU_PARKED, 0))
+                stillpoint_atomic_load(&self->attention, __ATOMIC_RELAXED) & RCU_PARKED, 0))
             rcu_reader_entered(self);
     }
 }
@@ -183,7 +185,7 @@ static inline void rcu_read_lock(void)
 static inline void rcu_read_unlock(void)
 {
     struct rcu_reader *self = rcu_self();
-    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+    unsigned long counter = stillpoint_atomic_load(&self->counter, __ATOMIC_RELAXED);
 
     if (RCU_SECTIONS_ARE_FREE)
         return;
@@ -192,15 +194,15 @@ static inline void rcu_read_unlock(void)
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: the leader loads the 0, and *p is freed while this section still reads it. Not on
          * x86. */
-        atomic_store_explicit(&self->counter, 0, memory_order_release);
+        stillpoint_atomic_store(&self->counter, 0, __ATOMIC_RELEASE);
         /* Orders: STORE counter (release) -> LOAD attention (relaxed). The light fence of
          * membarrier; without that, RCU_FULL_FENCE is set, and rcu_reader_left() runs a full one.
          * Pairs with: request_wake(), STORE attention (release) -> reader_state(), LOAD counter
          * (acquire); the heavy fence of rcu_scan_with_fence is between.
          * Broken: the leader finds this reader inside, this reader finds no request, and the leader
          * sleeps for ever. */
-        atomic_signal_fence(memory_order_seq_cst);
-        if (__builtin_expect(atomic_load_explicit(&self->attention, memory_order_relaxed), 0))
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (__builtin_expect(stillpoint_atomic_load(&self->attention, __ATOMIC_RELAXED), 0))
             rcu_reader_left(self);
     } else {
         if (__builtin_expect(counter == 0, 0))
@@ -209,7 +211,7 @@ static inline void rcu_read_unlock(void)
          * Pairs with: reader_state(), LOAD counter (acquire) -> STORE *p.
          * Broken: a scan that loads this store and none before it frees *p while the section before
          * still reads it: a thread's later stores carry on its release in C17, but not in C++20. */
-        atomic_store_explicit(&self->counter, counter + 1, memory_order_release);
+        stillpoint_atomic_store(&self->counter, counter + 1, __ATOMIC_RELEASE);
     }
 }
 
@@ -217,7 +219,7 @@ static inline void rcu_read_unlock(void)
  * free and nobody knows. */
 static inline bool rcu_read_locked(void)
 {
-    unsigned long counter = atomic_load_explicit(&rcu_self()->counter, memory_order_relaxed);
+    unsigned long counter = stillpoint_atomic_load(&rcu_self()->counter, __ATOMIC_RELAXED);
 
     if (RCU_SECTIONS_ARE_FREE)
         return rcu_self()->online;
@@ -235,8 +237,9 @@ static inline void rcu_init(void)
  * Orders: STORE *value -> STORE pointer (release).
  * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value.
  * Broken: a reader follows the pointer to what is not written yet. */
-#define rcu_assign_pointer(pointer, value) __atomic_store_n(&(pointer), (value), __ATOMIC_RELEASE)
-#define rcu_set_pointer(address, value)    rcu_assign_pointer(*(address), value)
+#define rcu_assign_pointer(pointer, value) \
+    __atomic_store_n(&(pointer), STILLPOINT_AS(pointer, value), __ATOMIC_RELEASE)
+#define rcu_set_pointer(address, value) rcu_assign_pointer(*(address), value)
 /* What was published. An acquire rather than a dependency: free on x86, and honest elsewhere.
  * Orders: LOAD pointer (acquire) -> LOAD *value.
  * Pairs with: rcu_assign_pointer(), STORE *value -> STORE pointer (release).
@@ -247,29 +250,34 @@ static inline void rcu_init(void)
  * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value; rcu_assign_pointer(), STORE
  * *value -> STORE pointer (release).
  * Broken: a reader, or the updater that takes the old value, finds what is not written yet. */
-#define rcu_xchg_pointer(address, value) __atomic_exchange_n(address, value, __ATOMIC_ACQ_REL)
+#define rcu_xchg_pointer(address, value)                                                      \
+    __extension__({                                                                           \
+        __typeof__(*(address)) rcu_found =                                                    \
+            __atomic_exchange_n(address, STILLPOINT_AS(*(address), value), __ATOMIC_ACQ_REL); \
+        rcu_found;                                                                            \
+    })
 /* Publishes `value` when `expected` is there; returns what was there.
  * Orders: STORE *value -> STORE *address (release); LOAD *address (acquire) -> LOAD **address.
  * Pairs with: rcu_dereference(), LOAD pointer (acquire) -> LOAD *value; rcu_assign_pointer(), STORE
  * *value -> STORE pointer (release).
  * Broken: a reader, or the updater that takes the old value, finds what is not written yet. */
-#define rcu_cmpxchg_pointer(address, expected, value)                                    \
-    __extension__({                                                                      \
-        __typeof__(*(address)) rcu_found = (expected);                                   \
-        __atomic_compare_exchange_n(address, &rcu_found, value, false, __ATOMIC_ACQ_REL, \
-                                    __ATOMIC_ACQUIRE);                                   \
-        rcu_found;                                                                       \
+#define rcu_cmpxchg_pointer(address, expected, value)                                             \
+    __extension__({                                                                               \
+        __typeof__(*(address)) rcu_found = (expected);                                            \
+        __atomic_compare_exchange_n(address, &rcu_found, STILLPOINT_AS(*(address), value), false, \
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);                          \
+        rcu_found;                                                                                \
     })
 
 /* A section that lasts to the end of the enclosing block, however that is left. */
-#define RCU_READ_LOCK_GUARD()                                                  \
-    __attribute__((cleanup(rcu_read_guard_end), unused)) bool rcu_read_guard = \
-        rcu_read_guard_begin()
+#define RCU_READ_LOCK_GUARD() RCU_READ_GUARD(STILLPOINT_UNIQUE(rcu_read_guard_))
+#define RCU_READ_GUARD(guard) \
+    __attribute__((cleanup(rcu_read_guard_end), unused)) bool guard = rcu_read_guard_begin()
 /* WITH_RCU_READ_LOCK_GUARD() { ... } is a section around one statement. */
-#define WITH_RCU_READ_LOCK_GUARD()                                          \
-    for (__attribute__((cleanup(rcu_read_guard_end))) bool rcu_read_guard = \
-             rcu_read_guard_begin();                                        \
-         rcu_read_guard; rcu_read_guard = rcu_read_guard_leave())
+#define WITH_RCU_READ_LOCK_GUARD() WITH_RCU_READ_GUARD(STILLPOINT_UNIQUE(rcu_read_guard_))
+#define WITH_RCU_READ_GUARD(guard)                                                                \
+    for (__attribute__((cleanup(rcu_read_guard_end))) bool guard = rcu_read_guard_begin(); guard; \
+         guard = rcu_read_guard_leave())
 
 static inline bool rcu_read_guard_begin(void)
 {
@@ -299,6 +307,29 @@ void synchronize_rcu(void);
 /* The same, and from the start as fast as it goes: notifiers run, the leader sleeps until the very
  * reader leaves. Under every policy. */
 void synchronize_rcu_expedited(void);
+
+STILLPOINT_END
+
+#ifdef __cplusplus
+namespace stillpoint
+{
+/* A section for as long as it lives: what RCU_READ_LOCK_GUARD() is in C. */
+class read_guard
+{
+  public:
+    read_guard() noexcept
+    {
+        rcu_read_lock();
+    }
+    ~read_guard()
+    {
+        rcu_read_unlock();
+    }
+    read_guard(const read_guard &) = delete;
+    read_guard &operator=(const read_guard &) = delete;
+};
+} // namespace stillpoint
+#endif
 
 #include <stillpoint/rcu_callback.h>
 #include <stillpoint/rcu_fork.h>

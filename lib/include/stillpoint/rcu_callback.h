@@ -8,7 +8,9 @@
 #ifndef STILLPOINT_RCU_CALLBACK_H
 #define STILLPOINT_RCU_CALLBACK_H
 
-#include <stdbool.h>
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
 
 /* Embedded in what is to be freed; the library's from call_rcu() until the callback is called. */
 struct rcu_head {
@@ -48,5 +50,7 @@ void rcu_set_callback_lock(const struct rcu_callback_lock *lock);
  * process might run on when it started, whoever the caller is. A real-time thread on a CPU of its
  * own would starve a thread that inherited this. The nice value is inherited either way. */
 void rcu_start_callback_thread(void);
+
+STILLPOINT_END
 
 #endif

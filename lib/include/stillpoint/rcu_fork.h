@@ -28,10 +28,16 @@
 #ifndef STILLPOINT_RCU_FORK_H
 #define STILLPOINT_RCU_FORK_H
 
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
+
 /* For programs whose children only exec: the handler does nothing, and the child must not use RCU.
  * => Any thread, any time. As on and off: a program may fork one child without and the next with
  *    it. */
 void rcu_disable_atfork(void);
 void rcu_enable_atfork(void);
+
+STILLPOINT_END
 
 #endif

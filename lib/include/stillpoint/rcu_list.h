@@ -32,6 +32,8 @@
 #ifndef STILLPOINT_RCU_LIST_H
 #define STILLPOINT_RCU_LIST_H
 
+#include <stillpoint/language.h>
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +71,12 @@ struct rcu_list_layout {
     SIMPLEQ_HEAD(rcu_list_simpleq, rcu_list_layout) simpleq_head;
     TAILQ_HEAD(rcu_list_tailq, rcu_list_layout) tailq_head;
 };
-#define RCU_LIST_SAME_LAYOUT(which, first, second)                          \
-    _Static_assert(offsetof(struct rcu_list_layout, which.second) -         \
-                           offsetof(struct rcu_list_layout, which.first) == \
-                       offsetof(struct rcu_list_entry, back) -              \
-                           offsetof(struct rcu_list_entry, next),           \
-                   "stillpoint: <sys/queue.h> has another layout: " #which)
+#define RCU_LIST_SAME_LAYOUT(which, first, second)                             \
+    STILLPOINT_ASSERT(offsetof(struct rcu_list_layout, which.second) -         \
+                              offsetof(struct rcu_list_layout, which.first) == \
+                          offsetof(struct rcu_list_entry, back) -              \
+                              offsetof(struct rcu_list_entry, next),           \
+                      "stillpoint: <sys/queue.h> has another layout: " #which)
 RCU_LIST_SAME_LAYOUT(list, le_next, le_prev);
 RCU_LIST_SAME_LAYOUT(tailq, tqe_next, tqe_prev);
 RCU_LIST_SAME_LAYOUT(simpleq_head, sqh_first, sqh_last);
@@ -88,7 +90,7 @@ rcu_list_misuse(const char *operation, const char *how, const char *what, const 
     abort();
 }
 
-static inline struct rcu_list_entry *rcu_list_entry(void *node, size_t offset)
+static inline struct rcu_list_entry *rcu_list_entry_of(void *node, size_t offset)
 {
     return (struct rcu_list_entry *)(void *)((char *)node + offset);
 }
@@ -111,7 +113,7 @@ static inline void rcu_list_lead(unsigned shape, void *head, void *node, size_t 
         if (shape & RCU_LIST_TAIL)
             ((struct rcu_list_entry *)head)->back = link;
     } else if (shape & RCU_LIST_BACK) {
-        rcu_list_entry(node, offset)->back = link;
+        rcu_list_entry_of(node, offset)->back = link;
     }
 }
 
@@ -119,7 +121,7 @@ static inline void rcu_list_lead(unsigned shape, void *head, void *node, size_t 
 static inline rcu_list_link *rcu_list_walk(rcu_list_link *link, const void *node, size_t offset)
 {
     while (*link && *link != node)
-        link = &rcu_list_entry(*link, offset)->next;
+        link = &rcu_list_entry_of(*link, offset)->next;
     return *link == node ? link : NULL;
 }
 
@@ -135,7 +137,7 @@ static inline rcu_list_link *rcu_list_end(unsigned shape, void *head, size_t off
 static inline rcu_list_link *rcu_list_find(const char *operation, const char *how, unsigned shape,
                                            void *head, void *node, size_t offset)
 {
-    struct rcu_list_entry *entry = rcu_list_entry(node, offset);
+    struct rcu_list_entry *entry = rcu_list_entry_of(node, offset);
     rcu_list_link *link =
         shape & RCU_LIST_BACK ? entry->back : rcu_list_walk((rcu_list_link *)head, node, offset);
 
@@ -158,7 +160,7 @@ static inline rcu_list_link *rcu_list_find(const char *operation, const char *ho
 static inline void rcu_list_check_new(const char *operation, unsigned shape, rcu_list_link *from,
                                       void *node, size_t offset)
 {
-    if (RCU_LIST_DEBUG && (shape & RCU_LIST_BACK ? rcu_list_entry(node, offset)->back != NULL
+    if (RCU_LIST_DEBUG && (shape & RCU_LIST_BACK ? rcu_list_entry_of(node, offset)->back != NULL
                                                  : rcu_list_walk(from, node, offset) != NULL))
         rcu_list_misuse(operation, "of", "a node that is in a list already",
                         "remove it and wait for a grace period first; zero a node's memory before "
@@ -169,7 +171,7 @@ static inline void rcu_list_check_new(const char *operation, unsigned shape, rcu
 static inline void rcu_list_insert(unsigned shape, void *head, rcu_list_link *at, void *node,
                                    size_t offset)
 {
-    struct rcu_list_entry *entry = rcu_list_entry(node, offset);
+    struct rcu_list_entry *entry = rcu_list_entry_of(node, offset);
     void *next = *at;
 
     /* Relaxed: nobody can reach it until it is published below. */
@@ -215,13 +217,13 @@ static inline void rcu_list_insert_after(const char *operation, unsigned shape, 
                        node, offset);
     if (RCU_LIST_DEBUG && shape != RCU_LIST_SLIST)
         rcu_list_find(operation, "beside", shape, head, after, offset);
-    rcu_list_insert(shape, head, &rcu_list_entry(after, offset)->next, node, offset);
+    rcu_list_insert(shape, head, &rcu_list_entry_of(after, offset)->next, node, offset);
 }
 
 /* Takes out the node that `at` leads to. Its own forward link stays. */
 static inline void rcu_list_take(unsigned shape, void *head, rcu_list_link *at, size_t offset)
 {
-    struct rcu_list_entry *entry = rcu_list_entry(*at, offset);
+    struct rcu_list_entry *entry = rcu_list_entry_of(*at, offset);
     void *next = entry->next;
 
     rcu_list_lead(shape, head, next, offset, at);
@@ -247,8 +249,8 @@ static inline void rcu_list_remove_head(const char *operation, unsigned shape, v
 static inline void rcu_list_replace(const char *operation, unsigned shape, void *head, void *old,
                                     void *node, size_t offset)
 {
-    struct rcu_list_entry *entry = rcu_list_entry(node, offset),
-                          *old_entry = rcu_list_entry(old, offset);
+    struct rcu_list_entry *entry = rcu_list_entry_of(node, offset),
+                          *old_entry = rcu_list_entry_of(old, offset);
     rcu_list_link *at = rcu_list_find(operation, "of", shape, head, old, offset);
 
     rcu_list_check_new(operation, shape, shape & RCU_LIST_BACK ? at : (rcu_list_link *)head, node,
@@ -326,7 +328,7 @@ static inline void rcu_list_concat(const char *operation, unsigned shape, void *
     for ((variable) = (first); (variable) && ((following) = (next), 1); (variable) = (following))
 
 /* A node, which must have the type that the list holds, evaluated once; the place of its entry. */
-#define RCU_LIST_NODE(node, like)    ((__typeof__(like)){(node)})
+#define RCU_LIST_NODE(node, like)    STILLPOINT_AS(like, node)
 #define RCU_LIST_OFFSET(node, field) offsetof(__typeof__(*(node)), field)
 
 /* ---- Readers; updaters use them as well ---- */

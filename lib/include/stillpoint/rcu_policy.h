@@ -21,7 +21,10 @@
 #ifndef STILLPOINT_RCU_POLICY_H
 #define STILLPOINT_RCU_POLICY_H
 
+#include <stillpoint/language.h>
 #include <stillpoint/rcu.h>
+
+STILLPOINT_BEGIN
 
 enum rcu_gp_policy { RCU_GP_EVENT, RCU_GP_POLL, RCU_GP_FQS, RCU_GP_ADAPTIVE };
 
@@ -163,5 +166,7 @@ struct rcu_duty {
 /* Those of grace periods and callbacks at some moment of the call: fills at most `room`, returns
  * how many it has filled. Takes no lock. For reports of stalls. */
 unsigned rcu_duties(struct rcu_duty *duties, unsigned room);
+
+STILLPOINT_END
 
 #endif

@@ -24,7 +24,9 @@
 #ifndef STILLPOINT_RCU_POLL_H
 #define STILLPOINT_RCU_POLL_H
 
-#include <stdbool.h>
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
 
 /* => Any thread, also inside sections and callbacks. None blocks. The first start_poll starts a
  *    thread of the library's, which leads the grace periods that nobody waits for. */
@@ -53,5 +55,7 @@ void cond_synchronize_rcu_expedited(unsigned long cookie);
 /* Starts the thread now, from one whose CPU affinity and scheduling it should inherit. Otherwise it
  * is started as the callback thread is: see rcu_start_callback_thread(). */
 void rcu_start_poll_thread(void);
+
+STILLPOINT_END
 
 #endif

@@ -36,7 +36,10 @@
 #ifndef STILLPOINT_RCU_QSBR_H
 #define STILLPOINT_RCU_QSBR_H
 
+#include <stillpoint/language.h>
 #include <stillpoint/rcu.h>
+
+STILLPOINT_BEGIN
 
 /* => Registered threads, outside sections. Neither blocks. A thread is offline after it registered.
  *    Going online twice, or offline when it is not online, has no effect; inside a section either
@@ -73,12 +76,12 @@ void rcu_reader_renews(struct rcu_reader *self, unsigned long number);
 static inline void rcu_quiescent_state(void)
 {
     struct rcu_reader *self = rcu_self();
-    unsigned long counter = atomic_load_explicit(&self->counter, memory_order_relaxed);
+    unsigned long counter = stillpoint_atomic_load(&self->counter, __ATOMIC_RELAXED);
     /* Orders: LOAD rcu_gp_number (acquire) -> LOAD p.
      * Pairs with: number_advance(), STORE p -> STORE rcu_gp_number (release).
      * Broken: the counter shows the new number, which is proof without a fence, and the thread
      * still finds the old p. */
-    unsigned long number = atomic_load_explicit(&rcu_gp_number, memory_order_acquire);
+    unsigned long number = stillpoint_atomic_load(&rcu_gp_number, __ATOMIC_ACQUIRE);
 
 #ifdef STILLPOINT_DEBUG
     rcu_reader_renews(self, number);
@@ -86,5 +89,7 @@ static inline void rcu_quiescent_state(void)
     if (__builtin_expect(counter != number, 0))
         rcu_reader_renews(self, number);
 }
+
+STILLPOINT_END
 
 #endif

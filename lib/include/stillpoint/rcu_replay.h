@@ -16,7 +16,9 @@
 #ifndef STILLPOINT_RCU_REPLAY_H
 #define STILLPOINT_RCU_REPLAY_H
 
-#include <stdbool.h>
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
 
 struct rcu_replay {
     /* The callbacks that one grace period covers and one batch runs; at least 1. They wait for that
@@ -37,5 +39,7 @@ struct rcu_replay {
 int rcu_set_replay(const struct rcu_replay *replay);
 /* The program's own time has gone on: `decide` is called again. Any thread. */
 void rcu_replay_ask(void);
+
+STILLPOINT_END
 
 #endif

@@ -21,12 +21,13 @@
 #define STILLPOINT_VCPU_H
 
 #include <stillpoint/event.h>
+#include <stillpoint/language.h>
 #include <stillpoint/rcu.h>
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/queue.h>
+
+STILLPOINT_BEGIN
 
 struct vcpu;
 struct vcpu_accel;
@@ -68,26 +69,27 @@ struct vcpu_config {
  *    vcpu_remove() the memory is freed by way of a grace period. */
 struct vcpu {
     /* Stored by its thread, loaded by starters of exclusive sections. */
-    _Alignas(RCU_CACHE_LINE) atomic_bool running; /* between cpu_exec_start() and cpu_exec_end() */
+    stillpoint_aligned(RCU_CACHE_LINE) stillpoint_atomic(bool) running; /* executes */
     unsigned quiet_executions; /* its thread's: with full fences, since it met a section */
     const struct vcpu_accel *accel;
     const struct vcpu_guest *guest;
     void *data;
     void *accel_state;
     /* Written by requesters. */
-    _Alignas(RCU_CACHE_LINE) atomic_uint exit_request;
-    struct manual_event wake;   /* set by each kick */
-    struct manual_event cancel; /* ends the blocking call of the accelerator `cancel` */
-    atomic_int thread_id;       /* 0: no thread runs it */
-    atomic_bool waits;          /* in a call that a signal ends, or on its way there */
-    atomic_bool stop;           /* a pause is on */
-    atomic_bool unplug;
-    atomic_ulong kicks, kicks_merged; /* requests, and those that shared another's kick */
+    stillpoint_aligned(RCU_CACHE_LINE) stillpoint_atomic(unsigned) exit_request;
+    struct manual_event wake;         /* set by each kick */
+    struct manual_event cancel;       /* ends the blocking call of the accelerator `cancel` */
+    stillpoint_atomic(int) thread_id; /* 0: no thread runs it */
+    stillpoint_atomic(bool) waits;    /* in a call that a signal ends, or on its way there */
+    stillpoint_atomic(bool) stop;     /* a pause is on */
+    stillpoint_atomic(bool) unplug;
+    stillpoint_atomic(unsigned long) kicks;        /* requests */
+    stillpoint_atomic(unsigned long) kicks_merged; /* those that shared another's kick */
     /* Work queue. */
     pthread_mutex_t work_lock;
     struct vcpu_work_item *work_first, **work_last;
-    bool work_closed;      /* no more is taken */
-    atomic_bool work_here; /* something is queued */
+    bool work_closed;                  /* no more is taken */
+    stillpoint_atomic(bool) work_here; /* something is queued */
     /* Under the list's lock. */
     TAILQ_ENTRY(vcpu) link;
     unsigned index;
@@ -175,6 +177,8 @@ void vcpu_get_stats(struct vcpu_stats *stats);
  * has paused the vCPUs or is about to. */
 struct rcu_duty;
 unsigned vcpu_duties(struct rcu_duty *duties, unsigned room);
+
+STILLPOINT_END
 
 #include <stillpoint/accel.h>
 #include <stillpoint/big_lock.h>

@@ -25,9 +25,15 @@
 #ifndef STILLPOINT_VCPU_FORK_H
 #define STILLPOINT_VCPU_FORK_H
 
+#include <stillpoint/language.h>
+
+STILLPOINT_BEGIN
+
 /* => In the child of a fork, once, before any other call about vCPUs, and before it makes a thread:
  *    that may get the stack of one that is not here, and a vCPU may have been there. Never blocks.
  * => Aborts when the thread runs a vCPU of `kvm`, whose VM is the parent's alone. */
 void vcpu_fork_child(void);
+
+STILLPOINT_END
 
 #endif

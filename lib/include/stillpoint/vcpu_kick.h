@@ -17,7 +17,10 @@
 #ifndef STILLPOINT_VCPU_KICK_H
 #define STILLPOINT_VCPU_KICK_H
 
+#include <stillpoint/language.h>
 #include <stillpoint/vcpu.h>
+
+STILLPOINT_BEGIN
 
 /* => Any thread, also a force notifier, also under any lock, also for a vCPU that idles, is
  *    stopped, has not started or has ended. Never blocks. Not from a signal handler. */
@@ -29,7 +32,7 @@ static inline bool cpu_exit_requested(struct vcpu *cpu)
     /* Orders: LOAD exit_request (acquire) -> LOAD of the reasons, in an inner loop that reads them.
      * Pairs with: cpu_exit(), STORE of the reason -> STORE exit_request (seq_cst).
      * Broken: such a loop misses the reason; process_cpu_events() does not. */
-    return atomic_load_explicit(&cpu->exit_request, memory_order_acquire) != 0;
+    return stillpoint_atomic_load(&cpu->exit_request, __ATOMIC_ACQUIRE) != 0;
 }
 
 enum vcpu_state {
@@ -56,5 +59,7 @@ void vcpu_wait_for_kick(struct vcpu *cpu);
  * => A thread that has run a vCPU of `signal`, or of `kvm` without immediate_exit, keeps it
  *    blocked. */
 int vcpu_set_kick_signal(int signal);
+
+STILLPOINT_END
 
 #endif

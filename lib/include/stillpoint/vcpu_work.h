@@ -10,7 +10,10 @@
 #ifndef STILLPOINT_VCPU_WORK_H
 #define STILLPOINT_VCPU_WORK_H
 
+#include <stillpoint/language.h>
 #include <stillpoint/vcpu.h>
+
+STILLPOINT_BEGIN
 
 typedef void vcpu_work_func(struct vcpu *cpu, void *data);
 
@@ -48,5 +51,7 @@ int async_safe_run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data);
 void pause_all_vcpus(void);
 /* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. */
 void resume_all_vcpus(void);
+
+STILLPOINT_END
 
 #endif
