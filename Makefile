@@ -1,6 +1,8 @@
 # Stillpoint. `make help` lists the targets and variables.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^.define STILLPOINT_VERSION "\(.*\)"/\1/p' lib/include/stillpoint/version.h)
+# Of what programs compile in: the number of the shared library.
+LAYOUT  := $(shell sed -n 's/^.define STILLPOINT_LAYOUT_NUMBER //p' lib/include/stillpoint/version.h)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -88,7 +90,8 @@ ifneq ($(M32),)
 flags += -m32 -Wno-psabi # gcc 11 aligned 64-bit atomics anew, and says so
 endif
 
-lib_flags    := -fPIC -Ilib/include -Ilib
+# What no public header declares is hidden: from whoever links the shared library or what is installed.
+lib_flags    := -fPIC -fvisibility=hidden -Ilib/include -Ilib
 harness_flags := -I. -Ilib/include
 # The program's alone: what is tortured links no database, and reads no debugging information.
 program_libs   = $(or $(shell pkg-config --libs sqlite3 libdw 2>/dev/null),-lsqlite3 -ldw)
@@ -192,7 +195,7 @@ endef
 quoted = '$(subst ','\'',$(1))'
 
 $(BUILD)/flags: FORCE
-	$(call write_if_changed,$(call quoted,$(CC) $(compiler_line) $(flags) $(LDFLAGS)) $(call quoted,$(CFLAGS)))
+	$(call write_if_changed,$(call quoted,$(CC) $(compiler_line) $(flags) $(lib_flags) $(LDFLAGS)) $(call quoted,$(CFLAGS)))
 $(BUILD)/tests/flags: FORCE
 	$(call write_if_changed,$(call quoted,$(CFLAGS_TESTS)))
 $(BUILD)/host-defines: FORCE
@@ -211,6 +214,20 @@ $(BUILD)/libstillpoint.a: $(lib_objects)
 	$(archive)
 $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 	$(archive)
+
+# As it is installed: one object, in which hidden names are local, and a shared library.
+OBJCOPY := $(if $(filter %-gcc,$(CC)),$(CC:gcc=objcopy),objcopy)
+$(BUILD)/installed/stillpoint.o: $(lib_objects)
+	$(call say,LINK,$@) mkdir -p $(@D); $(CC) $(if $(M32),-m32) -nostdlib -r -o $@ $^ && \
+	    $(OBJCOPY) --localize-hidden $@
+$(BUILD)/installed/libstillpoint.a: $(BUILD)/installed/stillpoint.o
+	$(archive)
+shared := libstillpoint.so.$(LAYOUT)
+$(BUILD)/installed/$(shared): $(lib_objects) lib/symbols.map
+	$(call say,LINK,$@) mkdir -p $(@D); $(CC) $(flags) $(LDFLAGS) -shared -o $@ $(lib_objects) $(atomic_libs) \
+	    -Wl,-soname,$(shared),--version-script=lib/symbols.map,-z,nodelete,-z,defs
+.PHONY: library
+library: $(BUILD)/installed/libstillpoint.a $(BUILD)/installed/$(shared)
 
 $(BUILD)/obj/torture/%.o: torture/%.c $(BUILD)/flags
 	$(compile) $(harness_flags)
@@ -388,17 +405,36 @@ check-numa:
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/numa/run.sh
 
-install: all
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig lib/stillpoint include/stillpoint \
-	           share/stillpoint/plots share/stillpoint/configs)
-	install -m 755 $(BUILD)/stillpoint $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(runners) $(DESTDIR)$(PREFIX)/lib/stillpoint
-	install -m 644 $(BUILD)/libstillpoint.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 lib/include/stillpoint/*.h $(DESTDIR)$(PREFIX)/include/stillpoint
-	install -m 644 plots/*.gp $(DESTDIR)$(PREFIX)/share/stillpoint/plots
-	cp -r configs/. $(DESTDIR)$(PREFIX)/share/stillpoint/configs
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' stillpoint.pc.in \
-	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/stillpoint.pc
+# $(1): name, $(2): what to link
+pkg_config = sed -e 's|@NAME@|$(1)|' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+                 -e 's|@FLAGS@|$(layout_flags)|' -e 's|@LIBS@|$(2)|' stillpoint.pc.in \
+                 >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$(1).pc
+layout_flags = $(strip $(if $(TWO_PHASE),$(two_phase)) $(if $(PORTABLE),-DSTILLPOINT_PORTABLE))
+archive_libs = -l:$(1).a -Wl$(comma)-z$(comma)nodelete
+# For programs that are built with ThreadSanitizer, which has to see the library's accesses.
+tsan_build := $(BUILD)/for-tsan
+installed := $(DESTDIR)$(PREFIX)
+
+.PHONY: install-library
+install-library: library
+	+@$(MAKE) --no-print-directory SANITIZE=thread BUILD=$(tsan_build) $(tsan_build)/installed/libstillpoint.a
+	install -d $(installed)/lib/pkgconfig $(installed)/include/stillpoint
+	install -m 644 lib/include/stillpoint/*.h $(installed)/include/stillpoint
+	install -m 644 $(BUILD)/installed/libstillpoint.a $(installed)/lib
+	install -m 644 $(tsan_build)/installed/libstillpoint.a $(installed)/lib/libstillpoint-tsan.a
+	install -m 755 $(BUILD)/installed/$(shared) $(installed)/lib/libstillpoint.so.$(LAYOUT).$(VERSION)
+	ln -sf libstillpoint.so.$(LAYOUT).$(VERSION) $(installed)/lib/$(shared)
+	ln -sf $(shared) $(installed)/lib/libstillpoint.so
+	$(call pkg_config,stillpoint,$(call archive_libs,libstillpoint))
+	$(call pkg_config,stillpoint-tsan,$(call archive_libs,libstillpoint-tsan))
+	$(call pkg_config,stillpoint-shared,-lstillpoint)
+
+install: all install-library
+	install -d $(addprefix $(installed)/,bin lib/stillpoint share/stillpoint/plots share/stillpoint/configs)
+	install -m 755 $(BUILD)/stillpoint $(installed)/bin
+	install -m 755 $(runners) $(installed)/lib/stillpoint
+	install -m 644 plots/*.gp $(installed)/share/stillpoint/plots
+	cp -r configs/. $(installed)/share/stillpoint/configs
 
 # Both are generated: change the options tables, not the files.
 docs: $(BUILD)/stillpoint
@@ -482,6 +518,8 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   make lint         clang-format, comments, includes, clang-tidy, cppcheck (ANALYZE=0: no analyser)
   make docs         regenerate what is generated in docs/ and configs/schema/
   make install      into $$DESTDIR$$PREFIX
+  make install-library                       only the library: archive, shared library, headers
+  make library      only build these
   make clean        remove build/
 
   CC=clang                     compiler (gcc)             -> build/clang
