@@ -7,11 +7,12 @@
 #define STILLPOINT_LIB_START_H
 
 /* row(function, priority) */
-#define STILLPOINT_STARTS(row)                                                                     \
-    row(platform_start, 101) row(asymmetric_fence_start, 101) row(rcu_registry_start, 102)         \
-        row(rcu_grace_periods_start, 102) row(rcu_callbacks_start, 102) row(rcu_polled_start, 102) \
-            row(bql_start, 102) row(vcpu_kick_signal_start, 102) row(vcpu_thread_exit_start, 102)  \
-                row(vcpu_exclusive_start, 102)
+#define STILLPOINT_STARTS(row)                                                                \
+    row(platform_loaded_start, 101) row(platform_start, 101) row(asymmetric_fence_start, 101) \
+        row(rcu_registry_start, 102) row(rcu_grace_periods_start, 102)                        \
+            row(rcu_callbacks_start, 102) row(rcu_polled_start, 102) row(bql_start, 102)      \
+                row(vcpu_kick_signal_start, 102) row(vcpu_thread_exit_start, 102)             \
+                    row(vcpu_exclusive_start, 102)
 
 #ifndef PLATFORM_CONSTRUCTOR
 #define PLATFORM_CONSTRUCTOR(priority) __attribute__((constructor(priority)))

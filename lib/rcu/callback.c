@@ -7,6 +7,7 @@
 #include "force.h"
 #include "grace_period.h"
 #include "link.h"
+#include "own_thread.h"
 #include "parked.h"
 #include "replay.h"
 #include "settings.h"
@@ -33,7 +34,7 @@
 
 static struct {
     struct manual_event urgent; /* no more piling up */
-    platform_once once;
+    struct own_thread thread;
     atomic_int barriers; /* queued, and not run */
     atomic_ulong delayed, dropped, threads;
     atomic_bool inherited;             /* pending ones over a fork, and no thread runs them yet */
@@ -42,6 +43,7 @@ static struct {
     /* The callback thread's. */
     bool busy;                     /* it was woken within LINGER_NS */
     bool last_barrier_ran;         /* of those that were queued: deterministic mode stops there */
+    unsigned long unloads;         /* from the process, before the last batch */
     struct rcu_callback_lock lock; /* a copy, or what it took might be another when it unlocks */
 } callbacks;
 
@@ -49,9 +51,7 @@ static STILLPOINT_THREAD_LOCAL bool in_callback;
 
 static void forget_thread(void)
 {
-    static const platform_once once = PLATFORM_ONCE_INITIALIZER;
-
-    callbacks.once = once;
+    own_thread_init(&callbacks.thread);
     manual_event_init(&callbacks.urgent, false);
 }
 
@@ -124,7 +124,7 @@ static void start_thread(bool inherits)
 {
     atomic_fetch_add_explicit(&callbacks.threads, 1, memory_order_relaxed);
     atomic_store_explicit(&callbacks.inherited, false, memory_order_relaxed);
-    platform_thread_start("rcu-callback", callback_thread, inherits);
+    own_thread_start(&callbacks.thread, "rcu-callback", callback_thread, inherits);
 }
 
 static void start_inheriting(void)
@@ -139,20 +139,20 @@ static void start_ordinary(void)
 
 void rcu_start_callback_thread(void)
 {
-    platform_call_once(&callbacks.once, start_inheriting);
+    platform_call_once(&callbacks.thread.once, start_inheriting);
 }
 
 void rcu_run_inherited_callbacks(void)
 {
     if (atomic_load_explicit(&callbacks.inherited, memory_order_relaxed))
-        platform_call_once(&callbacks.once, start_ordinary);
+        platform_call_once(&callbacks.thread.once, start_ordinary);
 }
 
 void call_rcu(struct rcu_head *head, void (*callback)(struct rcu_head *))
 {
     unsigned long pending;
 
-    platform_call_once(&callbacks.once, start_ordinary);
+    platform_call_once(&callbacks.thread.once, start_ordinary);
     head->callback = callback;
     pending = callback_queue_add(head);
     if (pending == tuned(force_callbacks)) {
@@ -229,7 +229,7 @@ static bool worth_lingering(unsigned long count)
 }
 
 /* => Callback thread, parked. Blocks until a grace period is worth while; returns how many
- *    callbacks it will cover. */
+ *    callbacks it will cover. 0: the thread ends. */
 static unsigned long wait_for_callbacks(bool *force)
 {
     bool lingered = false;
@@ -251,6 +251,8 @@ static unsigned long wait_for_callbacks(bool *force)
             pile_up();
         if (count > 0)
             return rcu_replaying() ? count : callback_queue_count();
+        if (own_thread_ends(&callbacks.thread))
+            return 0;
         sleep_for_callbacks();
     }
 }
@@ -267,11 +269,21 @@ static void callback_unlock(void)
         callbacks.lock.unlock(callbacks.lock.data);
 }
 
+/* What a callback is to call may have been unloaded while it waited. A crash would be all that is
+ * left of that, in a thread that nobody of the program's knows. */
+static void check_loaded(struct rcu_head *node)
+{
+    if (!platform_is_mapped((uintptr_t)node->callback))
+        rcu_misuse("a callback is to call what is no longer loaded: a plug-in was unloaded with "
+                   "callbacks pending; call rcu_barrier() before dlclose()");
+}
+
 /* Runs up to so many callbacks under the lock, and lets go of it in time; returns how many. */
 static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
 {
     unsigned forks = callbacks.forks;
-    unsigned long count = 0;
+    unsigned long count = 0, unloads;
+    bool unloaded;
     int64_t end = INT64_MAX;
 
     duty_go_on(&rcu_callbacks_duty, CALLBACKS_WAIT_FOR_LOCK);
@@ -282,9 +294,14 @@ static unsigned long invoke_batch(unsigned long most, int64_t hold_ns)
     in_callback = true;
     duty_go_on(&rcu_callbacks_duty, CALLBACKS_RUN);
     callbacks.last_barrier_ran = false;
+    unloads = platform_unloads();
+    unloaded = unloads != callbacks.unloads;
+    callbacks.unloads = unloads;
     do {
         struct rcu_head *node = callback_queue_take();
 
+        if (unloaded)
+            check_loaded(node);
         node->callback(node);
         callback_queue_finish();
         if (callbacks.forks != forks)
@@ -314,6 +331,8 @@ static void callback_thread(void)
         rcu_park();
         duty_end(&rcu_callbacks_duty);
         count = wait_for_callbacks(&force);
+        if (count == 0)
+            break;
         duty_begin(&rcu_callbacks_duty, CALLBACKS_WAIT_FOR_GP);
         replaying = rcu_replaying();
         rcu_wait_for(rcu_goal(), force);
@@ -329,6 +348,7 @@ static void callback_thread(void)
                 platform_nap(LOCK_PAUSE_NS);
         }
     }
+    rcu_unregister_thread();
 }
 
 void rcu_recount_callbacks(void)
@@ -427,4 +447,12 @@ void rcu_barrier(void)
 void drain_call_rcu(void)
 {
     rcu_barrier();
+}
+
+void rcu_callbacks_shutdown(void)
+{
+    /* As often as it takes: callbacks may queue others. */
+    while (callback_queue_pending() > 0)
+        rcu_barrier();
+    own_thread_end(&callbacks.thread, callback_queue_wake);
 }

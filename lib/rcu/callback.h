@@ -20,5 +20,7 @@ bool rcu_barrier_queued(void);
 void rcu_callbacks_after_fork(void);
 /* Starts the callback thread where a fork has left callbacks, and no thread. */
 void rcu_run_inherited_callbacks(void);
+/* Ends the thread, when there are no callbacks. => As rcu_barrier(). */
+void rcu_callbacks_shutdown(void);
 
 #endif

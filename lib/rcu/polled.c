@@ -8,6 +8,7 @@
 
 #include "force.h"
 #include "grace_period.h"
+#include "own_thread.h"
 #include "parked.h"
 
 #include "start.h"
@@ -16,7 +17,7 @@
 #include "sync/platform.h"
 
 static struct {
-    platform_once once;
+    struct own_thread thread;
     atomic_ulong goal; /* the newest that was started */
     struct manual_event started;
 } polled;
@@ -68,9 +69,7 @@ static void choose_tag(void)
 
 void rcu_polled_start(void)
 {
-    static const platform_once once = PLATFORM_ONCE_INITIALIZER;
-
-    polled.once = once;
+    own_thread_init(&polled.thread);
     manual_event_init(&polled.started, false);
     choose_tag();
 }
@@ -101,28 +100,40 @@ static void polled_thread(void)
         unsigned long goal;
 
         manual_event_reset(&polled.started);
-        /* Relaxed: manual_event_reset() acquires it. */
+        /* Relaxed: manual_event_reset() acquires both. */
         goal = atomic_load_explicit(&polled.goal, memory_order_relaxed);
-        if (reached(goal))
-            manual_event_wait(&polled.started);
-        else
+        if (!reached(goal))
             rcu_wait_for(goal, false);
+        else if (own_thread_ends(&polled.thread))
+            return;
+        else
+            manual_event_wait(&polled.started);
     }
 }
 
 static void start_inheriting(void)
 {
-    platform_thread_start("rcu-poll", polled_thread, true);
+    own_thread_start(&polled.thread, "rcu-poll", polled_thread, true);
 }
 
 static void start_ordinary(void)
 {
-    platform_thread_start("rcu-poll", polled_thread, false);
+    own_thread_start(&polled.thread, "rcu-poll", polled_thread, false);
+}
+
+static void wake_thread(void)
+{
+    manual_event_set(&polled.started);
+}
+
+void rcu_polled_shutdown(void)
+{
+    own_thread_end(&polled.thread, wake_thread);
 }
 
 void rcu_start_poll_thread(void)
 {
-    platform_call_once(&polled.once, start_inheriting);
+    platform_call_once(&polled.thread.once, start_inheriting);
 }
 
 unsigned long get_state_synchronize_rcu(void)
@@ -149,7 +160,7 @@ static unsigned long start_polled(bool force)
         rcu_request_force(goal);
         rcu_wake_leader();
     }
-    platform_call_once(&polled.once, start_ordinary);
+    platform_call_once(&polled.thread.once, start_ordinary);
     manual_event_set(&polled.started);
     return to_cookie(goal);
 }

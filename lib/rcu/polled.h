@@ -6,5 +6,7 @@
 void rcu_polled_reset(unsigned long sequence);
 /* In a forked child: none is started, and cookies have another tag. */
 void rcu_polled_after_fork(void);
+/* Ends the thread, when the grace periods that were started have ended. */
+void rcu_polled_shutdown(void);
 
 #endif

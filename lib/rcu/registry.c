@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "parked.h"
 #include "thread_exit.h"
+#include "version.h"
 
 #include "start.h"
 #include "stillpoint/asymmetric_fence.h"
@@ -73,10 +74,11 @@ void rcu_registry_leave(void)
     platform_mutex_unlock(&rcu_registry.lock);
 }
 
-void rcu_register_thread(void)
+void rcu_register_compiled(const char *version, unsigned layout)
 {
     struct rcu_reader *self = rcu_self();
 
+    rcu_check_layout(version, layout);
     if (self->registered)
         rcu_misuse("rcu_register_thread() in a thread that is registered already");
     self->thread_id = platform_thread_id();

@@ -285,12 +285,12 @@ static void run_without_argument(void *run)
     function();
 }
 
-void platform_thread_start(const char *name, void (*run)(void), bool inherits)
+platform_thread platform_thread_start(const char *name, void (*run)(void), bool inherits)
 {
     void *argument;
 
     memcpy(&argument, &run, sizeof argument);
-    pthread_detach(create(name, run_without_argument, argument, inherits ? EVERYTHING : NOTHING));
+    return create(name, run_without_argument, argument, inherits ? EVERYTHING : NOTHING);
 }
 
 int platform_signal_real_time(int n)

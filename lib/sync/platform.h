@@ -145,15 +145,15 @@ void platform_heavy_fence(void);
 unsigned platform_cpus(void);
 int platform_thread_id(void);
 int platform_process_id(void);
-/* A detached thread with the finest timers, and all signals blocked but those that a thread raises
- * itself, as by a crash. It inherits the caller's affinity and scheduling; or it is an ordinary
- * thread (SCHED_OTHER), on the CPUs that the process might run on when it started. Aborts when
- * there can be none. */
-void platform_thread_start(const char *name, void (*run)(void), bool inherits);
-
-/* An ordinary thread that is waited for by platform_thread_join(); otherwise as above. */
+/* A thread with the finest timers, and all signals blocked but those that a thread raises itself,
+ * as by a crash. It inherits the caller's affinity and scheduling; or it is an ordinary thread
+ * (SCHED_OTHER), on the CPUs that the process might run on when it started. Aborts when there can
+ * be none. */
 typedef pthread_t platform_thread;
+platform_thread platform_thread_start(const char *name, void (*run)(void), bool inherits);
+/* An ordinary thread with an argument; otherwise as above. */
 platform_thread platform_thread_create(const char *name, void (*run)(void *), void *argument);
+/* Waits until it has ended. */
 void platform_thread_join(platform_thread thread);
 
 /* Signals that a thread is interrupted by, or waits for. */
@@ -183,6 +183,11 @@ void platform_exit_init(struct platform_exit *e, void (*run)(void));
 void platform_exit_request(struct platform_exit *e);
 /* Adds what is called in the child of a fork. */
 void platform_at_fork(void (*in_child)(void));
+
+/* How often anything was unloaded from the process; 0 where it cannot be known. */
+unsigned long platform_unloads(void);
+/* False: nothing is at the address, neither code that is loaded nor anything else. */
+bool platform_is_mapped(uintptr_t address);
 
 /* The name of a thread of this process; empty: it has ended, or cannot be known. */
 void platform_thread_name(int thread_id, char *name, size_t room);

@@ -21,18 +21,11 @@
 #ifndef STILLPOINT_RCU_H
 #define STILLPOINT_RCU_H
 
-#include <stillpoint/language.h>
+#include <stillpoint/version.h>
 
 #include <stdint.h>
 
 STILLPOINT_BEGIN
-
-/* Where an unsigned long has 32 bits the number would come round while a reader is on its way in;
- * there it is a phase that flips twice in each grace period. TWO_PHASE=1 builds that on 64 bits
- * too. */
-#if __SIZEOF_LONG__ < 8 && !defined(STILLPOINT_TWO_PHASE)
-#define STILLPOINT_TWO_PHASE
-#endif
 
 /* A thread's counter, and the grace-period number that it is compared with, share one layout:
  *
@@ -98,6 +91,10 @@ static inline struct rcu_reader *rcu_self(void)
 
 extern stillpoint_atomic(unsigned long) rcu_gp_number;
 
+/* Registers, when the library has the layout that the program was compiled for; otherwise it aborts
+ * with a message. Not for applications. */
+void rcu_register_compiled(const char *version, unsigned layout);
+
 /* => The calling thread; once; outside sections. Neither waits for a grace period: they take locks
  *    that are held for microseconds.
  * => A registered thread that does not read costs grace periods nothing, and one that stops reading
@@ -109,7 +106,10 @@ extern stillpoint_atomic(unsigned long) rcu_gp_number;
  *    aborts with a message.
  * => A section in a thread that is not registered would protect nothing, and aborts with a message.
  *    The main thread is no exception: it registers as any other. */
-void rcu_register_thread(void);
+static inline void rcu_register_thread(void)
+{
+    rcu_register_compiled(STILLPOINT_VERSION, STILLPOINT_LAYOUT);
+}
 void rcu_unregister_thread(void);
 
 /* True for ordinary readers, false for online ones: likely enough to come first, and not so likely
@@ -307,6 +307,15 @@ void synchronize_rcu(void);
 /* The same, and from the start as fast as it goes: notifiers run, the leader sleeps until the very
  * reader leaves. Under every policy. */
 void synchronize_rcu_expedited(void);
+
+/* Ends what the library runs of its own: waits until all callbacks that are queued have run and all
+ * grace periods that were started have ended, and until its threads are gone. For a program that
+ * wants to leave nothing, as for a leak checker; others may simply exit.
+ * => Any thread, outside sections and callbacks (aborts); while no other thread calls the library
+ *    but to read, register or unregister.
+ * => Calls after it find the library as it was at the start of the program, and start its threads
+ *    anew. */
+void rcu_shutdown(void);
 
 STILLPOINT_END
 

@@ -114,7 +114,7 @@ struct rcu_stats {
     unsigned long callbacks_peak;    /* most that were pending at once */
     unsigned long callbacks_delayed; /* calls of call_rcu() that callback_bound slowed down */
     unsigned long callbacks_dropped; /* of the parent's, by this process's fork */
-    unsigned long callback_threads;  /* started; never more than one in a process */
+    unsigned long callback_threads;  /* started: one, and one after each rcu_shutdown() */
     /* Readers. */
     unsigned long readers_parked;   /* that leaders stopped watching */
     unsigned long readers_unparked; /* parked ones that read, those just registered too */
