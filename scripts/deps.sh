@@ -37,6 +37,9 @@ check  clang-tidy          static analysis
 check  cppcheck            static analysis
 check? gcc-multilib        the library in 32 bits
 check? python3-scipy       its bootstrap and tests, against those of budgets and of compare
+check? g++             public headers in C++
+check? libevent-dev    an event loop beside the library
+check? valgrind        what the library leaves behind
 check? spin                model checking of the vCPU protocols
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs

@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# The library as it is installed, in programs of other people's: tests/programs/home.
+
+setup_file() {
+    export home=$BATS_FILE_TMPDIR/home
+    unset MAKEFLAGS MFLAGS MAKELEVEL
+    make -s -C "$ROOT" install-library BUILD="$BATS_FILE_TMPDIR/build" WERROR=1 PREFIX="$home" >&2
+    export PKG_CONFIG_PATH=$home/lib/pkgconfig LD_LIBRARY_PATH=$home/lib
+    # Their messages are tested, and not their cores.
+    ulimit -c 0
+}
+
+setup() {
+    programs=$ROOT/tests/programs/home
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# build OUT PACKAGE SOURCE... [-- OPTION...]: a program, or with -shared a plug-in, by what pkg-config says.
+build() {
+    local out=$1 package=$2 sources=()
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        sources+=("$1")
+        shift
+    done
+    # shellcheck disable=SC2046
+    gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -pthread -o "$out" "${sources[@]}" "${@:2}" \
+        $([ "$package" = none ] || pkg-config --cflags --libs "$package")
+}
+
+# The block after "<!-- tested: NAME -->" of docs/library.md.
+of_the_docs() {
+    awk -v mark="<!-- tested: $1 -->" '
+        $0 == mark { found = 1; next }
+        found && /^```/ { if (inside) exit; inside = 1; next }
+        inside' "$ROOT/docs/library.md"
+}
+
+# dies_with MESSAGE COMMAND...: by abort(), with one line that has the message.
+dies_with() {
+    local message=$1
+    shift
+    run timeout 60 "$@"
+    echo "$output"
+    [ "$status" -eq 134 ]
+    [ "$(grep -c '^stillpoint: ' <<<"$output")" -eq 1 ]
+    [[ $output == *"$message"* ]]
+}
+
+@test "what is installed has no name for linkers but those of public headers" {
+    nm -g --defined-only "$home/lib/libstillpoint.a" | awk 'NF == 3 { print $3 }' | sort >archive
+    nm -D --defined-only "$home/lib/libstillpoint.so" | awk '$2 != "A" { print $3 }' |
+        sed 's/@@STILLPOINT_[0-9]*$//' | sort >shared
+    [ "$(wc -l <archive)" -gt 80 ]
+    diff archive shared
+    # By the preprocessor: some names are made by macros.
+    printf '#include <stillpoint/%s>\n' $(cd "$home/include/stillpoint" && ls) |
+        gcc -E -P -x c -I"$home/include" - | grep -oE '\b[a-z_0-9]+\b' | sort -u >declared
+    comm -23 archive declared >private
+    cat private
+    [ ! -s private ]
+}
+
+@test "an event loop of libevent's runs beside the library, archive or shared" {
+    [ -e /usr/include/event2/event.h ] || skip 'libevent is not installed (Debian package libevent-dev)'
+    local package
+    for package in stillpoint stillpoint-shared; do
+        build loop $package "$programs/loop.c" -- -levent
+        run timeout 60 ./loop
+        echo "$output"
+        [ "$status" -eq 0 ]
+        [ "$output" = '10 turns' ]
+    done
+}
+
+@test "a plug-in with the library, archive or shared, comes and goes 1200 times" {
+    local package
+    build host none "$programs/host.c"
+    build host-shared stillpoint-shared "$programs/host.c" -- -DUSES_RCU
+    for package in stillpoint stillpoint-shared; do
+        build plugin.so $package "$programs/plugin.c" -- -shared
+        timeout 300 ./host ./plugin.so 1200
+    done
+    timeout 300 ./host-shared ./plugin.so 1200
+}
+
+@test "a plug-in that was linked by hand stays loaded as well" {
+    gcc -std=gnu11 -O2 -fPIC -shared -pthread -I"$home/include" -o plugin.so "$programs/plugin.c" \
+        "$home/lib/libstillpoint.a"
+    build host none "$programs/host.c"
+    timeout 60 ./host ./plugin.so 10
+}
+
+@test "a second copy of the library is refused, and both are named" {
+    build host stillpoint "$programs/host.c" -- -DUSES_RCU
+    build host-shared stillpoint-shared "$programs/host.c" -- -DUSES_RCU
+    build plugin.so stillpoint "$programs/plugin.c" -- -shared
+    build plugin-shared.so stillpoint-shared "$programs/plugin.c" -- -shared
+    dies_with 'two copies of the library in one process: ./plugin.so has version' ./host ./plugin.so 1
+    [[ $output == *' and the program has version '* ]]
+    dies_with "libstillpoint.so.1 has version" ./host ./plugin-shared.so 1
+    dies_with 'two copies of the library in one process: ./plugin.so has' ./host-shared ./plugin.so 1
+}
+
+@test "a plug-in that is unloaded with callbacks pending is diagnosed" {
+    build host stillpoint-shared "$programs/host.c" -- -DUSES_RCU
+    build plugin.so stillpoint-shared "$programs/plugin.c" -- -shared
+    dies_with 'a plug-in was unloaded with callbacks pending; call rcu_barrier() before dlclose()' \
+        ./host ./plugin.so 1 pending
+}
+
+@test "headers of another version, or for another build, are refused with both versions" {
+    of_the_docs example.c >example.c
+    build example stillpoint example.c -- -DSTILLPOINT_TWO_PHASE
+    dies_with 'compiled with the headers of version 0.1.0 (layout 1, TWO_PHASE), and runs with the library of' ./example
+    cp -r "$home/include" newer
+    sed -i 's/STILLPOINT_LAYOUT_NUMBER 1/STILLPOINT_LAYOUT_NUMBER 2/; s/"0.1.0"/"0.9.0"/' newer/stillpoint/version.h
+    build example stillpoint example.c -- -Inewer
+    dies_with 'headers of version 0.9.0 (layout 2), and runs with the library of version 0.1.0 (layout 1)' ./example
+}
+
+@test "the example of the docs leaves nothing, by valgrind" {
+    command -v valgrind >/dev/null || skip 'valgrind is not installed'
+    of_the_docs example.c >example.c
+    build example stillpoint example.c
+    run timeout 100 valgrind --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all \
+        --error-exitcode=9 ./example
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
+
+@test "a program that is linked statically works" {
+    of_the_docs example.c >example.c
+    build example stillpoint example.c -- -static -Wno-error
+    [ "$(timeout 60 ./example)" = read ]
+}
+
+@test "ThreadSanitizer finds nothing in programs that are linked with stillpoint-tsan" {
+    of_the_docs example.c >example.c
+    build example stillpoint-tsan example.c -- -fsanitize=thread
+    [ "$(timeout 100 ./example)" = read ]
+    build shape stillpoint-tsan "$ROOT/tests/programs/rcutorture_shape.c" -- -fsanitize=thread \
+        '-DRCU_HEADER=<stillpoint/rcu.h>'
+    timeout 100 ./shape 300
+}
+
+@test "the public headers are C11, and C++17 and later, without a warning" {
+    local compiler flags
+    # shellcheck disable=SC2046
+    flags="-Wall -Wextra -Wshadow -Werror $(pkg-config --cflags stillpoint) -O2"
+    for compiler in 'gcc -std=c11 -pedantic' 'clang -std=c11 -pedantic' 'g++ -std=c++17' 'g++ -std=c++20' \
+        'clang++ -std=c++17' 'clang++ -std=c++20'; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        echo "$compiler"
+        if [[ $compiler == *++* ]]; then
+            $compiler $flags -x c++ "$programs/headers.c" -x none $(pkg-config --libs stillpoint) -o headers
+            $compiler $flags "$programs/classes.cc" $(pkg-config --libs stillpoint) -o classes
+            timeout 60 ./classes
+        else
+            $compiler $flags "$programs/headers.c" $(pkg-config --libs stillpoint) -o headers
+        fi
+        timeout 60 ./headers
+    done
+    # Each by itself, in whatever order.
+    for header in "$home"/include/stillpoint/*.h; do
+        printf '#include <stillpoint/%s>\nint one;\n' "${header##*/}" |
+            gcc -std=c11 -pedantic $flags -fsyntax-only -x c -
+    done
+}
