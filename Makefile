@@ -127,7 +127,7 @@ dirty  := $(if $(filter unknown,$(commit)),unknown,$(if \
 host_define = '-D$(1)="$(subst ",,$(subst ',,$(2)))"'
 host_defines = $(call host_define,HOST_COMPILER,$(compiler_line)) \
                $(call host_define,HOST_FLAGS,$(flags)) \
-               $(call host_define,STILLPOINT_VERSION,$(VERSION)) \
+               $(call host_define,HOST_VERSION,$(VERSION)) \
                $(call host_define,HOST_COMMIT,$(commit)) $(call host_define,HOST_DIRTY,$(dirty)) \
                -DHOST_COMMITTED=$(committed)
 
@@ -479,7 +479,7 @@ lint-tidy: $(tidy_stamps)
 $(BUILD)/lint/%.tidy$(ANALYZE): %.c $(c_headers) .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet --warnings-as-errors='*' $(if $(ANALYZE),--checks=-clang-analyzer-*) $< -- $(lint_flags) $(call host_define,HOST_COMPILER,-) \
-	    $(call host_define,HOST_FLAGS,-) $(call host_define,STILLPOINT_VERSION,-) \
+	    $(call host_define,HOST_FLAGS,-) $(call host_define,HOST_VERSION,-) \
 	    $(call host_define,HOST_COMMIT,-) $(call host_define,HOST_DIRTY,-) 2>$@.log || \
 	    { cat $@.log >&2; exit 1; }
 	@touch $@

@@ -11,10 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef STILLPOINT_VERSION
-#define STILLPOINT_VERSION "unknown"
-#endif
-
 static const struct command {
     const char *name;
     const char *arguments; /* as in a usage line */

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 /* The Makefile knows these. */
-#ifndef STILLPOINT_VERSION
-#define STILLPOINT_VERSION "unknown"
+#ifndef HOST_VERSION
+#define HOST_VERSION "unknown"
 #endif
 #ifndef HOST_COMMIT
 #define HOST_COMMIT "unknown"
@@ -415,7 +415,7 @@ json_t *host_tool(void)
     const char *dirty = HOST_DIRTY;
 
     set(tool, "name", json_string("stillpoint"));
-    set(tool, "version", json_string(STILLPOINT_VERSION));
+    set(tool, "version", json_string(HOST_VERSION));
     set(tool, "commit", json_string(HOST_COMMIT));
     set(tool, "committed", HOST_COMMITTED > 0 ? json_integer(HOST_COMMITTED) : NULL);
     set(tool, "dirty",

@@ -47,8 +47,10 @@ static void execute(void)
     end_exclusive();
     rcu_read_lock();
     VCPU_FOREACH(other)
+    {
         if (cpu_exit_requested(other))
             break;
+    }
     rcu_read_unlock();
     vcpu_detach(&cpu);
     vcpu_remove(&cpu);
@@ -59,6 +61,7 @@ static void execute(void)
 int main(void)
 {
     struct thing *thing = (struct thing *)calloc(1, sizeof *thing), *found;
+    int total;
 
     rcu_register_thread();
     thing->value = 1;
@@ -68,8 +71,7 @@ int main(void)
     rcu_assign_pointer(published, NULL);
     TAILQ_INSERT_TAIL_RCU(&things, thing, link);
     LIST_INSERT_HEAD_RCU(&others, thing, other);
-    if (sum() != 2)
-        return 1;
+    total = sum();
     TAILQ_REMOVE_RCU(&things, thing, link);
     LIST_REMOVE_RCU(thing, other);
     synchronize_rcu();
@@ -77,5 +79,5 @@ int main(void)
     execute();
     rcu_unregister_thread();
     rcu_shutdown();
-    return 0;
+    return total == 2 ? 0 : 1;
 }
