@@ -36,8 +36,8 @@ int rcu_set_settings(const struct rcu_settings *s)
     atomic_store_explicit(&rcu_tuning.field, s->field, memory_order_relaxed);
     RCU_SETTINGS(STORE)
 #undef STORE
-    /* A leader may go one round by some new settings and some old ones. The exchange in manual_event_set()
-     * publishes all to one that waits by the old ones. */
+    /* A leader may go one round by some new settings and some old ones. The exchange in
+     * manual_event_set() publishes all to one that waits by the old ones. */
     rcu_wake_leader();
     rcu_end_pile_up();
     return 0;

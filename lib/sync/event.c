@@ -29,8 +29,8 @@ void manual_event_destroy(struct manual_event *e)
 bool manual_event_set(struct manual_event *e)
 {
     /* Orders: STORE X -> STORE state (acq_rel; the acquire half serves no order that is promised).
-     * Pairs with: manual_event_reset(), LOAD state (acq_rel) -> LOAD X; manual_event_is_set(), LOAD state
-     * (acquire) -> LOAD X.
+     * Pairs with: manual_event_reset(), LOAD state (acq_rel) -> LOAD X; manual_event_is_set(), LOAD
+     * state (acquire) -> LOAD X.
      * Broken: the waiter finds the old X, and sleeps although its condition holds. */
     if (atomic_exchange_explicit(&e->state, EVENT_SET, memory_order_acq_rel) != EVENT_BUSY)
         return false;

@@ -48,6 +48,14 @@ __asm__(".pushsection .note.stillpoint, \"a\", %note\n"
         ".popsection\n");
 extern const struct note stillpoint_note __attribute__((visibility("hidden")));
 
+static const char *pointer_to(uintptr_t address)
+{
+    const char *pointer;
+
+    memcpy(&pointer, &address, sizeof pointer);
+    return pointer;
+}
+
 /* The library's note in a loaded object, or NULL. */
 static const struct note *note_in(const struct dl_phdr_info *object)
 {
@@ -58,7 +66,7 @@ static const struct note *note_in(const struct dl_phdr_info *object)
         if (segment->p_type != PT_NOTE)
             continue;
         while (at + sizeof(ElfW(Nhdr)) <= end) {
-            const struct note *note = (const struct note *)at;
+            const struct note *note = (const struct note *)(const void *)pointer_to(at);
             uintptr_t align = segment->p_align > 4 ? segment->p_align : 4;
 
             if (note->header.n_namesz == sizeof NOTE_NAME &&
@@ -77,8 +85,8 @@ static const char *name_of(const char *object)
     return *object ? object : "the program";
 }
 
-/* dlopen(), but in a program that is linked statically, to which nothing is loaded. */
-extern void *dlopen(const char *file, int mode) __attribute__((weak));
+/* It is not there in a program that is linked statically, to which nothing is loaded. */
+#pragma weak dlopen
 
 struct copies {
     const char *own, *other;
@@ -146,5 +154,6 @@ bool platform_is_mapped(uintptr_t address)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     unsigned char resident;
 
-    return mincore((void *)(address & ~(page - 1)), page, &resident) == 0 || errno != ENOMEM;
+    return mincore((void *)pointer_to(address & ~(page - 1)), page, &resident) == 0 ||
+           errno != ENOMEM;
 }

@@ -1,10 +1,10 @@
 /* Manual-reset event: one thread waits until another announces that something happened.
  *
- * => X; manual_event_set(e) happens before Y where Y follows an manual_event_wait(e), manual_event_timedwait(e) or
- *    manual_event_reset(e) that found the event set, even when it was already set.
- * => The usual waiter is: manual_event_reset(e); test the condition; if it does not hold, manual_event_wait(e);
- *    and round again. A wait that returns is a reason to test the condition again, no proof that it
- *    holds.
+ * => X; manual_event_set(e) happens before Y where Y follows a wait or manual_event_reset(e) that
+ *    found the event set, even when it was already set.
+ * => The usual waiter is: manual_event_reset(e); test the condition; if it does not hold,
+ *    manual_event_wait(e); and round again. A wait that returns is a reason to test the condition
+ *    again, no proof that it holds.
  * => Any number of threads may set. Several may wait, but only a waiter should reset.
  * => A waiter may destroy the event, and free its memory, as soon as its wait has returned.
  *

@@ -37,8 +37,8 @@ template <class T> constexpr T as(T value) noexcept
 #define STILLPOINT_ASSERT(condition, message)       _Static_assert(condition, message)
 #define stillpoint_atomic_load(word, order)         atomic_load_explicit(word, order)
 #define stillpoint_atomic_store(word, value, order) atomic_store_explicit(word, value, order)
-/* `value` as what `like` is, where that needs no cast. C++ casts what an atomic builtin stores to an
- * integer, and so would leave out the step from a class to a base of it. */
+/* `value` as what `like` is, where that needs no cast. C++ casts what an atomic builtin stores to
+ * an integer, and so would leave out the step from a class to a base of it. */
 #define STILLPOINT_AS(like, value)                  ((__typeof__(like)){(value)})
 #define STILLPOINT_LINKAGE_BEGIN
 #define STILLPOINT_LINKAGE_END
