@@ -13,8 +13,8 @@ static atomic_uint draining;
 
 bool rcu_force_requested(unsigned long end)
 {
-    /* Relaxed: the leader's manual_event_reset() before this call is an acquire, and takes over what
-     * was requested before the event was set; a later request sets it again. */
+    /* Relaxed: the leader's manual_event_reset() before this call is an acquire, and takes over
+     * what was requested before the event was set; a later request sets it again. */
     return atomic_load_explicit(&draining, memory_order_relaxed) > 0 ||
            sequence_covers(atomic_load_explicit(&force_until, memory_order_relaxed), end);
 }
