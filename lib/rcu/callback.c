@@ -257,6 +257,15 @@ static unsigned long wait_for_callbacks(bool *force)
     }
 }
 
+/* What a callback is to call may have been unloaded while it waited. A crash would be all that is
+ * left of that, in a thread that nobody of the program's knows. */
+static void check_loaded(struct rcu_head *node)
+{
+    if (!platform_is_mapped((uintptr_t)node->callback))
+        rcu_misuse("a callback is to call what is no longer loaded: a plug-in was unloaded with "
+                   "callbacks pending; call rcu_barrier() before dlclose()");
+}
+
 static void callback_lock(void)
 {
     if (callbacks.lock.lock)
@@ -267,15 +276,6 @@ static void callback_unlock(void)
 {
     if (callbacks.lock.unlock)
         callbacks.lock.unlock(callbacks.lock.data);
-}
-
-/* What a callback is to call may have been unloaded while it waited. A crash would be all that is
- * left of that, in a thread that nobody of the program's knows. */
-static void check_loaded(struct rcu_head *node)
-{
-    if (!platform_is_mapped((uintptr_t)node->callback))
-        rcu_misuse("a callback is to call what is no longer loaded: a plug-in was unloaded with "
-                   "callbacks pending; call rcu_barrier() before dlclose()");
 }
 
 /* Runs up to so many callbacks under the lock, and lets go of it in time; returns how many. */

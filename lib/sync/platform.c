@@ -64,7 +64,10 @@ bool platform_futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_
 
 void platform_futex_wake(atomic_uint *word)
 {
+    int before = errno; /* it may be a signal handler that wakes */
+
     syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    errno = before;
 }
 
 bool platform_heavy_fence_available(void)
@@ -359,11 +362,14 @@ bool platform_signal_take(int signal)
 
 void platform_signal_send(int thread_id, int signal)
 {
+    int before = errno;
+
     /* By its number rather than pthread_kill(): the thread may have ended meanwhile. */
     if (tgkill(getpid(), thread_id, signal) != 0 && errno == EAGAIN)
         fail_refused("tgkill", EAGAIN,
                      "a thread cannot be signalled, since as many signals as this user may have "
                      "are pending: find the program that lets them pile up");
+    errno = before;
 }
 
 void platform_thread_name(int thread_id, char *name, size_t room)

@@ -30,10 +30,4 @@ static inline struct manual_event *vcpu_wake_event(struct vcpu *cpu)
     return vcpu_shares_thread(cpu) ? &cpu->rr->wake : &cpu->wake;
 }
 
-/* Wakes the vCPU's thread if it sleeps in its loop; true when it did, so that it will check for
- * requests before it enters. False may be wrong. */
-bool vcpu_wake(struct vcpu *cpu);
-/* The kick of inner loops that check for requests by themselves: wakes the thread if it sleeps. */
-void vcpu_kick_sleeper(struct vcpu *cpu);
-
 #endif

@@ -1,7 +1,6 @@
 /* The signal that some accelerators kick with. */
-#include "vcpu/kick_signal.h"
-
 #include "start.h"
+#include "stillpoint/accel.h"
 #include "stillpoint/vcpu_kick.h"
 #include "sync/platform.h"
 #include "vcpu/statistics.h"

@@ -22,6 +22,7 @@ struct vcpu_list vcpu_list = TAILQ_HEAD_INITIALIZER(vcpu_list);
 /* Under vcpu_lock. */
 #define BITS (CHAR_BIT * (unsigned)sizeof(unsigned long))
 static unsigned long indexes[VCPU_LIMIT / BITS];
+static _Atomic(struct vcpu *) found[VCPU_LIMIT]; /* by index */
 
 static atomic_ulong generation;
 static atomic_uint count;
@@ -45,6 +46,14 @@ static void give_index(unsigned index)
     indexes[index / BITS] &= ~(1UL << index % BITS);
 }
 
+static void publish(struct vcpu *cpu)
+{
+    /* Orders: STORE of the vCPU's fields -> STORE found (release).
+     * Pairs with: vcpu_find(), LOAD found (acquire) -> LOAD of the fields.
+     * Broken: a caller of vcpu_find() finds the vCPU as its memory was before vcpu_init(). */
+    atomic_store_explicit(&found[cpu->index], cpu, memory_order_release);
+}
+
 int vcpu_add(struct vcpu *cpu)
 {
     unsigned index;
@@ -62,6 +71,7 @@ int vcpu_add(struct vcpu *cpu)
         vcpu_pause_add(cpu);
         vcpu_open_work(cpu);
         TAILQ_INSERT_TAIL_RCU(&vcpu_list, cpu, link);
+        publish(cpu);
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
         /* Orders: STORE link (in TAILQ_INSERT_TAIL_RCU()) -> STORE generation (release half).
          * Pairs with: vcpu_list_generation(), LOAD generation (acquire).
@@ -118,6 +128,10 @@ void vcpu_remove(struct vcpu *cpu)
         vcpu_misuse("vcpu_remove() of vCPU %u, which runs; call vcpu_unplug() and wait until its "
                     "thread has left vcpu_run()",
                     cpu->index);
+    if (vcpu_pauser_of(cpu) != 0)
+        vcpu_misuse("vcpu_remove() of vCPU %u, which vcpu_pause() has paused; call vcpu_resume() "
+                    "first",
+                    cpu->index);
     cpu->leaves = true;
     /* It has no thread that ends, and that somebody may wait for in a pause. */
     atomic_store_explicit(&cpu->unplug, false, memory_order_relaxed);
@@ -127,6 +141,7 @@ void vcpu_remove(struct vcpu *cpu)
     platform_mutex_lock(&vcpu_lock);
     cpu->listed = cpu->leaves = false;
     TAILQ_REMOVE_RCU(&vcpu_list, cpu, link);
+    atomic_store_explicit(&found[cpu->index], NULL, memory_order_relaxed);
     atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
     /* Orders: STORE link (in TAILQ_REMOVE_RCU()) -> STORE generation (release half).
      * Pairs with: vcpu_list_generation(), LOAD generation (acquire).
@@ -134,6 +149,14 @@ void vcpu_remove(struct vcpu *cpu)
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     give_index(cpu->index);
     platform_mutex_unlock(&vcpu_lock);
+}
+
+struct vcpu *vcpu_find(unsigned index)
+{
+    /* Orders: LOAD found (acquire) -> LOAD of the vCPU's fields, by the caller.
+     * Pairs with: publish(), STORE of the fields -> STORE found (release).
+     * Broken: the caller finds the vCPU as its memory was before vcpu_init(). */
+    return index < VCPU_LIMIT ? atomic_load_explicit(&found[index], memory_order_acquire) : NULL;
 }
 
 unsigned long vcpu_list_generation(void)
@@ -171,6 +194,7 @@ static void drop(struct vcpu *cpu)
     cpu->listed = cpu->leaves = cpu->attached = cpu->in_rr = false;
     atomic_store_explicit(&cpu->running, false, memory_order_relaxed);
     atomic_store_explicit(&cpu->waits, false, memory_order_relaxed);
+    atomic_store_explicit(&cpu->paused_by, 0, memory_order_relaxed);
     renew(cpu);
 }
 
@@ -181,6 +205,8 @@ void vcpu_list_after_fork(void)
 
     platform_mutex_init(&vcpu_lock);
     memset(indexes, 0, sizeof indexes);
+    for (unsigned i = 0; i < VCPU_LIMIT; i++)
+        atomic_store_explicit(&found[i], NULL, memory_order_relaxed);
     TAILQ_INIT(&vcpu_list);
     for (; cpu; cpu = next) {
         next = TAILQ_NEXT(cpu, link);
@@ -191,6 +217,7 @@ void vcpu_list_after_fork(void)
         renew(cpu);
         indexes[cpu->index / BITS] |= 1UL << cpu->index % BITS;
         TAILQ_INSERT_TAIL(&vcpu_list, cpu, link);
+        publish(cpu);
         kept++;
     }
     if (current_cpu && current_cpu->rr)

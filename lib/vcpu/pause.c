@@ -1,8 +1,10 @@
 /* Pauses: one at a time, each counted in by every vCPU that runs. */
 #include "vcpu/pause.h"
 
+#include "rcu/parked.h"
 #include "stillpoint/vcpu_work.h"
 #include "sync/platform.h"
+#include "vcpu/big_lock.h"
 #include "vcpu/duty.h"
 #include "vcpu/kick.h"
 #include "vcpu/list.h"
@@ -23,13 +25,17 @@ static struct {
     unsigned running;             /* vCPUs that have not stopped yet */
     struct vcpu_wait *waiter;     /* the pauser's, for them */
     atomic_int pauser;            /* thread id; 0: no pause is on; -1: handed over, not yet taken */
-} pause = {.lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first};
+    platform_cond changed;        /* one that is paused by itself has stopped, or was resumed */
+} pause = {
+    .lock = PLATFORM_MUTEX_INITIALIZER, .last = &pause.first, .changed = PLATFORM_COND_INITIALIZER};
 
 struct duty vcpu_pause_duty;
 
 STILLPOINT_THREAD_LOCAL int vcpu_acts_for;
 /* The id under which the calling thread has paused last; 0: it has not. */
 static STILLPOINT_THREAD_LOCAL int paused_as;
+/* vCPUs that the calling thread has paused by themselves. */
+static STILLPOINT_THREAD_LOCAL unsigned paused_ones;
 
 bool vcpu_is_pauser(int thread_id)
 {
@@ -45,12 +51,20 @@ int vcpu_my_pauser(void)
     return vcpu_is_pauser(self) ? self : 0;
 }
 
+bool vcpu_has_paused_one(void)
+{
+    return paused_ones > 0;
+}
+
 /* => pause.lock. */
-static void count_stopped(struct vcpu *cpu)
+static void has_stopped(struct vcpu *cpu)
 {
     cpu->stopped = true;
-    if (--pause.running == 0)
+    if (cpu->awaited && --pause.running == 0)
         vcpu_wait_done(pause.waiter);
+    cpu->awaited = false;
+    if (vcpu_pauser_of(cpu) != 0)
+        platform_cond_broadcast(&pause.changed);
 }
 
 bool vcpu_report_stopped(struct vcpu *cpu)
@@ -62,7 +76,7 @@ bool vcpu_report_stopped(struct vcpu *cpu)
     platform_mutex_lock(&pause.lock);
     stop = atomic_load_explicit(&cpu->stop, memory_order_relaxed);
     if (stop && !cpu->stopped)
-        count_stopped(cpu);
+        has_stopped(cpu);
     platform_mutex_unlock(&pause.lock);
     return stop;
 }
@@ -86,7 +100,8 @@ void vcpu_pause_attach(struct vcpu *cpu)
         vcpu_misuse("vCPU %u runs in a thread already", cpu->index);
     cpu->attached = true;
     platform_mutex_unlock(&vcpu_lock);
-    cpu->stopped = atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0;
+    cpu->stopped =
+        atomic_load_explicit(&pause.pauser, memory_order_relaxed) != 0 || vcpu_pauser_of(cpu) != 0;
     atomic_store_explicit(&cpu->stop, cpu->stopped, memory_order_relaxed);
     if (cpu->stopped)
         vcpu_leave_request(cpu);
@@ -100,7 +115,7 @@ void vcpu_pause_detach(struct vcpu *cpu)
     cpu->attached = false;
     platform_mutex_unlock(&vcpu_lock);
     if (atomic_load_explicit(&cpu->stop, memory_order_relaxed) && !cpu->stopped)
-        count_stopped(cpu);
+        has_stopped(cpu);
     platform_mutex_unlock(&pause.lock);
     /* In a pause it may have cleared the request for work that waits for the resume: the thread
      * that attaches it next has to find one. */
@@ -132,9 +147,10 @@ static unsigned ask_to_stop(void)
         if (cpu == current_cpu)
             continue;
         atomic_store_explicit(&cpu->stop, true, memory_order_relaxed);
-        if (!cpu->attached)
+        /* One that has stopped is paused by itself, and stays so. */
+        if (!cpu->attached || cpu->stopped)
             continue;
-        cpu->stopped = false;
+        cpu->awaited = true;
         cpu_exit(cpu);
         asked++;
     }
@@ -178,6 +194,16 @@ void pause_all_vcpus(void)
     duty_go_on(&vcpu_pause_duty, PAUSE_IS_ON);
 }
 
+/* => pause.lock. */
+static void may_go_on(struct vcpu *cpu)
+{
+    cpu->stopped = false;
+    /* Orders: accesses of the pausing thread -> STORE stop (release).
+     * Pairs with: vcpu_must_stop(), LOAD stop (acquire).
+     * Broken: a vCPU goes on, on what the pausing thread has replaced. */
+    atomic_store_explicit(&cpu->stop, false, memory_order_release);
+}
+
 /* => pause.lock. All before the first is woken: a thread may wait for more than one of them. */
 static void let_go(void)
 {
@@ -186,11 +212,8 @@ static void let_go(void)
     platform_mutex_lock(&vcpu_lock);
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
-        cpu->stopped = false;
-        /* Orders: accesses of the pausing thread -> STORE stop (release).
-         * Pairs with: vcpu_must_stop(), LOAD stop (acquire).
-         * Broken: a vCPU goes on, on what the pausing thread has replaced. */
-        atomic_store_explicit(&cpu->stop, false, memory_order_release);
+        if (vcpu_pauser_of(cpu) == 0)
+            may_go_on(cpu);
     }
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
@@ -222,6 +245,74 @@ void resume_all_vcpus(void)
     platform_mutex_unlock(&pause.lock);
 }
 
+/* => pause.lock. In the list, which vcpu_remove() tests that nobody has paused it. */
+static void set_pauser_of(struct vcpu *cpu, int thread_id)
+{
+    platform_mutex_lock(&vcpu_lock);
+    if (!cpu->listed)
+        vcpu_misuse("vcpu_pause() of a vCPU that is not in the list");
+    atomic_store_explicit(&cpu->paused_by, thread_id, memory_order_relaxed);
+    platform_mutex_unlock(&vcpu_lock);
+}
+
+/* => pause.lock; lets go of it while it waits. */
+static void pause_one(struct vcpu *cpu)
+{
+    int self = platform_thread_id();
+
+    if (vcpu_pauser_of(cpu) == self)
+        vcpu_misuse("vcpu_pause() of vCPU %u by the thread that has paused it already", cpu->index);
+    while (vcpu_pauser_of(cpu) != 0)
+        platform_cond_wait(&pause.changed, &pause.lock);
+    set_pauser_of(cpu, self);
+    atomic_store_explicit(&cpu->stop, true, memory_order_relaxed);
+    if (cpu->attached && !cpu->stopped)
+        cpu_exit(cpu);
+    while (cpu->attached && !cpu->stopped)
+        platform_cond_wait(&pause.changed, &pause.lock);
+}
+
+void vcpu_pause(struct vcpu *cpu)
+{
+    struct bql_place place;
+    bool online;
+
+    if (current_cpu)
+        vcpu_misuse("vcpu_pause() in the thread of vCPU %u: two that paused each other would wait "
+                    "for ever; call it in another thread, or pause_all_vcpus()",
+                    current_cpu->index);
+    vcpu_check_may_wait("", /* it runs no vCPU */
+                        "vcpu_pause() in an exclusive section, which the vCPU may wait for; call "
+                        "end_exclusive() first",
+                        "vcpu_pause() inside a read section, which work of the vCPU may wait for; "
+                        "call rcu_read_unlock() first");
+    vcpu_watch_thread_exit();
+    place = bql_drop();
+    online = rcu_parked_begin();
+    platform_mutex_lock(&pause.lock);
+    pause_one(cpu);
+    platform_mutex_unlock(&pause.lock);
+    paused_ones++;
+    bql_regain(place); /* first, as in vcpu_sleep() */
+    rcu_parked_end(online);
+}
+
+void vcpu_resume(struct vcpu *cpu)
+{
+    platform_mutex_lock(&pause.lock);
+    if (vcpu_pauser_of(cpu) != platform_thread_id())
+        vcpu_misuse("vcpu_resume() of vCPU %u, which this thread has not paused", cpu->index);
+    set_pauser_of(cpu, 0);
+    paused_ones--;
+    if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) == 0) {
+        may_go_on(cpu);
+        if (cpu->attached)
+            cpu_exit(cpu);
+    }
+    platform_cond_broadcast(&pause.changed);
+    platform_mutex_unlock(&pause.lock);
+}
+
 void vcpu_pause_after_fork(void)
 {
     int pauser = atomic_load_explicit(&pause.pauser, memory_order_relaxed);
@@ -234,6 +325,8 @@ void vcpu_pause_after_fork(void)
     pause.first = NULL;
     pause.last = &pause.first;
     pause.running = 0;
+    platform_cond_init(&pause.changed);
+    paused_ones = 0;
     atomic_store_explicit(&pause.pauser, paused_as, memory_order_relaxed);
     duty_end(&vcpu_pause_duty);
     if (mine)
@@ -241,6 +334,8 @@ void vcpu_pause_after_fork(void)
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
         cpu->stopped = mine;
+        cpu->awaited = false;
+        atomic_store_explicit(&cpu->paused_by, 0, memory_order_relaxed);
         atomic_store_explicit(&cpu->stop, mine && cpu != current_cpu, memory_order_relaxed);
     }
 }

@@ -14,6 +14,14 @@ static inline bool vcpu_must_stop(struct vcpu *cpu)
     return atomic_load_explicit(&cpu->stop, memory_order_acquire);
 }
 
+/* The thread that has paused this one vCPU; 0: none. */
+static inline int vcpu_pauser_of(struct vcpu *cpu)
+{
+    return atomic_load_explicit(&cpu->paused_by, memory_order_relaxed);
+}
+/* Whether the calling thread has paused any by itself. */
+bool vcpu_has_paused_one(void);
+
 /* Counts the vCPU as stopped if a pause is on; true when it is. */
 bool vcpu_report_stopped(struct vcpu *cpu);
 /* => vcpu_lock; it is about to come into the list. */

@@ -6,8 +6,6 @@
 
 /* Enters, runs the inner loop once, leaves. */
 void vcpu_execute(struct vcpu *cpu);
-/* An inner loop: block() of the guest, until a request. */
-void vcpu_run_blocks(struct vcpu *cpu);
 /* For the loops of vCPUs, whose sections are ordinary ones: an online thread would hold up grace
  * periods between them. True when it was online. */
 bool vcpu_go_offline(void);

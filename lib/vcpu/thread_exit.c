@@ -25,7 +25,7 @@ static void thread_ends(void)
 {
     struct bql_place lock = bql_place();
 
-    if (!lock.file && !in_exclusive_section() && !vcpu_paused_by_me()) {
+    if (!lock.file && !in_exclusive_section() && !vcpu_paused_by_me() && !vcpu_has_paused_one()) {
         next_round = 0;
         return;
     }
@@ -39,6 +39,9 @@ static void thread_ends(void)
                     lock.file, lock.line);
     if (in_exclusive_section())
         vcpu_misuse("a thread ended in an exclusive section; call end_exclusive() first");
+    if (vcpu_has_paused_one())
+        vcpu_misuse("a thread ended with a vCPU paused, in which it would leave it; call "
+                    "vcpu_resume() first");
     vcpu_misuse("a thread ended in its pause, in which it would leave the vCPUs; call "
                 "resume_all_vcpus() first");
 }

@@ -1,8 +1,8 @@
 /* A vCPU's beginning and end. */
 #include "stillpoint/vcpu.h"
 
+#include "stillpoint/accel.h"
 #include "vcpu/misuse.h"
-#include "vcpu/run.h"
 #include "vcpu/work.h"
 
 #include <stdint.h>
@@ -19,6 +19,7 @@ static void init_thread_part(struct vcpu *cpu, const struct vcpu_config *config)
     cpu->rr = config->rr;
     cpu->in_rr = cpu->rr_ready = false;
     cpu->guest_io = config->guest_io;
+    cpu->machine = config->machine;
 }
 
 static void init_requests(struct vcpu *cpu)
@@ -44,6 +45,8 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
         !(config->guest && config->guest->block))
         vcpu_misuse("vcpu_init(): the accelerator %s needs a guest with a block()",
                     config->accel->name);
+    if (config && config->machine && config->accel != &vcpu_accel_kvm)
+        vcpu_misuse("vcpu_init(): config.machine goes with the accelerator kvm, and with no other");
     if ((uintptr_t)cpu % RCU_CACHE_LINE != 0)
         vcpu_misuse("vcpu_init() at %p, which is no multiple of %d; use aligned_alloc()",
                     (void *)cpu, RCU_CACHE_LINE);
@@ -53,7 +56,9 @@ void vcpu_init(struct vcpu *cpu, const struct vcpu_config *config)
     cpu->link.tqe_next = cpu->rr_link.tqe_next = NULL;
     cpu->link.tqe_prev = cpu->rr_link.tqe_prev = NULL;
     cpu->index = 0;
-    cpu->listed = cpu->leaves = cpu->has_waiter = cpu->attached = cpu->stopped = false;
+    cpu->listed = cpu->leaves = cpu->has_waiter = cpu->attached = false;
+    cpu->stopped = cpu->awaited = false;
+    atomic_init(&cpu->paused_by, 0);
 }
 
 void vcpu_destroy(struct vcpu *cpu)

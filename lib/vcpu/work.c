@@ -128,11 +128,19 @@ static int run_beside(struct vcpu *cpu, vcpu_work_func *func, void *data)
     return result;
 }
 
+/* The thread that has paused the vCPU, if that is the calling one or one that it acts for. */
+static int my_pauser_of(struct vcpu *cpu)
+{
+    int pauser = vcpu_my_pauser(), alone = vcpu_pauser_of(cpu);
+
+    return pauser == 0 && alone != 0 && alone == platform_thread_id() ? alone : pauser;
+}
+
 int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
 {
     struct vcpu_wait wait;
     struct vcpu_work_item item = {
-        .func = func, .data = data, .caller = &wait, .pauser = vcpu_my_pauser()};
+        .func = func, .data = data, .caller = &wait, .pauser = my_pauser_of(cpu)};
     int result;
 
     if (cpu == current_cpu && !vcpu_executes())
@@ -156,13 +164,19 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
     return result;
 }
 
-/* => work_lock. Whether the thread that has paused waits for any of it. One whose pause another has
- * ended waits like anybody. */
+/* One whose pause another has ended waits like anybody. */
+static bool is_urgent(struct vcpu *cpu, const struct vcpu_work_item *item)
+{
+    return item->pauser != 0 &&
+           (vcpu_is_pauser(item->pauser) || vcpu_pauser_of(cpu) == item->pauser);
+}
+
+/* => work_lock. Whether a thread that has paused waits for any of it. */
 static bool has_urgent(struct vcpu *cpu)
 {
     struct vcpu_work_item *item = cpu->work_first;
 
-    while (item && !vcpu_is_pauser(item->pauser))
+    while (item && !is_urgent(cpu, item))
         item = item->next;
     return item != NULL;
 }

@@ -31,6 +31,7 @@ STILLPOINT_BEGIN
 
 struct vcpu;
 struct vcpu_accel;
+struct vcpu_kvm_machine;
 struct vcpu_rr;
 struct vcpu_work_item;
 
@@ -59,6 +60,7 @@ struct vcpu_config {
     void *data;         /* of the embedding program: cpu->data */
     struct vcpu_rr *rr; /* with the accelerator rr: whose thread runs it */
     bool guest_io;      /* kvm: the guest does port I/O now and then, instead of none */
+    const struct vcpu_kvm_machine *machine; /* kvm: the program's own, or NULL; stays there */
 };
 
 /* => Embedded in what the program calls a vCPU. `data` and `index` are for reading; all else is the
@@ -97,13 +99,17 @@ struct vcpu {
     bool leaves;     /* vcpu_remove() runs what is left of its work */
     bool has_waiter; /* counted by start_exclusive(), and to count itself out */
     bool attached;   /* a thread runs it; under the pauses' lock as well */
-    bool stopped;    /* has counted itself as stopped; under the pauses' lock only */
+    /* Under the pauses' lock. */
+    bool stopped;                     /* has reported that it stopped */
+    bool awaited;                     /* by pause_all_vcpus(), which counts those that have not */
+    stillpoint_atomic(int) paused_by; /* the thread of vcpu_pause(); 0: none; loaded without */
     /* Its thread's. */
     struct vcpu_rr *rr;
     TAILQ_ENTRY(vcpu) rr_link;
     bool in_rr, rr_ready;
     struct rcu_force_notifier notifier;
     bool guest_io;
+    const struct vcpu_kvm_machine *machine;
 };
 
 #ifndef VCPU_LIMIT
@@ -146,6 +152,9 @@ unsigned vcpu_count(void);
 
 TAILQ_HEAD(vcpu_list, vcpu);
 extern struct vcpu_list vcpu_list;
+
+/* The vCPU in the list that has this index, or NULL. => Inside a read section. */
+struct vcpu *vcpu_find(unsigned index);
 
 /* => Inside a read section.
  * Orders: LOAD link (acquire; of the head: tqh_first) -> LOAD of the vCPU's fields.

@@ -23,7 +23,9 @@
 STILLPOINT_BEGIN
 
 /* => Any thread, also a force notifier, also under any lock, also for a vCPU that idles, is
- *    stopped, has not started or has ended. Never blocks. Not from a signal handler. */
+ *    stopped, has not started or has ended. Never blocks.
+ * => Also in a signal handler, but of a vCPU of rr, which takes a lock, and in a build with
+ *    PORTABLE=1, whose events do. errno stays as it is. */
 void cpu_exit(struct vcpu *cpu);
 
 /* True when the inner loop is to be left. => The vCPU's thread. */

@@ -52,6 +52,18 @@ void pause_all_vcpus(void);
 /* => Any thread, once for each pause_all_vcpus() that has returned; aborts when there is none. */
 void resume_all_vcpus(void);
 
+/* Stops one vCPU: as above, for this one alone, until the same thread calls vcpu_resume(). Both
+ * kinds go together: a vCPU goes on when neither is on.
+ * => A thread that runs no vCPU, not in an exclusive section or a read section (aborts); the vCPU
+ *    stays in the list until the resume. Lets go of the big lock while it waits.
+ * => Of several threads that pause the same vCPU each waits until the one before has resumed it.
+ * => A vCPU that starts while it is paused starts stopped; one that is unplugged ends.
+ * => The work that the pausing thread queues with run_on_cpu() is run, after what was queued
+ *    before; it must not wait for another vCPU.
+ * => A thread that ends with a vCPU paused aborts with a message. */
+void vcpu_pause(struct vcpu *cpu);
+void vcpu_resume(struct vcpu *cpu);
+
 STILLPOINT_END
 
 #endif

@@ -1,6 +1,6 @@
 /* `cancel`: the inner loop is a blocking call that another call cancels, also before it has begun,
  * as with HVF, NVMM and WHPX. Here the call blocks on an event. */
-#include "vcpu/kick.h"
+#include "stillpoint/accel.h"
 
 /* Returns once it is cancelled. A cancel counts that came before it, and that no call before has
  * used up. */

@@ -18,8 +18,6 @@
 #include "stillpoint/accel.h"
 #include "sync/platform.h"
 #include "vcpu/accel/kvm_vm.h"
-#include "vcpu/kick.h"
-#include "vcpu/kick_signal.h"
 
 #include <stdio.h>
 
@@ -161,6 +159,10 @@ static void do_port_io(struct vcpu *cpu, struct kvm_run *run)
 static bool enter_guest(struct vcpu *cpu, struct kvm_vcpu *v)
 {
     if (ioctl(v->fd, KVM_RUN, 0) == 0) {
+        if (v->machine) {
+            v->machine->exit(cpu, v->run);
+            return true;
+        }
         if (v->run->exit_reason != KVM_EXIT_IO || v->run->io.size != sizeof(uint32_t))
             fail_for_exit(v);
         do_port_io(cpu, v->run);
@@ -184,15 +186,19 @@ static void set_immediate_exit(struct kvm_vcpu *v, uint8_t value)
     *immediate_exit = value;
 }
 
-/* Makes KVM do all that comes before the guest's first instruction, and return. */
-static void touch_kernel(struct kvm_vcpu *v)
+/* Makes KVM do all that comes before the guest's next instruction, and return. An access of a
+ * machine of the program's may take several exits. */
+static void touch_kernel(struct vcpu *cpu, struct kvm_vcpu *v)
 {
     if (kick_by_mask)
         platform_signal_send(platform_thread_id(), vcpu_kick_signal());
     else
         set_immediate_exit(v, 1);
-    if (ioctl(v->fd, KVM_RUN, 0) == 0)
-        fail_for_exit(v);
+    while (ioctl(v->fd, KVM_RUN, 0) == 0) {
+        if (!v->machine)
+            fail_for_exit(v);
+        v->machine->exit(cpu, v->run);
+    }
     if (errno != EINTR)
         fail_for_error(v);
     if (kick_by_mask)
@@ -223,7 +229,7 @@ static void run_kvm(struct vcpu *cpu)
     /* Registers must not be read or set with an instruction half done: RIP at the `in`, and its
      * value put into them by a later KVM_RUN only. */
     if (io_pending)
-        touch_kernel(v);
+        touch_kernel(cpu, v);
 }
 
 static void kick_kvm(struct vcpu *cpu)
@@ -265,6 +271,29 @@ static int prepare_kicks(struct kvm_vcpu *v)
     return 0;
 }
 
+/* The program's vCPU, or one of the library's VM; NULL, and the error, when there is none. */
+static struct kvm_vcpu *take_vcpu(struct vcpu *cpu, int *error)
+{
+    struct kvm_vcpu *v = NULL;
+
+    platform_mutex_lock(&vm_lock);
+    *error = need_vm(NULL, 0);
+    if (!*error && !cpu->machine) {
+        v = kvm_vm_take(vm, error);
+    } else if (!*error) {
+        v = calloc(1, sizeof *v);
+        *error = v ? 0 : -ENOMEM;
+    }
+    platform_mutex_unlock(&vm_lock);
+    if (v && cpu->machine) {
+        v->fd = cpu->machine->fd;
+        v->id = cpu->index;
+        v->run = cpu->machine->run;
+        v->machine = cpu->machine;
+    }
+    return v;
+}
+
 static void release_vcpu(struct kvm_vcpu *v)
 {
     /* Orders: STORE vcpu_immediate_exit -> STORE taken, in kvm_vm_give(), for the handler of the
@@ -273,6 +302,10 @@ static void release_vcpu(struct kvm_vcpu *v)
      * Broken: a late kick gets the next owner of the vCPU out, once, for nothing. */
     vcpu_immediate_exit = NULL;
     atomic_signal_fence(memory_order_seq_cst);
+    if (v->machine) {
+        free(v);
+        return;
+    }
     platform_mutex_lock(&vm_lock);
     kvm_vm_give(v);
     platform_mutex_unlock(&vm_lock);
@@ -280,14 +313,9 @@ static void release_vcpu(struct kvm_vcpu *v)
 
 static int create_kvm(struct vcpu *cpu)
 {
-    struct kvm_vcpu *v = NULL;
     int error;
+    struct kvm_vcpu *v = take_vcpu(cpu, &error);
 
-    platform_mutex_lock(&vm_lock);
-    error = need_vm(NULL, 0);
-    if (!error)
-        v = kvm_vm_take(vm, &error);
-    platform_mutex_unlock(&vm_lock);
     if (!v)
         return error;
     error = prepare_kicks(v);
@@ -295,8 +323,9 @@ static int create_kvm(struct vcpu *cpu)
         /* Completes what another thread has left, and what KVM does for a thread that is new to the
          * vCPU: that may wait for a grace period of the kernel's, and no kick ends it. Here no
          * thread waits for this one. Before the reset, as it may move RIP. */
-        touch_kernel(v);
-        error = kvm_guest_reset(vm->mode, v, cpu->guest_io);
+        touch_kernel(cpu, v);
+        if (!v->machine)
+            error = kvm_guest_reset(vm->mode, v, cpu->guest_io);
     }
     if (error) {
         release_vcpu(v);

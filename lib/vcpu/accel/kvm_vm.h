@@ -17,6 +17,7 @@ struct kvm_vcpu {
     unsigned id;
     struct kvm_run *run;
     struct vcpu_kvm_page *page;
+    const struct vcpu_kvm_machine *machine; /* the program's; NULL: it is one of the VM's */
     bool taken;
     SLIST_ENTRY(kvm_vcpu) link;
 };

@@ -1,8 +1,7 @@
 /* `signal`: the inner loop waits for the kick signal, which stays blocked all the time, so that one
  * that comes before the wait ends it at once. */
+#include "stillpoint/accel.h"
 #include "sync/platform.h"
-#include "vcpu/kick.h"
-#include "vcpu/kick_signal.h"
 
 static int create(struct vcpu *cpu)
 {

@@ -1,6 +1,5 @@
 /* `threads`: a thread each, whose inner loop checks for a request between blocks. */
-#include "vcpu/kick.h"
-#include "vcpu/run.h"
+#include "stillpoint/accel.h"
 
 const struct vcpu_accel vcpu_accel_threads = {
     .name = "threads",

@@ -1,8 +1,7 @@
 /* `user`: the shape of user-mode emulation. Threads are the guest's own: they block in the guest's
  * system calls, so no vCPU idles in its loop; there is no big lock; and they are not requested to
  * leave without need. */
-#include "vcpu/kick.h"
-#include "vcpu/run.h"
+#include "stillpoint/accel.h"
 
 const struct vcpu_accel vcpu_accel_user = {
     .name = "user",
