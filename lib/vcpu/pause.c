@@ -195,7 +195,7 @@ void pause_all_vcpus(void)
 }
 
 /* => pause.lock. */
-static void may_go_on(struct vcpu *cpu)
+static void let_one_go(struct vcpu *cpu)
 {
     cpu->stopped = false;
     /* Orders: accesses of the pausing thread -> STORE stop (release).
@@ -213,7 +213,7 @@ static void let_go(void)
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
         if (vcpu_pauser_of(cpu) == 0)
-            may_go_on(cpu);
+            let_one_go(cpu);
     }
     TAILQ_FOREACH(cpu, &vcpu_list, link)
     {
@@ -305,7 +305,7 @@ void vcpu_resume(struct vcpu *cpu)
     set_pauser_of(cpu, 0);
     paused_ones--;
     if (atomic_load_explicit(&pause.pauser, memory_order_relaxed) == 0) {
-        may_go_on(cpu);
+        let_one_go(cpu);
         if (cpu->attached)
             cpu_exit(cpu);
     }

@@ -8,7 +8,7 @@
 static inline bool vcpu_must_stop(struct vcpu *cpu)
 {
     /* Orders: LOAD stop (acquire), as false -> accesses of the vCPU after the pause.
-     * Pairs with: let_go(), STORE stop (release).
+     * Pairs with: let_one_go(), STORE stop (release).
      * Broken: a vCPU that was woken by something else goes on, on what the pausing thread has
      * replaced. (A true is ordered by the request that vcpu_serve() has taken before.) */
     return atomic_load_explicit(&cpu->stop, memory_order_acquire);

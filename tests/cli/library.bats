@@ -28,12 +28,12 @@ build() {
         $([ "$package" = none ] || pkg-config --cflags --libs "$package")
 }
 
-# The block after "<!-- tested: NAME -->" of docs/library.md.
+# of_the_docs NAME [DOCUMENT]: the block after "<!-- tested: NAME -->".
 of_the_docs() {
     awk -v mark="<!-- tested: $1 -->" '
         $0 == mark { found = 1; next }
         found && /^```/ { if (inside) exit; inside = 1; next }
-        inside' "$ROOT/docs/library.md"
+        inside' "$ROOT/docs/${2-library.md}"
 }
 
 # dies_with MESSAGE COMMAND...: by abort(), with one line that has the message.
@@ -165,5 +165,24 @@ dies_with() {
     for header in "$home"/include/stillpoint/*.h; do
         printf '#include <stillpoint/%s>\nint one;\n' "${header##*/}" |
             gcc -std=c11 -pedantic $flags -fsyntax-only -x c -
+    done
+}
+
+@test "an accelerator of the program's own loses no kick" {
+    of_the_docs accelerator.c vcpus.md >accelerator.c
+    for package in stillpoint stillpoint-shared; do
+        build accelerator $package accelerator.c
+        [ "$(timeout 60 ./accelerator)" = 'entered, 1000' ]
+    done
+}
+
+@test "the accelerator kvm runs a machine of the program's own" {
+    local kick
+    build machine stillpoint "$programs/machine.c"
+    for kick in immediate-exit signal-mask; do
+        run env STILLPOINT_KVM_KICK=$kick timeout 100 ./machine
+        echo "$output"
+        [ "$status" -ne 77 ] || skip "$output"
+        [ "$output" = '1000 written, 1000 halts, 0 wrong' ]
     done
 }

@@ -31,7 +31,8 @@ struct vcpu_accel {
      * cpu_exec_end() and in a read section, when there is no request. */
     void (*run)(struct vcpu *cpu);
     /* Gets it out of run(), or keeps it from entering. Called by cpu_exit() when it makes a
-     * request, so by any thread and under any lock; never blocks. */
+     * request: by any thread, under any lock, at any time from vcpu_init() to vcpu_destroy(), also
+     * before create() and after destroy(); never blocks. */
     void (*kick)(struct vcpu *cpu);
 };
 
@@ -54,7 +55,7 @@ void vcpu_kick_sleeper(struct vcpu *cpu);
  *                                         vcpu_signal_end(cpu);
  *
  * So that a signal between the test and the call is not lost, it stays blocked but in the call, as
- * with ppoll() or sigwait(), or its handler stores a 1 that ends the call, by vcpu_immediate_exit.
+ * in those that take a mask, or its handler stores a 1 that ends the call, by vcpu_immediate_exit.
  */
 /* Installs the handler, once, and blocks the signal in the calling thread, or lets it in. 0, or
  * -EBUSY when the program has a handler of its own for that signal. => create(). */
