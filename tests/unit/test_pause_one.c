@@ -45,6 +45,7 @@ START_TEST(only_that_one_stands_still)
     begin_running_cpus(the_accel);
     for (int round = 0; round < 15; round++) {
         vcpu_pause(&target->vcpu);
+        ck_assert(!atomic_load(&target->vcpu.running));
         goes_on(&cpus[0]);
         stands_still(target);
         goes_on(&cpus[2]);

@@ -103,9 +103,10 @@ START_TEST(an_online_thread_may_call_it)
     rcu_register_thread();
     rcu_thread_online();
     call_rcu(&heads[0], count);
-    start_poll_synchronize_rcu();
     rcu_shutdown();
     ck_assert_uint_eq(ran, 1);
+    start_poll_synchronize_rcu();
+    rcu_shutdown();
     ck_assert(rcu_self()->online);
     rcu_thread_offline();
     rcu_unregister_thread();
