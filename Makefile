@@ -215,10 +215,11 @@ $(BUILD)/libstillpoint.a: $(lib_objects)
 $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 	$(archive)
 
-# As it is installed: one object, in which hidden names are local, and a shared library.
+# As it is installed: one object, in which hidden names are local, and a shared library. Sections of groups become
+# ordinary ones: a program's group of the same name would replace them, and what refers to them is local by then.
 OBJCOPY := $(if $(filter %-gcc,$(CC)),$(CC:gcc=objcopy),objcopy)
 $(BUILD)/installed/stillpoint.o: $(lib_objects)
-	$(call say,LINK,$@) mkdir -p $(@D); $(CC) $(if $(M32),-m32) -nostdlib -r -o $@ $^ && \
+	$(call say,LINK,$@) mkdir -p $(@D); $(CC) $(if $(M32),-m32) -nostdlib -r -Wl,--force-group-allocation -o $@ $^ && \
 	    $(OBJCOPY) --localize-hidden $@
 $(BUILD)/installed/libstillpoint.a: $(BUILD)/installed/stillpoint.o
 	$(archive)

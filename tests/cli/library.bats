@@ -135,6 +135,14 @@ dies_with() {
     [ "$(timeout 60 ./example)" = read ]
 }
 
+@test "a program of 32 bits links with the archive" {
+    echo 'int main(void) { return 0; }' | gcc -m32 -x c - -o empty && ./empty || skip 'gcc -m32 does not work here'
+    make -s -C "$ROOT" library BUILD="$BATS_TEST_TMPDIR/build" WERROR=1 M32=1
+    gcc -m32 -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-psabi -pthread -I"$home/include" -o headers \
+        "$programs/headers.c" build/installed/libstillpoint.a
+    timeout 60 ./headers
+}
+
 @test "ThreadSanitizer finds nothing in programs that are linked with stillpoint-tsan" {
     of_the_docs example.c >example.c
     build example stillpoint-tsan example.c -- -fsanitize=thread
