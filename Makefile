@@ -240,8 +240,8 @@ $(BUILD)/harness.a: $(harness_objects)
 harness_archive := $(BUILD)/harness.a
 runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
 # Calls that the system may refuse, which the runner takes note of, and malloc(), which it may refuse itself:
-# runner/refused.c.
-refusable      := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill malloc)
+# runner/refused.c. ioctl(), by which guests are entered: runner/guest_entries.c.
+led_here       := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill malloc ioctl)
 
 $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 	$(call write_if_changed,$(patsubst %,'#include "%"',$(sort $(wildcard $*/*.c))))
@@ -264,7 +264,7 @@ $$(BUILD)/flavor-$(1)/%.o: $$(BUILD)/units/%.c $$(BUILD)/flags $$(BUILD)/flavor-
 $$(BUILD)/runner-$(1): $$(runner_main) $$(objects_$(1)) $$(harness_archive) \
                        $$(filter %.a %.o,$$(LIBS_$(1)))
 	$$(link) $$(runner_main) $$(objects_$(1)) $$(harness_archive) $$(LIBS_$(1)) $$(harness_libs) \
-	    $$(atomic_libs) $$(refusable)
+	    $$(atomic_libs) $$(led_here)
 endef
 $(foreach f,$(flavors),$(eval $(call flavor_rules,$(f),torture/flavors/$(f).h)))
 

@@ -67,7 +67,7 @@ fault: $$(fault_runner_$(1))
 $$(fault_runner_$(1)): $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) $$(harness_archive) \
                        $$(filter %.a,$$(LIBS_$$(fault_flavor_$(1))))
 	@$$(CC) $$(flags) $$(fault_flags_$(1)) $$(LDFLAGS) -o $$@ $$(runner_main) $$(fault_objects_$(1)) $$(fault_rest_$(1)) \
-	    $$(harness_archive) $$(LIBS_$$(fault_flavor_$(1))) $$(harness_libs) $$(atomic_libs) $$(refusable)
+	    $$(harness_archive) $$(LIBS_$$(fault_flavor_$(1))) $$(harness_libs) $$(atomic_libs) $$(led_here)
 endef
 $(foreach f,$(fault_names),$(if $(wildcard torture/faults/$(f).patch),,\
     $(error there is no torture/faults/$(f).patch)))

@@ -24,6 +24,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ENDED_PENDING] = {.name = "ended_pending"},
     [GUEST_IOS] = {.name = "guest_ios", .words = "reads and writes of its port by a guest"},
     [IO_CHECKS] = {.name = "io_checks", .words = "looks at whether a guest has left one half done"},
+    [GUEST_ENTRIES] = {.name = "guest_entries", .words = "times that a guest of KVM was entered"},
 };
 static const char *const coverage[] = {
     "kicked_running", "kicked_idle",     "kicked_starting", "kicked_ending",       "kicked_ended",
@@ -37,10 +38,8 @@ static const struct measure measures[MEASURE_COUNT] = {
 #undef KICK_MEASURE
 };
 static const char *const checks[CHECK_COUNT] = {
-    VCPU_LEDGER_ROW,
-    [KICK_LOSS] = "kick-loss",
-    [TURNS] = "turns",
-    [GUEST_IO] = "guest-io",
+    VCPU_LEDGER_ROW,         [KICK_LOSS] = "kick-loss",           [TURNS] = "turns",
+    [GUEST_IO] = "guest-io", [GUEST_PROGRESS] = "guest-progress",
 };
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_KICKED] = {.format = "kicked vCPU %lu for reason %lu"},
@@ -174,6 +173,7 @@ static void events(struct vcpu *cpu)
     histogram_bump(&v->passes, 1);
     if (p->guest_io)
         kick_check_registers(cpu);
+    kick_check_entries(cpu);
 }
 
 static bool idle(struct vcpu *cpu)
@@ -212,6 +212,7 @@ static void unplugged(struct vcpu *cpu)
     struct torture_thread *t = v->base.thread;
     struct kick_word *word = &v->words[v->words_count - 1];
 
+    kick_check_last_entries(cpu);
     torture_count(t, BLOCKS, atomic_load_explicit(&v->blocks, memory_order_relaxed));
     if (atomic_load_explicit(&v->passes, memory_order_relaxed) > 0 &&
         atomic_load_explicit(&word->acted, memory_order_relaxed) !=

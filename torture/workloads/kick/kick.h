@@ -42,6 +42,7 @@ enum kick_counter {
     ENDED_PENDING,
     GUEST_IOS,
     IO_CHECKS,
+    GUEST_ENTRIES,
     COUNTER_COUNT
 };
 
@@ -55,7 +56,7 @@ enum kick_measure {
     MEASURE_COUNT
 };
 
-enum kick_check { KICK_LOSS = VCPU_LEDGER_CHECKS, TURNS, GUEST_IO, CHECK_COUNT };
+enum kick_check { KICK_LOSS = VCPU_LEDGER_CHECKS, TURNS, GUEST_IO, GUEST_PROGRESS, CHECK_COUNT };
 
 enum kick_note {
     NOTE_KICKED,
@@ -93,8 +94,10 @@ struct kick_vcpu {
     _Atomic uint64_t guest_rounds;        /* kvm: how far the guest was at the last of these */
     atomic_int phase;
     bool halted, reported;
-    bool io_was_out; /* the guest's last I/O */
-    uint32_t given;  /* what its last read of the port brought */
+    bool watched;        /* kvm: entries of its guest are */
+    unsigned long kicks; /* so many had come when events() was called last */
+    bool io_was_out;     /* the guest's last I/O */
+    uint32_t given;      /* what its last read of the port brought */
     uint64_t
         asked_in_pass; /* the last block began with a request there, so many passes + 1; or 0 */
     /* Set once. */
@@ -154,6 +157,11 @@ unsigned kick_guest_io(struct vcpu *cpu, unsigned port, bool out, unsigned value
 void kick_check_registers(struct vcpu *cpu);
 /* The same, as work that the vCPU runs before it ends. => Any thread, before it is unplugged. */
 void kick_check_at_end(struct vcpu *cpu);
+
+/* entries.c: whether the guest of kvm gets on when it is entered.
+ * => The vCPU's thread, in events(); and when it has ended. */
+void kick_check_entries(struct vcpu *cpu);
+void kick_check_last_entries(struct vcpu *cpu);
 
 /* idle.c: what the system shows of the process's threads. */
 struct kick_threads {
