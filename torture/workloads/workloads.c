@@ -15,6 +15,7 @@
     X(kick)              \
     X(run_on_cpu)        \
     X(pause)             \
+    X(turnover)          \
     X(event)             \
     X(unmap)             \
     X(ram_list)          \
