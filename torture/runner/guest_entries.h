@@ -14,7 +14,7 @@ struct guest_entries {
 
 /* From here on each KVM_RUN of the calling thread, made in the runner or in what is linked into it,
  * is held against what the guest counts up; NULL: none is. The linker leads ioctl() here
- * (`led_here` in the Makefile). */
+ * (led_here in the Makefile). */
 void guest_entries_watch(const _Atomic uint64_t *progress);
 /* `excused`: those in vain that are under way are no part of the next row. */
 struct guest_entries guest_entries_take(bool excused);

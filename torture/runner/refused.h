@@ -8,7 +8,7 @@
 
 /* Before the first thread. From here on a refused pthread_create(), fork() or tgkill() of the
  * runner, of the workloads and of what is linked into it is counted in the header, also in a
- * forked child. The linker leads these calls here (`led_here` in the Makefile); those of a shared
+ * forked child. The linker leads these calls here (led_here in the Makefile); those of a shared
  * library stay its own. */
 void refused_install(struct shared_header *header);
 

@@ -79,6 +79,16 @@ void child_expect_inside(struct child *c, bool inside, const char *when)
     child_count(&c->report->checks, 1);
 }
 
+void child_expect_caller(struct child *c, const struct caller_state *before, const char *call)
+{
+    const char *changed = caller_state_change(before, 0);
+
+    if (changed)
+        child_fail(c, "After %s a thread of a child found that %s was another than before.", call,
+                   changed);
+    child_count(&c->report->checks, 1);
+}
+
 /* --- What it does itself --- */
 
 static void read_some(struct child *c)
@@ -151,6 +161,7 @@ static void *call_first(void *argument)
     struct child_caller *caller = argument;
     struct child *c = caller->child;
     bool registered = (caller - c->callers) % 2 == 0;
+    struct caller_state before = caller_state();
     unsigned long cookie = 0;
 
     if (registered)
@@ -163,6 +174,7 @@ static void *call_first(void *argument)
         flavor_call(&caller->calls[i].head, invoked);
     if (c->polls)
         cookie = flavor_start_poll();
+    child_expect_caller(c, &before, "calls that start threads of the library's");
     if (registered) {
         read_some(c);
         flavor_unregister_thread();
@@ -248,6 +260,7 @@ static void fork_again(struct child *c)
     wait_for_threads(c);
     fork_get_into(c->params, c->state, &c->random, &birth);
     child_at(c, STEP_FORK);
+    birth.caller = caller_state();
     pid = fork();
     if (pid == 0)
         fork_child_main(c->instance, c->report, seed, &birth);
@@ -280,6 +293,7 @@ static void begin(struct child *c, const struct fork_birth *birth)
 {
     struct fork_state *state = c->state;
 
+    child_expect_caller(c, &birth->caller, "the fork");
     set_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it hangs no longer than the run lasts */
     prctl(PR_SET_NAME, "rcu-fork-child");
@@ -336,6 +350,8 @@ void fork_child_main(struct instance *in, struct fork_report *report, uint64_t s
         child_use_inherited_lock(&c);
     }
     if (c.params->vcpus > 0) {
+        child_at(&c, STEP_LIBRARY_LOCK);
+        child_use_library_lock(&c, birth);
         child_at(&c, STEP_VCPUS);
         child_use_vcpus(&c, birth);
     }

@@ -35,6 +35,11 @@ void child_expect_inside(struct child *c, bool inside, const char *when);
  * when all of them have run that ever will. */
 void child_use_inherited(struct child *c, const struct fork_birth *birth);
 void child_use_inherited_lock(struct child *c);
+/* library_lock.c: the big lock of the code under test, as it was at the fork, and then beside
+ * another thread. */
+void child_use_library_lock(struct child *c, const struct fork_birth *birth);
+/* The call has left the calling thread as it was. */
+void child_expect_caller(struct child *c, const struct caller_state *before, const char *call);
 void child_expect_inherited(struct child *c);
 
 /* vCPUs, vcpus.c. First of all: the child knows of no other's. Then it goes on with the execution

@@ -36,12 +36,15 @@ void fork_get_into(const struct fork_params *p, struct fork_state *state, struct
     else if (birth->from == FROM_SECTION)
         for (unsigned level = 0; level < birth->nest; level++)
             flavor_read_lock();
+    if (p->vcpus > 0)
+        fork_take_library_lock(random, birth);
     if (fork_holds(birth))
         birth->item = flavor_dereference(state->updaters[updater].current);
 }
 
 void fork_get_out_of(struct fork_state *state, struct fork_birth *birth)
 {
+    fork_release_library_lock(birth);
     if (birth->from == FROM_UNREGISTERED)
         flavor_register_thread();
     else if (birth->from == FROM_ONLINE)
@@ -91,6 +94,7 @@ static void count_child(struct torture_thread *t, struct fork_report *report,
     torture_count(t, FORKS_ONLINE, birth->from == FROM_ONLINE);
     torture_count(t, FORKS_UNREGISTERED, birth->from == FROM_UNREGISTERED);
     torture_count(t, FORKS_LOCKED, birth->locked);
+    torture_count(t, FORKS_LIBRARY_LOCKED, birth->library_locked);
     torture_count(t, FORKS_EXECUTING, birth->at == AT_EXECUTION);
     torture_count(t, FORKS_EXCLUSIVE, birth->at == AT_SECTION || birth->at == AT_SECTION_OF_VCPU);
     torture_count(t, GRANDCHILDREN, children > 0 ? children - 1 : 0);
@@ -219,6 +223,17 @@ static bool wait_for_child(struct torture_thread *t, struct fork_report *report,
     return true;
 }
 
+static void expect_as_before(struct torture_thread *t, const struct fork_birth *birth)
+{
+    const char *changed = caller_state_change(&birth->caller, 0);
+
+    if (changed)
+        torture_violation(t->instance, t, FORK,
+                          "After a fork a thread of the parent found that %s was another than "
+                          "before.",
+                          changed);
+}
+
 static void fork_once(struct torture_thread *t, struct fork_report *report)
 {
     const struct fork_params *p = t->instance->params;
@@ -233,10 +248,12 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     atomic_store(&report->step, STEP_NONE);
     fork_get_into(p, state, &t->random, &birth);
     torture_note(t, NOTE_FORKS, (unsigned long)birth.from, (unsigned long)birth.at);
+    birth.caller = caller_state();
     begun = clock_monotonic_ns();
     pid = fork();
     if (pid == 0)
         fork_child_main(t->instance, report, seed, &birth);
+    expect_as_before(t, &birth);
     torture_measure(t, FORK_TIME, (uint64_t)(clock_monotonic_ns() - begun));
     fork_get_out_of(state, &birth);
     if (pid < 0) { /* no room for more processes now */

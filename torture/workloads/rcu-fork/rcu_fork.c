@@ -2,11 +2,12 @@
  *
  * While readers, updaters with callbacks, threads that wait for grace periods and users of the big
  * lock torture the parent, forkers fork: outside, inside nested sections, online, not registered,
- * and any of these with the big lock held, as a vCPU that executes, and in an exclusive section.
- * Each child finds its section, its lock and its registration as they were, and the callbacks of
- * its ancestors that it can reach, which run in their order and under the lock (or none, where the
- * flavor drops them); it reads, waits, queues, polls, makes threads, is a vCPU and enters exclusive
- * sections, and forks again (child.c). A child that hangs silences its forker, which is a stall.
+ * and any of these with the program's big lock held or the library's, as a vCPU that executes, and
+ * in an exclusive section. Each child finds its section, its locks and its registration as they
+ * were, what the thread is besides, and the callbacks of its ancestors that it can reach, which run
+ * in their order and under the lock (or none, where the flavor drops them); it reads, waits,
+ * queues, polls, makes threads, is a vCPU and enters exclusive sections, and forks again (child.c).
+ * A child that hangs silences its forker, which is a stall.
  */
 #include "rcu_fork.h"
 
@@ -31,6 +32,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [FORKS_ONLINE] = {.name = "forks_online", .needs = CAN_QSBR},
     [FORKS_UNREGISTERED] = {.name = "forks_unregistered"},
     [FORKS_LOCKED] = {.name = "forks_locked", .needs = CAN_CALLBACK_LOCK},
+    [FORKS_LIBRARY_LOCKED] = {.name = "forks_library_locked", .needs = CAN_VCPU},
     [FORKS_EXECUTING] = {.name = "forks_executing", .needs = CAN_VCPU},
     [FORKS_EXCLUSIVE] = {.name = "forks_exclusive", .needs = CAN_VCPU},
     [FORKS_GIVEN_UP] = {.name = "forks_given_up"},
@@ -54,17 +56,10 @@ static const char *const checks[CHECK_COUNT] = {
     [CALLBACK_LEDGER] = "callback-ledger",
     [QUIESCENCE] = "quiescence",
 };
-static const char *const coverage[] = {"forks_in_section",
-                                       "forks_online",
-                                       "forks_unregistered",
-                                       "forks_locked",
-                                       "forks_executing",
-                                       "forks_exclusive",
-                                       "grandchildren",
-                                       "child_inherited",
-                                       "child_sections",
-                                       "child_jumps",
-                                       NULL};
+static const char *const coverage[] = {
+    "forks_in_section",     "forks_online",    "forks_unregistered", "forks_locked",
+    "forks_library_locked", "forks_executing", "forks_exclusive",    "grandchildren",
+    "child_inherited",      "child_sections",  "child_jumps",        NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_QUEUED] = {.format = "queued callback %lu, %lu on their way"},
     [NOTE_ENTERED] = {.format = "entered, loaded item %lu", .enters = true},

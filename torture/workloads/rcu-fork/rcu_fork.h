@@ -4,6 +4,7 @@
 #define STILLPOINT_RCU_FORK_WORKLOAD_H
 
 #include "torture/workloads/callback_lock.h"
+#include "torture/workloads/caller_state.h"
 #include "torture/workloads/items.h"
 
 #include "torture/flavors/flavor.h"
@@ -46,6 +47,7 @@ enum {
     FORKS_ONLINE,
     FORKS_UNREGISTERED,
     FORKS_LOCKED,
+    FORKS_LIBRARY_LOCKED,
     FORKS_EXECUTING,
     FORKS_EXCLUSIVE,
     FORKS_GIVEN_UP,
@@ -82,6 +84,7 @@ enum fork_at {
     X(SECTION, "went on with the section it inherited")      \
     X(CALL, "queued its first callbacks")                    \
     X(LOCK, "went on with the big lock it inherited")        \
+    X(LIBRARY_LOCK, "used the big lock of the library")      \
     X(VCPUS, "went on as a vCPU, and in exclusive sections") \
     X(WAIT, "waited for grace periods")                      \
     X(FORK, "waited for a child of its own")                 \
@@ -142,7 +145,9 @@ struct fork_birth {
     unsigned nest;     /* levels of sections, at least 1 when from is FROM_SECTION */
     struct item *item; /* loaded inside, or since online */
     enum fork_at at;
-    flavor_vcpu cpu; /* of the thread's, if any */
+    flavor_vcpu cpu;            /* of the thread's, if any */
+    bool library_locked;        /* the big lock of the code under test is held */
+    struct caller_state caller; /* just before the fork */
 };
 
 /* Whether the thread is in a section, or online. */
@@ -170,6 +175,13 @@ void fork_get_out_of(struct fork_state *state, struct fork_birth *birth);
 /* => Outside of sections, without the lock. The part of it that is about vCPUs. */
 void fork_get_into_vcpu(struct random *random, struct fork_birth *birth);
 void fork_get_out_of_vcpu(struct fork_birth *birth);
+
+/* The big lock of the code under test: held at a third of the forks, and used by others for so long
+ * at most. => After the rest of the state, as executions and exclusive sections do not begin with
+ * it. */
+void fork_take_library_lock(struct random *random, struct fork_birth *birth);
+void fork_release_library_lock(struct fork_birth *birth);
+void fork_use_library_lock(struct torture_thread *t, uint64_t ns);
 
 /* => Before the first thread of a process. Nothing, but under ThreadSanitizer. */
 void fork_use_new_stacks(unsigned generation);

@@ -19,6 +19,8 @@ void fork_vcpu(struct torture_thread *t)
         flavor_exec_end(&cpu);
         if (flavor_exec_wanted_out(&cpu))
             flavor_exec_events(&cpu);
+        if (random_one_in(&t->random, 2))
+            fork_use_library_lock(t, EXECUTES_NS);
         if (random_one_in(&t->random, 4)) {
             flavor_start_exclusive();
             torture_spin(random_below(&t->random, EXECUTES_NS));
@@ -70,6 +72,19 @@ void fork_get_out_of_vcpu(struct fork_birth *birth)
 
 /* --- The child's --- */
 
+#if FLAVOR_CAN_VCPU
+/* The first thread is alone: no section is needed, and it may not be registered. */
+static bool others_are_met(const struct vcpu *own)
+{
+    const struct vcpu *cpu;
+    bool met = false;
+
+    VCPU_FOREACH(cpu)
+    met |= cpu != own;
+    return met;
+}
+#endif
+
 void child_forget_vcpus(struct child *c, const struct fork_birth *birth)
 {
 #if FLAVOR_CAN_VCPU
@@ -77,10 +92,12 @@ void child_forget_vcpus(struct child *c, const struct fork_birth *birth)
     if (vcpu_count() != has_vcpu(birth))
         child_fail(c, "Just forked, a child has %u vCPUs, and not %u.", vcpu_count(),
                    has_vcpu(birth));
+    if (others_are_met(has_vcpu(birth) ? &birth->cpu : NULL))
+        child_fail(c, "Just forked, a child meets a vCPU of its parent's in the list.");
     if (in_exclusive_section() != has_section(birth))
         child_fail(c, "Just forked, a child is %s an exclusive section.",
                    has_section(birth) ? "not in" : "in");
-    child_count(&c->report->checks, 2);
+    child_count(&c->report->checks, 3);
 #else
     (void)c, (void)birth;
 #endif
