@@ -24,6 +24,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ENDED_PENDING] = {.name = "ended_pending"},
     [GUEST_IOS] = {.name = "guest_ios", .words = "reads and writes of its port by a guest"},
     [IO_CHECKS] = {.name = "io_checks", .words = "looks at whether a guest has left one half done"},
+    [LATE_KICKS] = {.name = "late_kicks", .words = "kicks that came after their request was met"},
     [GUEST_ENTRIES] = {.name = "guest_entries", .words = "times that a guest of KVM was entered"},
 };
 static const char *const coverage[] = {

@@ -43,6 +43,7 @@ enum kick_counter {
     GUEST_IOS,
     IO_CHECKS,
     GUEST_ENTRIES,
+    LATE_KICKS,
     COUNTER_COUNT
 };
 

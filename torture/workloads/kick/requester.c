@@ -10,6 +10,9 @@
  * waits alone. */
 #define ALONE_NS 200000
 
+/* kvm: one in so many requests is kicked for again when it has been met. */
+#define LATE_ONE_IN 16
+
 struct target {
     struct kick_vcpu *v;
     struct kick_word *word;
@@ -117,6 +120,23 @@ static void record(struct torture_thread *t, const struct target *target)
                     ns);
 }
 
+/* A requester that stands still between the steps of cpu_exit() kicks when the vCPU has found the
+ * request by itself, has met it, and executes again. That costs it an entry. Whoever waits for long
+ * is not to be helped by it; nor is it for accelerators that keep a kick until it is used up. */
+static void kick_late(struct torture_thread *t, struct kick_vcpu *v)
+{
+    struct kick_state *state = state_of(t);
+    struct vcpu *cpu = &v->base.cpu;
+
+    if (state->measure != KICK_KVM || !random_one_in(&t->random, LATE_ONE_IN))
+        return;
+    torture_spin(random_below(&t->random, MS / 50));
+    if (thread_is_waited_for(&state->fleet, v))
+        return;
+    cpu->accel->kick(cpu);
+    torture_count(t, LATE_KICKS, 1);
+}
+
 /* One request: a few reasons with a kick each. The second may come while the vCPU acts on the
  * first. */
 static void request(struct torture_thread *t, struct kick_vcpu *v)
@@ -143,6 +163,7 @@ static void request(struct torture_thread *t, struct kick_vcpu *v)
     }
     if (kick_wait(t, v, target.word, target.reason, &target.lost)) {
         record(t, &target);
+        kick_late(t, v);
     } else if (kick_has_ended(v)) {
         kick(t, &target);
         torture_count(t, KICKED_ENDED, 1);
