@@ -404,6 +404,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
         return false;
     in->state = state = cache_lines(sizeof *state);
     state->accel = p->accel == ACCEL_AUTO ? vcpu_accel_find("auto") : accels[p->accel];
+    /* While the CPUs are free: it makes the VM of kvm. */
+    vcpu_accel_available(state->accel, NULL, 0);
     state->slots = cache_lines((size_t)p->vcpus * sizeof *state->slots);
     graves_open(&state->graves, (size_t)p->vcpus);
     return true;
