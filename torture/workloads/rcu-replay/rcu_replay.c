@@ -4,7 +4,8 @@
  * queues, how many more these queue when they run, and how many of all that are queued run at this
  * point of virtual time; the flavor takes the last of these from decide(). Each seed is played
  * twice, while readers and waiters torture beside it. Which callback ran at which virtual time, and
- * in which order, must be the same, however differently the clock and the CPUs went.
+ * in which order, must be the same, however differently the clock and the CPUs went. What decide()
+ * returns for "not yet" is 0, one more than there are, or far more: nothing runs by that.
  *
  * The flavor has one queue of callbacks: no other workload of the same run may queue any.
  */
@@ -13,6 +14,7 @@
 #include "torture/runner/violation.h"
 #include "torture/workloads/cache_lines.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,12 +47,42 @@ static const struct note_format notes[NOTE_COUNT] = {
 
 /* --- In the callback thread --- */
 
+/* At least one, and no more than there are: those of the driver that have not run, and the
+ * barrier's. */
+static void check_offer(struct replay_state *state, unsigned long queued)
+{
+    uint64_t invoked = atomic_load_explicit(&state->items.invoked, memory_order_relaxed);
+    uint64_t there = atomic_load_explicit(&state->items.queued, memory_order_relaxed) - invoked +
+                     atomic_load_explicit(&state->draining, memory_order_relaxed);
+
+    if (queued == 0 || queued > there)
+        torture_violation(state->instance, state->thread, REPLAY,
+                          "The decision was asked for with %lu callbacks, and %lu are queued.",
+                          queued, (unsigned long)there);
+}
+
+/* Each is as good as 0. */
+static unsigned long not_yet(struct replay_state *state, unsigned long queued)
+{
+    switch (state->refusals++ % 4) {
+    case 0:
+        return queued + 1;
+    case 1:
+        return queued + 100;
+    case 2:
+        return ULONG_MAX;
+    default:
+        return 0;
+    }
+}
+
 /* => Called by the flavor: how many of `queued` callbacks run next. */
 static unsigned long decide(void *data, unsigned long queued)
 {
     struct replay_state *state = data;
     bool blocked = false;
 
+    check_offer(state, queued);
     for (;;) {
         /* Orders: LOAD state->asked -> LOAD state->permitted, state->draining.
          * Pairs with: ask(), RMW state->asked (release), after let_run() has stored the permission.
@@ -66,9 +98,11 @@ static unsigned long decide(void *data, unsigned long queued)
             return permitted;
         }
         /* What was queued is not counted yet when more are permitted: it calls again. */
-        if (permitted > 0 || !atomic_load_explicit(&state->blocks, memory_order_relaxed) ||
+        if (permitted > 0)
+            return permitted;
+        if (!atomic_load_explicit(&state->blocks, memory_order_relaxed) ||
             atomic_load_explicit(&state->draining, memory_order_relaxed))
-            return 0;
+            return not_yet(state, queued);
         if (!blocked)
             torture_count(state->thread, BLOCKED, 1);
         blocked = true;
@@ -83,8 +117,14 @@ static void check_batch(struct replay_state *state, uint64_t id)
     const struct replay_params *p = state->instance->params;
     int64_t start = 0, end;
 
-    if (state->batch_ran >= state->batch)
+    if (state->batch_ran >= state->batch) {
+        if (!atomic_load_explicit(&state->draining, memory_order_relaxed))
+            torture_violation(state->instance, state->thread, REPLAY,
+                              "Callback %lu ran, and neither a decision nor a barrier had let it "
+                              "run.",
+                              (unsigned long)id);
         return;
+    }
     flavor_gp_times(&start, &end);
     if (p->big_lock && !big_lock_held(state->big_lock))
         torture_violation(state->instance, state->thread, CALLBACK_LEDGER,

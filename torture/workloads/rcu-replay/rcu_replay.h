@@ -47,6 +47,7 @@ struct replay_state {
     uint64_t batch, batch_ran; /* size of what decide() let run, and how many of these have run */
     uint64_t batch_hold;       /* of the lock, when it began */
     int64_t batch_start_ns;    /* of its grace period */
+    unsigned refusals;         /* how often it decided: not yet */
     /* The driver's. */
     _Alignas(64) struct replay_trace first;
     uint64_t room; /* in a trace */
