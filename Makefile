@@ -241,7 +241,7 @@ harness_archive := $(BUILD)/harness.a
 runner_main    := $(BUILD)/obj/torture/runner/runner_main.o
 # Calls that the system may refuse, which the runner takes note of, and malloc(), which it may refuse itself:
 # runner/refused.c. ioctl(), by which guests are entered: runner/guest_entries.c.
-led_here       := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill malloc ioctl)
+led_here       := $(patsubst %,-Wl$(comma)--wrap=%,pthread_create fork tgkill malloc calloc free ioctl)
 
 $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 	$(call write_if_changed,$(patsubst %,'#include "%"',$(sort $(wildcard $*/*.c))))

@@ -10,6 +10,7 @@
 
 static struct shared_header *shared;
 static __thread bool without_memory;
+static __thread long blocks;
 
 void refused_install(struct shared_header *header)
 {
@@ -27,6 +28,11 @@ static void note(enum refusable call, int error)
 void refuse_memory(bool refused)
 {
     without_memory = refused;
+}
+
+long memory_blocks(void)
+{
+    return blocks;
 }
 
 unsigned refused_now(void)
@@ -63,6 +69,10 @@ pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 void *__real_malloc(size_t);
 void *__wrap_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__wrap_calloc(size_t, size_t);
+void __real_free(void *);
+void __wrap_free(void *);
 int __real_tgkill(pid_t, pid_t, int);
 int __wrap_tgkill(pid_t, pid_t, int);
 
@@ -87,10 +97,29 @@ pid_t __wrap_fork(void)
 
 void *__wrap_malloc(size_t size)
 {
-    if (!without_memory)
-        return __real_malloc(size);
-    errno = ENOMEM;
-    return NULL;
+    void *block;
+
+    if (without_memory) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    block = __real_malloc(size);
+    blocks += block != NULL;
+    return block;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *block = __real_calloc(count, size);
+
+    blocks += block != NULL;
+    return block;
+}
+
+void __wrap_free(void *block)
+{
+    blocks -= block != NULL;
+    __real_free(block);
 }
 
 int __wrap_tgkill(pid_t process, pid_t thread, int signal)

@@ -176,10 +176,13 @@ void *fleet_take(struct torture_thread *t)
 }
 
 /* NULL when the run is over. */
-static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct fleet_rr *rr)
+static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct fleet_rr *rr,
+                               bool brief)
 {
-    struct vcpu_config config = {
-        .accel = f->accel, .guest = &f->marked, .rr = rr ? &rr->rr : NULL, .guest_io = f->guest_io};
+    struct vcpu_config config = {.accel = brief ? NULL : f->accel,
+                                 .guest = &f->marked,
+                                 .rr = rr ? &rr->rr : NULL,
+                                 .guest_io = f->guest_io};
     struct fleet_vcpu *v = cache_lines(f->vcpu_size);
     unsigned long begun;
 
@@ -187,6 +190,7 @@ static struct fleet_vcpu *plug(struct torture_thread *t, struct fleet *f, struct
     vcpu_init(&v->cpu, &config);
     v->fleet = f;
     v->thread = t;
+    v->is_brief = brief;
     atomic_init(&v->references, 1);
     pthread_mutex_lock(&f->lock);
     if (f->closing) {
@@ -226,6 +230,16 @@ static void unplug(struct fleet *f, struct fleet_vcpu *v)
     fleet_give(v);
 }
 
+struct fleet_vcpu *fleet_plug_brief(struct torture_thread *t)
+{
+    return plug(t, t->instance->state, NULL, true);
+}
+
+void fleet_remove_brief(struct fleet_vcpu *v)
+{
+    unplug(v->fleet, v);
+}
+
 /* --- The roles --- */
 
 /* Of a vCPU in a loop of its own: where its thread may detach it, it does once in so many times. */
@@ -234,7 +248,7 @@ static void unplug(struct fleet *f, struct fleet_vcpu *v)
 /* False when the run is over. */
 static bool live_alone(struct torture_thread *t, struct fleet *f)
 {
-    struct fleet_vcpu *v = plug(t, f, NULL);
+    struct fleet_vcpu *v = plug(t, f, NULL, false);
     int error;
 
     if (!v)
@@ -257,7 +271,7 @@ static bool live_together(struct torture_thread *t, struct fleet *f)
 
     vcpu_rr_init(&rr->rr, f->turn_ns);
     atomic_init(&rr->references, 1);
-    while (count < f->params->per_thread && (vs[count] = plug(t, f, rr)) != NULL)
+    while (count < f->params->per_thread && (vs[count] = plug(t, f, rr, false)) != NULL)
         vcpu_rr_add(&rr->rr, &vs[count++]->cpu);
     vcpu_rr_end(&rr->rr); /* when all have been unplugged */
     vcpu_rr_run(&rr->rr);
@@ -296,7 +310,7 @@ static void detach_now_and_then(struct torture_thread *t, struct vcpu *cpu)
 /* As a program's loop may be: it acts on requests, and on nothing else. */
 static bool live_in_own_loop(struct torture_thread *t, struct fleet *f)
 {
-    struct fleet_vcpu *v = plug(t, f, NULL);
+    struct fleet_vcpu *v = plug(t, f, NULL, false);
     enum vcpu_state state = VCPU_READY;
 
     if (!v)

@@ -84,6 +84,7 @@ struct fleet_vcpu {
     struct fleet *fleet;
     struct torture_thread *thread;
     struct fleet_rr *rr;  /* NULL: a thread of its own */
+    bool is_brief;        /* fleet_plug_brief() has plugged it */
     unsigned long serial; /* counts the vCPUs of the fleet */
     atomic_uint references;
     atomic_bool is_to_end;
@@ -152,6 +153,11 @@ static inline bool fleet_shares(const struct fleet *f)
 
 /* The role `vcpu`. */
 void fleet_vcpus(struct torture_thread *t);
+
+/* A vCPU without accelerator, of a life that its thread makes up: it is plugged, and may be taken;
+ * NULL when the run is over. And removed; the calling thread runs what is left of its work. */
+struct fleet_vcpu *fleet_plug_brief(struct torture_thread *t);
+void fleet_remove_brief(struct fleet_vcpu *v);
 
 /* The workload's own struct of one of those that are there, at random; NULL: there is none just
  * now. It is not freed before it is given back, but it may end at any time. */

@@ -14,6 +14,9 @@
 #define RAN     0xdeadUL
 #define REFUSAL 0xbadUL
 
+/* Refused calls of one thread after which it is judged what memory they have kept. */
+#define REFUSALS 32
+
 /* Waits that one thread has begun and not ended: more of them are a matter of stack, not of the
  * library. */
 #define NESTING_LIMIT 12
@@ -38,6 +41,8 @@ struct work_item {
 __thread struct torture_thread *work_self;
 static __thread struct work_vcpu *waits_for; /* whose run_on_cpu() this thread is in */
 static __thread unsigned nesting;
+static __thread unsigned refusals; /* of asynchronous work, since the thread's blocks were judged */
+static __thread long kept;         /* blocks more than before these calls */
 
 /* --- In the vCPU's thread --- */
 
@@ -188,7 +193,8 @@ static void work(struct vcpu *cpu, void *data)
         check_lane(item, ((struct work_state *)t->instance->state)->big_lock_lane,
                    item->big_lock_number, "holders of the big lock, at last thread");
     count_run(t, item);
-    torture_spin(random_below(&t->random, (uint64_t)p->work_ns + 1));
+    if (!v->base.is_brief) /* whose queue is to be empty now and then */
+        torture_spin(random_below(&t->random, (uint64_t)p->work_ns + 1));
     call_on(t, item);
     if (item->kind == WORK_SAFE)
         ((struct work_state *)t->instance->state)->right++;
@@ -297,19 +303,41 @@ static int call_sync(struct torture_thread *t, struct work_vcpu *v, struct work_
     return result;
 }
 
-static int call_async(struct work_vcpu *v, struct work_item *start)
+/* A refused call gives back what it has taken. It may keep a block for later, but not one each
+ * time. */
+static void check_given_back(struct torture_thread *t, long more)
+{
+    kept += more;
+    if (++refusals < REFUSALS)
+        return;
+    if (kept > REFUSALS / 2)
+        torture_violation(t->instance, t, WORK_LEDGER,
+                          "After %d calls for asynchronous work that were refused, one by one, "
+                          "their thread had %ld more blocks of memory than before each: what was "
+                          "made for work that is refused is not given back.",
+                          REFUSALS, kept);
+    torture_count(t, CHECKS, 1);
+    kept = 0;
+    refusals = 0;
+}
+
+static int call_async(struct torture_thread *t, struct work_vcpu *v, struct work_item *start)
 {
     struct work_item *item = malloc(sizeof *item);
+    long blocks;
     int result;
 
     *item = *start;
     atomic_fetch_add_explicit(&v->backlog, 1, memory_order_relaxed);
+    blocks = memory_blocks();
     refuse_memory(start->without_memory);
     result = (item->kind == WORK_SAFE ? async_safe_run_on_cpu : async_run_on_cpu)(&v->base.cpu,
                                                                                   work, item);
     refuse_memory(false);
     if (result == 0)
         return 0; // cppcheck-suppress memleak ; work() frees it
+    if (result == -ESHUTDOWN)
+        check_given_back(t, memory_blocks() - blocks);
     atomic_fetch_sub_explicit(&v->backlog, 1, memory_order_relaxed);
     memset(item, 0x6b, sizeof *item);
     item->life = REFUSAL;
@@ -317,7 +345,7 @@ static int call_async(struct work_vcpu *v, struct work_item *start)
     return result;
 }
 
-void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth)
+bool work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth)
 {
     const struct work_params *p = t->instance->params;
     struct work_item item = {.life = LIVE,
@@ -335,7 +363,7 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
 
     take_numbers(t, &item);
     torture_note(t, NOTE_CALL, v->base.serial, item.number);
-    result = kind == WORK_SYNC ? call_sync(t, v, &item) : call_async(v, &item);
+    result = kind == WORK_SYNC ? call_sync(t, v, &item) : call_async(t, v, &item);
     if (result == 0)
         accepted(t, v, &item);
     else if (result == -ESHUTDOWN)
@@ -349,24 +377,65 @@ void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
                           "An item of %s work for vCPU %lu was refused with error %d.",
                           kind_names[kind], v->base.serial, -result);
     torture_note(t, NOTE_RETURN, v->base.serial, item.number);
+    return result != -ESHUTDOWN;
+}
+
+/* Relaxed: a bound, by and large. */
+static bool has_backlog(struct torture_thread *t, struct work_vcpu *v)
+{
+    const struct work_params *p = t->instance->params;
+
+    return atomic_load_explicit(&v->backlog, memory_order_relaxed) >= (unsigned long)p->backlog;
+}
+
+static void call_once(struct torture_thread *t, struct work_vcpu *v, int64_t depth)
+{
+    unsigned dice = (unsigned)random_below(&t->random, 8);
+    enum work_kind kind = dice == 0 ? WORK_SAFE : dice < 5 ? WORK_ASYNC : WORK_SYNC;
+
+    work_call(t, v, has_backlog(t, v) ? WORK_SYNC : kind, depth);
+}
+
+/* The last that it takes comes close to its end, and then it refuses some more. What waits for it
+ * would keep its caller from that, and is the exception. */
+static void call_until_refused(struct torture_thread *t, struct work_vcpu *v)
+{
+    unsigned refused = 0;
+
+    while (refused < 4) {
+        unsigned dice = (unsigned)random_below(&t->random, 64);
+
+        torture_spin(random_below(&t->random, 4000));
+        if (dice > 0 && has_backlog(t, v))
+            continue;
+        refused += !work_call(t, v, dice == 0 ? WORK_SYNC : dice < 8 ? WORK_SAFE : WORK_ASYNC, 0);
+        torture_beat(t);
+    }
 }
 
 bool work_call_any(struct torture_thread *t, int64_t depth)
 {
-    const struct work_params *p = t->instance->params;
     struct work_vcpu *v = fleet_take(t);
-    unsigned dice = (unsigned)random_below(&t->random, 8);
-    enum work_kind kind = dice == 0 ? WORK_SAFE : dice < 5 ? WORK_ASYNC : WORK_SYNC;
 
     if (!v)
         return false;
-    /* Relaxed: a bound, by and large. */
-    if (kind != WORK_SYNC &&
-        atomic_load_explicit(&v->backlog, memory_order_relaxed) >= (unsigned long)p->backlog)
-        kind = WORK_SYNC;
-    work_call(t, v, kind, depth);
+    call_once(t, v, depth);
     fleet_give(&v->base);
     return true;
+}
+
+void work_call_from_outside(struct torture_thread *t, int64_t depth)
+{
+    struct work_vcpu *v = fleet_take(t);
+
+    if (!v)
+        return;
+    /* Others need the big lock to end. */
+    if (v->base.is_brief || (fleet_is_to_end(&v->base) && !bql_locked()))
+        call_until_refused(t, v);
+    else
+        call_once(t, v, depth);
+    fleet_give(&v->base);
 }
 
 void work_check_ended(struct vcpu *cpu)

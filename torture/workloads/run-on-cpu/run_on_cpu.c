@@ -2,9 +2,10 @@
  *
  * Callers, some with the big lock held, and vCPUs, in their events and in the work itself, request
  * synchronous, asynchronous and safe work of vCPUs taken by chance, themselves among them. vCPUs
- * come and go. Every thread numbers what it queues for each vCPU, and so do all that hold the big
- * lock: what was accepted runs once and in that order, in the right thread and state, and nothing
- * else runs.
+ * come and go; some live for a moment only, and are asked for work until they refuse. Every thread
+ * numbers what it queues for each vCPU, and so do all that hold the big lock: what was accepted
+ * runs once and in that order, in the right thread and state, and nothing else runs. What was
+ * refused has given its memory back.
  */
 #include "run_on_cpu.h"
 #include "torture/runner/violation.h"
@@ -24,6 +25,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [REFUSED] = {.name = "refused"},
     [NO_MEMORY] = {.name = "no_memory", .words = "items without memory"},
     [RUN_AT_THE_END] = {.name = "run_by_ending_vcpu"},
+    [BRIEF] = {.name = "brief_vcpus", .words = "vCPUs that ended while they were asked for work"},
     [BLOCKS] = {.name = "blocks"},
     [EVENTS] = {.name = "events"},
     [CHECKS] = {.name = "checks"},
@@ -36,8 +38,9 @@ static const char *const checks[CHECK_COUNT] = {
     VCPU_LEDGER_ROW,
     [WORK_LEDGER] = "work-ledger",
 };
-static const char *const coverage[] = {
-    "inline", "nested", "cycles", "refused", "no_memory", "run_by_ending_vcpu", NULL};
+static const char *const coverage[] = {"inline",      "nested",    "cycles",
+                                       "refused",     "no_memory", "run_by_ending_vcpu",
+                                       "brief_vcpus", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_CALL] = {.format = "asks vCPU %lu for its item %lu"},
     [NOTE_RETURN] = {.format = "is back from vCPU %lu with its item %lu"},
@@ -78,7 +81,8 @@ static void events(struct vcpu *cpu)
 
     torture_count(t, EVENTS, 1);
     v->idles = p->callers > 0 && random_one_in(&t->random, 2);
-    if (torture_running(t) && random_one_in(&t->random, (uint64_t)p->vcpu_call_one_in))
+    if (torture_running(t) && !v->base.is_brief &&
+        random_one_in(&t->random, (uint64_t)p->vcpu_call_one_in))
         work_call_any(t, p->nested_calls);
 }
 
@@ -113,7 +117,7 @@ static void caller(struct torture_thread *t)
         if (locked)
             bql_lock();
         for (uint64_t i = random_below(&t->random, 8) + 1; i > 0; i--)
-            work_call_any(t, p->nested_calls);
+            work_call_from_outside(t, p->nested_calls);
         if (locked)
             bql_unlock();
         torture_beat(t);
@@ -127,12 +131,13 @@ static void caller(struct torture_thread *t)
 
 static bool setup(struct instance *in, struct diagnostics *d)
 {
+    const struct work_params *p = in->params;
     size_t lanes = in->thread_count + 1;
     struct work_state *state =
         fleet_open(in, sizeof *state, sizeof(struct work_vcpu) + lanes * sizeof(struct work_lane),
                    &guest, &hooks, d);
 
-    if (!state)
+    if (!state || !vcpu_ledger_promise(in, (uint64_t)p->removers, d))
         return false;
     state->big_lock_lane = (unsigned)in->thread_count;
     return true;
@@ -177,6 +182,13 @@ static const struct option options[] = {
      .max = 4096,
      .unit = "threads",
      .help = "threads that ask vCPUs for work, a quarter of it with the big lock held"},
+    {.name = "removers",
+     .type = OPTION_INT,
+     .offset = FIELD(removers),
+     .default_text = "1",
+     .max = 1024,
+     .unit = "threads",
+     .help = "threads whose vCPUs live for a moment, and are asked for work until they refuse"},
     {.name = "pause",
      .type = OPTION_DURATION,
      .stays = 2,
@@ -227,6 +239,7 @@ static const struct option options[] = {
 static const struct role roles[] = {
     {.name = "vcpu", .count_option = "vcpus", .run = NEEDS_VCPU(vcpu)},
     {.name = "plugger", .run = fleet_plugger},
+    {.name = "remover", .count_option = "removers", .run = NEEDS_VCPU(work_remover)},
     {.name = "caller", .count_option = "callers", .run = NEEDS_VCPU(caller)},
     {.name = NULL},
 };

@@ -6,7 +6,7 @@
 
 struct work_params {
     struct fleet_params fleet;
-    int64_t callers, vcpu_call_one_in, nested_calls, backlog;
+    int64_t callers, removers, vcpu_call_one_in, nested_calls, backlog;
     int64_t pause_ns, work_ns, no_memory_one_in;
 };
 
@@ -24,6 +24,7 @@ enum {
     REFUSED,
     NO_MEMORY,
     RUN_AT_THE_END,
+    BRIEF,
     BLOCKS,
     EVENTS,
     CHECKS,
@@ -64,14 +65,20 @@ struct work_state {
 /* The torture thread that the calling thread is; set by each role. */
 extern __thread struct torture_thread *work_self;
 
-/* Requests one item of work, of any kind, and sees to it that it runs as it should. `depth`: how
- * many calls deep the item itself may call. => In a role's thread, not in an exclusive section
- * unless `kind` is asynchronous. */
-void work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);
+/* Requests one item of work, of any kind, and sees to it that it runs as it should; false when it
+ * is refused. `depth`: how many calls deep the item itself may call. => In a role's thread, not in
+ * an exclusive section unless `kind` is asynchronous. */
+bool work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kind, int64_t depth);
 /* The same, of a kind and for a vCPU taken by chance; false when there is none. */
 bool work_call_any(struct torture_thread *t, int64_t depth);
+/* The same in a thread that is no vCPU's: one that is to end, or has a brief life, is asked again
+ * until it refuses. */
+void work_call_from_outside(struct torture_thread *t, int64_t depth);
 /* => The vCPU has been removed. */
 void work_check_ended(struct vcpu *cpu);
+
+/* The role `remover`, brief.c. */
+void work_remover(struct torture_thread *t);
 
 #endif
 #endif
