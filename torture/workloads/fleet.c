@@ -245,20 +245,25 @@ void fleet_remove_brief(struct fleet_vcpu *v)
 /* Of a vCPU in a loop of its own: where its thread may detach it, it does once in so many times. */
 #define DETACH_ONE_IN 4
 
-/* False when the run is over. */
-static bool live_alone(struct torture_thread *t, struct fleet *f)
+void fleet_run(struct fleet *f, struct vcpu *cpu)
 {
-    struct fleet_vcpu *v = plug(t, f, NULL, false);
-    int error;
+    int error = vcpu_run(cpu);
 
-    if (!v)
-        return false;
-    error = vcpu_run(&v->cpu);
     if (error != 0)
         torture_give_up(
             "%s: a vCPU of accelerator %s cannot run: %s; use fewer \"vcpus\", or another "
             "\"accel\"",
             f->instance->workload->name, f->accel->name, strerror(-error));
+}
+
+/* False when the run is over. */
+static bool live_alone(struct torture_thread *t, struct fleet *f)
+{
+    struct fleet_vcpu *v = plug(t, f, NULL, false);
+
+    if (!v)
+        return false;
+    fleet_run(f, &v->cpu);
     unplug(f, v);
     return true;
 }
@@ -293,14 +298,14 @@ static void run_blocks(struct vcpu *cpu)
 }
 
 /* Requests come while no thread has it, and pauses: they are for the one that attaches it next. */
-static void detach_now_and_then(struct torture_thread *t, struct vcpu *cpu)
+static void detach_now_and_then(struct torture_thread *t, struct random *random, struct vcpu *cpu)
 {
-    uint64_t ns = random_below(&t->random, 50 * 1000);
+    uint64_t ns = random_below(random, 50 * 1000);
 
-    if (!random_one_in(&t->random, DETACH_ONE_IN))
+    if (!random_one_in(random, DETACH_ONE_IN))
         return;
     vcpu_detach(cpu);
-    if (random_one_in(&t->random, 2))
+    if (random_one_in(random, 2))
         torture_sleep(t, ns);
     else
         torture_spin(ns / 8);
@@ -308,25 +313,31 @@ static void detach_now_and_then(struct torture_thread *t, struct vcpu *cpu)
 }
 
 /* As a program's loop may be: it acts on requests, and on nothing else. */
+void fleet_run_in_own_loop(struct torture_thread *t, struct random *random, struct vcpu *cpu)
+{
+    enum vcpu_state state = VCPU_READY;
+
+    vcpu_attach(cpu);
+    while (state != VCPU_ENDED) {
+        detach_now_and_then(t, random, cpu);
+        if (state == VCPU_READY)
+            run_blocks(cpu);
+        else
+            vcpu_wait_for_kick(cpu);
+        detach_now_and_then(t, random, cpu);
+        if (cpu_exit_requested(cpu))
+            state = process_cpu_events(cpu);
+    }
+    vcpu_detach(cpu);
+}
+
 static bool live_in_own_loop(struct torture_thread *t, struct fleet *f)
 {
     struct fleet_vcpu *v = plug(t, f, NULL, false);
-    enum vcpu_state state = VCPU_READY;
 
     if (!v)
         return false;
-    vcpu_attach(&v->cpu);
-    while (state != VCPU_ENDED) {
-        detach_now_and_then(t, &v->cpu);
-        if (state == VCPU_READY)
-            run_blocks(&v->cpu);
-        else
-            vcpu_wait_for_kick(&v->cpu);
-        detach_now_and_then(t, &v->cpu);
-        if (cpu_exit_requested(&v->cpu))
-            state = process_cpu_events(&v->cpu);
-    }
-    vcpu_detach(&v->cpu);
+    fleet_run_in_own_loop(t, &t->random, &v->cpu);
     unplug(f, v);
     return true;
 }

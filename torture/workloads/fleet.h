@@ -159,6 +159,11 @@ void fleet_vcpus(struct torture_thread *t);
 struct fleet_vcpu *fleet_plug_brief(struct torture_thread *t);
 void fleet_remove_brief(struct fleet_vcpu *v);
 
+/* Runs a vCPU until it is unplugged: with the accelerator of the fleet, which shares no thread; or
+ * one without, in a loop that detaches it now and then. => Its thread, registered. */
+void fleet_run(struct fleet *f, struct vcpu *cpu);
+void fleet_run_in_own_loop(struct torture_thread *t, struct random *random, struct vcpu *cpu);
+
 /* The workload's own struct of one of those that are there, at random; NULL: there is none just
  * now. It is not freed before it is given back, but it may end at any time. */
 void *fleet_take(struct torture_thread *t);

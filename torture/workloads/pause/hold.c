@@ -326,12 +326,42 @@ static void enter(struct torture_thread *t, struct hold *hold, struct pause_vcpu
                           locked ? "held" : "free", locked ? "free" : "held");
 }
 
+/* Before the pause; NULL: in it, if at all. */
+static struct own *start_own(struct torture_thread *t, struct pause_vcpu *v)
+{
+    struct own *own;
+
+    if (!random_one_in(&t->random, 2))
+        return NULL;
+    /* What a vCPU's thread waits for here must not wait for that vCPU. */
+    own = pause_own_start(t, v == NULL);
+    if (!v && !bql_locked())
+        pause_own_await(t, own);
+    return own;
+}
+
+/* Under the pause. Those that end after the resume, or NULL. */
+static struct own *end_own(struct torture_thread *t, struct hold *hold, struct own *own)
+{
+    if (!own) {
+        pause_remove_one(t, true);
+        own = pause_own_start(t, false);
+        torture_count(t, PLUGGED_BY_PAUSER, 1);
+    }
+    return pause_own_end(t, own, hold->number) ? NULL : own;
+}
+
 void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *v)
 {
     const struct pause_params *p = t->instance->params;
     struct reading awaited = {.vcpu = NULL};
+    unsigned long number;
+    bool has_own = random_one_in(&t->random, (uint64_t)p->unplug_one_in);
+    struct own *own = has_own ? start_own(t, v) : NULL;
 
     enter(t, hold, v);
+    if (own)
+        pause_own_read(own);
     read_first(t, hold);
     if (hold->count > 0)
         disturb(t, hold);
@@ -342,6 +372,8 @@ void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *
         give_back(hold);
         read_first(t, hold);
     }
+    if (has_own)
+        own = end_own(t, hold, own);
     state_of(t)->right++;
     /* Not by vCPUs, nor with the big lock, which vCPUs need to go on. */
     if (!v && !bql_locked() && hold->count > 0 &&
@@ -350,10 +382,13 @@ void pause_once(struct torture_thread *t, struct hold *hold, struct pause_vcpu *
     if (awaited.vcpu)
         atomic_fetch_add_explicit(&awaited.vcpu->base.references, 1, memory_order_relaxed);
     hold->on = false;
+    number = hold->number;
     if (!random_one_in(&t->random, (uint64_t)p->hand_one_in) || !hand_over(t, hold)) {
         resume(t, hold);
         give_back(hold);
     }
+    if (own)
+        pause_own_end_later(t, own, number);
     if (awaited.vcpu) {
         await_one(t, &awaited);
         fleet_give(&awaited.vcpu->base);

@@ -5,7 +5,8 @@
  * all the time. Each vCPU counts the blocks, rounds of events and items of work that it runs, in
  * words that nobody else writes: between the two readings none changes, but for the work of one
  * that ends and for the vCPU that has paused the others. Each also compares the words that only
- * pausers change. So does the work of vCPUs that never ran, when they are removed.
+ * pausers change. So does the work of vCPUs that never ran, when they are removed. And pausers have
+ * vCPUs of their own, which end in the pause, or are plugged in it.
  */
 #include "pause.h"
 #include "torture/runner/violation.h"
@@ -26,6 +27,8 @@ static const struct counter counters[COUNTER_COUNT] = {
     [BY_VCPU] = {.name = "paused_by_vcpu"},
     [OWN_WORK] = {.name = "own_work"},
     [REMOVED_WORK] = {.name = "removed_work"},
+    [JOINED] = {.name = "joined_in_pause", .words = "vCPUs that ended in their pauser's pause"},
+    [PLUGGED_BY_PAUSER] = {.name = "plugged_by_pauser"},
     [TURN_CHECKS] = {.name = "turn_checks", .words = "pausers that slept until their turn"},
 };
 static const struct measure measures[MEASURE_COUNT] = {
@@ -38,8 +41,9 @@ static const char *const checks[CHECK_COUNT] = {
     [FAIRNESS] = "fairness",
 };
 static const char *const coverage[] = {
-    "handed_over",    "waited_for_pauser", "plugged_in_pause", "unplugged_in_pause", "paused_idle",
-    "paused_by_vcpu", "own_work",          "removed_work",     "turn_checks",        NULL};
+    "handed_over", "waited_for_pauser", "plugged_in_pause",  "unplugged_in_pause",
+    "paused_idle", "paused_by_vcpu",    "own_work",          "removed_work",
+    "turn_checks", "joined_in_pause",   "plugged_by_pauser", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_PAUSE] = {.format = "is to pause the vCPUs (workload %lu)"},
     [NOTE_PAUSED] = {.format = "has paused the vCPUs, pause %lu"},
@@ -100,7 +104,7 @@ static void ask(struct torture_thread *t, struct pause_vcpu *v)
         return;
     switch (random_below(&t->random, 8)) {
     case 0:
-        pause_remove_one(t);
+        pause_remove_one(t, false);
         break;
     case 1:
     case 2:
@@ -243,7 +247,8 @@ static bool setup(struct instance *in, struct diagnostics *d)
     struct pause_state *state =
         fleet_open(in, sizeof *state, sizeof(struct pause_vcpu), &guest, NULL, d);
 
-    if (!state || !vcpu_ledger_promise(in, (uint64_t)(p->removers + p->fleet.vcpus), d))
+    if (!state ||
+        !vcpu_ledger_promise(in, (uint64_t)(p->removers + 3 * p->pausers + 3 * p->fleet.vcpus), d))
         return false;
     state->resumers_left = p->resumers;
     state->last = &state->first;
@@ -343,8 +348,8 @@ static const struct option options[] = {
      .offset = FIELD(unplug_one_in),
      .default_text = "32",
      .max = 1e9,
-     .help =
-         "in one of so many pauses the pauser unplugs a vCPU, whatever \"hotplug\" is; 0: never"},
+     .help = "in one of so many pauses the pauser unplugs a vCPU, whatever \"hotplug\" is, and in "
+             "another one those of its own, for whose thread it waits; 0: never"},
     {.name = "vcpu_pause_one_in",
      .type = OPTION_INT,
      .offset = FIELD(vcpu_pause_one_in),

@@ -27,6 +27,8 @@ enum {
     BY_VCPU,
     OWN_WORK,
     REMOVED_WORK,
+    JOINED,
+    PLUGGED_BY_PAUSER,
     TURN_CHECKS,
     COUNTER_COUNT
 };
@@ -109,10 +111,26 @@ void pause_own_work(struct torture_thread *t, struct hold *hold);
 
 /* --- removal.c --- */
 
-/* Adds a vCPU with work, and removes it. */
-void pause_remove_one(struct torture_thread *t);
+/* Adds a vCPU with work, and removes it; `in_own_pause`: in the calling thread's pause. */
+void pause_remove_one(struct torture_thread *t, bool in_own_pause);
 /* The role `remover`. */
 void pause_remover(struct torture_thread *t);
+
+/* --- own.c --- */
+
+struct own;
+/* Plugs vCPUs of the calling thread's own, and starts the thread that runs them. `calls`: they may
+ * ask others for work. */
+struct own *pause_own_start(struct torture_thread *t, bool calls);
+/* For a moment, until it runs. */
+void pause_own_await(struct torture_thread *t, struct own *own);
+/* => Under the calling thread's pause. Reads what must not move in it. */
+void pause_own_read(struct own *own);
+/* => Under the calling thread's pause. Unplugs them, and waits until their thread has ended; false
+ *    when that has to wait for the resume. */
+bool pause_own_end(struct torture_thread *t, struct own *own, unsigned long pause);
+/* => After the resume, or before another thread resumes. */
+void pause_own_end_later(struct torture_thread *t, struct own *own, unsigned long pause);
 
 /* --- pause.c --- */
 
