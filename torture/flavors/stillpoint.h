@@ -161,6 +161,7 @@ static inline void flavor_promises(struct gp_promises *promises)
     if (policy == RCU_GP_FQS || policy == RCU_GP_ADAPTIVE)
         promises->callbacks = settings.force_callbacks;
     promises->batch = settings.callback_batch;
+    promises->slowed_from = 2 * (int64_t)settings.callback_bound;
 }
 
 #define FLAVOR_CAN_JUMP 1

@@ -15,6 +15,10 @@ struct gp_promises {
     /* At most so many callbacks run before the callback lock is let go, and about so many do where
      * there are as many. */
     int64_t batch;
+    /* From so many pending callbacks on, each call that queues one puts its caller to sleep; but
+     * not one that holds up a grace period or the callbacks: inside, online, with the callback
+     * lock, in a callback. 0: it never does. */
+    int64_t slowed_from;
 };
 
 #endif

@@ -77,8 +77,16 @@ struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigne
 
     big_lock_init(lock, thread, measure);
     if (give)
-        flavor_set_callback_lock(flavor_takes, flavor_releases, flavor_checks, lock);
+        big_lock_give(lock);
     return lock;
+}
+
+void big_lock_give(struct big_lock *lock)
+{
+    if (lock)
+        flavor_set_callback_lock(flavor_takes, flavor_releases, flavor_checks, lock);
+    else
+        flavor_set_callback_lock(NULL, NULL, NULL, NULL);
 }
 
 void big_lock_close(struct big_lock *lock, bool given)

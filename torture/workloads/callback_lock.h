@@ -22,6 +22,9 @@ struct big_lock {
 
 /* Makes one, and the flavor's callback lock of it if it is to be. `thread` may be NULL. */
 struct big_lock *big_lock_open(bool give, struct torture_thread *thread, unsigned measure);
+/* Makes it the flavor's callback lock; NULL: there is none. => While no callback is queued and none
+ * is running. */
+void big_lock_give(struct big_lock *lock);
 /* => After all threads have ended. */
 void big_lock_close(struct big_lock *lock, bool given);
 

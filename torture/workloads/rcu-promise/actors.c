@@ -66,6 +66,60 @@ static void call_enough(struct promise_state *s)
     call(s, 1, 1 + (unsigned long)s->promises.callbacks);
 }
 
+static void fill(struct promise_state *s)
+{
+    call(s, 1, 1 + (unsigned long)s->promises.slowed_from);
+}
+
+static void queue_more(struct promise_state *s)
+{
+    unsigned long first = 1 + (unsigned long)s->promises.slowed_from;
+
+    call(s, first, first + MORE_CALLBACKS);
+}
+
+static void queue_inside(struct promise_state *s)
+{
+    flavor_read_lock();
+    queue_more(s);
+    flavor_read_unlock();
+}
+
+static void queue_online(struct promise_state *s)
+{
+    flavor_thread_online();
+    queue_more(s);
+    flavor_thread_offline();
+}
+
+static void queue_locked(struct promise_state *s)
+{
+    big_lock_take(s->big_lock);
+    queue_more(s);
+    big_lock_release(s->big_lock);
+}
+
+static void queueing_callback_ran(flavor_head *head)
+{
+    struct promise_state *s = ((struct promised_callback *)head)->state; /* its first member */
+    unsigned long before;
+
+    atomic_store_explicit(&s->slow_runs, true, memory_order_relaxed);
+    while (!atomic_load_explicit(&s->let_go, memory_order_relaxed))
+        torture_spin(1000);
+    before = own_sleeps();
+    queue_more(s);
+    s->slept_in_callback = own_sleeps() - before;
+    callback_ran(head);
+}
+
+static void queue_in_callback(struct promise_state *s)
+{
+    s->callbacks[0].state = s;
+    atomic_fetch_add_explicit(&s->queued, 1, memory_order_relaxed);
+    flavor_call(&s->callbacks[0].head, queueing_callback_ran);
+}
+
 static void wait(struct promise_state *s)
 {
     (void)s;
@@ -108,12 +162,23 @@ static void change(struct promise_state *s)
 }
 
 static void (*const acts[ACT_COUNT])(struct promise_state *) = {
-    [WAIT] = wait,           [WAIT_OFTEN] = wait_often,
-    [EXPEDITE] = expedite,   [FORCE] = force,
-    [BARRIER] = barrier,     [START_POLL] = start_poll,
-    [CALL_ONE] = call_one,   [CALL_SLOW] = call_slow,
-    [CALL_SOME] = call_some, [CALL_ENOUGH] = call_enough,
+    [WAIT] = wait,
+    [WAIT_OFTEN] = wait_often,
+    [EXPEDITE] = expedite,
+    [FORCE] = force,
+    [BARRIER] = barrier,
+    [START_POLL] = start_poll,
+    [CALL_ONE] = call_one,
+    [CALL_SLOW] = call_slow,
+    [CALL_SOME] = call_some,
+    [CALL_ENOUGH] = call_enough,
     [CHANGE] = change,
+    [FILL] = fill,
+    [QUEUE_OUTSIDE] = queue_more,
+    [QUEUE_INSIDE] = queue_inside,
+    [QUEUE_ONLINE] = queue_online,
+    [QUEUE_LOCKED] = queue_locked,
+    [QUEUE_IN_CALLBACK] = queue_in_callback,
 };
 
 void actor_begin(struct actor *a, enum act act)
@@ -156,6 +221,8 @@ static void perform(struct torture_thread *t, struct actor *a, unsigned act)
 static void live(struct torture_thread *t, struct actor *a,
                  void (*returned)(struct torture_thread *, struct actor *))
 {
+    struct promise_state *s = t->instance->state;
+
     flavor_register_thread();
     atomic_store_explicit(&a->thread_id, (int)syscall(SYS_gettid), memory_order_relaxed);
     while (torture_running(t)) {
@@ -178,8 +245,10 @@ static void live(struct torture_thread *t, struct actor *a,
         atomic_store_explicit(&a->act, REST, memory_order_release);
         torture_beat(t);
     }
+    pthread_mutex_lock(&s->set_lock);
     if (FLAVOR_CAN_BARRIER)
         flavor_barrier();
+    pthread_mutex_unlock(&s->set_lock);
     flavor_unregister_thread();
 }
 

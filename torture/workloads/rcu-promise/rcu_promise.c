@@ -21,6 +21,9 @@ static const struct counter counters[COUNTER_COUNT] = {
     [HELD_CALLBACKS] = {.name = "held_callbacks",
                         .words = "callbacks under the lock",
                         .needs = CAN_CALL | CAN_CALLBACK_LOCK},
+    [BEYOND] = {.name = "queued_beyond",
+                .words = "callbacks queued while too many were pending",
+                .needs = CAN_CALL | CAN_BARRIER},
     [SWAPPED] = {.name = "notifiers_swapped", .needs = CAN_FORCE},
     [ABANDONED] = {.name = "abandoned", .words = "scenes that did not come about"},
     [UNANSWERED] = {.name = "unanswered",
@@ -49,12 +52,20 @@ static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_ACTS + CALL_SLOW] = {.format = "queues a slow callback, in round %lu"},
     [NOTE_ACTS + CALL_SOME] = {.format = "queues some callbacks, in round %lu"},
     [NOTE_ACTS + CALL_ENOUGH] = {.format = "queues as many callbacks as force, in round %lu"},
+    [NOTE_ACTS + FILL] = {.format = "queues as many callbacks as slow down, in round %lu"},
+    [NOTE_ACTS + QUEUE_OUTSIDE] = {.format = "queues more callbacks, in round %lu"},
+    [NOTE_ACTS + QUEUE_INSIDE] = {.format = "queues more callbacks in a section, in round %lu"},
+    [NOTE_ACTS + QUEUE_ONLINE] = {.format = "queues more callbacks online, in round %lu"},
+    [NOTE_ACTS + QUEUE_LOCKED] = {.format = "queues more callbacks with the lock, in round %lu"},
+    [NOTE_ACTS +
+        QUEUE_IN_CALLBACK] = {.format = "queues a callback that queues more, in round %lu"},
     [NOTE_ACTS + CHANGE] = {.format = "sets what forces at once, in round %lu"},
 };
 
-static const char *const coverage[] = {"quiet_gps",        "lately_gps",  "left_gps",  "requests",
-                                       "forced_by_itself", "undisturbed", "stayed_on", "shared_gps",
-                                       "held_callbacks",   NULL};
+static const char *const coverage[] = {
+    "quiet_gps",        "lately_gps",    "left_gps",  "requests",
+    "forced_by_itself", "undisturbed",   "stayed_on", "shared_gps",
+    "held_callbacks",   "queued_beyond", NULL};
 
 static bool setup(struct instance *in, struct diagnostics *d)
 {
@@ -70,8 +81,12 @@ static bool setup(struct instance *in, struct diagnostics *d)
         flavor_promises(&s->promises);
         if (s->promises.callbacks > SOME_CALLBACKS && s->promises.callbacks <= MOST_CALLBACKS)
             s->callback_room = 1 + (size_t)s->promises.callbacks;
+        if (promise_slows(p, &s->promises) &&
+            s->callback_room < 1 + (size_t)s->promises.slowed_from + MORE_CALLBACKS)
+            s->callback_room = 1 + (size_t)s->promises.slowed_from + MORE_CALLBACKS;
     }
     s->callbacks = calloc(s->callback_room, sizeof *s->callbacks);
+    pthread_mutex_init(&s->set_lock, NULL);
     s->big_lock = big_lock_open(FLAVOR_CAN_CALLBACK_LOCK, NULL, 0);
     in->state = s;
     return true;
@@ -82,6 +97,7 @@ static void finish(struct instance *in)
     struct promise_state *s = in->state;
 
     big_lock_close(s->big_lock, FLAVOR_CAN_CALLBACK_LOCK);
+    pthread_mutex_destroy(&s->set_lock);
     free(s->callbacks);
     free(s->followers);
     free(s);

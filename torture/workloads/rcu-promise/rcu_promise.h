@@ -8,8 +8,9 @@
  * should have ended. What is found depends neither on how fast the machine is nor on what the
  * flavor counts itself.
  *
- * Scenes are in scenes.c and those of requests in requests.c; what the holder does in all of them
- * is in stage.c, the threads that act in them are in actors.c, names and set-up in rcu_promise.c.
+ * Scenes are in scenes.c, those of requests in requests.c, and those of delays in slowed.c; what
+ * the holder does in all of them is in stage.c, the threads that act in them are in actors.c, names
+ * and set-up in rcu_promise.c.
  */
 #ifndef STILLPOINT_RCU_PROMISE_H
 #define STILLPOINT_RCU_PROMISE_H
@@ -36,6 +37,7 @@ enum promise_counter {
     STAYED_ON,
     SHARED_GPS,
     HELD_CALLBACKS,
+    BEYOND,
     SWAPPED,
     ABANDONED,
     UNANSWERED,
@@ -54,10 +56,16 @@ enum act {
     BARRIER,
     START_POLL, /* an expedited one */
     CALL_ONE,
-    CALL_SLOW,   /* one that runs until it is let go */
-    CALL_SOME,   /* SOME_CALLBACKS */
-    CALL_ENOUGH, /* as many callbacks as promise to force */
-    CHANGE,      /* settings that force at once */
+    CALL_SLOW,     /* one that runs until it is let go */
+    CALL_SOME,     /* SOME_CALLBACKS */
+    CALL_ENOUGH,   /* as many callbacks as promise to force */
+    CHANGE,        /* settings that force at once */
+    FILL,          /* as many callbacks as slow down who queues more */
+    QUEUE_OUTSIDE, /* MORE_CALLBACKS beyond these; and the same where that must not be: */
+    QUEUE_INSIDE,
+    QUEUE_ONLINE,
+    QUEUE_LOCKED,
+    QUEUE_IN_CALLBACK, /* which first runs until it is let go */
     ACT_COUNT
 };
 enum promise_note {
@@ -69,6 +77,7 @@ enum promise_note {
 };
 #define QUIET_WAITS    32
 #define SOME_CALLBACKS 20
+#define MORE_CALLBACKS 20
 #define MOST_CALLBACKS 1000
 
 struct actor {
@@ -107,6 +116,7 @@ struct promise_state {
     struct actor leader, asker, *followers;
     atomic_uint returned;      /* followers in this round */
     atomic_uint asleep;        /* that the first of these found asleep */
+    pthread_mutex_t set_lock;  /* the callback lock is not set beside a barrier of an actor's */
     struct big_lock *big_lock; /* that callbacks run under; the flavor may have no use for it */
     struct promised_notifier notifiers[NOTIFIERS]; /* of the holder's */
     atomic_uint notified;        /* by which of them to leave, in this round: bits; a futex word */
@@ -118,7 +128,8 @@ struct promise_state {
     struct promised_callback *callbacks;
     size_t callback_room;
     atomic_ulong queued, run;
-    atomic_bool slow_runs, let_go; /* of CALL_SLOW */
+    atomic_bool slow_runs, let_go;   /* of CALL_SLOW and QUEUE_IN_CALLBACK */
+    unsigned long slept_in_callback; /* the callback thread's; the holder's when it has settled */
     /* The holder's. */
     unsigned long round;
     struct step_sum sums[SUM_COUNT];
@@ -180,7 +191,7 @@ struct scene {
     /* NULL: all promise it. */
     bool (*promised)(const struct promise_params *, const struct gp_promises *);
     unsigned needs;      /* capabilities */
-    const char *request; /* as a message names it; NULL: nobody asks */
+    const char *request; /* or where the act is, as a message names it; NULL: nobody asks */
     enum act act;        /* of the asker */
     enum subject subject;
 };
@@ -192,6 +203,11 @@ void promise_play_request(struct torture_thread *t, struct promise_state *s,
                           const struct scene *scene);
 void promise_play_change(struct torture_thread *t, struct promise_state *s,
                          const struct scene *scene);
+bool promise_slows(const struct promise_params *p, const struct gp_promises *promises);
+void promise_play_slowed(struct torture_thread *t, struct promise_state *s,
+                         const struct scene *scene);
+void promise_play_slowed_callback(struct torture_thread *t, struct promise_state *s,
+                                  const struct scene *scene);
 void promise_play_beside_callback(struct torture_thread *t, struct promise_state *s,
                                   const struct scene *scene);
 

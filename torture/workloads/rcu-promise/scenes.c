@@ -276,6 +276,7 @@ static bool by_callbacks(const struct promise_params *p, const struct gp_promise
 }
 
 #define FORCES CAN_FORCE | CAN_SYNCHRONIZE
+#define QUEUES CAN_CALL | CAN_BARRIER
 const struct scene promise_scenes[] = {
     {.play = play_quiet, .needs = CAN_SYNCHRONIZE},
     {.play = play_lately, .needs = CAN_SYNCHRONIZE},
@@ -348,6 +349,27 @@ const struct scene promise_scenes[] = {
      .request = "setting what forces at once",
      .act = CHANGE,
      .subject = OF_CALLBACKS},
+    {.play = promise_play_slowed, .promised = promise_slows, .needs = QUEUES, .act = QUEUE_OUTSIDE},
+    {.play = promise_play_slowed,
+     .promised = promise_slows,
+     .needs = QUEUES,
+     .request = "inside a section",
+     .act = QUEUE_INSIDE},
+    {.play = promise_play_slowed,
+     .promised = promise_slows,
+     .needs = QUEUES | CAN_QSBR,
+     .request = "while it was online",
+     .act = QUEUE_ONLINE},
+    {.play = promise_play_slowed,
+     .promised = promise_slows,
+     .needs = QUEUES | CAN_CALLBACK_LOCK,
+     .request = "with the callback lock held",
+     .act = QUEUE_LOCKED},
+    {.play = promise_play_slowed_callback,
+     .promised = promise_slows,
+     .needs = QUEUES,
+     .request = "in a callback",
+     .act = QUEUE_IN_CALLBACK},
 };
 const size_t promise_scene_count = sizeof promise_scenes / sizeof *promise_scenes;
 
