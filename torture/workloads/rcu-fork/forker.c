@@ -256,6 +256,10 @@ static void fork_once(struct torture_thread *t, struct fork_report *report)
     expect_as_before(t, &birth);
     torture_measure(t, FORK_TIME, (uint64_t)(clock_monotonic_ns() - begun));
     fork_get_out_of(state, &birth);
+    if (birth.ran != birth.accepted)
+        torture_violation(t->instance, t, FORK,
+                          "The vCPU of a thread that forked ran %u of %u items of work.", birth.ran,
+                          birth.accepted);
     if (pid < 0) { /* no room for more processes now */
         torture_sleep(t, 10 * 1000 * 1000);
         torture_beat(t);

@@ -148,6 +148,9 @@ struct fork_birth {
     flavor_vcpu cpu;            /* of the thread's, if any */
     bool library_locked;        /* the big lock of the code under test is held */
     struct caller_state caller; /* just before the fork */
+    /* Items of work that it has accepted, also before the fork, and that have run in this
+     * process. */
+    unsigned accepted, ran;
 };
 
 /* Whether the thread is in a section, or online. */

@@ -34,6 +34,28 @@ void fork_vcpu(struct torture_thread *t)
     flavor_unregister_thread();
 }
 
+/* --- Work, which comes over the fork --- */
+
+#if FLAVOR_CAN_VCPU
+static void count_work(struct vcpu *cpu, void *data)
+{
+    struct fork_birth *birth = data;
+
+    (void)cpu;
+    birth->ran++;
+}
+#endif
+
+static void ask_for_work(struct fork_birth *birth, uint64_t items)
+{
+#if FLAVOR_CAN_VCPU
+    for (; items > 0; items--)
+        birth->accepted += async_run_on_cpu(&birth->cpu, count_work, birth) == 0;
+#else
+    (void)birth, (void)items;
+#endif
+}
+
 /* --- Being somewhere when the fork comes --- */
 
 static bool has_vcpu(const struct fork_birth *birth)
@@ -52,8 +74,10 @@ void fork_get_into_vcpu(struct random *random, struct fork_birth *birth)
     /* A vCPU's thread is registered. */
     if (birth->from == FROM_UNREGISTERED && has_vcpu(birth))
         birth->at = AT_SECTION;
-    if (has_vcpu(birth))
+    if (has_vcpu(birth)) {
         flavor_vcpu_enter(&birth->cpu);
+        ask_for_work(birth, random_below(random, 4));
+    }
     if (birth->at == AT_EXECUTION)
         flavor_exec_start(&birth->cpu);
     if (has_section(birth))
@@ -180,7 +204,12 @@ void child_use_vcpus(struct child *c, struct fork_birth *birth)
         .first = {.executes = birth->at == AT_EXECUTION, .in_section = has_section(birth)},
     };
     pthread_t neighbour = child_start_thread(c, be_neighbour, &pair);
+    unsigned inherited = birth->accepted;
 
+    if (has_vcpu(birth))
+        ask_for_work(birth, 1 + random_below(&c->random, 2));
+    if (FLAVOR_CAN_VCPU && has_vcpu(birth) && birth->accepted == inherited)
+        child_fail(c, "The vCPU of a child's first thread refuses work.");
     end_inherited(c, birth, &pair.first);
     for (unsigned turn = 0; turn < TURNS; turn++)
         if (turn % 2 != 0)
@@ -190,6 +219,12 @@ void child_use_vcpus(struct child *c, struct fork_birth *birth)
     pthread_join(neighbour, NULL);
     if (has_vcpu(birth))
         flavor_vcpu_leave(&birth->cpu);
+    if (birth->ran != birth->accepted)
+        child_fail(
+            c,
+            "The vCPU of a child's first thread ran %u items of work, and had %u, %u of them "
+            "since before the fork.",
+            birth->ran, birth->accepted, inherited);
     child_count(&c->report->vcpu_turns, 2 * TURNS);
     child_count(&c->report->checks, 2 * TURNS);
 }
