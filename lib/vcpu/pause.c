@@ -187,6 +187,7 @@ void pause_all_vcpus(void)
     if (pause.running == 0) {
         duty_go_on(&vcpu_pause_duty, PAUSE_IS_ON);
         platform_mutex_unlock(&pause.lock);
+        manual_event_destroy(&stopped.event);
         return;
     }
     platform_mutex_unlock(&pause.lock);

@@ -159,7 +159,9 @@ int run_on_cpu(struct vcpu *cpu, vcpu_work_func *func, void *data)
         return run_beside(cpu, func, data);
     vcpu_wait_init(&wait, SERVE_WORK);
     result = queue(cpu, &item);
-    if (result == 0 && !vcpu_wait_for(&wait))
+    if (result != 0)
+        manual_event_destroy(&wait.event);
+    else if (!vcpu_wait_for(&wait))
         result = -ESHUTDOWN;
     return result;
 }
