@@ -35,6 +35,7 @@
 static struct {
     struct manual_event urgent; /* no more piling up */
     struct own_thread thread;
+    atomic_bool forced; /* force was asked for, for what is queued */
     atomic_int barriers; /* queued, and not run */
     atomic_ulong delayed, dropped, threads;
     atomic_bool inherited;             /* pending ones over a fork, and no thread runs them yet */
@@ -53,6 +54,7 @@ static void forget_thread(void)
 {
     own_thread_init(&callbacks.thread);
     manual_event_init(&callbacks.urgent, false);
+    atomic_store_explicit(&callbacks.forced, false, memory_order_relaxed);
 }
 
 void rcu_callbacks_start(void)
@@ -77,6 +79,22 @@ void rcu_callback_stats(struct rcu_stats *stats)
 void rcu_end_pile_up(void)
 {
     manual_event_set(&callbacks.urgent);
+}
+
+/* A request to force names the next grace period, which may be one of somebody else's, and over
+ * before this thread looks. */
+void rcu_force_callbacks(void)
+{
+    if (callback_queue_pending() == 0)
+        return;
+    /* Orders: RMW callback_queue.queued (seq_cst) in callback_queue_add() -> STORE callbacks.forced
+     * (release).
+     * Pairs with: pile_up(), EXCHANGE callbacks.forced (acquire) -> callback_queue_count(), LOAD
+     * callback_queue.queued (acquire).
+     * Broken: the request is taken for a batch without the caller's callback, which piles up. Not
+     * on x86. */
+    atomic_store_explicit(&callbacks.forced, true, memory_order_release);
+    rcu_end_pile_up();
 }
 
 void rcu_set_callback_lock(const struct rcu_callback_lock *lock)
@@ -182,19 +200,27 @@ static int64_t pile_up_left_ns(int64_t begun_ns)
 }
 
 /* Under the policy RCU_GP_EVENT: lets callbacks pile up, until it is time, there are enough, or a
- * grace period is requested to be forced. */
-static void pile_up(void)
+ * grace period is requested to be forced. True: theirs is. */
+static bool pile_up(void)
 {
     int64_t begun_ns = platform_now_ns();
 
     for (;;) {
         int64_t left_ns;
+        bool forced;
 
         /* First the event is reset, then the settings are loaded: later ones set it again. */
         manual_event_reset(&callbacks.urgent);
         left_ns = pile_up_left_ns(begun_ns);
-        if (left_ns <= 0 || enough_to_start(callback_queue_count()))
-            return;
+        /* Orders: EXCHANGE callbacks.forced (acquire) -> LOAD callback_queue.queued (acquire) in
+         * callback_queue_count().
+         * Pairs with: callback_queue_add(), RMW callback_queue.queued (seq_cst) ->
+         * rcu_force_callbacks(), STORE callbacks.forced (release).
+         * Broken: the request is taken for a batch without its caller's callback, which piles up.
+         * Not on x86. */
+        forced = atomic_exchange_explicit(&callbacks.forced, false, memory_order_acquire);
+        if (left_ns <= 0 || forced || enough_to_start(callback_queue_count()))
+            return forced;
         duty_begin(&rcu_callbacks_duty, CALLBACKS_PILE_UP);
         manual_event_timedwait(&callbacks.urgent, left_ns);
     }
@@ -248,7 +274,7 @@ static unsigned long wait_for_callbacks(bool *force)
         if (count > 0 && rcu_replaying())
             count = next_of_replay(force);
         else if (count > 0)
-            pile_up();
+            *force = pile_up();
         if (count > 0)
             return rcu_replaying() ? count : callback_queue_count();
         if (own_thread_ends(&callbacks.thread))

@@ -12,6 +12,8 @@ bool rcu_over_callback_bound(unsigned long pending);
 void rcu_callback_stats(struct rcu_stats *stats);
 /* Makes a callback thread that lets callbacks pile up decide again whether there are enough. */
 void rcu_end_pile_up(void);
+/* What is queued no longer piles up, and its grace period is forced. */
+void rcu_force_callbacks(void);
 /* Makes a callback thread that sleeps count the queue again. */
 void rcu_recount_callbacks(void);
 /* Whether one of rcu_barrier()'s is in the queue. */

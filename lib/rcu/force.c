@@ -57,5 +57,5 @@ void force_rcu(void)
      * snapshot. Otherwise that is older than the grace period which already covers the callback. */
     rcu_request_force(rcu_goal());
     rcu_wake_leader();
-    rcu_end_pile_up();
+    rcu_force_callbacks();
 }

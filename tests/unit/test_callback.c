@@ -368,6 +368,42 @@ START_TEST(a_request_ends_the_piling_up)
 }
 END_TEST
 
+static atomic_bool busy, let_go;
+
+static void keep_busy(struct rcu_head *head)
+{
+    atomic_store(&busy, true);
+    while (!atomic_load(&let_go))
+        sched_yield();
+    run_item(head);
+}
+
+/* The next grace period, which is forced, is another's: it is over when the callback thread, busy
+ * so far, looks at what was queued meanwhile. */
+START_TEST(a_request_is_for_the_callbacks_though_another_takes_its_grace_period)
+{
+    struct rcu_settings settings = piling_up();
+    struct reader reader;
+    struct rcu_stats stats;
+    unsigned long forced;
+
+    use(settings);
+    call_rcu(&items[0].head, keep_busy);
+    force_rcu();
+    UNTIL(atomic_load(&busy));
+    queue(1, 2);
+    force_rcu();
+    synchronize_rcu();
+    rcu_get_stats(&stats);
+    forced = stats.gps_forced;
+    reader_enters(&reader);
+    atomic_store(&let_go, true);
+    UNTIL((rcu_get_stats(&stats), stats.gps_forced == forced + 1));
+    reader_leaves(&reader);
+    UNTIL(has_run(1));
+}
+END_TEST
+
 START_TEST(piling_up_ends_with_its_time)
 {
     struct rcu_settings settings = piling_up();
@@ -424,6 +460,7 @@ static void add_tests_of_the_queue(Suite *suite)
 
     tcase_add_test(pile, under_the_event_policy_callbacks_wait_until_there_are_enough);
     tcase_add_loop_test(pile, a_request_ends_the_piling_up, 0, REQUESTS);
+    tcase_add_test(pile, a_request_is_for_the_callbacks_though_another_takes_its_grace_period);
     tcase_add_test(pile, piling_up_ends_with_its_time);
     tcase_add_loop_test(pile, piling_up_may_be_without_end, 0, 2);
 }
