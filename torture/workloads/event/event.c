@@ -149,7 +149,7 @@ static unsigned look(struct torture_thread *t, struct event_state *state)
         struct cpu_sleep now = {.asleep = false}, *before = &state->looks[other->index];
         unsigned long request;
 
-        if (other->instance != in || other == t)
+        if (other->instance != in || other->role->run != waiter)
             continue;
         if (request_line_asks(&state->waits[other->index], &request))
             now = overtaken_sleep_of(other);
