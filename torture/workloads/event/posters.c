@@ -136,6 +136,9 @@ void event_drainer(struct torture_thread *t)
             manual_event_reset(&posts->event);
             drain(t, posts);
         }
+        /* The last poster's set may have been erased by the last reset. */
+        if (atomic_load_explicit(&posts->left, memory_order_relaxed) == 0)
+            return;
         request_line_turn(&posts->wait);
         if (random_one_in(&t->random, 2))
             manual_event_wait(&posts->event);
