@@ -6,6 +6,9 @@
  * when all sleep. Each comes back after it, and finds the word written. The last of them resets the
  * event, or destroys it and frees its memory, which a set that is not over then writes to.
  *
+ * In some rounds waiters reset the event as well, while others sleep: each before it waits. The
+ * setter sets it when all have done so, and some are still on their way from there to the wait.
+ *
  * One that was not woken is found by steps: the set has returned, all others have come back, and
  * those that are left sleep, in the same sleep at each look: nobody is there who would wake them.
  */
@@ -22,6 +25,7 @@ static const struct counter counters[COUNTER_COUNT] = {
     [ALL_ASLEEP] = {.name = "all_asleep", .words = "rounds in which all slept"},
     [TIMED_OUT] = {.name = "timed_out", .words = "waits that timed out"},
     [DESTROYED] = {.name = "events_destroyed"},
+    [RESET_FIRST] = {.name = "reset_first", .words = "waiters that reset before they waited"},
     [POSTS] = {.name = "posts"},
     [POSTED_TO_SLEEPER] = {.name = "posted_to_sleeper", .words = "posts that woke the drainer"},
     [CHECKS] = {.name = "checks"},
@@ -29,8 +33,8 @@ static const struct counter counters[COUNTER_COUNT] = {
 static const char *const checks[CHECK_COUNT] = {
     [EVENT_CHECK] = "event",
 };
-static const char *const coverage[] = {"all_asleep", "timed_out", "events_destroyed", "posts",
-                                       NULL};
+static const char *const coverage[] = {"all_asleep",  "timed_out", "events_destroyed",
+                                       "reset_first", "posts",     NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_WAITS] = {.format = "waits for the event of round %lu"},
     [NOTE_BACK] = {.format = "is back in round %lu, and found %lu written"},
@@ -40,6 +44,8 @@ static const struct note_format notes[NOTE_COUNT] = {
 };
 
 #if FLAVOR_CAN_VCPU
+
+#define READY_LOOKS 5000 /* before the setter naps until all waiters are ready */
 
 /* --- Waiters --- */
 
@@ -69,11 +75,31 @@ static void dispose(struct torture_thread *t, struct event_state *state)
     torture_count(t, DESTROYED, 1);
 }
 
+/* Before it waits: others may sleep already. The set comes after the last reset, or it would be
+ * erased for whoever has not come back. */
+static void reset_first(struct torture_thread *t, struct event_state *state)
+{
+    const struct event_params *p = t->instance->params;
+
+    if (random_one_in(&t->random, 2)) {
+        torture_spin(random_below(&t->random, (uint64_t)p->pause_ns + 1));
+        manual_event_reset(state->event);
+        torture_count(t, RESET_FIRST, 1);
+    }
+    /* Orders: accesses of the event -> RMW state->ready.
+     * Pairs with: await_ready(), LOAD state->ready (acquire) -> manual_event_set().
+     * Broken: the set is erased by a reset that comes late. */
+    atomic_fetch_add_explicit(&state->ready, 1, memory_order_release);
+    torture_spin(random_below(&t->random, (uint64_t)p->pause_ns + 1));
+}
+
 static void wait_once(struct torture_thread *t, struct event_state *state, unsigned round)
 {
     const struct event_params *p = t->instance->params;
     unsigned long written;
 
+    if (state->resets)
+        reset_first(t, state);
     torture_note(t, NOTE_WAITS, round, 0);
     request_line_turn(&state->waits[t->index]);
     wait_for_set(t, state->event);
@@ -131,7 +157,8 @@ static void waiter(struct torture_thread *t)
 static void begin(struct event_state *state, unsigned round)
 {
     atomic_store_explicit(&state->back, 0, memory_order_relaxed);
-    /* Orders: STORE state->event, state->back -> STORE state->round.
+    atomic_store_explicit(&state->ready, 0, memory_order_relaxed);
+    /* Orders: STORE state->event, state->back, state->ready, state->resets -> STORE state->round.
      * Pairs with: await_round(), LOAD state->round (acquire) -> LOAD state->event.
      * Broken: a waiter waits for an event that was freed. */
     atomic_store_explicit(&state->round, round, memory_order_release);
@@ -171,6 +198,20 @@ static void await_sleepers(struct torture_thread *t, struct event_state *state)
         }
         torture_sleep(t, 20 * 1000);
     }
+}
+
+/* Until all that reset the event have done so. */
+static void await_ready(struct torture_thread *t, struct event_state *state)
+{
+    const struct event_params *p = t->instance->params;
+
+    /* Orders: LOAD state->ready (acquire) -> manual_event_set().
+     * Pairs with: reset_first(), RMW state->ready (release).
+     * Broken: the set is erased by a reset that comes late. */
+    for (unsigned looks = 1;
+         atomic_load_explicit(&state->ready, memory_order_acquire) != (unsigned)p->waiters; looks++)
+        if (looks > READY_LOOKS)
+            torture_sleep(t, 10 * 1000);
 }
 
 /* Counts those that are back before it looks: the others are among those that it finds. */
@@ -215,7 +256,10 @@ static void play(struct torture_thread *t, struct event_state *state, unsigned r
         e = state->event = malloc(sizeof *e);
         manual_event_init(e, false);
     }
+    state->resets = random_one_in(&t->random, 2);
     begin(state, round);
+    if (state->resets)
+        await_ready(t, state);
     switch (random_below(&t->random, 3)) {
     case 0:
         break;

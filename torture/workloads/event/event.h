@@ -15,6 +15,7 @@ enum event_counter {
     ALL_ASLEEP,
     TIMED_OUT,
     DESTROYED,
+    RESET_FIRST,
     POSTS,
     POSTED_TO_SLEEPER,
     CHECKS,
@@ -57,6 +58,8 @@ struct event_state {
     struct request_line *waits;     /* by waiter: odd while it is in the wait */
     struct cpu_sleep *looks;        /* the setter's, by waiter */
     _Alignas(64) atomic_uint round; /* a futex word; grows as one begins, and at the end */
+    bool resets;                    /* the setter's: waiters may reset in this round */
+    atomic_uint ready;              /* waiters that reset no more in this round */
     atomic_uint back;               /* waiters that have come back in this round */
     _Alignas(64) atomic_uint over;  /* a futex word; the round that all have come back from */
     struct event_posts posts;
