@@ -162,6 +162,7 @@ static inline void flavor_promises(struct gp_promises *promises)
         promises->callbacks = settings.force_callbacks;
     promises->batch = settings.callback_batch;
     promises->slowed_from = 2 * (int64_t)settings.callback_bound;
+    promises->piles_up = policy == RCU_GP_EVENT;
 }
 
 #define FLAVOR_CAN_JUMP 1

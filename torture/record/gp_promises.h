@@ -2,6 +2,7 @@
 #ifndef STILLPOINT_GP_PROMISES_H
 #define STILLPOINT_GP_PROMISES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Whoever makes promises at all also promises: no nap where no reader is in the way; at most one
@@ -19,6 +20,8 @@ struct gp_promises {
      * not one that holds up a grace period or the callbacks: inside, online, with the callback
      * lock, in a callback. 0: it never does. */
     int64_t slowed_from;
+    /* Callbacks may wait until there are as many as force, or until force is asked for. */
+    bool piles_up;
 };
 
 #endif

@@ -7,6 +7,7 @@
     X(rcu_callback)      \
     X(rcu_fork)          \
     X(rcu_promise)       \
+    X(rcu_lull)          \
     X(rcu_replay)        \
     X(rcu_list)          \
     X(rcu_settings)      \
