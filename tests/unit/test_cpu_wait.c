@@ -114,6 +114,26 @@ START_TEST(where_no_place_is_named_all_may_be_asleep)
 }
 END_TEST
 
+START_TEST(who_lost_its_cpu_on_its_way_to_sleep_does_not_sleep)
+{
+    set(OTHER, 'S', 5, "futex_do_wait");
+    set(THREAD, 'S', 30, "0");
+    ck_assert(!cpu_sleep_of(RUN, THREAD).asleep);
+    ck_assert(cpu_sleep_of(RUN, OTHER).asleep);
+    ck_assert_uint_eq(cpu_sleep_of(RUN, OTHER).begun, 5);
+    set(THREAD, 'R', 30, "0");
+    ck_assert(!cpu_sleep_of(RUN, THREAD).asleep);
+}
+END_TEST
+
+START_TEST(where_no_place_is_named_the_state_has_the_word)
+{
+    set(OTHER, 'R', 5, "0");
+    set(THREAD, 'S', 30, "0");
+    ck_assert(cpu_sleep_of(RUN, THREAD).asleep);
+}
+END_TEST
+
 /* The kernel's own: a parent waits for what vfork() made, and nothing else ends that. */
 START_TEST(a_parent_in_vfork_is_kept)
 {
@@ -148,6 +168,8 @@ int main(void)
     tcase_add_loop_test(accounts, who_slept_meanwhile_or_runs_is_not, 0,
                         sizeof seconds / sizeof *seconds);
     tcase_add_test(accounts, where_no_place_is_named_all_may_be_asleep);
+    tcase_add_test(accounts, who_lost_its_cpu_on_its_way_to_sleep_does_not_sleep);
+    tcase_add_test(accounts, where_no_place_is_named_the_state_has_the_word);
     suite_add_tcase(suite, accounts);
     tcase_add_test(kernel, a_parent_in_vfork_is_kept);
     suite_add_tcase(suite, kernel);

@@ -53,14 +53,6 @@ static char read_status(int pid, int tid, unsigned long *sleeps)
     return state;
 }
 
-struct cpu_sleep cpu_sleep_of(int pid, int tid)
-{
-    struct cpu_sleep sleep = {.begun = 0};
-
-    sleep.asleep = read_status(pid, tid, &sleep.begun) == 'S';
-    return sleep;
-}
-
 /* Whether the kernel names what threads sleep in: it does so of one of these. */
 static bool names_places(int pid)
 {
@@ -80,6 +72,21 @@ static bool names_places(int pid)
         closedir(tasks);
     atomic_store_explicit(&known, named, memory_order_relaxed);
     return named;
+}
+
+struct cpu_sleep cpu_sleep_of(int pid, int tid)
+{
+    struct cpu_sleep sleep = {.begun = 0};
+    char place[64];
+
+    sleep.asleep = read_status(pid, tid, &sleep.begun) == 'S';
+    /* One that has lost its CPU on its way to sleep has a sleeper's state, and sleeps nowhere: it
+     * may find that it need not sleep. */
+    if (sleep.asleep && names_places(pid)) {
+        cpu_wait_place(pid, tid, place, sizeof place);
+        sleep.asleep = *place != '\0';
+    }
+    return sleep;
 }
 
 bool cpu_wait_keeps(struct cpu_keep *before, int pid, int tid)
