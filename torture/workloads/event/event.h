@@ -34,6 +34,7 @@ struct event_box {
     _Alignas(64) atomic_ulong posted; /* relaxed: the event is to order it */
     unsigned long found;              /* by the drainer; plain, its own */
     _Alignas(64) atomic_ulong taken;  /* the same, for the poster */
+    atomic_bool waits;                /* the poster's last set has returned */
 };
 
 /* Several threads set one event. */

@@ -44,14 +44,31 @@ static void post(struct torture_thread *t, struct event_posts *posts, struct eve
     torture_count(t, POSTS, 1);
 }
 
-/* True when the drainer sleeps, and has since the last look, and our post is not taken. */
-static bool sleeps_on(struct event_posts *posts, struct event_box *box, struct cpu_sleep *before)
+/* Whether no poster is on its way from a set that found the drainer asleep to waking it: it may
+ * have lost its CPU there. */
+static bool all_wait(struct torture_thread *t, struct event_posts *posts)
+{
+    const struct event_params *p = t->instance->params;
+    int64_t i = 0;
+
+    /* Orders: LOAD waits (acquire) -> LOADs of the drainer's state.
+     * Pairs with: await_drainer(), RMW event -> STORE waits (release).
+     * Broken: a drainer that is being woken is taken for one that sleeps on. */
+    while (i < p->posters && atomic_load_explicit(&posts->boxes[i].waits, memory_order_acquire))
+        i++;
+    return i == p->posters;
+}
+
+/* True when the drainer sleeps, and has since the last look, and our post is not taken, and nobody
+ * is about to wake it. */
+static bool sleeps_on(struct torture_thread *t, struct event_posts *posts, struct event_box *box,
+                      struct cpu_sleep *before)
 {
     struct cpu_sleep now = {.asleep = false};
     unsigned long request;
     bool lasting;
 
-    if (request_line_asks(&posts->wait, &request))
+    if (all_wait(t, posts) && request_line_asks(&posts->wait, &request))
         now = overtaken_sleep_of(posts->drainer);
     lasting = cpu_sleep_lasts(*before, now) && !is_taken(box);
     *before = now;
@@ -65,11 +82,15 @@ static void await_drainer(struct torture_thread *t, struct event_posts *posts,
     struct cpu_sleep before = {.asleep = false};
     unsigned times = 0;
 
+    /* Orders: RMW event in post() -> STORE waits (release).
+     * Pairs with: all_wait(), LOAD waits (acquire) -> LOADs of the drainer's state.
+     * Broken: a drainer that is being woken is taken for one that sleeps on. */
+    atomic_store_explicit(&box->waits, true, memory_order_release);
     for (unsigned naps = 0; torture_running(t) && !all_taken(t, posts); naps++) {
         torture_sleep(t, 10 * 1000);
         if (naps < FEW_NAPS)
             continue;
-        times = sleeps_on(posts, box, &before) ? times + 1 : 0;
+        times = sleeps_on(t, posts, box, &before) ? times + 1 : 0;
         if (times < LOOKS)
             continue;
         torture_violation(t->instance, t, EVENT_CHECK,
@@ -80,6 +101,7 @@ static void await_drainer(struct torture_thread *t, struct event_posts *posts,
         manual_event_set(&posts->event); /* what was found is reported; the run goes on */
         times = 0;
     }
+    atomic_store_explicit(&box->waits, false, memory_order_relaxed);
 }
 
 void event_poster(struct torture_thread *t)
