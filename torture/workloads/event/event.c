@@ -45,6 +45,7 @@ static const struct note_format notes[NOTE_COUNT] = {
 
 #if FLAVOR_CAN_VCPU
 
+#define TEST_NS     5000 /* at most a waiter that timed out tests its condition */
 #define READY_LOOKS 5000 /* before the setter naps until all waiters are ready */
 
 /* --- Waiters --- */
@@ -57,8 +58,10 @@ static void wait_for_set(struct torture_thread *t, struct manual_event *e)
         manual_event_wait(e);
         return;
     }
-    while (!manual_event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1)))
+    while (!manual_event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1))) {
         torture_count(t, TIMED_OUT, 1);
+        torture_spin(random_below(&t->random, TEST_NS)); /* awake, while others sleep */
+    }
 }
 
 /* => All have come back, and the set has returned or is about to. */
