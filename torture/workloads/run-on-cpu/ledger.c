@@ -35,12 +35,14 @@ struct work_item {
     enum work_kind kind;
     bool is_inline;
     bool without_memory; /* in its call malloc() refuses */
+    bool awaits_gp;      /* which its caller, who is online, would hold up if it stayed so */
     bool done;           /* plain: that run_on_cpu() has returned must order it */
 };
 
 __thread struct torture_thread *work_self;
 static __thread struct work_vcpu *waits_for; /* whose run_on_cpu() this thread is in */
 static __thread unsigned nesting;
+static __thread bool is_online;
 static __thread unsigned refusals; /* of asynchronous work, since the thread's blocks were judged */
 static __thread long kept;         /* blocks more than before these calls */
 
@@ -196,6 +198,10 @@ static void work(struct vcpu *cpu, void *data)
     if (!v->base.is_brief) /* whose queue is to be empty now and then */
         torture_spin(random_below(&t->random, (uint64_t)p->work_ns + 1));
     call_on(t, item);
+    if (item->awaits_gp) {
+        flavor_synchronize_expedited();
+        torture_count(t, GPS_AWAITED, 1);
+    }
     if (item->kind == WORK_SAFE)
         ((struct work_state *)t->instance->state)->right++;
     check_not_ended(item);
@@ -355,6 +361,8 @@ bool work_call(struct torture_thread *t, struct work_vcpu *v, enum work_kind kin
                              .depth = depth,
                              .kind = kind,
                              .is_inline = kind == WORK_SYNC && v->base.thread == t,
+                             .awaits_gp = FLAVOR_CAN_EXPEDITE && is_online && kind == WORK_SYNC &&
+                                          random_one_in(&t->random, 8),
                              .without_memory =
                                  kind != WORK_SYNC &&
                                  random_one_in(&t->random, (uint64_t)p->no_memory_one_in),
@@ -424,6 +432,15 @@ bool work_call_any(struct torture_thread *t, int64_t depth)
     return true;
 }
 
+static void call_online(struct torture_thread *t, struct work_vcpu *v, int64_t depth)
+{
+    flavor_thread_online();
+    is_online = true;
+    call_once(t, v, depth);
+    is_online = false;
+    flavor_thread_offline();
+}
+
 void work_call_from_outside(struct torture_thread *t, int64_t depth)
 {
     struct work_vcpu *v = fleet_take(t);
@@ -433,6 +450,8 @@ void work_call_from_outside(struct torture_thread *t, int64_t depth)
     /* Others need the big lock to end. */
     if (v->base.is_brief || (fleet_is_to_end(&v->base) && !bql_locked()))
         call_until_refused(t, v);
+    else if (FLAVOR_CAN_QSBR && random_one_in(&t->random, 4))
+        call_online(t, v, depth);
     else
         call_once(t, v, depth);
     fleet_give(&v->base);

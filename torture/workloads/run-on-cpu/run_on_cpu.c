@@ -26,6 +26,9 @@ static const struct counter counters[COUNTER_COUNT] = {
     [NO_MEMORY] = {.name = "no_memory", .words = "items without memory"},
     [RUN_AT_THE_END] = {.name = "run_by_ending_vcpu"},
     [BRIEF] = {.name = "brief_vcpus", .words = "vCPUs that ended while they were asked for work"},
+    [GPS_AWAITED] = {.name = "gps_awaited",
+                     .words = "grace periods in work for callers that were online",
+                     .needs = CAN_EXPEDITE | CAN_QSBR},
     [BLOCKS] = {.name = "blocks"},
     [EVENTS] = {.name = "events"},
     [CHECKS] = {.name = "checks"},
@@ -38,9 +41,9 @@ static const char *const checks[CHECK_COUNT] = {
     VCPU_LEDGER_ROW,
     [WORK_LEDGER] = "work-ledger",
 };
-static const char *const coverage[] = {"inline",      "nested",    "cycles",
-                                       "refused",     "no_memory", "run_by_ending_vcpu",
-                                       "brief_vcpus", NULL};
+static const char *const coverage[] = {"inline",      "nested",      "cycles",
+                                       "refused",     "no_memory",   "run_by_ending_vcpu",
+                                       "brief_vcpus", "gps_awaited", NULL};
 static const struct note_format notes[NOTE_COUNT] = {
     [NOTE_CALL] = {.format = "asks vCPU %lu for its item %lu"},
     [NOTE_RETURN] = {.format = "is back from vCPU %lu with its item %lu"},

@@ -25,6 +25,7 @@ enum {
     NO_MEMORY,
     RUN_AT_THE_END,
     BRIEF,
+    GPS_AWAITED,
     BLOCKS,
     EVENTS,
     CHECKS,
