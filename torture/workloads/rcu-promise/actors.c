@@ -71,6 +71,13 @@ static void fill(struct promise_state *s)
     call(s, 1, 1 + (unsigned long)s->promises.slowed_from);
 }
 
+static void queue_few(struct promise_state *s)
+{
+    unsigned long first = 1 + (unsigned long)s->promises.slowed_from;
+
+    call(s, first, first + FEW_CALLBACKS);
+}
+
 static void queue_more(struct promise_state *s)
 {
     unsigned long first = 1 + (unsigned long)s->promises.slowed_from;
@@ -174,7 +181,7 @@ static void (*const acts[ACT_COUNT])(struct promise_state *) = {
     [CALL_ENOUGH] = call_enough,
     [CHANGE] = change,
     [FILL] = fill,
-    [QUEUE_OUTSIDE] = queue_more,
+    [QUEUE_OUTSIDE] = queue_few,
     [QUEUE_INSIDE] = queue_inside,
     [QUEUE_ONLINE] = queue_online,
     [QUEUE_LOCKED] = queue_locked,

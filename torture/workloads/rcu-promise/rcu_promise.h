@@ -61,7 +61,7 @@ enum act {
     CALL_ENOUGH,   /* as many callbacks as promise to force */
     CHANGE,        /* settings that force at once */
     FILL,          /* as many callbacks as slow down who queues more */
-    QUEUE_OUTSIDE, /* MORE_CALLBACKS beyond these; and the same where that must not be: */
+    QUEUE_OUTSIDE, /* FEW_CALLBACKS beyond these; and MORE_CALLBACKS where nothing delays: */
     QUEUE_INSIDE,
     QUEUE_ONLINE,
     QUEUE_LOCKED,
@@ -78,6 +78,7 @@ enum promise_note {
 #define QUIET_WAITS    32
 #define SOME_CALLBACKS 20
 #define MORE_CALLBACKS 20
+#define FEW_CALLBACKS  4 /* where each delays */
 #define MOST_CALLBACKS 1000
 
 struct actor {
