@@ -193,11 +193,12 @@ bool rcu_spin(struct grace_period *g)
     struct rcu_link *l, *after;
     bool uncertain;
 
-    g->spun = true;
     if (limit_ns > 0) {
-        count_up(&rcu_counts.spins);
+        if (!g->spun) /* else in the phase before */
+            count_up(&rcu_counts.spins);
         duty_go_on(&rcu_leader_duty, LEADER_SPINS);
     }
+    g->spun = true;
     for (unsigned i = 0; limit_ns > 0; i++) {
         if (scan(g, &uncertain))
             return true;

@@ -1162,6 +1162,41 @@ START_TEST(a_looping_reader_is_proven_to_be_done_without_a_fence)
 }
 END_TEST
 
+static void *staying_reader_main(void *unused)
+{
+    rcu_register_thread();
+    while (!atomic_load_explicit(&race.stop, memory_order_relaxed)) {
+        int64_t end_ns = now_ns() + 5000;
+
+        rcu_read_lock();
+        while (now_ns() < end_ns)
+            ;
+        rcu_read_unlock();
+    }
+    rcu_unregister_thread();
+    return unused;
+}
+
+/* Also one of two phases, in each of which the leader spins. */
+START_TEST(a_grace_period_spins_once_in_the_statistics)
+{
+    struct rcu_settings settings = rcu_default_settings;
+    int64_t end_ns = search_end_ns(250);
+    struct rcu_stats before = stats(), after;
+    pthread_t thread;
+
+    settings.spin_ns = 10 * MS_NS;
+    use(settings);
+    ck_assert_int_eq(pthread_create(&thread, NULL, staying_reader_main, NULL), 0);
+    for (unsigned i = 0; i < 10 || now_ns() < end_ns; i++)
+        synchronize_rcu();
+    after = stats();
+    atomic_store(&race.stop, true);
+    pthread_join(thread, NULL);
+    ck_assert_uint_le(after.spins - before.spins, after.gps - before.gps);
+}
+END_TEST
+
 /* ---- settings ---- */
 
 static void expect_settings(struct rcu_settings expected)
@@ -1402,6 +1437,7 @@ static void add_tests_of_costs(Suite *suite)
     tcase_add_loop_test(costs, an_idle_thread_costs_one_heavy_fence, 0, POLICIES);
     tcase_add_test(costs, a_forced_grace_period_costs_two_heavy_fences_at_most);
     tcase_add_test(costs, parked_threads_cost_no_heavy_fence);
+    tcase_add_test(costs, a_grace_period_spins_once_in_the_statistics);
     if (TWO_PHASES) {
         puts("left out: a_looping_reader_is_proven_to_be_done_without_a_fence: two phases always "
              "run it");
