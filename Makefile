@@ -152,7 +152,7 @@ two_phase_objects := $(lib_sources:%.c=$(BUILD)/obj/two-phase/%.o)
 harness_objects := $(harness_sources:%.c=$(BUILD)/obj/%.o)
 
 # Every header in torture/flavors is a flavor but these.
-flavors := $(filter-out flavor template urcu stillpoint_tables $(left_out),$(patsubst torture/flavors/%.h,%,\
+flavors := $(filter-out flavor counted template urcu stillpoint_tables $(left_out),$(patsubst torture/flavors/%.h,%,\
              $(wildcard torture/flavors/*.h)))
 runners := $(flavors:%=$(BUILD)/runner-%)
 
@@ -248,6 +248,8 @@ $(workload_units:%=$(BUILD)/units/%.c): $(BUILD)/units/%.c: FORCE
 
 # A loop of one cycle takes two where it lies across a boundary, as the empty ones of benchmarks may.
 bench_flags := -falign-loops=32
+# What benchmarks call is not counted: they measure it.
+uncounted = $(if $(filter bench/%,$<),-DFLAVOR_UNCOUNTED)
 # $(1): name, $(2): adaptor header as it is included
 flavor_defines = -DFLAVOR_NAME='"$(1)"' -DFLAVOR_HEADER='"$(2)"'
 # A runner is what it needs of the harness, linked with the workloads compiled against one flavor. The flavor's
@@ -257,7 +259,7 @@ objects_$(1) := $$(flavor_units:%=$$(BUILD)/flavor-$(1)/%.o)
 $$(BUILD)/flavor-$(1)/adaptor: FORCE
 	$$(call write_if_changed,$$(call quoted,$(2) $$(CFLAGS_$(1)) $$(LIBS_$(1):$$(BUILD)/%=%)))
 $$(BUILD)/flavor-$(1)/%.o: %.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
-	$$(compile) $$(CFLAGS_$(1)) $$(harness_flags) $$(bench_flags) $$(call flavor_defines,$(1),$(2))
+	$$(compile) $$(CFLAGS_$(1)) $$(harness_flags) $$(bench_flags) $$(uncounted) $$(call flavor_defines,$(1),$(2))
 $$(BUILD)/flavor-$(1)/%.o: $$(BUILD)/units/%.c $$(BUILD)/flags $$(BUILD)/flavor-$(1)/adaptor
 	$$(compile) $$(CFLAGS_$(1)) $$(harness_flags) $$(call flavor_defines,$(1),$(2))
 -include $$(objects_$(1):.o=.d)

@@ -87,29 +87,6 @@ static void killed_from_outside(struct execution *e)
             : ": not by Stillpoint; a person, a service manager or a limit of the machine did");
 }
 
-/* Counts that cannot be: a part that is more than the whole. */
-static struct finding *contradiction(const struct execution *e)
-{
-    const char *part;
-    json_t *of;
-
-    json_object_foreach (json_object_get(e->view.ready, "parts"), part, of) {
-        const char *whole = json_string_value(of);
-        uint64_t some = 0, all = 0;
-        char message[256];
-
-        if (!whole || !view_statistic(&e->view, part, &some) ||
-            !view_statistic(&e->view, whole, &all) || some <= all + 1)
-            continue;
-        snprintf(message, sizeof message,
-                 "The library's statistics contradict one another: %s is %llu, and %s, of which it "
-                 "counts a part, is %llu.",
-                 part, (unsigned long long)some, whole, (unsigned long long)all);
-        return execution_finding(e, "statistics", 0, message);
-    }
-    return NULL;
-}
-
 bool execution_judge_end(struct execution *e)
 {
     char *words = last_words(e);
@@ -135,8 +112,6 @@ bool execution_judge_end(struct execution *e)
         finding = ended_with(e, WEXITSTATUS(e->status), words);
     } else if (!e->ending && !e->inv->gdb) {
         finding = execution_finding(e, "crash", 0, "The runner ended before its run did.");
-    } else if (e->viewed) {
-        finding = contradiction(e);
     }
     if (finding && words)
         finding_set_output(finding, words);

@@ -163,24 +163,31 @@ static char *look_at_header(struct guard *g, bool stopping)
     return what ? text_format("%s", what) : NULL;
 }
 
-/* A record that is there and is not what a thread wrote. */
+/* NULL: the record is as a thread wrote it, or not there. */
+static const char *look_at_check(const struct shared_check *c, bool ended)
+{
+    bool written = view_check_is_ready(c);
+    uint64_t count = atomic_load_explicit(&c->count, memory_order_relaxed);
+
+    return written && !view_check_is_whole(c) ? "its record is not what any thread wrote"
+           : written && count == 0            ? "it has a record and was never violated"
+           : ended && count > 0 && !written   ? "violations were counted, and none was written down"
+                                              : NULL;
+}
+
 static char *look_at_checks(struct guard *g, bool ended, unsigned *workload)
 {
+    const char *of_run = look_at_check(&g->view->header->statistics, ended);
     json_t *w, *name;
     size_t i, j;
 
+    if (of_run)
+        return text_format("the check \"statistics\": %s.", of_run);
     json_array_foreach (json_object_get(g->view->ready, "workloads"), i, w) {
         const struct shared_check *checks = view_checks(g->view, w);
 
         json_array_foreach (json_object_get(w, "checks"), j, name) {
-            bool written = view_check_is_ready(&checks[j]);
-            uint64_t count = atomic_load_explicit(&checks[j].count, memory_order_relaxed);
-            const char *what = written && !view_check_is_whole(&checks[j])
-                                   ? "its record is not what any thread wrote"
-                               : written && count == 0 ? "it has a record and was never violated"
-                               : ended && count > 0 && !written
-                                   ? "violations were counted, and none was written down"
-                                   : NULL;
+            const char *what = look_at_check(&checks[j], ended);
 
             if (what) {
                 *workload = (unsigned)i;

@@ -18,7 +18,7 @@ struct shared_check *view_checks(const struct view *v, json_t *workload)
 bool view_check_is_ready(const struct shared_check *c)
 {
     /* Orders: LOAD ready (acquire) -> LOAD of the report.
-     * Pairs with: torture_violation(), STORE message -> STORE ready (release).
+     * Pairs with: write_down(), STORE message -> STORE ready (release).
      * Broken: the driver prints half a message. */
     return atomic_load_explicit(&c->ready, memory_order_acquire) != 0;
 }
@@ -52,30 +52,47 @@ static struct finding *make_finding(const struct view *v, size_t w, const char *
     return f;
 }
 
+/* Whether it is new. */
+static bool take_finding(const struct view *v, struct findings *known, size_t workload,
+                         const char *check, const struct shared_check *c)
+{
+    struct finding *f;
+    bool fresh;
+
+    /* What was overwritten is reported by the guard. */
+    if (!view_check_is_ready(c) || !view_check_is_whole(c))
+        return false;
+    f = known_finding(known, workload, check);
+    fresh = f == NULL;
+    if (fresh) {
+        f = make_finding(v, workload, check, c);
+        findings_add(known, f);
+    }
+    f->count = atomic_load_explicit(&c->count, memory_order_relaxed);
+    return fresh;
+}
+
+/* Of one that no workload has: whose thread found it. */
+static size_t workload_of(const struct view *v, const struct shared_check *c)
+{
+    return c->thread >= 0 && (size_t)c->thread < v->thread_count ? v->threads[c->thread].workload
+                                                                 : 0;
+}
+
 size_t view_findings(const struct view *v, struct findings *known)
 {
+    const struct shared_check *of_run = &v->header->statistics;
     json_t *w, *name;
     size_t i, j, fresh = 0;
 
     json_array_foreach (json_object_get(v->ready, "workloads"), i, w) {
         struct shared_check *checks = view_checks(v, w);
 
-        json_array_foreach (json_object_get(w, "checks"), j, name) {
-            const char *check = json_string_value(name);
-            struct finding *f;
-
-            /* What was overwritten is reported by the guard. */
-            if (!view_check_is_ready(&checks[j]) || !view_check_is_whole(&checks[j]))
-                continue;
-            f = known_finding(known, i, check);
-            if (!f) {
-                f = make_finding(v, i, check, &checks[j]);
-                findings_add(known, f);
-                fresh++;
-            }
-            f->count = atomic_load_explicit(&checks[j].count, memory_order_relaxed);
-        }
+        json_array_foreach (json_object_get(w, "checks"), j, name)
+            fresh += take_finding(v, known, i, json_string_value(name), &checks[j]);
     }
+    if (view_check_is_ready(of_run))
+        fresh += take_finding(v, known, workload_of(v, of_run), "statistics", of_run);
     return fresh;
 }
 

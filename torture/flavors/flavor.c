@@ -24,6 +24,16 @@ static void default_settings(void *settings)
 _Static_assert(STATISTIC_COUNT <= SHARED_LIBRARY, "room in the mapping for each statistic");
 #endif
 
+#ifdef FLAVOR_HAS_STATISTICS
+static void settle(void)
+{
+    if (FLAVOR_CAN_BARRIER)
+        flavor_barrier();
+    if (FLAVOR_CAN_SYNCHRONIZE)
+        flavor_synchronize();
+}
+#endif
+
 const struct flavor flavor = {
     .name = FLAVOR_NAME,
     .summary = FLAVOR_SUMMARY,
@@ -40,6 +50,7 @@ const struct flavor flavor = {
     .statistics = flavor_statistics,
     .statistic_count = STATISTIC_COUNT,
     .sample = flavor_sample,
+    .settle = settle,
 #endif
 #ifdef FLAVOR_HAS_MISSING
     .missing = flavor_missing,

@@ -322,6 +322,22 @@ static inline bool flavor_inherits(void)
 #define FLAVOR_CAN_PROTECT 0
 #endif
 
+/* Takes the kicks of a vCPU that is about to be destroyed, which only then are known to be all. */
+#ifndef FLAVOR_HAS_VCPU_GONE
+#define FLAVOR_HAS_VCPU_GONE 0
+#if FLAVOR_CAN_VCPU
+static inline void flavor_vcpu_gone(const struct vcpu *cpu)
+{
+    (void)cpu;
+}
+#endif
+#endif
+
+/* From here on what is called is counted; a benchmark calls what it measures, and nothing else. */
+#ifndef FLAVOR_UNCOUNTED
+#include "torture/flavors/counted.h"
+#endif
+
 /* Without it a section protects nothing but what flavor_protect(slot, pointer) has loaded: that
  * stays until the same slot, 0 or 1, is used again, or until the section ends. A pointer in an
  * object that is unlinked must change before what it leads to is retired. With it, a slot is

@@ -324,11 +324,29 @@ static inline void flavor_vcpu_enter(flavor_vcpu *v)
     vcpu_attach(v);
 }
 
+/* Of vCPUs that are gone. */
+struct flavor_kicks {
+    atomic_ulong all, merged;
+};
+extern struct flavor_kicks flavor_kicks;
+
+#define FLAVOR_HAS_VCPU_GONE 1
+static inline void flavor_vcpu_gone(const struct vcpu *cpu)
+{
+    atomic_fetch_add_explicit(&flavor_kicks.all,
+                              atomic_load_explicit(&cpu->kicks, memory_order_relaxed),
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&flavor_kicks.merged,
+                              atomic_load_explicit(&cpu->kicks_merged, memory_order_relaxed),
+                              memory_order_relaxed);
+}
+
 static inline void flavor_vcpu_leave(flavor_vcpu *v)
 {
     vcpu_detach(v);
     vcpu_remove(v);
     synchronize_rcu();
+    flavor_vcpu_gone(v);
     vcpu_destroy(v);
 }
 

@@ -138,9 +138,12 @@ static inline bool flavor_start(const struct flavor_settings *s, struct diagnost
 }
 
 #define FLAVOR_HAS_STATISTICS 1
+struct flavor_kicks flavor_kicks;
+
 struct flavor_stats {
     struct rcu_stats rcu;
     struct vcpu_stats vcpu;
+    unsigned long kicks, kicks_merged;
 };
 
 /* Of a field that is an unsigned long, as all are. */
@@ -149,49 +152,98 @@ struct flavor_stats {
               0 * _Generic(&((struct flavor_stats *)0)->field, unsigned long * : 1)
 #define RCU(field)  COUNT(rcu.field)
 #define VCPU(field) COUNT(vcpu.field)
+/* Promised by rcu_policy.h and vcpu.h. */
 static const struct statistic flavor_statistics[] = {
-    {.name = "gps", .words = "grace periods", RCU(gps)},
-    {.name = "gps_proven", .of = "gps", .words = "proven without a fence", RCU(gps_proven)},
-    {.name = "gps_forced", .of = "gps", .words = "forced quiescent state", RCU(gps_forced)},
+    {.name = "gps",
+     .words = "grace periods",
+     RCU(gps),
+     /* Whoever waits leads one, or is served by another's. */
+     .always = "called.synchronize <= gps + gps_shared",
+     /* And nobody leads one that nobody has asked for. */
+     .at_end = "gps + gps_shared <= called.synchronize + called.cond + called.start_poll + "
+               "called.vcpu_leave + callbacks_queued",
+     .after_barrier = "gps + 1 <= gps",
+     .after_wait = "gps + 1 <= gps"},
+    {.name = "gps_proven",
+     .words = "proven without a fence",
+     RCU(gps_proven),
+     .always = "gps_proven <= gps <= gps_proven + heavy_fences"},
+    {.name = "gps_forced",
+     .words = "forced quiescent state",
+     RCU(gps_forced),
+     .always = "gps_forced <= gps"},
     {.name = "gps_forced_by_call",
-     .of = "gps_forced",
      .words = "forced because callbacks piled up",
-     RCU(gps_forced_by_call)},
-    {.name = "gps_forced_by_time",
-     .of = "gps_forced",
-     .words = "forced because it took long",
-     RCU(gps_forced_by_time)},
+     RCU(gps_forced_by_call),
+     .always = "gps_forced_by_call + gps_forced_by_time <= gps_forced"},
+    {.name = "gps_forced_by_time", .words = "forced because it took long", RCU(gps_forced_by_time)},
     {.name = "gps_shared", .words = "shared grace periods", RCU(gps_shared)},
     {.name = "heavy_fences", RCU(heavy_fences)},
-    {.name = "spins", RCU(spins)},
+    {.name = "spins", RCU(spins), .always = "spins <= gps"},
     {.name = "naps", RCU(naps)},
-    {.name = "sleeps", .words = "event wait slept", RCU(sleeps)},
-    {.name = "wakeups", .of = "sleeps", .words = "wake-ups", RCU(wakeups)},
-    {.name = "callbacks_queued", RCU(callbacks_queued)},
-    {.name = "callbacks_invoked", .of = "callbacks_queued", RCU(callbacks_invoked)},
+    {.name = "sleeps",
+     .words = "event wait slept",
+     RCU(sleeps),
+     .always = "wakeups <= sleeps",
+     .at_end = "sleeps == wakeups"},
+    {.name = "wakeups", .words = "wake-ups", RCU(wakeups)},
+    {.name = "callbacks_queued",
+     RCU(callbacks_queued),
+     .always = "called.call <= callbacks_queued",
+     .at_end = "called.call <= callbacks_queued <= called.call + called.barrier"},
+    {.name = "callbacks_invoked",
+     RCU(callbacks_invoked),
+     .always = "callbacks_invoked <= callbacks_queued",
+     .at_end = "callbacks_invoked == callbacks_queued",
+     .after_barrier = "callbacks_queued <= callbacks_invoked"},
     {.name = "callbacks_peak",
-     .of = "callbacks_queued",
      .words = "callbacks at once",
-     RCU(callbacks_peak)},
+     RCU(callbacks_peak),
+     .always = "callbacks_peak <= callbacks_queued <= callbacks_invoked + callbacks_peak"},
     {.name = "callbacks_delayed",
-     .of = "callbacks_queued",
      .words = "callers slowed down",
-     RCU(callbacks_delayed)},
-    {.name = "callbacks_dropped", RCU(callbacks_dropped)},
-    {.name = "callback_threads", RCU(callback_threads)},
-    {.name = "readers_parked", RCU(readers_parked)},
-    {.name = "readers_unparked", .words = "parked readers that read again", RCU(readers_unparked)},
-    {.name = "exits_registered", RCU(exits_registered)},
-    {.name = "exclusive_sections", VCPU(exclusive_sections)},
-    {.name = "exclusive_handed", .of = "exclusive_sections", VCPU(exclusive_handed)},
-    {.name = "exclusive_opened", VCPU(exclusive_opened)},
-    {.name = "exclusive_waited", .of = "exclusive_sections", VCPU(exclusive_waited)},
+     RCU(callbacks_delayed),
+     .always = "callbacks_delayed <= callbacks_queued"},
+    /* The process is nobody's child. */
+    {.name = "callbacks_dropped", RCU(callbacks_dropped), .at_end = "callbacks_dropped == 0"},
+    {.name = "callback_threads", RCU(callback_threads), .at_end = "callback_threads == 1"},
+    {.name = "readers_parked", RCU(readers_parked), .always = "readers_parked <= readers_unparked"},
+    {.name = "readers_unparked",
+     .words = "parked readers that read again",
+     RCU(readers_unparked),
+     /* The thread that runs callbacks registers too. */
+     .at_end = "readers_unparked <= readers_parked + called.register + callback_threads"},
+    {.name = "exits_registered",
+     RCU(exits_registered),
+     .at_end = "exits_registered == called.exit"},
+    {.name = "exclusive_sections",
+     VCPU(exclusive_sections),
+     .always = "called.exclusive + safe_work_run <= exclusive_sections",
+     .at_end = "exclusive_sections == called.exclusive + safe_work_run"},
+    {.name = "exclusive_handed", VCPU(exclusive_handed)},
+    {.name = "exclusive_opened",
+     VCPU(exclusive_opened),
+     .always = "exclusive_handed + exclusive_opened <= exclusive_sections"},
+    {.name = "exclusive_waited",
+     VCPU(exclusive_waited),
+     .always = "exclusive_handed + exclusive_waited <= exclusive_sections"},
     {.name = "exec_waits", VCPU(exec_waits)},
     {.name = "exec_overtaken", VCPU(exec_overtaken)},
     {.name = "exec_counted", VCPU(exec_counted)},
-    {.name = "pauses", VCPU(pauses)},
-    {.name = "work_run", VCPU(work_run)},
-    {.name = "safe_work_run", VCPU(safe_work_run)},
+    {.name = "pauses",
+     VCPU(pauses),
+     .always = "called.pause <= pauses",
+     .at_end = "pauses == called.pause"},
+    {.name = "work_run",
+     VCPU(work_run),
+     .always = "safe_work_run <= work_run",
+     .at_end = "work_run == called.work + called.safe_work + called.run_on_cpu"},
+    {.name = "safe_work_run", VCPU(safe_work_run), .at_end = "safe_work_run == called.safe_work"},
+    {.name = "work_dropped", VCPU(work_dropped), .at_end = "work_dropped == 0"},
+    {.name = "kicks",
+     COUNT(kicks),
+     .at_end = "called.kick + called.work + called.safe_work + called.run_on_cpu <= kicks"},
+    {.name = "kicks_merged", COUNT(kicks_merged), .at_end = "kick_signals + kicks_merged <= kicks"},
     {.name = "kick_signals", VCPU(signals)},
     {.name = "rr_timer_kicks", VCPU(rr_timer_kicks)},
 };
@@ -205,6 +257,8 @@ static inline void flavor_sample(uint64_t *values)
 
     rcu_get_stats(&stats.rcu);
     vcpu_get_stats(&stats.vcpu);
+    stats.kicks = atomic_load_explicit(&flavor_kicks.all, memory_order_relaxed);
+    stats.kicks_merged = atomic_load_explicit(&flavor_kicks.merged, memory_order_relaxed);
     for (size_t i = 0; i < sizeof flavor_statistics / sizeof *flavor_statistics; i++)
         values[i] = *(unsigned long *)((char *)&stats + flavor_statistics[i].offset);
 }

@@ -94,6 +94,7 @@ static inline void flavor_synchronize(void)
  *                               and before those that come later vCPUs are let in
  *     FLAVOR_HAS_EXEC_EVENTS    flavor_exec_events(), after an execution that was wanted out
  *     FLAVOR_CAN_VCPU           <stillpoint/vcpu.h> itself: capabilities "vcpu" and "kvm"
+ *     FLAVOR_HAS_VCPU_GONE      flavor_vcpu_gone(), for what a vCPU counts itself
  *
  * and, under #ifdef FLAVOR_TABLES:
  *

@@ -4,12 +4,16 @@
 
 #include "workload.h"
 
-/* One count that the implementation under test keeps. */
+/* One count that the implementation under test keeps. It only grows, and what is promised of it
+ * beyond that is text as in promise.h, or NULL. */
 struct statistic {
     const char *name;
-    const char *words; /* how the line "Reached" puts it; NULL: the name with spaces */
-    const char *of;    /* that of which it counts a part, but for one under way; NULL: none */
-    size_t offset;     /* the adaptor's: where its flavor_sample() finds it */
+    const char *words;  /* how the line "Reached" puts it; NULL: the name with spaces */
+    size_t offset;      /* the adaptor's: where its flavor_sample() finds it */
+    const char *always; /* but for one under way; of calls on the left side only */
+    const char *at_end; /* when all threads have ended, and nothing is queued */
+    /* From before a call that waits for callbacks, or for a grace period, to after it. */
+    const char *after_barrier, *after_wait;
 };
 
 /* What a thread does that others wait for. */
@@ -36,6 +40,8 @@ struct flavor {
     const struct statistic *statistics;
     size_t statistic_count;           /* at most SHARED_LIBRARY */
     void (*sample)(uint64_t *values); /* in the order of the statistics */
+    /* Any thread, before a sample of the end: what is queued is over. */
+    void (*settle)(void);
     /* Thread ids that hold up the grace period under way; how many. */
     unsigned (*holdouts)(int *thread_ids, unsigned room);
     /* Fills at most so many, returns how many. Takes no lock: the one that it took might be what

@@ -132,6 +132,7 @@ struct shared_header {
     atomic_uint holdouts_wanted, holdouts_done;
     struct shared_crash crash;
     struct shared_refusal refused[REFUSABLE_COUNT]; /* several writers */
+    struct shared_check statistics;                 /* of the run: no workload has it */
 };
 
 #define SHARED_ALIGN(size) (((size) + SHARED_PAGE - 1) & ~(size_t)(SHARED_PAGE - 1))

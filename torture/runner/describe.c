@@ -14,17 +14,6 @@ json_t *runner_statistic_names(void)
     return array;
 }
 
-json_t *runner_statistic_parts(void)
-{
-    json_t *parts = json_object();
-
-    for (size_t i = 0; i < flavor.statistic_count; i++)
-        if (flavor.statistics[i].of)
-            json_object_set_new(parts, flavor.statistics[i].name,
-                                json_string(flavor.statistics[i].of));
-    return parts;
-}
-
 /* {"gps_forced": "forced quiescent state", ...} of those that have words. */
 static json_t *statistic_words(void)
 {

@@ -83,10 +83,10 @@ void run_emit_ready(struct run *run, const char *notes)
 
     for (size_t i = 0; i < run->instance_count; i++)
         json_array_append_new(list, describe_instance(run, i));
-    run_emit(run, json_pack("{ss si sI so so so so ss}", "event", "ready", "pid", (int)getpid(),
+    run_emit(run, json_pack("{ss si sI so so so ss}", "event", "ready", "pid", (int)getpid(),
                             "size", (json_int_t)run->shared->size, "workloads", list, "threads",
-                            describe_threads(run), "library", runner_statistic_names(), "parts",
-                            runner_statistic_parts(), "notes", notes ? notes : ""));
+                            describe_threads(run), "library", runner_statistic_names(), "notes",
+                            notes ? notes : ""));
 }
 
 void run_emit_slowest(struct run *run)

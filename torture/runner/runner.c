@@ -8,9 +8,11 @@
 #include "refused.h"
 #include "run.h"
 #include "slowest.h"
+#include "statistics.h"
 #include "thread.h"
 #include "torture/placement/placement.h"
 #include "torture/placement/threads.h"
+#include "torture/record/called.h"
 #include "torture/record/flavor_table.h"
 #include "torture/record/workload.h"
 
@@ -173,6 +175,7 @@ static void *thread_main(void *argument)
     /* Before it allocates: what malloc() has for a thread lies where the first call runs. */
     placed = take_place(run, start.index);
     free(argument);
+    called_begin((int)t->id);
     crash_thread_start(t);
     atomic_store_explicit(&t->shared->tid, gettid(), memory_order_relaxed);
     if (wait_at_gate(run)) {
@@ -255,6 +258,7 @@ static void answer_driver(struct run *run)
         flavor.sample(values);
         for (size_t i = 0; i < flavor.statistic_count; i++)
             atomic_store_explicit(&s->library[i], values[i], memory_order_relaxed);
+        statistics_look(values);
     }
     if (wanted == atomic_load_explicit(&s->holdouts_done, memory_order_relaxed))
         return;
@@ -355,7 +359,8 @@ static bool prepare(struct run *run, int shared_fd, struct diagnostics *notes)
             placement_release_foreign(run->placement, notes);
             bind_parts(run);
         }
-        ok = run->placement && (!flavor.start || flavor.start(settings, run->diagnostics));
+        ok = run->placement && statistics_open(run) &&
+             (!flavor.start || flavor.start(settings, run->diagnostics));
     }
     free(settings);
     for (size_t i = 0; ok && i < run->instance_count; i++)
@@ -416,6 +421,7 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
         for (size_t i = 0; i < run.instance_count; i++)
             if (run.instances[i].workload->finish)
                 run.instances[i].workload->finish(&run.instances[i]);
+        statistics_look_at_end();
         answer_driver(&run);
         run_emit_slowest(&run);
         atomic_store_explicit(&run.shared->phase, PHASE_FINISHED, memory_order_release);
@@ -428,6 +434,7 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
         free(run.instances[i].params);
     }
     cost_close(run.cost);
+    statistics_close();
     free(run.instances);
     free(run.plan);
     free(run.threads);

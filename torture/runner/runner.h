@@ -22,8 +22,6 @@ int runner_run(int config_fd, int events_fd, int shared_fd, int64_t duration_ns,
 json_t *runner_describe(void);
 /* An array, in the order of its sample. */
 json_t *runner_statistic_names(void);
-/* {"gps_forced": "gps", ...}: of those that count a part of another. */
-json_t *runner_statistic_parts(void);
 /* A struct that the flavor's settings fill, with its defaults where it writes them itself; heap. */
 void *runner_default_settings(void);
 /* The most memory that this process has had resident, in bytes; NULL: not known. */

@@ -101,25 +101,49 @@ __attribute__((noinline)) void torture_finding_made(void)
     __asm__ volatile("" ::: "memory");
 }
 
-void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
-                       const char *format, ...)
+/* Whether it is the first one, which is written down. */
+static bool count_violation(struct shared_check *c)
 {
-    struct shared_check *c = &instance->checks[check];
-    va_list arguments;
-
     atomic_fetch_add_explicit(&c->count, 1, memory_order_relaxed);
-    if (atomic_exchange_explicit(&c->claimed, 1, memory_order_relaxed))
-        return;
+    return !atomic_exchange_explicit(&c->claimed, 1, memory_order_relaxed);
+}
+
+static void write_down(struct shared_check *c, const struct instance *instance,
+                       const struct torture_thread *t, const char *format, va_list arguments)
+{
     c->ticks = clock_ticks();
     c->thread = t ? (int32_t)t->id : -1;
     keep_moments(c, instance, t);
-    va_start(arguments, format);
     vsnprintf(c->message, sizeof c->message, format, arguments);
-    va_end(arguments);
     c->sum = shared_check_sum(c);
     /* Orders: STORE message, and the rest of the report -> STORE ready (release).
      * Pairs with: view_check_is_ready(), LOAD ready (acquire) -> LOAD of the report.
      * Broken: the driver prints half a message. */
     atomic_store_explicit(&c->ready, 1, memory_order_release);
     torture_finding_made();
+}
+
+void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
+                       const char *format, ...)
+{
+    struct shared_check *c = &instance->checks[check];
+    va_list arguments;
+
+    if (!count_violation(c))
+        return;
+    va_start(arguments, format);
+    write_down(c, instance, t, format, arguments);
+    va_end(arguments);
+}
+
+void torture_violation_of_run(struct instance *instance, struct torture_thread *t,
+                              struct shared_check *check, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!count_violation(check))
+        return;
+    va_start(arguments, format);
+    write_down(check, instance, t, format, arguments);
+    va_end(arguments);
 }

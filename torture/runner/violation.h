@@ -9,4 +9,9 @@
 void torture_violation(struct instance *instance, struct torture_thread *t, unsigned check,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same, of a check that no workload has. */
+void torture_violation_of_run(struct instance *instance, struct torture_thread *t,
+                              struct shared_check *check, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 #endif

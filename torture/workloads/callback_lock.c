@@ -93,6 +93,7 @@ void big_lock_close(struct big_lock *lock, bool given)
 {
     /* The callback thread may still be between its last callback and letting go of the lock. */
     big_lock_take(lock);
+    lock->thread = NULL; /* what the flavor does with it from now on is recorded nowhere */
     big_lock_release(lock);
     if (!given)
         free(lock); /* else it stays: the flavor keeps its address until the process ends */

@@ -174,10 +174,10 @@ struct vcpu_stats {
     unsigned long exec_overtaken;   /* times that one woke up there, and the next section was on */
     unsigned long exec_counted;     /* vCPUs that went on there, as they were counted already */
     unsigned long pauses;
-    unsigned long work_run;
-    unsigned long safe_work_run;
-    unsigned long work_dropped; /* in children of a fork: vcpu_fork.h */
-    unsigned long signals;      /* kicks that took a signal */
+    unsigned long work_run;      /* that was queued; not what run_on_cpu() runs at once */
+    unsigned long safe_work_run; /* of these, in exclusive sections */
+    unsigned long work_dropped;  /* in children of a fork: vcpu_fork.h */
+    unsigned long signals;       /* kicks that took a signal */
     unsigned long rr_timer_kicks;
 };
 void vcpu_get_stats(struct vcpu_stats *stats);

@@ -18,6 +18,7 @@
 /* One thread. Written by the churner before it starts, and by the thread until it ends. */
 struct life {
     struct torture_thread *churner;
+    struct called called; /* by the thread */
     struct random random;
     pthread_t thread;
     unsigned sections, idle_sections;
@@ -80,6 +81,7 @@ static void *live(void *argument)
     struct torture_thread *churner = life->churner;
     const struct params *p = churner->instance->params;
 
+    called_lend(&life->called);
     flavor_register_thread();
     for (unsigned i = 0; i < life->sections; i++) {
         if (random_one_in(&life->random, 4)) {
@@ -111,6 +113,8 @@ static void end(struct life *life, struct torture_thread *t)
     pthread_join(life->thread, NULL);
     torture_count(t, THREADS_CHURNED, 1);
     torture_count(t, THREADS_EXITED, life->just_ends);
+    called_take_over(&life->called);
+    called_more(CALLED_EXIT, life->just_ends);
     torture_count(t, IDLE_READS, life->idle_sections);
     torture_count(t, LATE_READS, life->late_sections);
     torture_count(t, READS, life->sections + life->late_sections);
