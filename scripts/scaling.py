@@ -32,6 +32,7 @@ PREDICTED = {
     "parking": (180, 2),
     "parked": (0, 0),
     "section": (6, 2),
+    "executing": (25, 3),
 }
 # A first-level cache in which nothing is forgotten: a thread's lines lie a stack apart, many in one set.
 CACHE = ["--cache-sim=yes", "--D1=67108864,64,64", "--LL=134217728,64,64"]

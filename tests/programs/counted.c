@@ -6,7 +6,8 @@
  * Threads have registered, read once, and sleep outside of sections. WHICH grace period after that:
  * announced (the first), outside (the second), proposed (the third, which proposes to park them),
  * parking (the fourth), parked (any after that). `section`: an exclusive section among as many
- * vCPUs that do not execute. `interrupts`: threads keep CPUs busy outside of sections, and the
+ * vCPUs that do not execute. `executing`: the start of one among as many that do, up to the last
+ * kick, but for what an accelerator does to kick. `interrupts`: threads keep CPUs busy outside of sections, and the
  * interrupts of a grace period are printed, as the kernel counts them.
  */
 #include <stillpoint/exclusive.h>
@@ -29,27 +30,58 @@
 #define GRACE_PERIODS   200 /* that interrupts are counted in */
 #define OUTSIDE_AT_MOST 2   /* grace periods after which a reader that is outside is not parked */
 
-enum which { ANNOUNCED, OUTSIDE, PROPOSED, PARKING, PARKED, SECTION, INTERRUPTS, WHICH_COUNT };
-static const char *const names[WHICH_COUNT] = {"announced", "outside", "proposed",  "parking",
-                                               "parked",    "section", "interrupts"};
+enum which {
+    ANNOUNCED,
+    OUTSIDE,
+    PROPOSED,
+    PARKING,
+    PARKED,
+    SECTION,
+    EXECUTING,
+    INTERRUPTS,
+    WHICH_COUNT
+};
+static const char *const names[WHICH_COUNT] = {
+    [ANNOUNCED] = "announced", [OUTSIDE] = "outside",       [PROPOSED] = "proposed",
+    [PARKING] = "parking",     [PARKED] = "parked",         [SECTION] = "section",
+    [EXECUTING] = "executing", [INTERRUPTS] = "interrupts",
+};
 
 static enum which which;
 static pthread_barrier_t ready, over;
 static atomic_bool stop;
+static unsigned kicks_left;      /* executing: until counting stops; the starter's */
+static struct manual_event last_kicked; /* and vCPUs leave */
 static atomic_uint reads_wanted; /* interrupts: grows before each grace period but some */
+
+static void count_kick(struct vcpu *cpu)
+{
+    (void)cpu;
+    if (--kicks_left > 0)
+        return;
+    CALLGRIND_STOP_INSTRUMENTATION;
+    manual_event_set(&last_kicked);
+}
 
 static void *vcpu_thread(void *unused)
 {
+    static const struct vcpu_accel counting = {.name = "counting", .kick = count_kick};
+    const struct vcpu_config config = {.accel = &counting};
     struct vcpu *cpu = aligned_alloc(_Alignof(struct vcpu), sizeof *cpu);
 
     (void)unused;
     rcu_register_thread();
-    vcpu_init(cpu, NULL);
+    vcpu_init(cpu, &config);
     vcpu_add(cpu);
     vcpu_attach(cpu);
     cpu_exec_start(cpu);
+    if (which == EXECUTING) {
+        pthread_barrier_wait(&ready);
+        manual_event_wait(&last_kicked);
+    }
     cpu_exec_end(cpu);
-    pthread_barrier_wait(&ready);
+    if (which != EXECUTING)
+        pthread_barrier_wait(&ready);
     pthread_barrier_wait(&over);
     vcpu_detach(cpu);
     vcpu_remove(cpu);
@@ -137,10 +169,10 @@ static void count_interrupts(void)
 
 static void count(void)
 {
-    for (unsigned i = ANNOUNCED; which != SECTION && i < which; i++)
+    for (unsigned i = ANNOUNCED; which < SECTION && i < which; i++)
         synchronize_rcu();
     CALLGRIND_START_INSTRUMENTATION;
-    if (which == SECTION) {
+    if (which >= SECTION) {
         start_exclusive();
         end_exclusive();
     } else {
@@ -176,7 +208,7 @@ int main(int argc, char **argv)
         which++;
     if (count_of_threads == 0 || which == WHICH_COUNT) {
         fprintf(stderr, "usage: counted announced|outside|proposed|parking|parked|section|"
-                        "interrupts THREADS\n");
+                        "executing|interrupts THREADS\n");
         return 64;
     }
     threads = calloc(count_of_threads, sizeof *threads);
@@ -184,10 +216,13 @@ int main(int argc, char **argv)
     pthread_barrier_init(&over, NULL, count_of_threads + 1);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, STACK_SIZE);
+    kicks_left = count_of_threads;
+    manual_event_init(&last_kicked, false);
     warm_up();
     for (unsigned i = 0; i < count_of_threads; i++)
-        if ((errno = pthread_create(&threads[i], &small,
-                                    which == SECTION ? vcpu_thread : reader_thread, NULL)) != 0)
+        if ((errno = pthread_create(
+                 &threads[i], &small,
+                 which == SECTION || which == EXECUTING ? vcpu_thread : reader_thread, NULL)) != 0)
             fail("pthread_create");
     pthread_barrier_wait(&ready);
     if (which == INTERRUPTS)
