@@ -31,8 +31,8 @@ PREDICTED = {
     "proposed": (107, 2),
     "parking": (180, 2),
     "parked": (0, 0),
-    "section": (6, 2),
-    "executing": (25, 3),
+    "section": (6, 1),
+    "executing": (25, 2),
 }
 # A first-level cache in which nothing is forgotten: a thread's lines lie a stack apart, many in one set.
 CACHE = ["--cache-sim=yes", "--D1=67108864,64,64", "--LL=134217728,64,64"]

@@ -73,6 +73,9 @@ struct vcpu {
     /* Stored by its thread, loaded by starters of exclusive sections. */
     stillpoint_aligned(RCU_CACHE_LINE) stillpoint_atomic(bool) running; /* executes */
     unsigned quiet_executions; /* its thread's: with full fences, since it met a section */
+    /* Under the list's lock. All that starters need of a vCPU which does not execute is one line. */
+    bool has_waiter; /* counted by start_exclusive(), and to count itself out */
+    TAILQ_ENTRY(vcpu) link;
     const struct vcpu_accel *accel;
     const struct vcpu_guest *guest;
     void *data;
@@ -93,12 +96,10 @@ struct vcpu {
     bool work_closed;                  /* no more is taken */
     stillpoint_atomic(bool) work_here; /* something is queued */
     /* Under the list's lock. */
-    TAILQ_ENTRY(vcpu) link;
     unsigned index;
     bool listed;
-    bool leaves;     /* vcpu_remove() runs what is left of its work */
-    bool has_waiter; /* counted by start_exclusive(), and to count itself out */
-    bool attached;   /* a thread runs it; under the pauses' lock as well */
+    bool leaves;   /* vcpu_remove() runs what is left of its work */
+    bool attached; /* a thread runs it; under the pauses' lock as well */
     /* Under the pauses' lock. */
     bool stopped;                     /* has reported that it stopped */
     bool awaited;                     /* by pause_all_vcpus(), which counts those that have not */
