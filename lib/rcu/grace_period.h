@@ -15,6 +15,7 @@ struct grace_period {
     int64_t start_ns;  /* 0: not taken yet */
     bool last_phase;   /* the second of two, or the only one */
     bool fenced;       /* its heavy fence has been run: 0 counts */
+    bool uncertain;    /* the last scan met a 0 that did not count */
     bool spun;
     bool waiting; /* readers have the request to wake the leader */
     bool forced;

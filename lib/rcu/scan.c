@@ -103,17 +103,17 @@ static void reader_passed(const struct grace_period *g, struct rcu_reader *r, en
 }
 
 /* Scans the readers of a list once; those that are not done are pending after it. True when nobody
- * is. `uncertain`: one of them showed a 0 that does not count yet. */
-static bool scan_list(const struct grace_period *g, struct rcu_link *head, bool *uncertain)
+ * is. */
+static bool scan_list(struct grace_period *g, struct rcu_link *head)
 {
     struct rcu_link *l, *after;
 
-    *uncertain = false;
+    g->uncertain = false;
     list_for_each (l, after, head) {
         struct rcu_reader *r = reader_of(l);
         enum state state = reader_state(g, r);
 
-        *uncertain |= state == PERHAPS_OUTSIDE;
+        g->uncertain |= state == PERHAPS_OUTSIDE;
         if (state >= OUTSIDE)
             reader_passed(g, r, state);
         if (state == PARKED)
@@ -124,15 +124,14 @@ static bool scan_list(const struct grace_period *g, struct rcu_link *head, bool 
     return link_alone(&rcu_registry.pending);
 }
 
-static bool scan(struct grace_period *g, bool *uncertain)
+static bool scan(struct grace_period *g)
 {
-    return scan_list(g, &rcu_registry.pending, uncertain);
+    return scan_list(g, &rcu_registry.pending);
 }
 
 bool rcu_scan_with_fence(struct grace_period *g)
 {
     int64_t begun_ns = g->recorded ? platform_now_ns() : 0;
-    bool uncertain;
 
     /* Orders: STORE p by the callers, STORE attention -> LOAD counter (acquire).
      * Pairs with: rcu_read_lock(), STORE counter (release) -> LOAD p; rcu_read_unlock(), STORE
@@ -143,20 +142,17 @@ bool rcu_scan_with_fence(struct grace_period *g)
     count_up(&rcu_counts.heavy_fences);
     rcu_record_fence(g, begun_ns);
     g->fenced = true;
-    return scan(g, &uncertain);
+    return scan(g);
 }
 
 bool rcu_scan_as_needed(struct grace_period *g)
 {
-    bool uncertain;
-
-    return scan(g, &uncertain) || (uncertain && rcu_scan_with_fence(g));
+    /* With a 0 in the way already, one more scan without a fence would find it there again. */
+    return (!g->uncertain && scan(g)) || (g->uncertain && rcu_scan_with_fence(g));
 }
 
 bool rcu_collect(struct grace_period *g)
 {
-    bool uncertain;
-
 #ifdef STILLPOINT_TWO_PHASE
     /* Orders: STORE p by the callers -> LOAD counter (acquire).
      * Pairs with: rcu_read_lock(), STORE counter (release) -> LOAD p.
@@ -168,7 +164,7 @@ bool rcu_collect(struct grace_period *g)
         g->fenced = true;
     }
 #endif
-    return scan_list(g, &rcu_registry.readers, &uncertain);
+    return scan_list(g, &rcu_registry.readers);
 }
 
 /* Only when every pending reader can be expected to show the new number: one that does not makes
@@ -191,7 +187,6 @@ bool rcu_spin(struct grace_period *g)
 {
     int64_t limit_ns = tuned(spin_ns), end = 0;
     struct rcu_link *l, *after;
-    bool uncertain;
 
     if (limit_ns > 0) {
         if (!g->spun) /* else in the phase before */
@@ -200,7 +195,7 @@ bool rcu_spin(struct grace_period *g)
     }
     g->spun = true;
     for (unsigned i = 0; limit_ns > 0; i++) {
-        if (scan(g, &uncertain))
+        if (scan(g))
             return true;
         if (i % 16 == 15) { /* the clock costs as much as a scan */
             int64_t now = platform_now_ns();
