@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the guest runs, for any kernel: `tests/numa/initramfs.sh FILE`.
 #
-# Busybox, the shell and jq of this system, the program with its runner, the suite, the scenarios of configs/torture/,
+# Busybox, the shell and jq of this system, the program with its runner, what counts interrupts, the suite, the scenarios of configs/torture/,
 # and the libraries that all these load.
 #
 # Environment: BUILD, where the program is.
@@ -31,7 +31,11 @@ put tests/numa/suite.sh "$here/tests/numa/suite.sh"
 put tests/numa/runs.sh "$here/tests/numa/runs.sh"
 mkdir -p "$root/$here/configs" "$root/$here/build/numa"
 cp -r configs/torture "$root/$here/configs"
-for name in tasks leave; do
-    ${CC-gcc} -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -o "$root/$here/build/numa/$name" "tests/numa/$name.c"
-done
+compile() { # SOURCE [LIBRARY]
+    ${CC-gcc} -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -pthread -Ilib/include \
+        -o "$root/$here/build/numa/$(basename "$1" .c)" "$@"
+}
+compile tests/numa/tasks.c
+compile tests/numa/leave.c
+compile tests/programs/interrupts.c "$build/libstillpoint.a"
 (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$file"

@@ -6,15 +6,17 @@
 # changes CPUs or cpusets is run in that guest only, whose command line has stillpoint.numa=LAYOUT. No check
 # compares times.
 #
-# Environment: STILLPOINT, the program; TASKS, what tests/numa/tasks.c becomes; KEPT, where the files of failures go.
+# Environment: STILLPOINT, the program; TASKS, what tests/numa/tasks.c becomes; INTERRUPTS, what
+# tests/programs/interrupts.c becomes; KEPT, where the files of failures go.
 # The checks are called by name.
 # shellcheck disable=SC2317,SC2034,SC2207,SC2154
 set -u
 cd "$(dirname "$0")/../.." || exit 70
 unset STILLPOINT_RUNNERS STILLPOINT_FENCE
 program=${STILLPOINT:-$PWD/build/stillpoint} tasks=${TASKS:-$PWD/build/numa/tasks}
+interrupts=${INTERRUPTS:-$PWD/build/numa/interrupts}
 names=(scatter compact none affinity roles_numa roles_cpusets memory_local memory_remote memory_interleave own_node crowd
-       vcpus moved torture interrupts hot_unplug cpuset_shrinks)
+       vcpus moved torture interrupts costs hot_unplug cpuset_shrinks)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -378,6 +380,31 @@ fence_for() {
     end
     echo "fence $1: $(jq '.runs[0].library.heavy_fences' "$result") heavy fences in the run;" \
         "calls for a CPU of the run $here, for another one $elsewhere, in $took s"
+}
+
+# expect_near WHAT COUNTED EXPECTED: within 10 %.
+expect_near() {
+    [ $((10 * $2)) -ge $((9 * $3)) ] && [ $((10 * $2)) -le $((11 * $3)) ] || wrong "$1: $2, and the model has $3"
+}
+
+# The model of docs/scaling.md, which nothing here was fitted to.
+test_costs='a heavy fence interrupts each other CPU that runs a thread, an exclusive section signals each vCPU that executes'
+costs() {
+    local count most=$((${#cpus[@]} - 1)) said fences calls sections signals requests
+    needs_nodes 2 || return 0
+    for count in 1 2 4 8 $most $((most * 3 / 2)); do
+        said=$("$interrupts" fences "$count") || wrong "interrupts fences $count: $said"
+        echo "$count readers: $said"
+        read -r fences calls <<<"$(jq -r '"\(.heavy_fences) \(.calls)"' <<<"$said")"
+        expect_near "interrupts of $fences fences, $count readers" "$calls" \
+            $((fences * (count < most ? count : most)))
+    done
+    for count in 1 2 4 8 $most; do
+        said=$("$interrupts" kicks "$count") || wrong "interrupts kicks $count: $said"
+        echo "$count vCPUs: $said"
+        read -r sections signals <<<"$(jq -r '"\(.sections) \(.signals)"' <<<"$said")"
+        expect_near "signals of $sections sections, $count vCPUs" "$signals" $((sections * count))
+    done
 }
 
 # ---- CPUs that go --------------------------------------------------------------------------------

@@ -7,8 +7,7 @@
  * announced (the first), outside (the second), proposed (the third, which proposes to park them),
  * parking (the fourth), parked (any after that). `section`: an exclusive section among as many
  * vCPUs that do not execute. `executing`: the start of one among as many that do, up to the last
- * kick, but for what an accelerator does to kick. `interrupts`: threads keep CPUs busy outside of sections, and the
- * interrupts of a grace period are printed, as the kernel counts them.
+ * kick, but for what an accelerator does to kick.
  */
 #include <stillpoint/exclusive.h>
 #include <stillpoint/rcu_policy.h>
@@ -26,33 +25,19 @@
 #define CALLGRIND_STOP_INSTRUMENTATION
 #endif
 
-#define STACK_SIZE      (64 * 1024)
-#define GRACE_PERIODS   200 /* that interrupts are counted in */
-#define OUTSIDE_AT_MOST 2   /* grace periods after which a reader that is outside is not parked */
+#define STACK_SIZE (64 * 1024)
 
-enum which {
-    ANNOUNCED,
-    OUTSIDE,
-    PROPOSED,
-    PARKING,
-    PARKED,
-    SECTION,
-    EXECUTING,
-    INTERRUPTS,
-    WHICH_COUNT
-};
+enum which { ANNOUNCED, OUTSIDE, PROPOSED, PARKING, PARKED, SECTION, EXECUTING, WHICH_COUNT };
 static const char *const names[WHICH_COUNT] = {
-    [ANNOUNCED] = "announced", [OUTSIDE] = "outside",       [PROPOSED] = "proposed",
-    [PARKING] = "parking",     [PARKED] = "parked",         [SECTION] = "section",
-    [EXECUTING] = "executing", [INTERRUPTS] = "interrupts",
+    [ANNOUNCED] = "announced", [OUTSIDE] = "outside", [PROPOSED] = "proposed",
+    [PARKING] = "parking",     [PARKED] = "parked",   [SECTION] = "section",
+    [EXECUTING] = "executing",
 };
 
 static enum which which;
 static pthread_barrier_t ready, over;
-static atomic_bool stop;
 static unsigned kicks_left;      /* executing: until counting stops; the starter's */
 static struct manual_event last_kicked; /* and vCPUs leave */
-static atomic_uint reads_wanted; /* interrupts: grows before each grace period but some */
 
 static void count_kick(struct vcpu *cpu)
 {
@@ -92,23 +77,6 @@ static void *vcpu_thread(void *unused)
     return NULL;
 }
 
-/* Reads when it is told to: one that was outside for long is parked, and has no part in what
- * comes. */
-static void keep_busy(void)
-{
-    unsigned read = 0;
-
-    while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-        unsigned wanted = atomic_load_explicit(&reads_wanted, memory_order_relaxed);
-
-        if (wanted == read)
-            continue;
-        read = wanted;
-        rcu_read_lock();
-        rcu_read_unlock();
-    }
-}
-
 static void *reader_thread(void *unused)
 {
     (void)unused;
@@ -116,55 +84,9 @@ static void *reader_thread(void *unused)
     rcu_read_lock();
     rcu_read_unlock();
     pthread_barrier_wait(&ready);
-    if (which == INTERRUPTS)
-        keep_busy();
     pthread_barrier_wait(&over);
     rcu_unregister_thread();
     return NULL;
-}
-
-/* Function calls of other CPUs, of which membarrier makes one for each. -1: there is no such
- * row. */
-static long function_calls(void)
-{
-    char line[65536];
-    long sum = -1;
-    FILE *f = fopen("/proc/interrupts", "r");
-
-    while (f && fgets(line, sizeof line, f)) {
-        char *at = strstr(line, "CAL:");
-
-        if (!at)
-            continue;
-        sum = 0;
-        for (char *end = at += 4; end; at = end) {
-            long count = strtol(at, &end, 10);
-
-            if (end == at)
-                break;
-            sum += count;
-        }
-    }
-    if (f)
-        fclose(f);
-    return sum;
-}
-
-static void count_interrupts(void)
-{
-    struct rcu_stats before, after;
-    long calls = function_calls();
-
-    rcu_get_stats(&before);
-    for (unsigned i = 0; i < GRACE_PERIODS; i++) {
-        if (i % OUTSIDE_AT_MOST == 0)
-            atomic_fetch_add_explicit(&reads_wanted, 1, memory_order_relaxed);
-        synchronize_rcu();
-    }
-    calls = function_calls() - calls;
-    rcu_get_stats(&after);
-    printf("{\"grace_periods\": %d, \"heavy_fences\": %lu, \"interrupts\": %ld}\n", GRACE_PERIODS,
-           after.heavy_fences - before.heavy_fences, calls);
 }
 
 static void count(void)
@@ -208,7 +130,7 @@ int main(int argc, char **argv)
         which++;
     if (count_of_threads == 0 || which == WHICH_COUNT) {
         fprintf(stderr, "usage: counted announced|outside|proposed|parking|parked|section|"
-                        "executing|interrupts THREADS\n");
+                        "executing THREADS\n");
         return 64;
     }
     threads = calloc(count_of_threads, sizeof *threads);
@@ -225,11 +147,7 @@ int main(int argc, char **argv)
                  which == SECTION || which == EXECUTING ? vcpu_thread : reader_thread, NULL)) != 0)
             fail("pthread_create");
     pthread_barrier_wait(&ready);
-    if (which == INTERRUPTS)
-        count_interrupts();
-    else
-        count();
-    atomic_store_explicit(&stop, true, memory_order_relaxed);
+    count();
     pthread_barrier_wait(&over);
     for (unsigned i = 0; i < count_of_threads; i++)
         pthread_join(threads[i], NULL);
