@@ -23,7 +23,7 @@ nodes_four='0,cpus=0-3,memdev=m0 1,cpus=4-7,memdev=m1 2,cpus=8-11,memdev=m2 3,cp
 far_four='0,1,16 0,2,22 0,3,28 1,2,28 1,3,22 2,3,16'
 smp_odd=$smp_four
 nodes_odd='0,cpus=0-3,memdev=m0 1,cpus=4-7 2,cpus=8-15,memdev=m2 3,memdev=m3'
-far_odd='0,1,20 0,2,22 0,3,28 1,2,30 1,3,16 2,3,18'
+far_odd='0,1,16 0,2,22 0,3,28 1,2,30 1,3,20 2,3,18'
 smp_wide=64,sockets=4,cores=8,threads=2
 nodes_wide='0,cpus=0-15,memdev=m0 1,cpus=16-31,memdev=m1 2,cpus=32-47,memdev=m2 3,cpus=48-63,memdev=m3'
 far_wide=$far_four

@@ -54,7 +54,7 @@ elif [ -n "$short" ]; then
     boot four 300 scatter memory_remote own_node
 else
     boot four 1500
-    boot odd 900 scatter compact roles_numa roles_cpusets memory_local memory_remote memory_interleave \
+    boot odd 900 scatter compact apart roles_numa roles_cpusets memory_local memory_remote memory_interleave \
         own_node
     boot wide 600 scatter compact
     boot one 600 none torture

@@ -25,24 +25,34 @@ read_machine() {
     read_distances
 }
 
-# nearest and farthest, by node: of the nodes with memory, several where they are equally far; of the farthest it is none
-# itself.
-declare -a nearest farthest
+# By node, several where they are equally far: nearest and farthest of the nodes with memory, beside and across of those with
+# CPUs. None but the nearest is the node itself.
+declare -a nearest farthest beside across
 read_distances() {
-    local node other distances i least most
+    local node
     for node in "${nodes[@]}"; do
-        read -ra distances <"$system/node/node$node/distance"
-        least=1000 most=0
-        for i in "${!all_nodes[@]}"; do
-            other=${all_nodes[i]}
-            among "$other" "${with_memory[*]}" || continue
-            [ "${distances[i]}" -ge "$least" ] || { least=${distances[i]} && nearest[node]=; }
-            [ "${distances[i]}" -gt "$least" ] || nearest[node]+=" $other"
-            [ "$other" != "$node" ] || continue
-            [ "${distances[i]}" -le "$most" ] || { most=${distances[i]} && farthest[node]=; }
-            [ "${distances[i]}" -lt "$most" ] || farthest[node]+=" $other"
-        done
+        nearest[node]=$(at_distance "$node" -lt "${with_memory[*]}")
+        farthest[node]=$(at_distance "$node" -gt "$(but "$node" "${with_memory[*]}")")
+        beside[node]=$(at_distance "$node" -lt "$(but "$node" "${nodes[*]}")")
+        across[node]=$(at_distance "$node" -gt "$(but "$node" "${nodes[*]}")")
     done
+}
+# at_distance NODE -lt|-gt NODES: of these the ones that are least or most far from NODE.
+at_distance() {
+    local i distances best='' chosen=
+    read -ra distances <"$system/node/node$1/distance"
+    for i in "${!all_nodes[@]}"; do
+        among "${all_nodes[i]}" "$3" || continue
+        [ -n "$best" ] && [ ! "${distances[i]}" "$2" "$best" ] || best=${distances[i]}
+    done
+    for i in "${!all_nodes[@]}"; do
+        among "${all_nodes[i]}" "$3" && [ "${distances[i]}" = "$best" ] && chosen+=" ${all_nodes[i]}"
+    done
+    echo "$chosen"
+}
+but() { # WORD LIST
+    local word
+    for word in $2; do [ "$word" = "$1" ] || echo "$word"; done | paste -sd ' '
 }
 
 among() { # WORD LIST
@@ -137,6 +147,21 @@ expect_note() { # TEXT
     jq -r '.runs[].notes[]' "$result" | grep -qF "$1" || wrong "no note \"$1\" in: $(jq -c '[.runs[].notes]' "$result")"
 }
 
+# Ends it; by its note those threads were moved that the kernel no longer has bound as planned, and no others.
+end_with_strays() {
+    local i note more unbound=()
+    look
+    for i in "${!name_of[@]}"; do
+        [ "${allowed[${name_of[i]}]-gone}" = "${cpu_of[i]}" ] || unbound+=("${name_of[i]}")
+    done
+    end
+    note=$(jq -r '.runs[].notes[]' "$result" | grep ' was sent to CPU ')
+    more=$(sed -n 's/.*; \([0-9]*\) more of .* left where they were sent to as well$/\1/p' <<<"$note")
+    [[ $note == *', and was no longer bound when it ended'* ]] && [ $((1 + ${more:-0})) -eq ${#unbound[@]} ] &&
+        among "$(cut -c -15 <<<"${note%% was sent to CPU *}")" "${unbound[*]}" && return
+    wrong "of threads that are no longer bound, ${unbound[*]}, it has noted: $note"
+}
+
 # refuses PLACEMENT MESSAGE: a run is refused with it.
 refuses() {
     printf '%s' "$(scenario "$(pipe 1 1)" "$1")" >"$work/bad.json"
@@ -148,12 +173,12 @@ refuses() {
 }
 
 # What the kernel says of the run's threads, by name.
-declare -A allowed on ran memory
+declare -A allowed on ran memory stack
 look() {
-    local name may last time policy
-    allowed=() on=() ran=() memory=()
-    while read -r name may last time policy; do
-        allowed[$name]=$may on[$name]=$last ran[$name]=$time memory[$name]=$policy
+    local name may last time policy start
+    allowed=() on=() ran=() memory=() stack=()
+    while read -r name may last time policy start; do
+        allowed[$name]=$may on[$name]=$last ran[$name]=$time memory[$name]=$policy stack[$name]=$start
     done < <("$tasks" "$runner")
     [ ${#allowed[@]} -gt 0 ]
 }

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 70
 unset STILLPOINT_RUNNERS STILLPOINT_FENCE
 program=${STILLPOINT:-$PWD/build/stillpoint} tasks=${TASKS:-$PWD/build/numa/tasks}
 interrupts=${INTERRUPTS:-$PWD/build/numa/interrupts}
-names=(scatter compact none affinity roles_numa roles_cpusets memory_local memory_remote memory_interleave own_node crowd
+names=(scatter compact apart none affinity roles_numa roles_cpusets memory_local memory_remote memory_interleave own_node crowd
        vcpus moved torture interrupts costs hot_unplug cpuset_shrinks)
 
 work=$(mktemp -d)
@@ -76,6 +76,31 @@ compact() {
     expect_full core every_core "${on_cores[@]}"
     end
 }
+
+test_apart='policies that keep roles apart: each thread is at that distance from one of the first role, by turns'
+apart() {
+    local policy
+    needs_nodes 2 || return 0
+    for policy in same-core same-node nearest-node farthest-node; do
+        begin "$(scenario "$(pipe ${#nodes[@]} $((2 * ${#nodes[@]})))" '"policy": "'$policy'"')" || return
+        expect_placed
+        expect_apart $policy
+        end
+    done
+}
+expect_apart() { # POLICY
+    local i name home cpu first=${name_of[0]%-*} homes=() guest=0
+    for name in "${name_of[@]}"; do [ "${name%-*}" != "$first" ] || homes+=("${on[$name]}"); done
+    for name in "${name_of[@]}"; do
+        [ "${name%-*}" != "$first" ] || continue
+        home=${homes[guest++ % ${#homes[@]}]} cpu=${on[$name]}
+        is_$1 || wrong "$1: $name is on CPU $cpu, node ${node_of[cpu]}, for one on CPU $home, node ${node_of[home]}"
+    done
+}
+is_same-core() { [ "${core_of[cpu]}" = "${core_of[home]}" ] && [ "$cpu" -ne "$home" ]; }
+is_same-node() { [ "${node_of[cpu]}" = "${node_of[home]}" ] && [ "${core_of[cpu]}" != "${core_of[home]}" ]; }
+is_nearest-node() { among "${node_of[cpu]}" "${beside[node_of[home]]}"; }
+is_farthest-node() { among "${node_of[cpu]}" "${across[node_of[home]]}"; }
 
 test_none='none: every thread may run everywhere'
 none() {
@@ -188,7 +213,34 @@ expect_policy() { # THREAD POLICY...
     among "${memory[$1]-none}" "${*:2}" || wrong "$1 gets memory by ${memory[$1]-none}, expected one of ${*:2}"
 }
 
-test_memory_local='memory local: pages of a thread are on its node, or the nearest that has any'
+# Stacks, with the thread-local storage at their tops, are touched before their threads run. Of threads that sleep
+# it is known where they are.
+expect_stacks() { # MEMORY: their pages are on nodes of that array
+    local name word words pages
+    local -n wanted=$1
+    until_true stacks_are_known || wrong 'nobody knows where the stacks are'
+    for name in "${!stack[@]}"; do
+        [[ $name == sleeper-* ]] && [ "${stack[$name]}" != 0 ] || continue
+        words=$(grep "^${stack[$name]} " "/proc/$runner/numa_maps") pages=0
+        for word in $words; do
+            [[ $word =~ ^N([0-9]+)=([0-9]+)$ ]] || continue
+            pages=$((pages + BASH_REMATCH[2]))
+            among "${BASH_REMATCH[1]}" "${wanted[node_of[${on[$name]}]]}" ||
+                wrong "$name is on node ${node_of[${on[$name]}]}; ${BASH_REMATCH[2]} pages of its stack are on node ${BASH_REMATCH[1]}"
+        done
+        [ $pages -ge 2 ] || wrong "the stack of $name has $pages pages: $words"
+    done
+}
+stacks_are_known() { # of a sleeper on each node
+    local name seen=
+    look
+    for name in "${!stack[@]}"; do
+        [[ $name != sleeper-* ]] || [ "${stack[$name]}" = 0 ] || seen+=" ${node_of[${on[$name]}]}"
+    done
+    for name in "${nodes[@]}"; do among "$name" "$seen" || return 1; done
+}
+
+test_memory_local='memory local: pages of a thread, its stack too, are on its node, or the nearest that has any'
 memory_local() {
     local name node
     needs_nodes 2 || return 0
@@ -196,11 +248,12 @@ memory_local() {
     begin_flood "$node" local || return
     # shellcheck disable=SC2086
     expect_heap ${nearest[node]}
+    expect_stacks nearest
     for name in "${name_of[@]}"; do expect_policy "$name" local; done
     end
 }
 
-test_memory_remote='memory remote: pages of a thread are on the farthest node by the distances that has any'
+test_memory_remote='memory remote: pages of a thread, its stack too, are on the farthest node by the distances that has any'
 memory_remote() {
     local name node far
     needs_nodes 2 || return 0
@@ -208,6 +261,7 @@ memory_remote() {
     begin_flood "$node" remote || return
     # shellcheck disable=SC2086
     expect_heap ${farthest[node]}
+    expect_stacks farthest
     for name in "${name_of[@]}"; do
         far=${farthest[${node_of[${on[$name]}]}]}
         # shellcheck disable=SC2086
@@ -327,10 +381,8 @@ moved() {
         [ "${name_of[i]}" = sleeper-0 ] || "$tasks" "$runner" "${name_of[i]}" "${cpu_of[i]}"
     done
     have_run
-    end
+    end_with_strays
     expect_note 'sleeper-0 was sent to CPU'
-    expect_note 'and was no longer bound when it ended'
-    ! jq -r '.runs[].notes[]' "$result" | grep -q ' more of ' || wrong "others came back: $(jq -c '.runs[].notes' "$result")"
 }
 
 test_interrupts='heavy fences interrupt the CPUs that run threads of the process, and no others'
@@ -426,8 +478,7 @@ hot_unplug() {
     refuses '"roles": {"sleeper": {"cpuset": "'"${gone[0]}"'"}}' "cpuset: CPU ${gone[0]} is not available here"
     for cpu in "${gone[@]}"; do echo 1 >$system/cpu/cpu"$cpu"/online || wrong "CPU $cpu does not come back"; done
     have_run
-    end
-    expect_note 'was no longer bound when it ended'
+    end_with_strays
     # And whoever comes then has all of them again.
     scatter
 }
@@ -463,9 +514,8 @@ cpuset_shrinks() {
     # shellcheck disable=SC2046
     until_true within $(expand "$few") || wrong "a thread may run elsewhere than on $few: ${allowed[*]}"
     have_run
-    end
+    end_with_strays
     until_true no_group
-    expect_note 'was no longer bound when it ended'
 }
 
 # ---- One after the other -------------------------------------------------------------------------

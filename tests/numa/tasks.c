@@ -1,11 +1,11 @@
 /* What the kernel says of the threads of a process:
  *
- *     tasks PID              a line for each: NAME CPUS CPU RAN MEMORY
+ *     tasks PID              a line for each: NAME CPUS CPU RAN MEMORY STACK
  *     tasks PID NAME CPUS    sends the threads of that name to these CPUs
  *
  * CPUS are those that it may use, CPU the one it was on last, RAN its nanoseconds on any, MEMORY
- * the policy by which it gets pages that have none of their own. A thread that ends meanwhile is
- * left out.
+ * the policy by which it gets pages that have none of their own, STACK where the mapping begins
+ * in which its stack is, in hexadecimal as in numa_maps, 0 for one that is in no system call. A thread that ends meanwhile is left out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 struct task {
     char name[32], cpus[1024], memory[256];
     int cpu;
-    unsigned long long ran_ns;
+    unsigned long long ran_ns, stack;
 };
 
 static FILE *open_file(const char *pid, const char *tid, const char *file)
@@ -85,6 +85,37 @@ static void read_memory(const char *pid, const char *tid, struct task *t)
         fclose(file);
 }
 
+static unsigned long long mapping_of(const char *pid, unsigned long long address)
+{
+    unsigned long long first, end, found = 0;
+    char line[2048];
+    FILE *file;
+
+    snprintf(line, sizeof line, "/proc/%s/maps", pid);
+    file = fopen(line, "r");
+    while (file && !found && fgets(line, sizeof line, file))
+        if (sscanf(line, "%llx-%llx", &first, &end) == 2 && first <= address && address < end)
+            found = first;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* NUMBER ARGUMENT... STACK CODE. */
+static void read_stack(const char *pid, const char *tid, struct task *t)
+{
+    FILE *file = open_file(pid, tid, "syscall");
+    char line[512], *last;
+
+    if (file && fgets(line, sizeof line, file) && (last = strrchr(line, ' '))) {
+        *last = '\0';
+        last = strrchr(line, ' ');
+        t->stack = last ? mapping_of(pid, strtoull(last, NULL, 16)) : 0;
+    }
+    if (file)
+        fclose(file);
+}
+
 static int read_cpus(const char *text, cpu_set_t *cpus)
 {
     CPU_ZERO(cpus);
@@ -128,7 +159,8 @@ int main(int count, char **arguments)
         if (!wanted) {
             read_ran(pid, tid, &t);
             read_memory(pid, tid, &t);
-            printf("%s %s %d %llu %s\n", t.name, t.cpus, t.cpu, t.ran_ns, t.memory);
+            read_stack(pid, tid, &t);
+            printf("%s %s %d %llu %s %llx\n", t.name, t.cpus, t.cpu, t.ran_ns, t.memory, t.stack);
             found++;
         } else if (strcmp(t.name, wanted) == 0) {
             if (sched_setaffinity(atoi(tid), sizeof cpus, &cpus) != 0) {
