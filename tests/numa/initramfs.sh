@@ -26,6 +26,7 @@ put /bin/bash bin/bash
 put "$(command -v jq)" bin/jq
 put "$build/stillpoint" "$here/build/stillpoint"
 put "$build/runner-stillpoint" "$here/build/runner-stillpoint"
+[ ! -e "$build/tests/test_thread_memory" ] || put "$build/tests/test_thread_memory" "$here/build/tests/test_thread_memory"
 put tests/numa/init init
 put tests/numa/suite.sh "$here/tests/numa/suite.sh"
 put tests/numa/runs.sh "$here/tests/numa/runs.sh"

@@ -15,8 +15,8 @@ cd "$(dirname "$0")/../.." || exit 70
 unset STILLPOINT_RUNNERS STILLPOINT_FENCE
 program=${STILLPOINT:-$PWD/build/stillpoint} tasks=${TASKS:-$PWD/build/numa/tasks}
 interrupts=${INTERRUPTS:-$PWD/build/numa/interrupts}
-names=(scatter compact apart none affinity roles_numa roles_cpusets memory_local memory_remote memory_interleave own_node crowd
-       vcpus moved torture interrupts costs hot_unplug cpuset_shrinks)
+names=(scatter compact apart none affinity roles_numa roles_cpusets memory_local memory_remote memory_interleave thread_memory own_node
+       crowd vcpus moved torture interrupts costs hot_unplug cpuset_shrinks)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -288,6 +288,12 @@ memory_interleave() {
             wrong "$name gets memory by $policy"
     done
     end
+}
+
+test_thread_memory='what the unit tests can check on several nodes only: where stacks and thread-local storage lie'
+thread_memory() {
+    [ -x build/tests/test_thread_memory ] || { echo 'skip: build/tests/test_thread_memory is not built' && return 0; }
+    build/tests/test_thread_memory || wrong 'a test failed'
 }
 
 has_intervals() { [ "$(grep -c '"event":"interval"' "$events")" -ge 3 ]; }
