@@ -9,8 +9,8 @@ struct grace_period;
 
 /* The first scan: readers that are not done become pending; true when there are none. */
 bool rcu_collect(struct grace_period *g);
-/* Scans the pending readers, unless a 0 is in the way by the scan before; behind the heavy fence when
- * one is. */
+/* Scans the pending readers, unless the scan before has met a 0 that is in the way; behind the
+ * heavy fence when there is one. */
 bool rcu_scan_as_needed(struct grace_period *g);
 /* Scans them behind the heavy fence in any case. */
 bool rcu_scan_with_fence(struct grace_period *g);

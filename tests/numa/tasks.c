@@ -4,8 +4,9 @@
  *     tasks PID NAME CPUS    sends the threads of that name to these CPUs
  *
  * CPUS are those that it may use, CPU the one it was on last, RAN its nanoseconds on any, MEMORY
- * the policy by which it gets pages that have none of their own, STACK where the mapping begins
- * in which its stack is, in hexadecimal as in numa_maps, 0 for one that is in no system call. A thread that ends meanwhile is left out.
+ * the policy by which it gets pages that have none of their own, STACK where the mapping begins in
+ * which its stack is, in hexadecimal as in numa_maps, 0 for one that is in no system call. A thread
+ * that ends meanwhile is left out.
  */
 #include <dirent.h>
 #include <errno.h>

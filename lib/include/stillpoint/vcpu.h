@@ -73,7 +73,7 @@ struct vcpu {
     /* Stored by its thread, loaded by starters of exclusive sections. */
     stillpoint_aligned(RCU_CACHE_LINE) stillpoint_atomic(bool) running; /* executes */
     unsigned quiet_executions; /* its thread's: with full fences, since it met a section */
-    /* Under the list's lock. All that starters need of a vCPU which does not execute is one line. */
+    /* Under the list's lock. Of a vCPU that does not execute starters need this line only. */
     bool has_waiter; /* counted by start_exclusive(), and to count itself out */
     TAILQ_ENTRY(vcpu) link;
     const struct vcpu_accel *accel;
