@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define THREADS   4
 #define NODES     "package:2 numa:2 core:1 pu:1"
 #define ALL_NODES 0xfUL
 
@@ -53,8 +54,8 @@ int numa_distance(int from, int to)
 
 static struct placement *plan(const char *config, size_t count, const char *synthetic)
 {
-    static const char *const names[] = {"reader-0", "reader-1", "reader-2", "reader-3"};
-    static const char *const roles[] = {"reader", "reader", "reader", "reader"};
+    static const char *const names[THREADS] = {"reader-0", "reader-1", "reader-2", "reader-3"};
+    static const char *const roles[THREADS] = {"reader", "reader", "reader", "reader"};
     struct diagnostics notes = {.text = NULL}, errors = {.text = NULL};
     json_t *object = json_loads(config, 0, NULL);
     struct placement *p =
@@ -69,7 +70,7 @@ static struct placement *plan(const char *config, size_t count, const char *synt
 /* As on such a machine, but that no thread is sent to its CPUs. */
 static struct placement *plan_as_if_here(const char *config)
 {
-    struct placement *p = plan(config, 4, NODES);
+    struct placement *p = plan(config, THREADS, NODES);
 
     recorded = true;
     p->topology->this_system = true;
@@ -175,26 +176,28 @@ static void *look_at_own_memory(void *argument)
     return NULL;
 }
 
+/* The stack of a thread that was joined may be the next one's: none is, before all have begun. */
 static void expect_memory(const char *config, int (*wanted)(const struct topology *, int))
 {
-    struct placement *p = plan(config, 4, NULL);
+    struct placement *p = plan(config, THREADS, NULL);
+    struct begun begun[THREADS];
+    pthread_t ids[THREADS];
 
-    for (size_t i = 0; i < p->count; i++) {
-        int node = wanted(p->topology, p->slots[i].node);
-        struct begun begun;
-        pthread_t id;
-
+    for (size_t i = 0; i < THREADS; i++) {
         placement_allocate_for(p, i);
-        ck_assert_int_eq(pthread_create(&id, NULL, look_at_own_memory, &begun), 0);
-        placement_allocate_anywhere(p);
-        pthread_join(id, NULL);
-        ck_assert_int_eq(begun.stack, node);
-        ck_assert_int_eq(begun.storage, node);
+        ck_assert_int_eq(pthread_create(&ids[i], NULL, look_at_own_memory, &begun[i]), 0);
+    }
+    placement_allocate_anywhere(p);
+    for (size_t i = 0; i < THREADS; i++) {
+        int node = wanted(p->topology, p->slots[i].node);
+
+        pthread_join(ids[i], NULL);
+        ck_assert_int_eq(begun[i].stack, node);
+        ck_assert_int_eq(begun[i].storage, node);
     }
     placement_free(p);
 }
 
-/* Check runs each in a process of its own, which has no stack of an earlier thread. */
 START_TEST(stack_and_storage_lie_on_the_threads_node)
 {
     expect_memory(MEMORY("scatter", "local"), topology_near_node);
