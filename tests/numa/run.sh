@@ -49,12 +49,12 @@ expect_bad() { # CHECK SECONDS WORDS
 
 bad=0
 if [ $# -gt 0 ]; then
-    boot "$1" 1500 "${@:2}"
+    boot "$1" 1800 "${@:2}"
 elif [ -n "$short" ]; then
     boot four 300 scatter memory_remote own_node
 else
-    boot four 1500
-    boot odd 900 scatter compact apart roles_numa roles_cpusets memory_local memory_remote memory_interleave \
+    boot four 1800
+    boot odd 1200 scatter compact apart roles_numa roles_cpusets memory_local memory_remote memory_interleave \
         own_node
     boot wide 600 scatter compact
     boot one 600 none torture
