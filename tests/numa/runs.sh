@@ -31,19 +31,19 @@ declare -a nearest farthest beside across
 read_distances() {
     local node
     for node in "${nodes[@]}"; do
-        nearest[node]=$(at_distance "$node" -lt "${with_memory[*]}")
-        farthest[node]=$(at_distance "$node" -gt "$(but "$node" "${with_memory[*]}")")
-        beside[node]=$(at_distance "$node" -lt "$(but "$node" "${nodes[*]}")")
-        across[node]=$(at_distance "$node" -gt "$(but "$node" "${nodes[*]}")")
+        nearest[node]=$(at_distance "$node" 1 "${with_memory[*]}")
+        farthest[node]=$(at_distance "$node" -1 "$(but "$node" "${with_memory[*]}")")
+        beside[node]=$(at_distance "$node" 1 "$(but "$node" "${nodes[*]}")")
+        across[node]=$(at_distance "$node" -1 "$(but "$node" "${nodes[*]}")")
     done
 }
-# at_distance NODE -lt|-gt NODES: of these the ones that are least or most far from NODE.
+# at_distance NODE 1|-1 NODES: of these the ones that are least or most far from NODE.
 at_distance() {
     local i distances best='' chosen=
     read -ra distances <"$system/node/node$1/distance"
     for i in "${!all_nodes[@]}"; do
         among "${all_nodes[i]}" "$3" || continue
-        [ -n "$best" ] && [ ! "${distances[i]}" "$2" "$best" ] || best=${distances[i]}
+        [ -n "$best" ] && [ $(($2 * distances[i])) -ge $(($2 * best)) ] || best=${distances[i]}
     done
     for i in "${!all_nodes[@]}"; do
         among "${all_nodes[i]}" "$3" && [ "${distances[i]}" = "$best" ] && chosen+=" ${all_nodes[i]}"

@@ -82,9 +82,9 @@ apart() {
     local policy
     needs_nodes 2 || return 0
     for policy in same-core same-node nearest-node farthest-node; do
-        begin "$(scenario "$(pipe ${#nodes[@]} $((2 * ${#nodes[@]})))" '"policy": "'$policy'"')" || return
+        begin "$(scenario "$(pipe ${#nodes[@]} $((2 * ${#nodes[@]})))" '"policy": "'"$policy"'"')" || return
         expect_placed
-        expect_apart $policy
+        expect_apart "$policy"
         end
     done
 }
@@ -94,7 +94,7 @@ expect_apart() { # POLICY
     for name in "${name_of[@]}"; do
         [ "${name%-*}" != "$first" ] || continue
         home=${homes[guest++ % ${#homes[@]}]} cpu=${on[$name]}
-        is_$1 || wrong "$1: $name is on CPU $cpu, node ${node_of[cpu]}, for one on CPU $home, node ${node_of[home]}"
+        "is_$1" || wrong "$1: $name is on CPU $cpu, node ${node_of[cpu]}, for one on CPU $home, node ${node_of[home]}"
     done
 }
 is_same-core() { [ "${core_of[cpu]}" = "${core_of[home]}" ] && [ "$cpu" -ne "$home" ]; }
