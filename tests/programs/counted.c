@@ -36,7 +36,7 @@ static const char *const names[WHICH_COUNT] = {
 
 static enum which which;
 static pthread_barrier_t ready, over;
-static unsigned kicks_left;      /* executing: until counting stops; the starter's */
+static unsigned kicks_left;             /* executing: until counting stops; the starter's */
 static struct manual_event last_kicked; /* and vCPUs leave */
 
 static void count_kick(struct vcpu *cpu)

@@ -58,7 +58,8 @@ static void wait_for_set(struct torture_thread *t, struct manual_event *e)
         manual_event_wait(e);
         return;
     }
-    while (!manual_event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1))) {
+    while (
+        !manual_event_timedwait(e, (int64_t)random_below(&t->random, (uint64_t)p->limit_ns + 1))) {
         torture_count(t, TIMED_OUT, 1);
         torture_spin(random_below(&t->random, TEST_NS)); /* awake, while others sleep */
     }
