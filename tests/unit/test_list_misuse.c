@@ -95,6 +95,13 @@ static void replace_by_itself(void)
     replace(&it.l, &it.nodes[1], &it.nodes[1]);
 }
 
+/* Found when the node that followed it is removed. */
+static void move_without_removal(void)
+{
+    insert_head(&it.source, &it.nodes[1]);
+    remove_node(&it.l, &it.nodes[2]);
+}
+
 static void splice_with_itself(void)
 {
     splice(&it.l, &it.l);
@@ -140,6 +147,7 @@ static const struct {
     {insert_before_again, "INSERT_BEFORE", {AGAIN, NULL, NULL, AGAIN}},
     {replace_by_linked, "REPLACE", {AGAIN, AGAIN, AGAIN, AGAIN}},
     {replace_by_itself, "REPLACE", {AGAIN, AGAIN, AGAIN, AGAIN}},
+    {move_without_removal, "REMOVE", {A_LIST, THIS_LIST, THIS_LIST, THIS_LIST}},
     {splice_with_itself, "SPLICE", {ITSELF, ITSELF, ITSELF, ITSELF}},
     {concat_with_itself, "CONCAT", {ITSELF, ITSELF, ITSELF, ITSELF}},
 #endif
@@ -184,6 +192,52 @@ START_TEST(a_removed_node_may_be_inserted_again)
 }
 END_TEST
 
+/* As malloc() returns it. */
+static struct node *any_memory(void)
+{
+    memset(&it.x, 0xa5, sizeof it.x);
+    it.x.key = 'x';
+    return &it.x;
+}
+
+START_TEST(a_node_with_anything_in_its_memory_is_inserted)
+{
+    make(_i, 3);
+    insert_head(&it.l, any_memory());
+    is(&it.l, "xabc");
+    make(_i, 3);
+    insert_after(&it.l, &it.nodes[1], any_memory());
+    is(&it.l, "abxc");
+    make(_i, 3);
+    replace(&it.l, &it.nodes[1], any_memory());
+    is(&it.l, "axc");
+    if (has_before(&it.l)) {
+        make(_i, 3);
+        insert_before(&it.l, &it.nodes[1], any_memory());
+        is(&it.l, "axbc");
+    }
+    if (has_tail(&it.l)) {
+        make(_i, 3);
+        insert_tail(&it.l, any_memory());
+        is(&it.l, "abcx");
+    }
+}
+END_TEST
+
+/* Their links fit together as those of a list do, and no list has them. */
+START_TEST(nodes_of_a_list_that_was_given_up_are_inserted_as_they_are)
+{
+    make(_i, 3);
+    lists_init(&it.l, _i);
+    for (int i = 2; i >= 0; i--) {
+        fresh = &it.nodes[i];
+        insert_head(i == 1 ? &it.source : &it.l, &it.nodes[i]);
+    }
+    is(&it.l, "ac");
+    is(&it.source, "b");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("list misuse");
@@ -192,6 +246,9 @@ int main(void)
     tcase_set_timeout(misuse, 120);
     tcase_add_loop_test(misuse, misuse_is_diagnosed_with_what_to_do_instead, 0, MISUSES);
     tcase_add_loop_test(misuse, a_removed_node_may_be_inserted_again, 0, SHAPES);
+    tcase_add_loop_test(misuse, a_node_with_anything_in_its_memory_is_inserted, 0, SHAPES);
+    tcase_add_loop_test(misuse, nodes_of_a_list_that_was_given_up_are_inserted_as_they_are, 0,
+                        SHAPES);
     suite_add_tcase(suite, misuse);
     return run_suite(suite);
 }

@@ -17,12 +17,10 @@
  *    good until the section ends.
  * => Updaters: a lock of the caller's lets one at a time change a list; splice and concat take the
  *    locks of both. Readers know nothing of it.
- * => A node is zeroed before it is first inserted. One that was removed or replaced keeps its
- *    forward link, for readers that stand on it; it is freed, or inserted again, after a grace
- *    period only.
+ * => A node's memory need not be zeroed. A node that was removed or replaced keeps its forward
+ *    link, for readers that stand on it; it is freed, or inserted again, after a grace period only.
  * => Misuse that the operation runs into is diagnosed always, the rest with -DSTILLPOINT_DEBUG: a
- *    message on stderr, and abort(). Debug builds walk the list at each insertion into a SLIST or
- *    SIMPLEQ.
+ *    message on stderr, and abort(). Debug builds walk the list at each insertion.
  *
  * Whatever is going on, a traversal ends, and meets no node twice. It meets each node that is in
  * the list from its beginning to its end. What each operation adds to that stands with it.
@@ -155,16 +153,15 @@ static inline rcu_list_link *rcu_list_find(const char *operation, const char *ho
     return link;
 }
 
-/* Debug: the node is not in the list already. `from`: where the search begins in a shape without
- * back links. */
-static inline void rcu_list_check_new(const char *operation, unsigned shape, rcu_list_link *from,
-                                      void *node, size_t offset)
+/* Debug: the node is not in the list already. `from`: where the search begins, the head where the
+ * operation has it. What the node's own links hold proves nothing: they may be garbage, or what is
+ * left of a list that was given up as a whole. */
+static inline void rcu_list_check_new(const char *operation, rcu_list_link *from, void *node,
+                                      size_t offset)
 {
-    if (RCU_LIST_DEBUG && (shape & RCU_LIST_BACK ? rcu_list_entry_of(node, offset)->back != NULL
-                                                 : rcu_list_walk(from, node, offset) != NULL))
+    if (RCU_LIST_DEBUG && rcu_list_walk(from, node, offset))
         rcu_list_misuse(operation, "of", "a node that is in a list already",
-                        "remove it and wait for a grace period first; zero a node's memory before "
-                        "its first insertion");
+                        "remove it and wait for a grace period first");
 }
 
 /* Where `at` leads to, the node comes before. */
@@ -185,14 +182,14 @@ static inline void rcu_list_insert(unsigned shape, void *head, rcu_list_link *at
 static inline void rcu_list_insert_head(const char *operation, unsigned shape, void *head,
                                         void *node, size_t offset)
 {
-    rcu_list_check_new(operation, shape, (rcu_list_link *)head, node, offset);
+    rcu_list_check_new(operation, (rcu_list_link *)head, node, offset);
     rcu_list_insert(shape, head, (rcu_list_link *)head, node, offset);
 }
 
 static inline void rcu_list_insert_tail(const char *operation, unsigned shape, void *head,
                                         void *node, size_t offset)
 {
-    rcu_list_check_new(operation, shape, (rcu_list_link *)head, node, offset);
+    rcu_list_check_new(operation, (rcu_list_link *)head, node, offset);
     rcu_list_insert(shape, head, rcu_list_end(shape, head, offset), node, offset);
 }
 
@@ -203,7 +200,7 @@ static inline void rcu_list_insert_before(const char *operation, void *before, v
     rcu_list_link start = before,
                   *at = rcu_list_find(operation, "beside", RCU_LIST_BACK, &start, before, offset);
 
-    rcu_list_check_new(operation, RCU_LIST_BACK, at, node, offset);
+    rcu_list_check_new(operation, at, node, offset);
     rcu_list_insert(RCU_LIST_BACK, NULL, at, node, offset);
 }
 
@@ -213,10 +210,9 @@ static inline void rcu_list_insert_after(const char *operation, unsigned shape, 
 {
     rcu_list_link start = after;
 
-    rcu_list_check_new(operation, shape, shape & RCU_LIST_TAIL ? (rcu_list_link *)head : &start,
-                       node, offset);
     if (RCU_LIST_DEBUG && shape != RCU_LIST_SLIST)
         rcu_list_find(operation, "beside", shape, head, after, offset);
+    rcu_list_check_new(operation, head ? (rcu_list_link *)head : &start, node, offset);
     rcu_list_insert(shape, head, &rcu_list_entry_of(after, offset)->next, node, offset);
 }
 
@@ -253,8 +249,7 @@ static inline void rcu_list_replace(const char *operation, unsigned shape, void 
                           *old_entry = rcu_list_entry_of(old, offset);
     rcu_list_link *at = rcu_list_find(operation, "of", shape, head, old, offset);
 
-    rcu_list_check_new(operation, shape, shape & RCU_LIST_BACK ? at : (rcu_list_link *)head, node,
-                       offset);
+    rcu_list_check_new(operation, head ? (rcu_list_link *)head : at, node, offset);
     /* Relaxed: nobody can reach it until it is published below. */
     __atomic_store_n(&entry->next, old_entry->next, __ATOMIC_RELAXED);
     if (shape & RCU_LIST_BACK)
