@@ -194,3 +194,49 @@ dies_with() {
         [ "$output" = '1000 written, 1000 halts, 0 wrong' ]
     done
 }
+
+@test "coroutines that change threads have their sections where they run" {
+    local compiler
+    for compiler in gcc clang; do
+        command -v $compiler >/dev/null || continue
+        # shellcheck disable=SC2046
+        $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o coroutine "$programs/coroutine.c" \
+            $(pkg-config --cflags --libs stillpoint)
+        run timeout 100 ./coroutine 10000
+        echo "$output"
+        [ "$output" = '10000 turns, 0 wrong' ]
+        dies_with 'rcu_read_unlock() without a matching rcu_read_lock() in this thread' ./coroutine 1 spans
+    done
+}
+
+# Of the function, without the lines that are none of its instructions.
+of_sections() {
+    awk '/^sections:/ { inside = 1; next } /^[ \t]*\.size[ \t]+sections/ { inside = 0 } inside' yields.s
+}
+
+@test "with STILLPOINT_COROUTINES no compiler keeps a thread-local address over a call" {
+    local compiler headers compile compiled=0
+    # The system's own headers will do for another machine, as nothing is run.
+    headers="-isystem /usr/include/$(gcc -print-multiarch) -D__regparm__(registers)="
+    for compiler in gcc clang 'clang --target=aarch64-linux-gnu' aarch64-linux-gnu-gcc; do
+        compile="$compiler $headers -std=gnu11 -O2 -I$home/include -S -o yields.s $programs/yields.c"
+        if ! $compile 2>/dev/null; then
+            echo "not here: $compiler"
+            continue
+        fi
+        echo "$compiler"
+        # So the test would see it.
+        of_sections | grep -E 'rcu_reader([^_a-z]|$)'
+        of_sections | grep -E 'current_cpu([^_a-z]|$)'
+        $compile -Wall -Wextra -Werror -DSTILLPOINT_COROUTINES
+        [ "$(of_sections | grep -cE '(rcu_reader|current_cpu)([^_a-z]|$)')" -eq 0 ]
+        # What is called after each yield.
+        of_sections | grep -oE '\b(yield|rcu_self_now|current_cpu_now)\b' >calls
+        cat calls
+        [ "$(grep -c yield calls)" -ge 2 ]
+        grep -A1 yield calls | grep -q rcu_self_now
+        [ "$(grep -A1 yield calls | grep -c _now)" -eq "$(grep -c yield calls)" ]
+        compiled=$((compiled + 1))
+    done
+    [ "$compiled" -gt 0 ]
+}

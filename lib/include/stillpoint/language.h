@@ -50,6 +50,20 @@ template <class T> constexpr T as(T value) noexcept
 #define STILLPOINT_BEGIN STILLPOINT_LINKAGE_BEGIN _Pragma("GCC visibility push(default)")
 #define STILLPOINT_END   _Pragma("GCC visibility pop") STILLPOINT_LINKAGE_END
 
+/* A function that returns where the calling thread's `variable` is. A compiler may keep the address
+ * of a thread-local variable for as long as a function lasts, and the function may call one that
+ * returns in another thread, as a coroutine's yield does. So where a program has such coroutines,
+ * STILLPOINT_COROUTINES before the first include of a header of the library makes the headers ask
+ * this function each time; to the compiler its value is unknown. */
+#define STILLPOINT_PLACE_NOW(type, name, variable)            \
+    static __attribute__((noinline, unused)) type *name(void) \
+    {                                                         \
+        type *place = &(variable);                            \
+                                                              \
+        __asm__ __volatile__("" : "+r"(place));               \
+        return place;                                         \
+    }
+
 /* A name of its own for each place, so that one may stand within another. */
 #define STILLPOINT_JOIN_TEXT(first, second) first##second
 #define STILLPOINT_JOIN(first, second)      STILLPOINT_JOIN_TEXT(first, second)

@@ -79,8 +79,13 @@ struct rcu_reader {
 #define STILLPOINT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #endif
 
-/* The calling thread's record. One that has no such storage defines RCU_SELF(), a pointer. */
+/* The calling thread's record. One that has no such storage defines RCU_SELF(), a pointer; a program
+ * whose coroutines change threads STILLPOINT_COROUTINES. */
 extern STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
+#if defined(STILLPOINT_COROUTINES) && !defined(RCU_SELF)
+STILLPOINT_PLACE_NOW(struct rcu_reader, rcu_self_now, rcu_reader)
+#define RCU_SELF() rcu_self_now()
+#endif
 #ifndef RCU_SELF
 #define RCU_SELF() (&rcu_reader)
 #endif

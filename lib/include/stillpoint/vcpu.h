@@ -145,6 +145,10 @@ void vcpu_detach(struct vcpu *cpu);
 
 /* The vCPU that the calling thread runs, or NULL. */
 extern STILLPOINT_THREAD_LOCAL struct vcpu *current_cpu;
+#ifdef STILLPOINT_COROUTINES
+STILLPOINT_PLACE_NOW(struct vcpu *, current_cpu_now, current_cpu)
+#define current_cpu (*current_cpu_now())
+#endif
 
 /* Grows with every vcpu_add() and vcpu_remove(): a walk of the list that finds the same number
  * before and after has met all. */
