@@ -421,8 +421,9 @@ installed := $(DESTDIR)$(PREFIX)
 .PHONY: install-library
 install-library: library
 	+@$(MAKE) --no-print-directory SANITIZE=thread BUILD=$(tsan_build) $(tsan_build)/installed/libstillpoint.a
-	install -d $(installed)/lib/pkgconfig $(installed)/include/stillpoint
+	install -d $(installed)/lib/pkgconfig $(installed)/include/stillpoint/compat
 	install -m 644 lib/include/stillpoint/*.h $(installed)/include/stillpoint
+	install -m 644 lib/include/stillpoint/compat/*.h $(installed)/include/stillpoint/compat
 	install -m 644 $(BUILD)/installed/libstillpoint.a $(installed)/lib
 	install -m 644 $(tsan_build)/installed/libstillpoint.a $(installed)/lib/libstillpoint-tsan.a
 	install -m 755 $(BUILD)/installed/$(shared) $(installed)/lib/libstillpoint.so.$(LAYOUT).$(VERSION)

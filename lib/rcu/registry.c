@@ -97,6 +97,12 @@ void rcu_register_compiled(const char *version, unsigned layout)
     self->registered = true;
 }
 
+void rcu_register_main_compiled(const char *version, unsigned layout)
+{
+    if (platform_thread_id() == platform_process_id() && !rcu_self()->registered)
+        rcu_register_compiled(version, layout);
+}
+
 void rcu_unregister_thread(void)
 {
     struct rcu_reader *self = rcu_self();

@@ -28,6 +28,11 @@ build() {
         $([ "$package" = none ] || pkg-config --cflags --libs "$package")
 }
 
+# The public ones, as they are included after "stillpoint/".
+headers() {
+    find "$home/include/stillpoint" -name '*.h' -printf '%P\n' | sort
+}
+
 # of_the_docs NAME [DOCUMENT]: the block after "<!-- tested: NAME -->".
 of_the_docs() {
     awk -v mark="<!-- tested: $1 -->" '
@@ -54,7 +59,7 @@ dies_with() {
     [ "$(wc -l <archive)" -gt 80 ]
     diff archive shared
     # By the preprocessor: some names are made by macros.
-    printf '#include <stillpoint/%s>\n' $(cd "$home/include/stillpoint" && ls) |
+    printf '#include <stillpoint/%s>\n' $(headers) |
         gcc -E -P -x c -I"$home/include" - | grep -oE '\b[a-z_0-9]+\b' | sort -u >declared
     comm -23 archive declared >private
     cat private
@@ -170,8 +175,8 @@ dies_with() {
         timeout 60 ./headers
     done
     # Each by itself, in whatever order.
-    for header in "$home"/include/stillpoint/*.h; do
-        printf '#include <stillpoint/%s>\nint one;\n' "${header##*/}" |
+    for header in $(headers); do
+        printf '#include <stillpoint/%s>\nint one;\n' "$header" |
             gcc -std=c11 -pedantic $flags -fsyntax-only -x c -
     done
 }
@@ -239,4 +244,44 @@ of_sections() {
         compiled=$((compiled + 1))
     done
     [ "$compiled" -gt 0 ]
+}
+
+@test "a program that is written for QEMU's RCU works, with lists of its own or without" {
+    local compiler options
+    # shellcheck disable=SC2046
+    for compiler in 'gcc -std=c11 -pedantic' 'clang -std=c11 -pedantic' 'g++ -std=c++17' 'clang++ -std=c++17'; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        for options in '' -DOWN_HEADERS -DSTILLPOINT_DEBUG '-DSTILLPOINT_DEBUG -DOWN_HEADERS -DSTILLPOINT_COROUTINES'; do
+            echo "$compiler $options"
+            [[ $compiler != *++* ]] || options="$options -x c++"
+            $compiler $options -O2 -Wall -Wextra -Wshadow -Werror -pthread $(pkg-config --cflags stillpoint) \
+                "$programs/qemu.c" -x none $(pkg-config --libs stillpoint) -o program
+            run timeout 100 ./program
+            echo "$output"
+            [ "$output" = '99 freed, 200 reclaimed' ]
+        done
+    done
+    build program stillpoint-tsan "$programs/qemu.c" -- -fsanitize=thread
+    [ "$(timeout 200 ./program)" = '99 freed, 200 reclaimed' ]
+}
+
+@test "callbacks by object and field are checked by the compiler" {
+    local number compiler refused=("" 'must be the first field' 'must be the first field'
+        'must be a struct rcu_head' 'the function must be one of' 'the function must be one of')
+    for compiler in 'gcc -std=gnu11' 'clang -std=gnu11' 'g++ -x c++' 'clang++ -x c++'; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        for number in "${!refused[@]}"; do
+            echo "$compiler $number"
+            run $compiler -fsyntax-only -I"$home/include" -DNUMBER="$number" "$programs/misused_qemu.c"
+            echo "$output"
+            if [ "$number" -eq 0 ]; then
+                [ "$status" -eq 0 ]
+                [ "$output" = '' ]
+                continue
+            fi
+            [ "$status" -ne 0 ]
+            # C++ has words of its own for types.
+            [ "$number" -ge 3 ] && [[ $compiler == *++* ]] || [[ $output == *"${refused[number]}"* ]]
+        done
+    done
 }

@@ -74,6 +74,31 @@ static void register_read_unregister(void)
     rcu_unregister_thread();
 }
 
+static void *register_main(void *registered)
+{
+    rcu_register_main_compiled(STILLPOINT_VERSION, STILLPOINT_LAYOUT);
+    *(bool *)registered = rcu_self()->registered;
+    return NULL;
+}
+
+START_TEST(the_main_thread_alone_is_registered_for_it_and_once)
+{
+    bool registered = true;
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, register_main, &registered), 0);
+    pthread_join(thread, NULL);
+    ck_assert(!registered);
+    for (int i = 0; i < 2; i++) {
+        register_main(&registered);
+        ck_assert(registered);
+    }
+    rcu_read_lock();
+    rcu_read_unlock();
+    rcu_unregister_thread();
+}
+END_TEST
+
 /* The leader holds the registry lock as long as the notifier runs. */
 START_TEST(registering_and_unregistering_do_not_wait_for_a_leader)
 {
@@ -470,6 +495,7 @@ int main(void)
     TCase *locks = add_case(suite, "locks"), *costs = add_case(suite, "costs"),
           *waking = add_case(suite, "waking"), *many = add_case(suite, "many");
 
+    tcase_add_test(locks, the_main_thread_alone_is_registered_for_it_and_once);
     tcase_add_loop_test(locks, registering_and_unregistering_do_not_wait_for_a_leader, 0, POLICIES);
     tcase_add_test(locks, a_reader_that_was_put_to_sleep_unregisters_without_a_leader);
 

@@ -79,8 +79,8 @@ struct rcu_reader {
 #define STILLPOINT_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #endif
 
-/* The calling thread's record. One that has no such storage defines RCU_SELF(), a pointer; a program
- * whose coroutines change threads STILLPOINT_COROUTINES. */
+/* The calling thread's record. One that has no such storage defines RCU_SELF(), a pointer, and a
+ * program whose coroutines change threads STILLPOINT_COROUTINES. */
 extern STILLPOINT_THREAD_LOCAL struct rcu_reader rcu_reader;
 #if defined(STILLPOINT_COROUTINES) && !defined(RCU_SELF)
 STILLPOINT_PLACE_NOW(struct rcu_reader, rcu_self_now, rcu_reader)
@@ -99,6 +99,8 @@ extern stillpoint_atomic(unsigned long) rcu_gp_number;
 /* Registers, when the library has the layout that the program was compiled for; otherwise it aborts
  * with a message. Not for applications. */
 void rcu_register_compiled(const char *version, unsigned layout);
+/* The same for the main thread, unless it is registered; without effect in another thread. */
+void rcu_register_main_compiled(const char *version, unsigned layout);
 
 /* => The calling thread; once; outside sections. Neither waits for a grace period: they take locks
  *    that are held for microseconds.

@@ -1,5 +1,5 @@
-/* To be compiled, not run: what a compiler makes of sections on both sides of a call that may return
- * in another thread. */
+/* To be compiled, not run: what a compiler makes of sections on both sides of a call that may
+ * return in another thread. */
 #include <stillpoint/rcu.h>
 #include <stillpoint/vcpu.h>
 
