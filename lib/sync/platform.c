@@ -13,10 +13,14 @@
 #include <unistd.h>
 
 #ifdef __linux__
-#include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#endif
+
+/* glibc has these calls since 2.30, musl one of them. */
+#if defined(__linux__) && (!defined(__GLIBC__) || __GLIBC__ * 100 + __GLIBC_MINOR__ < 230)
+#define gettid()                        syscall(SYS_gettid)
+#define tgkill(process, thread, signal) syscall(SYS_tgkill, process, thread, signal)
 #endif
 
 /* What the system does not give, with the call and its error. */
@@ -29,6 +33,17 @@ static void fail_refused(const char *call, int error, const char *what)
 }
 
 #ifndef STILLPOINT_PORTABLE
+
+/* As the kernel numbers them: its headers are not there with every C library, or are older. */
+#define FUTEX_WAIT_BITSET_PRIVATE                 (9 | 128)
+#define FUTEX_WAKE_PRIVATE                        (1 | 128)
+#define FUTEX_BITSET_MATCH_ANY                    0xffffffffU
+#define MEMBARRIER_CMD_QUERY                      0
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED          (1 << 3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED (1 << 4)
+#ifndef SYS_membarrier
+#define SYS_membarrier (-1L) /* no such call */
+#endif
 
 /* Deadlines count from the boot, so a long holds their seconds, and the older call will do, which
  * every kernel and every seccomp list knows. */
@@ -211,8 +226,12 @@ enum inherits { NOTHING, AFFINITY, EVERYTHING };
 static int create_thread(pthread_t *thread, enum inherits inherits, struct start *start)
 {
     static const struct sched_param lowest;
+    bool elsewhere = inherits < AFFINITY && CPU_COUNT(&allowed) > 0;
     pthread_attr_t attributes;
     int error;
+#ifndef __GLIBC__
+    cpu_set_t own;
+#endif
 
     pthread_attr_init(&attributes);
     if (inherits < EVERYTHING) {
@@ -221,10 +240,18 @@ static int create_thread(pthread_t *thread, enum inherits inherits, struct start
         pthread_attr_setschedparam(&attributes, &lowest);
     }
 #ifdef __GLIBC__
-    if (inherits < AFFINITY && CPU_COUNT(&allowed) > 0)
+    if (elsewhere)
         pthread_attr_setaffinity_np(&attributes, sizeof allowed, &allowed);
+#else
+    /* There is no such attribute in musl: a thread has the affinity of the one that makes it. */
+    elsewhere = elsewhere && sched_getaffinity(0, sizeof own, &own) == 0 &&
+                sched_setaffinity(0, sizeof allowed, &allowed) == 0;
 #endif
     error = pthread_create(thread, &attributes, thread_main, start);
+#ifndef __GLIBC__
+    if (elsewhere)
+        sched_setaffinity(0, sizeof own, &own);
+#endif
     pthread_attr_destroy(&attributes);
     return error;
 }

@@ -285,3 +285,31 @@ of_sections() {
         done
     done
 }
+
+@test "the public headers have lists where the C library has no <sys/queue.h>, in C and C++" {
+    local compiler
+    cp -r "$home/include" none
+    sed -i 's|<sys/queue.h>|<none/queue.h>|' none/stillpoint/queue.h
+    for compiler in 'gcc -std=c11 -pedantic' 'g++ -std=c++17 -x c++'; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        $compiler -Wall -Wextra -Wshadow -Werror -O2 -Inone "$programs/headers.c" -x none \
+            $(pkg-config --libs stillpoint) -o headers
+        timeout 60 ./headers
+    done
+}
+
+# Names are as old as the oldest version of them that the C library of this system still has.
+@test "the library compiles for glibc 2.17, takes no name from a newer one, and works" {
+    local build=$BATS_TEST_TMPDIR/build program
+    make -s -C "$ROOT" BUILD="$build" WERROR=1 CFLAGS="-O1 -include $programs/glibc_2_17.h" \
+        "$build/installed/stillpoint.o" "$build"/tests/test_{accel,duty} >&2
+    objdump -T "$(gcc -print-file-name=libc.so.6)" | sed -n 's/.* (*GLIBC_2\.\([0-9]*\)[0-9.]*)* *\([^ ]*\)$/\1 \2/p' |
+        sort -n | awk '!seen[$2]++ { print $2, $1 }' | sort >names
+    grep -qx 'tgkill 30' names
+    nm -u "$build/installed/stillpoint.o" | awk '{ print $2 }' | sort -u | join - names >taken
+    [ "$(wc -l <taken)" -gt 30 ]
+    awk '$2 > 17 { print "glibc 2." $2, $1 }' taken >newer
+    cat newer
+    [ ! -s newer ]
+    for program in accel duty; do timeout 300 "$build/tests/test_$program"; done
+}

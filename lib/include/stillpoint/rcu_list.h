@@ -31,11 +31,11 @@
 #define STILLPOINT_RCU_LIST_H
 
 #include <stillpoint/language.h>
+#include <stillpoint/queue.h>
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
 #ifdef STILLPOINT_DEBUG
 #define RCU_LIST_DEBUG 1

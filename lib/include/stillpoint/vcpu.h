@@ -22,10 +22,10 @@
 
 #include <stillpoint/event.h>
 #include <stillpoint/language.h>
+#include <stillpoint/queue.h>
 #include <stillpoint/rcu.h>
 
 #include <pthread.h>
-#include <sys/queue.h>
 
 STILLPOINT_BEGIN
 

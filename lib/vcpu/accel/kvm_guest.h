@@ -17,7 +17,7 @@
 #include "stillpoint/vcpu.h"
 
 #if defined(__linux__) && (defined(__x86_64__) || defined(__i386__)) && \
-    !defined(STILLPOINT_PORTABLE)
+    !defined(STILLPOINT_PORTABLE) && __has_include(<linux/kvm.h>)
 #define VCPU_KVM_POSSIBLE
 #endif
 
