@@ -97,7 +97,7 @@ START_TEST(a_reader_that_stays_is_named_once_in_each_grace_period)
         make(&reader, enter);
         begin_and_wait(&updater, the_wait, 1);
         line = next_line();
-        ck_assert_msg(strstr(line, "stillpoint: a grace period has lasted for 0.") == line, "%s",
+        ck_assert_msg(strstr(line, "stillpoint: a grace period has lasted for ") == line, "%s",
                       line);
         snprintf(expected, sizeof expected, ": %d (slow-reader)", reader.thread_id);
         ck_assert_msg(strstr(line, "is a thread") != NULL, "%s", line);
@@ -128,7 +128,7 @@ START_TEST(a_handler_takes_the_warning_in_place_of_stderr)
     make(&reader, enter);
     begin_and_wait(&updater, the_wait, 1);
     UNTIL(atomic_load(&handled_count) == 1);
-    ck_assert_msg(strstr(handled, "a grace period has lasted for 0.") == handled, "%s", handled);
+    ck_assert_msg(strstr(handled, "a grace period has lasted for ") == handled, "%s", handled);
     ck_assert_msg(strstr(handled, "(slow-reader)") != NULL, "%s", handled);
     make(&reader, leave);
     finish(&updater);
