@@ -9,7 +9,9 @@
  * plug-in that is unloaded they would lead nowhere, so a plug-in that has the library in it stays
  * as well.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "sync/platform.h"
 
 #include "start.h"
