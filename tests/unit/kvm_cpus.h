@@ -175,7 +175,7 @@ END_TEST
 /* tests/run.sh reads the name of the case as TAP. */
 static inline void add_what_is_left_without_kvm(Suite *suite)
 {
-    char name[sizeof why_not + 16];
+    static char name[sizeof why_not + 16]; /* Check keeps the pointer */
 
     printf("skipped: %s\n", why_not);
     snprintf(name, sizeof name, "kvm # skip %s", why_not);

@@ -389,6 +389,8 @@ static int kvm_available(char *why, size_t size)
 {
 #ifdef STILLPOINT_PORTABLE
     snprintf(why, size, "this build is the portable one (PORTABLE=1), which leaves KVM out");
+#elif defined(__x86_64__) || defined(__i386__)
+    snprintf(why, size, "the library was built where <linux/kvm.h> was missing");
 #else
     snprintf(why, size, "the guest is x86 code");
 #endif
