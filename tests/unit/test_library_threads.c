@@ -95,15 +95,27 @@ static void get_mask(void)
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
 }
 
+/* The C library and an emulator keep some for themselves. */
+static sigset_t that_can_be_blocked(void)
+{
+    sigset_t set, before;
+
+    sigfillset(&set);
+    pthread_sigmask(SIG_SETMASK, &set, &before);
+    pthread_sigmask(SIG_SETMASK, &before, &set);
+    return set;
+}
+
 START_TEST(only_signals_that_a_thread_raises_itself_reach_it)
 {
+    sigset_t possible = that_can_be_blocked();
+
+    ck_assert(sigismember(&possible, SIGTERM) && sigismember(&possible, SIGRTMIN));
     run(_i, get_mask);
-    for (int number = 1; number <= SIGRTMAX; number++) {
-        if (number == SIGKILL || number == SIGSTOP || (number >= 32 && number < SIGRTMIN))
-            continue;
-        ck_assert_msg(sigismember(&blocked, number) == !is_synchronous(number), "signal %d: %d",
-                      number, sigismember(&blocked, number));
-    }
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (sigismember(&possible, number))
+            ck_assert_msg(sigismember(&blocked, number) == !is_synchronous(number), "signal %d: %d",
+                          number, sigismember(&blocked, number));
 }
 END_TEST
 
