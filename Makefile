@@ -18,6 +18,13 @@ endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# What scripts/deps.sh has unpacked, where it is not installed. Its linker has a library of its own.
+ifneq ($(wildcard build/arm64/usr/bin/$(CC)),)
+ifeq ($(shell command -v $(CC) 2>/dev/null),)
+override CC := $(CURDIR)/build/arm64/usr/bin/$(CC)
+export LD_LIBRARY_PATH := $(CURDIR)/build/arm64/usr/lib/x86_64-linux-gnu:$(LD_LIBRARY_PATH)
+endif
+endif
 # Of debug information the lines of a backtrace; all of it takes a quarter more time to build.
 default_cflags := -O2 -g1
 CFLAGS  ?= $(default_cflags)
@@ -110,11 +117,19 @@ PEER_ck-epoch  := ck_epoch.h libck-dev
 PEER_ck-hp     := ck_hp.h libck-dev
 peers := $(patsubst PEER_%,%,$(filter PEER_%,$(.VARIABLES)))
 
-# Asked of the compiler once: "long=8", and each peer whose header it finds.
-compiler_facts := $(shell { echo long=__SIZEOF_LONG__; \
+# Asked of the compiler once: "long=8", "check", and each peer whose header it finds.
+compiler_facts := $(shell { printf 'long=__SIZEOF_LONG__\n$(hash)if __has_include(<check.h>)\ncheck\n$(hash)endif\n'; \
     $(foreach p,$(peers),printf '$(hash)if __has_include(<%s>)\n$(p)\n$(hash)endif\n' $(firstword $(PEER_$(p)));) } | \
     $(CC) $(flags) -E -P -x c - 2>/dev/null)
 left_out := $(filter-out $(compiler_facts),$(peers))
+
+# Without Check for this C library and machine, what its tests use of it is in tests/check/.
+ifeq ($(and $(filter check,$(compiler_facts)),\
+        $(filter /%,$(shell $(CC) -print-file-name=libcheck.a; $(CC) -print-file-name=libcheck.so))),)
+own_check   := $(BUILD)/tests/check.o
+check_flags := -Itests/check
+check_libs  :=
+endif
 
 # Atomics of 64 bits are calls into a library on some machines of 32.
 atomic_libs  := $(if $(filter long=4,$(compiler_facts)),-Wl$(comma)--as-needed -latomic)
@@ -217,7 +232,7 @@ $(BUILD)/libstillpoint-two-phase.a: $(two_phase_objects)
 
 # As it is installed: one object, in which hidden names are local, and a shared library. Sections of groups become
 # ordinary ones: a program's group of the same name would replace them, and what refers to them is local by then.
-OBJCOPY := $(if $(filter %-gcc,$(CC)),$(CC:gcc=objcopy),objcopy)
+OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
 $(BUILD)/installed/stillpoint.o: $(lib_objects)
 	$(call say,LINK,$@) mkdir -p $(@D); $(CC) $(if $(M32),-m32) -nostdlib -r -Wl,--force-group-allocation -o $@ $^ && \
 	    $(OBJCOPY) --localize-hidden $@
@@ -275,8 +290,10 @@ $(BUILD)/stillpoint: $(BUILD)/obj/torture/driver/main.o $(objects_null) $(harnes
 	$(link) $^ $(harness_libs) $(program_libs) $(atomic_libs)
 
 $(BUILD)/tests/%.o: tests/unit/%.c $(BUILD)/flags $(BUILD)/tests/flags
-	$(compile) $(harness_flags) -Ilib -Itests/unit $(CFLAGS_TESTS)
-$(library_tests): %: %.o $(BUILD)/libstillpoint.a
+	$(compile) $(harness_flags) -Ilib -Itests/unit $(check_flags) $(CFLAGS_TESTS)
+$(BUILD)/tests/check.o: tests/check/check.c $(BUILD)/flags
+	$(compile)
+$(library_tests): %: %.o $(own_check) $(BUILD)/libstillpoint.a
 	$(link) $^ $(check_libs) $(atomic_libs)
 $(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(harness_archive) \
                                               $(BUILD)/libstillpoint.a
@@ -284,7 +301,7 @@ $(filter-out $(library_tests),$(unit_tests)): %: %.o $(objects_null) $(harness_a
 .SECONDARY: $(unit_tests:%=%.o)
 
 -include $(lib_objects:.o=.d) $(two_phase_objects:.o=.d) $(harness_objects:.o=.d) \
-         $(harness_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d)
+         $(harness_mains:%.c=$(BUILD)/obj/%.d) $(unit_tests:%=%.d) $(own_check:.o=.d)
 
 # ---- Adaptors beside their peers -----------------------------------------------------------------
 
@@ -399,7 +416,7 @@ check:
 	@scripts/deps.sh check
 	@CC='$(CC)' tests/run.sh
 check-full:
-	@scripts/deps.sh numa
+	@scripts/deps.sh full
 	@FULL=1 SEED='$(SEED)' CC='$(CC)' tests/run.sh
 
 # Machines of four nodes, under QEMU.
@@ -532,6 +549,7 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   PORTABLE=1                   mutex and condition instead of the futex  -> build/portable
   TWO_PHASE=1                  the grace periods of 32-bit machines  -> build/two-phase
   M32=1                        32 bits: the library and library-tests only  -> build/m32
+  CC=musl-gcc                  another C library, or with CC=aarch64-linux-gnu-gcc another machine: the same only
   WERROR=1                     warnings are errors
   CFLAGS=, LDFLAGS=            ($(CFLAGS)); for make flavor: that flavor's own
   CFLAGS_TESTS=                after CFLAGS, for the tests ($(CFLAGS_TESTS))
