@@ -1,13 +1,14 @@
 #!/bin/sh
 # Makes sure that the packages this program needs are there: `scripts/deps.sh run`, `check` for the
-# tests as well, `numa` for those too that boot a machine, or `count` for `make scaling`. Says nothing and
-# touches no network when nothing is missing. As root, or with sudo that asks for no password, it installs
-# what is; otherwise it prints the command and exits 64.
+# tests as well, `numa` for those too that boot a machine, `full` for those also that need another C library or
+# compiler, or `count` for `make scaling`. Says nothing and touches no network when nothing is missing. As root, or
+# with sudo that asks for no password, it installs what is; otherwise it prints the command and exits 64.
 #
 # This is the only list of packages. Columns: group, package, why. Groups with a `?` are wanted, not
 # needed: without what this system does not have a flavor or a picture is left out, and tests are skipped.
 # `i386` and `kernel` are not installed but unpacked in build/: neither another architecture nor another kernel is
-# for us to add to a system.
+# for us to add to a system. So is `arm64`, with all that it needs, since cross compilers and gcc-multilib exclude
+# each other.
 packages='
 build  gcc                 compiles everything
 build  make                builds
@@ -41,6 +42,10 @@ check? g++             public headers in C++
 check? libevent-dev    an event loop beside the library
 check? valgrind        what the library leaves behind
 check? spin                model checking of the vCPU protocols
+full?  musl-tools             the library over another C library
+full?  qemu-user              its tests for another machine
+arm64  gcc-aarch64-linux-gnu  compiles them
+arm64  libc6-dev-arm64-cross  with this C library
 i386   check               its tests in 32 bits
 i386   libsubunit-dev      which Check needs
 count  valgrind            counts instructions and cache lines, for docs/scaling.md
@@ -55,9 +60,10 @@ case "${1-run}" in
 run) groups='build|run' ;;
 check) groups='build|run|check' ;;
 numa) groups='build|run|check|numa' ;;
+full) groups='build|run|check|numa|full' ;;
 count) groups='build|count' ;;
 *)
-    echo "usage: scripts/deps.sh [run|check|numa|count]" >&2
+    echo "usage: scripts/deps.sh [run|check|numa|full|count]" >&2
     exit 64
     ;;
 esac
@@ -149,7 +155,7 @@ if [ -e /usr/lib32/libc.so ] && [ ! -e /$directory/libcheck_pic.a ] &&
     echo "unpacking in build/i386: $(of_groups i386 | tr '\n' ' ')" >&2
     with_own_apt build/i386 i386 unpack_i386 >/dev/null 2>&1 || echo "goes on without Check for 32 bits" >&2
 fi
-[ "$1" = numa ] || exit 0
+case $1 in numa | full) ;; *) exit 0 ;; esac
 
 # The kernel alone: its modules are for machines that have more.
 unpack_kernel() { # APT_OPTION...
@@ -162,5 +168,23 @@ unpack_kernel() { # APT_OPTION...
 if [ "$(uname -m)" = x86_64 ] && [ -z "$(find build/numa/boot -name 'vmlinuz-*' 2>/dev/null)" ]; then
     echo "unpacking in build/numa: the kernel of $(of_groups kernel)" >&2
     with_own_apt build/numa amd64 unpack_kernel >/dev/null 2>&1 || echo "goes on without that kernel" >&2
+fi
+[ "$1" = full ] || exit 0
+
+# With what they depend on that the system does not have. The C library tells linkers where it would be installed.
+unpack_arm64() { # APT_OPTION...
+    # shellcheck disable=SC2046
+    apt-get "$@" download $(apt-get "$@" -o Dir::State::status=/var/lib/dpkg/status \
+        -s install --no-install-recommends $(of_groups arm64) | sed -n 's/^Inst \([^ ]*\).*/\1/p') || return
+    for package in *.deb; do
+        dpkg -x "$package" . || return
+    done
+    sed -i 's|/usr/aarch64-linux-gnu/lib/||g' usr/aarch64-linux-gnu/lib/libc.so
+}
+
+if [ "$(uname -m)" = x86_64 ] && ! command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 &&
+    [ ! -e build/arm64/usr/aarch64-linux-gnu/include/linux ]; then # which is unpacked last
+    echo "unpacking in build/arm64: $(of_groups arm64 | tr '\n' ' ')" >&2
+    with_own_apt build/arm64 amd64 unpack_arm64 >/dev/null 2>&1 || echo "goes on without that compiler" >&2
 fi
 exit 0

@@ -24,9 +24,9 @@ one() {
     return $status
 }
 
-# check_programs LABEL PROGRAM...: every case of these programs (Check) is a test. Limits are for what hangs: on a
-# busy machine a case of seconds may take a minute. Two programs a CPU run at once, since most of what they do is
-# wait for one another's threads.
+# check_programs LABEL PROGRAM...: every case of these programs (Check) is a test; under EMULATOR if that is set, and
+# then with brief searches. Limits are for what hangs: on a busy machine a case of seconds may take a minute. Two
+# programs a CPU run at once, since most of what they do is wait for one another's threads.
 check_programs() {
     local label=$1 program reports
     shift
@@ -44,8 +44,9 @@ check_programs() {
 check_program() { # LABEL PROGRAM FILES: these begin with it
     local label=$1 program=$2 name=${2##*/} tap=$3.tap log=$3.log status
     : >"$tap"
+    # shellcheck disable=SC2086
     CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent CK_DEFAULT_TIMEOUT=120 \
-        timeout -k 10 1200 "$program" >"$log" 2>&1 </dev/null
+        timeout -k 10 1200 ${EMULATOR:+env BRIEF=1 $EMULATOR} "$program" >"$log" 2>&1 </dev/null
     status=$?
     # Check writes "ok N - FILE:CASE:TEST: Passed"; the file says the same as the program.
     sed -n "s/^\(not ok\|ok\) [0-9]* - [^:]*:\(.*\)/\1 $label$name: \2/; s/: Passed\$//; /ok /p" "$tap"
@@ -102,39 +103,70 @@ programs_without() { # VARIABLE WORDS [SETTING...]
     done
 }
 
-# The library again, in each way that it can be built or started. FULL=1: each way by itself; else two at
-# once, and two phases in 32 bits, which have no other. Sets ways and why_not.
+# The library again, in each way that it can be built or started. FULL=1: each way by itself, and with another C
+# library and for another machine; else two at once, and two phases in 32 bits, which have no other. Sets ways.
 choose_ways() {
-    ways=("DEBUG=1 PORTABLE=1" M32=1) why_not=$(why_not_32_bits)
-    [ -z "$why_not" ] || ways+=(TWO_PHASE=1)
-    [ -z "$FULL" ] || ways=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 M32=1)
+    ways=("DEBUG=1 PORTABLE=1" M32=1)
+    [ -z "$(why_not M32=1)" ] || ways+=(TWO_PHASE=1)
+    [ -z "$FULL" ] || ways=(DEBUG=1 PORTABLE=1 TWO_PHASE=1 M32=1 CC=musl-gcc CC=aarch64-linux-gnu-gcc)
+}
+
+# The tests' words for a way: DEBUG for DEBUG=1, MUSL for CC=musl-gcc, AARCH64 for CC=aarch64-linux-gnu-gcc.
+words_of() { # WAY
+    local words=${1//=1/}
+    words=${words#CC=}
+    echo "${words%%-*}" | tr '[:lower:]' '[:upper:]'
+}
+
+# What is missing for tests of the library built in this way; silent when nothing is.
+why_not() { # WAY
+    case $1 in
+    M32=1) why_not_32_bits ;;
+    CC=musl-gcc) command -v musl-gcc >/dev/null || echo "musl-gcc is not installed (Debian's musl-tools)" ;;
+    CC=aarch64-*)
+        if ! command -v "$(make_says CC "$1")" >/dev/null; then
+            echo "${1#CC=} is not installed (Debian's gcc-aarch64-linux-gnu; scripts/deps.sh full unpacks it)"
+        elif ! command -v qemu-aarch64 >/dev/null; then
+            echo "qemu-aarch64 is not installed (Debian's qemu-user)"
+        fi
+        ;;
+    esac
+}
+
+# By what programs of this way run here. Its C library is where the compiler has it.
+emulator_of() { # WAY
+    local library
+    [[ $1 == CC=aarch64-* ]] || return 0
+    library=$("$(make_says CC "$1")" -print-file-name=libc.so.6)
+    echo "qemu-aarch64 -L ${library%/*}/.."
 }
 
 build_library() {
-    local how ways why_not
+    local how ways
     choose_ways
     for how in "${ways[@]}"; do
-        # shellcheck disable=SC2015,SC2046,SC2086
-        [ "$how" = M32=1 ] && [ -n "$why_not" ] ||
-            make $how WERROR=1 $(programs_without library_tests "${how//=1/}" $how)
+        # shellcheck disable=SC2046,SC2086
+        [ -n "$(why_not "$how")" ] ||
+            make $how WERROR=1 $(programs_without library_tests "$(words_of "$how")" $how)
     done
 }
 
 part_library() {
-    local how programs ways why_not
+    local how programs ways why
     choose_ways
     search_briefly
     for how in "${ways[@]}"; do
-        if [ "$how" = M32=1 ] && [ -n "$why_not" ]; then
-            echo "ok builds with $how # skip $why_not"
+        why=$(why_not "$how")
+        if [ -n "$why" ]; then
+            echo "ok builds with $how # skip $why"
             continue
         fi
         # shellcheck disable=SC2086
-        programs=$(programs_without library_tests "${how//=1/}" $how)
+        programs=$(programs_without library_tests "$(words_of "$how")" $how)
         # shellcheck disable=SC2086
         if one "builds with $how" 1200 make $how WERROR=1 $programs; then
             # shellcheck disable=SC2086
-            check_programs "$how " $programs
+            EMULATOR=$(emulator_of "$how") check_programs "$how " $programs
         fi
     done
     # shellcheck disable=SC2046
