@@ -1,5 +1,5 @@
-/* What the library's tests use of Check (libcheck.github.io), for C libraries and machines for which
- * there is none: the same names, each test in a process of its own, limits of time, TAP. */
+/* What the library's tests use of Check (libcheck.github.io), where there is none for the C library
+ * or the machine: the same names, a process and a limit of time for each test, TAP. */
 #ifndef STILLPOINT_TESTS_CHECK_H
 #define STILLPOINT_TESTS_CHECK_H
 

@@ -313,3 +313,18 @@ of_sections() {
     [ ! -s newer ]
     for program in accel duty; do timeout 300 "$build/tests/test_$program"; done
 }
+
+@test "without Check tests have the same verdicts as with it" {
+    local source=$ROOT/tests/programs/check_verdicts.c way
+    gcc -std=gnu11 -O1 -Wall -Wextra -o with "$source" $(pkg-config --cflags --libs check)
+    gcc -std=gnu11 -O1 -Wall -Wextra -Werror -I"$ROOT/tests/check" -o without "$source" "$ROOT/tests/check/check.c"
+    for way in with without; do
+        run env CK_TAP_LOG_FILE_NAME=$way.tap CK_VERBOSITY=silent timeout 60 ./$way
+        echo "$way: $status: $output"
+        sed -n 's/^\(not ok\|ok\) \([0-9]*\) - [^:]*:\([^:]*:[^:]*\):.*/\1 \2 \3/p' $way.tap >$way.verdicts
+        echo "$status failed" >>$way.verdicts
+    done
+    cat with.verdicts
+    diff with.verdicts without.verdicts
+    [ "$(tail -n 1 without.verdicts)" = '8 failed' ]
+}
