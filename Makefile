@@ -549,7 +549,8 @@ Stillpoint $(VERSION): RCU and vCPUs under torture, in user space.
   PORTABLE=1                   mutex and condition instead of the futex  -> build/portable
   TWO_PHASE=1                  the grace periods of 32-bit machines  -> build/two-phase
   M32=1                        32 bits: the library and library-tests only  -> build/m32
-  CC=musl-gcc                  another C library, or with CC=aarch64-linux-gnu-gcc another machine: the same only
+  CC=musl-gcc                  another C library: the same only  -> build/musl-gcc
+  CC=aarch64-linux-gnu-gcc     another machine: the same only  -> build/aarch64-linux-gnu-gcc
   WERROR=1                     warnings are errors
   CFLAGS=, LDFLAGS=            ($(CFLAGS)); for make flavor: that flavor's own
   CFLAGS_TESTS=                after CFLAGS, for the tests ($(CFLAGS_TESTS))
