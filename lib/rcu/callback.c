@@ -35,7 +35,7 @@
 static struct {
     struct manual_event urgent; /* no more piling up */
     struct own_thread thread;
-    atomic_bool forced; /* force was asked for, for what is queued */
+    atomic_bool forced;  /* force was asked for, for what is queued */
     atomic_int barriers; /* queued, and not run */
     atomic_ulong delayed, dropped, threads;
     atomic_bool inherited;             /* pending ones over a fork, and no thread runs them yet */
