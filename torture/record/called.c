@@ -1,5 +1,6 @@
 #include "called.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 const char *const called_names[CALLED_COUNT] = {
@@ -11,6 +12,59 @@ const char *const called_names[CALLED_COUNT] = {
 __thread struct called *called_own;
 
 static _Atomic(struct called *) blocks;
+
+/* Blocks of threads that have ended, whose counts stay there: the next thread goes on in them. */
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct called *left;
+static pthread_once_t left_once = PTHREAD_ONCE_INIT;
+static pthread_key_t left_key;
+
+static void leave_block(void *block)
+{
+    called_own = NULL;
+    pthread_mutex_lock(&left_lock);
+    ((struct called *)block)->next_left = left;
+    left = block;
+    pthread_mutex_unlock(&left_lock);
+}
+
+/* The lock may have been held by a thread that the child does not have. */
+static void in_child_of_fork(void)
+{
+    pthread_mutex_init(&left_lock, NULL);
+    left = NULL;
+}
+
+static void make_left_key(void)
+{
+    if (pthread_key_create(&left_key, leave_block) != 0 ||
+        pthread_atfork(NULL, NULL, in_child_of_fork) != 0)
+        abort();
+}
+
+/* One that was left; NULL: none was. */
+static struct called *take_left(void)
+{
+    struct called *block;
+
+    pthread_mutex_lock(&left_lock);
+    block = left;
+    if (block)
+        left = block->next_left;
+    pthread_mutex_unlock(&left_lock);
+    return block;
+}
+
+void called_begin_for_now(void)
+{
+    pthread_once(&left_once, make_left_key);
+    called_own = take_left();
+    if (called_own)
+        called_own->waits = called_own->depth = 0;
+    else
+        called_begin(-1);
+    pthread_setspecific(left_key, called_own);
+}
 
 void called_begin(int thread)
 {

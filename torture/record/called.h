@@ -42,17 +42,20 @@ extern const char *const called_names[CALLED_COUNT];
 struct called {
     _Alignas(64) _Atomic uint64_t count[CALLED_COUNT];
     struct called *next;
-    int thread;     /* index in the run, -1: none of the harness's */
-    unsigned waits; /* for grace periods and callbacks; the thread's own, as is `depth` */
-    unsigned depth; /* of exclusive sections */
+    struct called *next_left; /* while no thread has it */
+    int thread;               /* index in the run, -1: none of the harness's */
+    unsigned waits;           /* for grace periods and callbacks; the thread's own, as is `depth` */
+    unsigned depth;           /* of exclusive sections */
 };
 /* The calling thread's; NULL before it first calls, or begins. */
 extern __thread struct called *called_own;
 
 /* Makes the calling thread's block, which stays when the thread ends. Allocates: a thread of the
- * harness calls it before all else; any other gets its block with its first call. Of threads that
- * come and go by the thousand each has one lent. */
+ * harness calls it before all else. */
 void called_begin(int thread);
+/* Any other thread gets its block with its first call, and leaves it to another when it ends: what
+ * a workload finds in use does not grow by threads that come and go. */
+void called_begin_for_now(void);
 /* The calling thread counts there, until it ends; then what is there goes to the caller's own. */
 void called_lend(struct called *block);
 void called_take_over(const struct called *block);
@@ -62,7 +65,7 @@ void called_add_up(uint64_t sums[CALLED_COUNT]);
 static inline struct called *called_block(void)
 {
     if (__builtin_expect(!called_own, 0))
-        called_begin(-1);
+        called_begin_for_now();
     return called_own;
 }
 
