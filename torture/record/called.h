@@ -56,7 +56,9 @@ void called_begin(int thread);
 /* Any other thread gets its block with its first call, and leaves it to another when it ends: what
  * a workload finds in use does not grow by threads that come and go. */
 void called_begin_for_now(void);
-/* The calling thread counts there, until it ends; then what is there goes to the caller's own. */
+/* The calling thread counts there, until it ends; then what is there goes to the caller's own. For
+ * threads whose end is tortured: a block that is left takes a destructor of the harness's, which
+ * would run among theirs. */
 void called_lend(struct called *block);
 void called_take_over(const struct called *block);
 /* Of all threads. */
